@@ -1,0 +1,1 @@
+"""The sample application: its API, its tables, and the sample data in them."""

@@ -1,0 +1,1 @@
+"""What the three code locations have in common: contract, clients, stores, resources."""

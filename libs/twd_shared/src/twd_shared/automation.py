@@ -1,0 +1,53 @@
+"""The automation conditions of all locations, by name, with their reason."""
+
+import dagster as dg
+
+
+def _changed_by_another_run() -> dg.AutomationCondition:
+    changed = dg.AutomationCondition.data_version_changed()
+    return changed & ~dg.AutomationCondition.executed_with_root_target()
+
+
+def on_changed_inputs() -> dg.AutomationCondition:
+    """Materialize a partition when it is missing or an input's data version has changed.
+
+    `eager` alone fires again when an input is re-materialized with the same data version; a
+    re-read of an unchanged schema would retrain everything. An input that was updated by a run
+    that also plans this asset does not count: that run does the work itself.
+    """
+    return (
+        dg.AutomationCondition.eager()
+        .replace("newly_updated_without_root", _changed_by_another_run())
+        .with_label("on_changed_inputs")
+    )
+
+
+def on_changed_days(lineage_only: dg.AssetSelection) -> dg.AutomationCondition:
+    """As `on_changed_inputs`, for a partition a day, and not for the assets in `lineage_only`.
+
+    `eager` looks at the latest day alone; here an old day follows too when its input was measured
+    anew. What is in `lineage_only` is shown as an input but says nothing new about a day.
+    """
+    return (
+        dg.AutomationCondition.eager()
+        .without(dg.AutomationCondition.in_latest_time_window())
+        .replace("newly_updated_without_root", _changed_by_another_run())
+        .ignore(lineage_only)
+        .with_label("on_changed_days")
+    )
+
+
+def automation_sensor(
+    location: str, interval_seconds: int
+) -> dg.AutomationConditionSensorDefinition:
+    """The sensor that evaluates the conditions of one location, running from the start.
+
+    Dagster's own default sensor is stopped until somebody clicks it, and ticks every 30 s.
+    """
+    return dg.AutomationConditionSensorDefinition(
+        name=f"{location}_automation_sensor",
+        target=dg.AssetSelection.all(),
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        minimum_interval_seconds=interval_seconds,
+        description=f"Requests the assets of {location} whose inputs have changed.",
+    )

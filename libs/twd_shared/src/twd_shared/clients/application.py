@@ -1,0 +1,124 @@
+"""The application's own database, only read: messages, conversations, users' training data.
+
+What belongs here is the connection: one read-only transaction a call, limited in time, with errors
+that name the database. Not here: queries, which stand in the domain folder that needs them, and
+the list of connections (`catalog.py`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import asyncpg
+import sqlalchemy as sa
+from sqlalchemy.exc import ArgumentError
+
+from twd_shared.errors import ApplicationRefused, ApplicationUnavailable, ConfigurationError
+
+_CONNECT_SECONDS = 10
+_STATEMENT_SECONDS = 300
+
+# What PostgreSQL says when only a person can change the outcome.
+_REFUSALS = (
+    asyncpg.InvalidAuthorizationSpecificationError,  # wrong password is one of these
+    asyncpg.InvalidCatalogNameError,
+    asyncpg.SyntaxOrAccessError,  # missing table or column, no permission
+    asyncpg.ReadOnlySQLTransactionError,
+)
+
+
+class ApplicationDatabase:
+    """Reads of the application's PostgreSQL; a call opens and closes its own connection."""
+
+    def __init__(self, dsn: str, statement_seconds: int = _STATEMENT_SECONDS) -> None:
+        """`dsn` is a postgresql:// address; raises ConfigurationError if it cannot be used."""
+        try:
+            # connect_timeout is libpq's own; asyncpg would send it to the server.
+            url = sa.make_url(dsn).difference_update_query(["connect_timeout"])
+        except ArgumentError:
+            raise ConfigurationError(_NO_ADDRESS) from None
+        if url.get_backend_name() not in ("postgresql", "postgres"):
+            raise ConfigurationError(_NO_ADDRESS)
+        self._dsn = url.set(drivername="postgresql").render_as_string(hide_password=False)
+        self._statement_ms = statement_seconds * 1000
+        self.place = f"{url.host or 'local socket'}:{url.port or 5432}/{url.database}"
+        """Where the database is, for messages: host:port/name."""
+
+    def fetch(self, query: str, *arguments: Any) -> list[asyncpg.Record]:
+        """Rows of `query` ($1, $2, … are `arguments`), read in one read-only transaction.
+
+        To be called where no event loop runs.
+        Raises: ApplicationUnavailable (down, too slow), ApplicationRefused (password, permission,
+        missing table), ConfigurationError. None of them repeats the connection string.
+        """
+        return asyncio.run(self._fetch(query, arguments))
+
+    def columns(self, table: str) -> dict[str, str]:
+        """Column name → type of a table as the search path finds it; empty if there is none.
+
+        Raises: as `fetch`.
+        """
+        rows = self.fetch(
+            "select attname::text, format_type(atttypid, atttypmod) as type from pg_attribute"
+            " where attrelid = to_regclass($1) and attnum > 0 and not attisdropped"
+            " order by attnum",
+            table,
+        )
+        return {row["attname"]: row["type"] for row in rows}
+
+    async def _fetch(self, query: str, arguments: tuple[Any, ...]) -> list[asyncpg.Record]:
+        try:
+            connection = await self._connect()
+            try:
+                async with connection.transaction(readonly=True):
+                    await connection.execute(f"set local statement_timeout = {self._statement_ms}")
+                    return await connection.fetch(query, *arguments)
+            finally:
+                await connection.close(timeout=_CONNECT_SECONDS)
+        except _REFUSALS as error:
+            raise ApplicationRefused(
+                f"The application database {self.place} refused: {_reason(error)}. Check the role "
+                "and database in TWD_APPLICATION_DSN, and that the role may read the "
+                "application's tables."
+            ) from None
+        except asyncpg.QueryCanceledError:
+            raise ApplicationUnavailable(
+                f"The application database {self.place} did not answer within "
+                f"{self._statement_ms // 1000} s. Look at its load and at the indexes of the "
+                "tables that are read (messages.created_at, messages.conversation_id)."
+            ) from None
+        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            raise ApplicationUnavailable(
+                f"The application database {self.place} is not available "
+                f"({type(error).__name__}). Check that PostgreSQL runs there and that "
+                "TWD_APPLICATION_DSN is right."
+            ) from None
+
+    async def _connect(self) -> asyncpg.Connection:
+        try:
+            return await asyncpg.connect(
+                self._dsn,
+                timeout=_CONNECT_SECONDS,
+                # A pooler in front of the server may give each transaction another session.
+                statement_cache_size=0,
+                server_settings={"application_name": "twd"},
+            )
+        except ValueError:
+            # Parameters of the address that the driver does not understand.
+            raise ConfigurationError(_NO_ADDRESS) from None
+
+
+_NO_ADDRESS = (
+    "TWD_APPLICATION_DSN is not a connection string of the form "
+    "postgresql://user:password@host:port/database."
+)
+
+
+def _reason(error: asyncpg.PostgresError) -> str:
+    """Kind of refusal; of the server's text only that about tables, which holds no secret."""
+    if isinstance(error, asyncpg.UndefinedTableError | asyncpg.UndefinedColumnError):
+        return str(error)
+    if isinstance(error, asyncpg.InsufficientPrivilegeError):
+        return str(error)
+    return type(error).__name__

@@ -1,0 +1,83 @@
+"""Every error this project raises on purpose, in two branches that decide retry or stop.
+
+A message says what happened, to which connection or server, and what to do about it. A message
+never holds a connection string, a password or a driver's own text that could repeat one.
+"""
+
+from __future__ import annotations
+
+
+class TwdError(Exception):
+    """Root of the errors that this project raises on purpose."""
+
+
+class TransientError(TwdError):
+    """The same call may succeed later: it is retried."""
+
+
+class PermanentError(TwdError):
+    """The same call fails again until somebody changes something: it is not retried."""
+
+
+class SourceUnavailable(TransientError):
+    """A source database cannot be reached, or broke the connection, or took too long."""
+
+
+class CatalogUnavailable(TransientError):
+    """The application's catalog of connections cannot be read now."""
+
+
+class ApplicationUnavailable(TransientError):
+    """The application database cannot be read now."""
+
+
+class MetadataUnavailable(TransientError):
+    """The metadata database cannot be reached now."""
+
+
+class EmbeddingUnavailable(TransientError):
+    """The Ollama server cannot be reached, is overloaded or answered incompletely."""
+
+
+class IndexUnavailable(TransientError):
+    """The Qdrant server cannot be reached or failed on its side."""
+
+
+class ConfigurationError(PermanentError):
+    """A setting is missing or has a value that cannot be used."""
+
+
+class UnknownConnection(PermanentError):
+    """The application's catalog holds no such connection, or it is no longer active."""
+
+
+class UnusableConnectionString(PermanentError):
+    """A connection string cannot be parsed or names something that is not allowed."""
+
+
+class UnknownDialect(UnusableConnectionString):
+    """A connection is of a database type that this project does not read."""
+
+
+class ApplicationRefused(PermanentError):
+    """The application database answered and refused: password, permission, missing table."""
+
+
+class SourceRefused(PermanentError):
+    """A source database answered and refused: wrong password, no such database, no permission."""
+
+
+class EmptySchema(PermanentError):
+    """A source database shows no table to the role that reads it."""
+
+
+class ModelUnavailable(PermanentError):
+    """The Ollama server does not have the model that is configured."""
+
+
+class EmbeddingRejected(PermanentError):
+    """The Ollama server gave an answer that can never be indexed, or refused the text."""
+
+
+class IndexRejected(PermanentError):
+    """The Qdrant server refused the request: wrong dimension, wrong key, no such collection."""

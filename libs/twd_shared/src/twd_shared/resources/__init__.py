@@ -1,0 +1,1 @@
+"""Dagster resources over the plain clients, given to assets and sensors of all locations."""

@@ -1,0 +1,99 @@
+"""The metadata database, the application's database and its catalog, as resources."""
+
+import dagster as dg
+from pydantic import PrivateAttr
+
+from twd_shared.clients.application import ApplicationDatabase
+from twd_shared.clients.catalog import (
+    ApiCatalog,
+    Catalog,
+    Connection,
+    DatabaseCatalog,
+    connection_of,
+)
+from twd_shared.errors import ConfigurationError
+from twd_shared.store.alerts import AlertOutbox
+from twd_shared.store.connections import ConnectionRegistry, RegisteredConnection
+from twd_shared.store.database import MetadataDatabase
+from twd_shared.store.documentation import DocumentationStore
+from twd_shared.store.index_states import IndexStateStore
+from twd_shared.store.snapshots import SnapshotStore
+
+
+class MetadataStoreResource(dg.ConfigurableResource):
+    """Schema `twd` of the metadata database, by its repositories."""
+
+    dsn: str
+    webhook_url: str = ""
+
+    _database: MetadataDatabase | None = PrivateAttr(default=None)
+
+    @property
+    def database(self) -> MetadataDatabase:
+        """Transactions on the metadata database, for repositories that a location owns."""
+        if self._database is None:
+            self._database = MetadataDatabase(self.dsn)
+        return self._database
+
+    def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
+        """Close the pool when the run or tick ends."""
+        if self._database is not None:
+            self._database.close()
+            self._database = None
+
+    @property
+    def connections(self) -> ConnectionRegistry:
+        """The registry of connections."""
+        return ConnectionRegistry(self.database)
+
+    @property
+    def snapshots(self) -> SnapshotStore:
+        """Snapshots with their history."""
+        return SnapshotStore(self.database)
+
+    @property
+    def documentation(self) -> DocumentationStore:
+        """Documentation of tables."""
+        return DocumentationStore(self.database)
+
+    @property
+    def index_states(self) -> IndexStateStore:
+        """What the schema index holds of each connection."""
+        return IndexStateStore(self.database)
+
+    @property
+    def alerts(self) -> AlertOutbox:
+        """The outbox of alerts."""
+        return AlertOutbox(self.database, self.webhook_url)
+
+
+class ApplicationDatabaseResource(dg.ConfigurableResource):
+    """The application's database, only read: messages, conversations, users' training data."""
+
+    dsn: str
+
+    @property
+    def database(self) -> ApplicationDatabase:
+        """A reader of the database; raises ConfigurationError if the address cannot be used."""
+        return ApplicationDatabase(self.dsn)
+
+
+class CatalogResource(dg.ConfigurableResource):
+    """The application's list of connections, from its API or its database."""
+
+    source: str = "api"
+    api_url: str
+    application_dsn: str
+
+    @property
+    def catalog(self) -> Catalog:
+        """The catalog that `source` names; raises ConfigurationError if it names none."""
+        if self.source == "api":
+            return ApiCatalog(self.api_url)
+        if self.source == "database":
+            return DatabaseCatalog(self.application_dsn)
+        raise ConfigurationError(f"TWD_CATALOG must be api or database, not {self.source!r}.")
+
+    def connection(self, registered: RegisteredConnection) -> Connection:
+        """The connection with its connection string, resolved now and never stored."""
+        return connection_of(self.catalog, registered.connection_id)

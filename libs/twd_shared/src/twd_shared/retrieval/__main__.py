@@ -1,0 +1,70 @@
+"""`python -m twd_shared.retrieval --database NAME QUESTION`: its tables, and SQL."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+
+from twd_shared import settings
+from twd_shared.clients.ollama import Ollama
+from twd_shared.clients.qdrant import open_client
+from twd_shared.clients.schema_index import SchemaIndex
+from twd_shared.errors import TwdError, UnknownConnection
+from twd_shared.retrieval.prompt import sql_prompt
+from twd_shared.retrieval.search import retrieve_tables
+from twd_shared.store.connections import ConnectionRegistry, RegisteredConnection
+from twd_shared.store.database import MetadataDatabase
+
+
+def main(arguments: list[str]) -> int:
+    """Run the command line; 0 = answered, 1 = nothing found, 2 = it failed with a message."""
+    parser = argparse.ArgumentParser(prog="ask", description="Which tables is a question about?")
+    parser.add_argument("--database", required=True, help="partition key of the connection")
+    parser.add_argument("--limit", type=int, default=5, help="how many tables (default 5)")
+    parser.add_argument("question")
+    options = parser.parse_args(arguments)
+    try:
+        return _answer(options.database, options.question, options.limit)
+    except TwdError as error:
+        print(error, file=sys.stderr)
+        return 2
+
+
+def _answer(database: str, question: str, limit: int) -> int:
+    def value(variable: settings.Variable) -> str:
+        return settings.value_of(os.environ, variable)
+
+    registry = ConnectionRegistry(MetadataDatabase(value(settings.METADATA_DSN)))
+    connection = _connection(registry, database)
+    model = value(settings.LLM_MODEL)
+    ollama = Ollama(value(settings.OLLAMA_BASE_URL), value(settings.EMBED_MODEL), model)
+    qdrant = open_client(value(settings.QDRANT_URL), value(settings.QDRANT_API_KEY))
+    index = SchemaIndex(qdrant, value(settings.INDEX_ALIAS))
+    tables = retrieve_tables(
+        question,
+        connection_id=connection.connection_id,
+        index=index,
+        ollama=ollama,
+        limit=limit,
+    )
+    if not tables:
+        print(f"The schema index holds nothing of {connection.partition_key} yet.")
+        return 1
+    for table in tables:
+        print(f"{table.score:.3f}  {table.label}")
+    if model:
+        print("\n" + ollama.generate(sql_prompt(question, tables, connection.db_type)).strip())
+    return 0
+
+
+def _connection(registry: ConnectionRegistry, database: str) -> RegisteredConnection:
+    try:
+        return registry.by_partition(database)
+    except UnknownConnection:
+        known = ", ".join(item.partition_key for item in registry.known()) or "none yet"
+        raise UnknownConnection(f"No database {database!r} is connected. Known: {known}.") from None
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,54 @@
+"""Which tables of a connection a question is about, from the schema index."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from twd_shared.clients.ollama import Ollama
+from twd_shared.clients.schema_index import SchemaIndex
+
+
+@dataclass(frozen=True, slots=True)
+class RetrievedTable:
+    """A table with its similarity score (cosine, higher is nearer) and its DDL."""
+
+    schema: str
+    table: str
+    score: float
+    ddl: str
+
+    @property
+    def label(self) -> str:
+        """`schema.table`, for people."""
+        return f"{self.schema}.{self.table}"
+
+
+def retrieve_tables(
+    question: str, *, connection_id: str, index: SchemaIndex, ollama: Ollama, limit: int = 5
+) -> list[RetrievedTable]:
+    """The `limit` tables of the connection nearest to the question, best first.
+
+    Raises the errors of the embedding and the index; [] when nothing is indexed.
+    """
+    vectors = ollama.embed([question], "query")
+    [tables] = nearest_tables(vectors, connection_id=connection_id, index=index, limit=limit)
+    return tables
+
+
+def nearest_tables(
+    vectors: Sequence[Sequence[float]], *, connection_id: str, index: SchemaIndex, limit: int = 5
+) -> list[list[RetrievedTable]]:
+    """What `retrieve_tables` gives for each question, of which `vectors` are the embeddings."""
+    return [
+        [
+            RetrievedTable(
+                schema=str(hit.payload["schema_name"]),
+                table=str(hit.payload["table_name"]),
+                score=hit.score,
+                ddl=str(hit.payload["ddl"]),
+            )
+            for hit in hits
+        ]
+        for hits in index.search_many(connection_id, vectors, limit)
+    ]

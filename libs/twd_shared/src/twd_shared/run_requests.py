@@ -1,0 +1,94 @@
+"""Requesting a run for what a connection needs: not while one is in flight, and not for ever.
+
+Not by run key: Dagster remembers a run key for ever, so a state that goes from A to B, back and to
+B again would be dropped, and a failed run would never be repeated.
+"""
+
+from __future__ import annotations
+
+import time
+
+import dagster as dg
+import msgspec
+
+from twd_shared.alerting import run_tags
+from twd_shared.store.connections import RegisteredConnection
+
+_FIRST_WAIT_SECONDS = 60.0
+_LONGEST_WAIT_SECONDS = 3600.0
+_IN_FLIGHT = [
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+]
+
+
+class Attempt(msgspec.Struct):
+    """Requests made for one wish: how many, when the last (Unix seconds), and for what."""
+
+    wish: str
+    count: int
+    last: float
+
+
+class Attempts:
+    """How often each connection's wish was requested; kept in a sensor's cursor as JSON."""
+
+    def __init__(self, cursor: str | None) -> None:
+        """Read the record from a sensor's cursor; an unreadable one counts as none."""
+        try:
+            self._by_id = msgspec.json.decode(cursor or "{}", type=dict[str, Attempt])
+        except msgspec.DecodeError:
+            self._by_id = {}
+
+    def is_due(self, connection_id: str, wish: str, now: float) -> bool:
+        """Whether the wish may be requested: a new wish at once, a repeated one after its wait.
+
+        Waits are 60 s, 120 s, 240 s … and an hour at most.
+        """
+        attempt = self._by_id.get(connection_id)
+        if attempt is None or attempt.wish != wish:
+            return True
+        wait = min(_FIRST_WAIT_SECONDS * 2 ** (attempt.count - 1), _LONGEST_WAIT_SECONDS)
+        return now - attempt.last >= wait
+
+    def record(self, connection_id: str, wish: str, now: float) -> None:
+        """Count a request for the wish."""
+        attempt = self._by_id.get(connection_id)
+        count = attempt.count + 1 if attempt and attempt.wish == wish else 1
+        self._by_id[connection_id] = Attempt(wish, count, now)
+
+    def forget_others(self, pending: set[str]) -> None:
+        """Forget every connection that wishes nothing now."""
+        self._by_id = {key: value for key, value in self._by_id.items() if key in pending}
+
+    def cursor(self) -> str:
+        """The record for the sensor's cursor."""
+        return msgspec.json.encode(self._by_id, order="sorted").decode()
+
+
+def claim_run(
+    instance: dg.DagsterInstance,
+    attempts: Attempts,
+    connection: RegisteredConnection,
+    wish: str,
+    trigger: str,
+) -> dg.RunRequest | None:
+    """A request for a run of the connection's partition, or None if it has to wait.
+
+    A request counts as an attempt; `wish` names what is wanted, so that a new wish does not wait
+    for the failures of an older one.
+    """
+    now = time.time()
+    in_flight = instance.get_runs_count(
+        dg.RunsFilter(tags={"dagster/partition": connection.partition_key}, statuses=_IN_FLIGHT)
+    )
+    if in_flight or not attempts.is_due(connection.connection_id, wish, now):
+        return None
+    attempts.record(connection.connection_id, wish, now)
+    return dg.RunRequest(
+        partition_key=connection.partition_key,
+        tags=run_tags(connection.connection_id, connection.database_name, trigger),
+    )

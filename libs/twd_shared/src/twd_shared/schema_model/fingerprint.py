@@ -1,0 +1,43 @@
+"""Content hashes of schema objects and snapshots: equal content, equal fingerprint."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+
+from twd_shared.schema_model.models import SchemaObject, Snapshot, encode, kind_of
+
+ObjectKey = tuple[str, str, str]
+"""(kind, schema, name) of a schema object."""
+
+
+def key_of(schema_object: SchemaObject) -> ObjectKey:
+    """The identity of a schema object inside its database."""
+    return (kind_of(schema_object), schema_object.schema, schema_object.name)
+
+
+def object_fingerprint(schema_object: SchemaObject) -> str:
+    """SHA-256 of the object's canonical JSON, first 128 bits as 32 hex digits."""
+    return hashlib.sha256(encode(schema_object)).hexdigest()[:32]
+
+
+def content_fingerprint(parts: Iterable[str]) -> str:
+    """SHA-256 over the parts in their order, 32 hex digits; parts are length-prefixed."""
+    digest = hashlib.sha256()
+    for part in parts:
+        data = part.encode()
+        digest.update(len(data).to_bytes(8, "big"))
+        digest.update(data)
+    return digest.hexdigest()[:32]
+
+
+def object_fingerprints(snapshot: Snapshot) -> dict[ObjectKey, str]:
+    """Fingerprint of each object of the snapshot by its key."""
+    return {key_of(item): object_fingerprint(item) for item in snapshot.objects}
+
+
+def snapshot_fingerprint(fingerprints: dict[ObjectKey, str]) -> str:
+    """Fingerprint of a whole snapshot from those of its objects; their order does not matter."""
+    return content_fingerprint(
+        part for key in sorted(fingerprints) for part in (*key, fingerprints[key])
+    )

@@ -1,0 +1,140 @@
+"""The registry of connections: which partition key each connection has, and how it is doing."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+
+from twd_shared.clients.catalog import Connection
+from twd_shared.errors import UnknownConnection
+from twd_shared.store.database import MetadataDatabase
+from twd_shared.store.tables import connections
+
+Status = Literal["unknown", "ok", "failing"]
+
+
+@dataclass(frozen=True, slots=True)
+class RegisteredConnection:
+    """A connection as the registry knows it; it holds no connection string."""
+
+    connection_id: str
+    partition_key: str
+    database_name: str
+    db_type: str
+    is_active: bool
+    status: Status
+    status_reason: str
+
+
+class ConnectionRegistry:
+    """Rows of `twd.connections`."""
+
+    def __init__(self, database: MetadataDatabase) -> None:
+        """Read and write through `database`."""
+        self._database = database
+
+    def known(self) -> list[RegisteredConnection]:
+        """All registered connections, oldest first."""
+        query = sa.select(connections).order_by(
+            connections.c.first_seen_at, connections.c.connection_id
+        )
+        with self._database.begin() as transaction:
+            return [_registered(row) for row in transaction.execute(query)]
+
+    def by_partition(self, partition_key: str) -> RegisteredConnection:
+        """The connection of a partition; raises UnknownConnection if none has it."""
+        query = sa.select(connections).where(connections.c.partition_key == partition_key)
+        with self._database.begin() as transaction:
+            row = transaction.execute(query).one_or_none()
+        if row is None:
+            raise UnknownConnection(
+                f"No connection is registered for partition {partition_key!r}. "
+                "new_connection_sensor registers what the application lists; wait for its next "
+                "tick, or remove the partition."
+            )
+        return _registered(row)
+
+    def register(self, seen: Iterable[Connection]) -> list[RegisteredConnection]:
+        """Record the connections as the application lists them now; give their registry rows.
+
+        A new one gets a partition key from its database name, made unique by a number, and keeps
+        it for ever. A known one keeps its key whatever it is called now.
+        """
+        with self._database.begin() as transaction:
+            # Two ticks that register at once must not give the same key twice.
+            transaction.execute(sa.text("lock table twd.connections in share row exclusive mode"))
+            rows = transaction.execute(sa.select(connections)).all()
+            key_of = {row.connection_id: row.partition_key for row in rows}
+            taken = set(key_of.values())
+            registered: list[str] = []
+            for connection in seen:
+                key = key_of.get(connection.connection_id)
+                if key is None:
+                    key = free_partition_key(connection.database_name, taken)
+                    taken.add(key)
+                values = {
+                    "database_name": connection.database_name,
+                    "db_type": connection.db_type,
+                    "is_active": connection.is_active,
+                }
+                transaction.execute(
+                    insert(connections)
+                    .values(connection_id=connection.connection_id, partition_key=key, **values)
+                    .on_conflict_do_update(
+                        index_elements=[connections.c.connection_id],
+                        set_={**values, "last_seen_at": sa.func.now()},
+                    )
+                )
+                registered.append(connection.connection_id)
+            query = sa.select(connections).where(connections.c.connection_id.in_(registered))
+            return [_registered(row) for row in transaction.execute(query)]
+
+    def deactivate(self, connection_id: str) -> None:
+        """Mark a connection as no longer listed or paused; its history stays."""
+        self._update(connection_id, is_active=False)
+
+    def set_status(self, connection_id: str, status: Status, reason: str = "") -> None:
+        """Record whether the source could be read, with the reason if not (no secrets)."""
+        self._update(connection_id, status=status, status_reason=reason, status_at=sa.func.now())
+
+    def _update(self, connection_id: str, **values: Any) -> None:
+        statement = (
+            sa.update(connections)
+            .where(connections.c.connection_id == connection_id)
+            .values(**values)
+        )
+        with self._database.begin() as transaction:
+            transaction.execute(statement)
+
+
+def free_partition_key(database_name: str, taken: set[str]) -> str:
+    """A readable key for the name that is not in `taken`: `shop`, then `shop-2`.
+
+    Letters, digits, `_`, `.` and `-` stay; accents go; the rest becomes `-`. At most 63 long.
+    """
+    plain = unicodedata.normalize("NFKD", database_name.replace("đ", "d").replace("Đ", "D"))
+    plain = "".join(letter for letter in plain if not unicodedata.combining(letter))
+    base = re.sub(r"[^A-Za-z0-9_.-]+", "-", plain).strip("-.")[:56] or "database"
+    key, number = base, 1
+    while key in taken:
+        number += 1
+        key = f"{base}-{number}"
+    return key
+
+
+def _registered(row: Any) -> RegisteredConnection:
+    return RegisteredConnection(
+        connection_id=row.connection_id,
+        partition_key=row.partition_key,
+        database_name=row.database_name,
+        db_type=row.db_type,
+        is_active=row.is_active,
+        status=row.status,
+        status_reason=row.status_reason,
+    )

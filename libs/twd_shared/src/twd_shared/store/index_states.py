@@ -1,0 +1,71 @@
+"""What the schema index holds of each connection: snapshot version, model and content."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+
+from twd_shared.store.database import MetadataDatabase
+from twd_shared.store.tables import index_states, snapshots
+
+
+@dataclass(frozen=True, slots=True)
+class IndexState:
+    """A connection's share of the schema index; `content_hash` covers all its points."""
+
+    connection_id: str
+    collection: str
+    model: str
+    model_digest: str
+    dimension: int
+    snapshot_version: int
+    content_hash: str
+    point_count: int
+
+
+class IndexStateStore:
+    """Rows of `twd.index_states`."""
+
+    def __init__(self, database: MetadataDatabase) -> None:
+        """Read and write through `database`."""
+        self._database = database
+
+    def get(self, connection_id: str) -> IndexState | None:
+        """What the index holds of the connection, or None if it was never published."""
+        query = sa.select(index_states).where(index_states.c.connection_id == connection_id)
+        with self._database.begin() as transaction:
+            row = transaction.execute(query).mappings().one_or_none()
+        if row is None:
+            return None
+        return IndexState(**{name: row[name] for name in IndexState.__slots__})
+
+    def held_fingerprints(self) -> dict[str, str]:
+        """Fingerprint of the snapshot that the index holds, by connection id."""
+        query = sa.select(index_states.c.connection_id, snapshots.c.fingerprint).join(
+            snapshots,
+            (snapshots.c.connection_id == index_states.c.connection_id)
+            & (snapshots.c.version == index_states.c.snapshot_version),
+        )
+        with self._database.begin() as transaction:
+            return {row.connection_id: row.fingerprint for row in transaction.execute(query)}
+
+    def put(self, state: IndexState) -> None:
+        """Record what the index holds of the connection now."""
+        values = asdict(state)
+        statement = insert(index_states).values(**values)
+        with self._database.begin() as transaction:
+            transaction.execute(
+                statement.on_conflict_do_update(
+                    index_elements=[index_states.c.connection_id],
+                    set_={**values, "published_at": sa.func.now()},
+                )
+            )
+
+    def delete(self, connection_id: str) -> None:
+        """Forget a connection whose points are gone."""
+        with self._database.begin() as transaction:
+            transaction.execute(
+                sa.delete(index_states).where(index_states.c.connection_id == connection_id)
+            )

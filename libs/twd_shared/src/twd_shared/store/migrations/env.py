@@ -1,0 +1,29 @@
+"""How Alembic reaches the metadata database: one transaction, its own version table in `twd`."""
+
+import sqlalchemy as sa
+from alembic import context
+
+from twd_shared.store.tables import SCHEMA_NAME, metadata
+
+# Two stacks that start at once must not run the same migration twice.
+_LOCK = 0x7477_6400
+
+
+def run() -> None:
+    dsn: str = context.config.attributes["dsn"]
+    engine = sa.create_engine(sa.make_url(dsn).set(drivername="postgresql+psycopg2"))
+    with engine.begin() as connection:
+        connection.execute(sa.text("select pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+        connection.execute(sa.text(f"create schema if not exists {SCHEMA_NAME}"))
+        context.configure(
+            connection=connection,
+            target_metadata=metadata,
+            version_table_schema=SCHEMA_NAME,
+            include_schemas=True,
+            include_name=lambda name, type_, _: type_ != "schema" or name == SCHEMA_NAME,
+        )
+        context.run_migrations()
+    engine.dispose()
+
+
+run()

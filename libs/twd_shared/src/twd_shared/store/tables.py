@@ -1,0 +1,268 @@
+"""The tables of schema `twd`, as SQLAlchemy Core. Rows are read and written by repositories.
+
+Names of connections, databases and tables are data here, never identifiers. No connection string
+is stored: a step resolves it from the application's catalog by the connection's id.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
+
+SCHEMA_NAME = "twd"
+
+metadata = sa.MetaData(
+    schema=SCHEMA_NAME,
+    naming_convention={
+        "pk": "%(table_name)s_pkey",
+        "fk": "%(table_name)s_%(column_0_N_name)s_fkey",
+        "uq": "%(table_name)s_%(column_0_N_name)s_key",
+        "ix": "%(table_name)s_%(column_0_N_name)s_idx",
+        "ck": "%(table_name)s_%(constraint_name)s_check",
+    },
+)
+
+
+def _connection_id(primary_key: bool = True) -> sa.Column[str]:
+    return sa.Column(
+        "connection_id",
+        sa.Text,
+        sa.ForeignKey(f"{SCHEMA_NAME}.connections.connection_id"),
+        primary_key=primary_key,
+        nullable=False,
+    )
+
+
+def _time(name: str, nullable: bool = False) -> sa.Column[datetime]:
+    return sa.Column(
+        name,
+        sa.DateTime(timezone=True),
+        nullable=nullable,
+        server_default=None if nullable else sa.func.now(),
+    )
+
+
+connections = sa.Table(
+    "connections",
+    metadata,
+    sa.Column("connection_id", sa.Text, primary_key=True, comment="Id in the application"),
+    sa.Column("partition_key", sa.Text, nullable=False, unique=True, comment="Frozen, readable"),
+    sa.Column("database_name", sa.Text, nullable=False),
+    sa.Column("db_type", sa.Text, nullable=False),
+    sa.Column("is_active", sa.Boolean, nullable=False),
+    sa.Column("status", sa.Text, nullable=False, server_default="unknown"),
+    sa.Column("status_reason", sa.Text, nullable=False, server_default=""),
+    _time("status_at"),
+    _time("first_seen_at"),
+    _time("last_seen_at"),
+    comment="Source databases that the application has connected; one is one partition",
+)
+
+snapshots = sa.Table(
+    "snapshots",
+    metadata,
+    _connection_id(),
+    sa.Column("version", sa.Integer, primary_key=True),
+    sa.Column("fingerprint", sa.Text, nullable=False),
+    sa.Column("dialect", sa.Text, nullable=False),
+    sa.Column("database_name", sa.Text, nullable=False),
+    sa.Column("server_version", sa.Text, nullable=False),
+    sa.Column("unknown_facts", JSONB, nullable=False, comment="What the dialect cannot tell"),
+    sa.Column("table_count", sa.Integer, nullable=False),
+    sa.Column("column_count", sa.Integer, nullable=False),
+    _time("taken_at"),
+    _time("confirmed_at"),
+    comment="Versions of a source's schema; a version is written only when the schema changed",
+)
+
+schema_objects = sa.Table(
+    "schema_objects",
+    metadata,
+    sa.Column("fingerprint", sa.Text, primary_key=True),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("body", JSONB, nullable=False),
+    comment="Content of tables, enums and domains, stored once per content",
+)
+
+snapshot_objects = sa.Table(
+    "snapshot_objects",
+    metadata,
+    _connection_id(),
+    sa.Column("kind", sa.Text, primary_key=True),
+    sa.Column("schema_name", sa.Text, primary_key=True),
+    sa.Column("object_name", sa.Text, primary_key=True),
+    sa.Column("from_version", sa.Integer, primary_key=True),
+    sa.Column("to_version", sa.Integer, comment="First version without it; null = still there"),
+    sa.Column(
+        "fingerprint",
+        sa.Text,
+        sa.ForeignKey(f"{SCHEMA_NAME}.schema_objects.fingerprint"),
+        nullable=False,
+    ),
+    comment="Which content an object had in which versions of a source's schema",
+)
+sa.Index(
+    "snapshot_objects_current_idx",
+    snapshot_objects.c.connection_id,
+    postgresql_where=snapshot_objects.c.to_version.is_(None),
+)
+
+table_documentation = sa.Table(
+    "table_documentation",
+    metadata,
+    _connection_id(),
+    sa.Column("schema_name", sa.Text, primary_key=True),
+    sa.Column("table_name", sa.Text, primary_key=True),
+    sa.Column("card", sa.Text, nullable=False, comment="What the table is about, in sentences"),
+    sa.Column("content_hash", sa.Text, nullable=False),
+    sa.Column("table_fingerprint", sa.Text, nullable=False),
+    sa.Column("snapshot_version", sa.Integer, nullable=False),
+    _time("written_at"),
+    comment="Documentation of the tables of the newest snapshot",
+)
+
+schema_diffs = sa.Table(
+    "schema_diffs",
+    metadata,
+    _connection_id(),
+    sa.Column(
+        "from_version", sa.Integer, primary_key=True, comment="What the index held; 0 = none"
+    ),
+    sa.Column("to_version", sa.Integer, primary_key=True),
+    sa.Column("changes", JSONB, nullable=False),
+    sa.Column("breaking_count", sa.Integer, nullable=False),
+    _time("found_at"),
+    comment="Differences between a newest snapshot and what the schema index held",
+)
+
+index_states = sa.Table(
+    "index_states",
+    metadata,
+    _connection_id(),
+    sa.Column("collection", sa.Text, nullable=False),
+    sa.Column("model", sa.Text, nullable=False),
+    sa.Column("model_digest", sa.Text, nullable=False),
+    sa.Column("dimension", sa.Integer, nullable=False),
+    sa.Column("snapshot_version", sa.Integer, nullable=False),
+    sa.Column("content_hash", sa.Text, nullable=False),
+    sa.Column("point_count", sa.Integer, nullable=False),
+    _time("published_at"),
+    comment="What the schema index holds of each source",
+)
+
+training_items = sa.Table(
+    "training_items",
+    metadata,
+    _connection_id(),
+    sa.Column("item_id", sa.Uuid, primary_key=True),
+    sa.Column("kind", sa.Text, nullable=False, comment="ddl, documentation or question_sql"),
+    sa.Column("source", sa.Text, nullable=False, comment="Who wrote it: user"),
+    sa.Column("question", sa.Text),
+    sa.Column("content", sa.Text, nullable=False),
+    sa.Column("content_hash", sa.Text, nullable=False),
+    sa.Column("tables", JSONB, nullable=False, comment="schema.table names it speaks of"),
+    sa.Column("accepted", sa.Boolean, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False, server_default="", comment="Why rejected"),
+    sa.Column("snapshot_version", sa.Integer, nullable=False),
+    _time("first_seen_at"),
+    _time("updated_at"),
+    sa.CheckConstraint("kind in ('ddl', 'documentation', 'question_sql')", name="kind"),
+    comment="Training set of each source: what users taught, checked against its schema",
+)
+
+training_readings = sa.Table(
+    "training_readings",
+    metadata,
+    _connection_id(),
+    sa.Column("marker", sa.Text, nullable=False, comment="Changes when a user's rows change"),
+    sa.Column("item_count", sa.Integer, nullable=False),
+    _time("read_at"),
+    comment="What of the application's training data the training set of each source holds",
+)
+
+model_versions = sa.Table(
+    "model_versions",
+    metadata,
+    _connection_id(),
+    sa.Column("version", sa.Integer, primary_key=True),
+    sa.Column("snapshot_version", sa.Integer, nullable=False),
+    sa.Column("content_hash", sa.Text, nullable=False),
+    sa.Column("model", sa.Text, nullable=False),
+    sa.Column("model_digest", sa.Text, nullable=False),
+    sa.Column("dimension", sa.Integer, nullable=False),
+    sa.Column("ddl_count", sa.Integer, nullable=False),
+    sa.Column("documentation_count", sa.Integer, nullable=False),
+    sa.Column("question_sql_count", sa.Integer, nullable=False),
+    sa.Column(
+        "collections",
+        JSONB,
+        nullable=False,
+        comment="Alias -> physical collection; empty = dropped",
+    ),
+    sa.Column("is_live", sa.Boolean, nullable=False),
+    _time("published_at"),
+    comment="Versions of each source's knowledge base",
+)
+
+model_evaluations = sa.Table(
+    "model_evaluations",
+    metadata,
+    _connection_id(),
+    sa.Column("version", sa.Integer, primary_key=True),
+    sa.Column("question_set_hash", sa.Text, primary_key=True),
+    sa.Column("question_count", sa.Integer, nullable=False),
+    sa.Column("scores", JSONB, nullable=False, comment="recall@k, complete recall@k, MRR"),
+    _time("evaluated_at"),
+    comment="Retrieval scores of knowledge-base versions",
+)
+
+daily_query_stats = sa.Table(
+    "daily_query_stats",
+    metadata,
+    sa.Column("day", sa.Date, primary_key=True),
+    sa.Column("connection_id", sa.Text, primary_key=True, comment="'*' = all, '' = not known"),
+    sa.Column("total", sa.Integer, nullable=False),
+    sa.Column("successful", sa.Integer, nullable=False),
+    sa.Column("failed", sa.Integer, nullable=False),
+    sa.Column("unanswered", sa.Integer, nullable=False),
+    sa.Column("unique_users", sa.Integer, nullable=False),
+    sa.Column("average_response_ms", sa.Double),
+    sa.Column("p50_response_ms", sa.Double),
+    sa.Column("p95_response_ms", sa.Double),
+    sa.Column("most_common_queries", JSONB, nullable=False),
+    sa.Column("top_tables", JSONB, nullable=False),
+    _time("computed_at"),
+    comment="What people asked, per day and connection",
+)
+
+daily_sql_accuracy = sa.Table(
+    "daily_sql_accuracy",
+    metadata,
+    sa.Column("day", sa.Date, primary_key=True),
+    sa.Column("connection_id", sa.Text, primary_key=True, comment="'*' = all, '' = not known"),
+    sa.Column("model_version", sa.Integer, comment="Live on that day, if one was"),
+    sa.Column("generated", sa.Integer, nullable=False),
+    sa.Column("parsed", sa.Integer, nullable=False),
+    sa.Column("executed", sa.Integer, nullable=False),
+    sa.Column("error_classes", JSONB, nullable=False),
+    sa.Column("problematic_tables", JSONB, nullable=False),
+    _time("computed_at"),
+    comment="How often the generated SQL was right, per day and connection",
+)
+
+alerts = sa.Table(
+    "alerts",
+    metadata,
+    sa.Column("alert_key", sa.Text, primary_key=True, comment="The same event has the same key"),
+    sa.Column("severity", sa.Text, nullable=False),
+    sa.Column("title", sa.Text, nullable=False),
+    sa.Column("body", sa.Text, nullable=False),
+    sa.Column("link", sa.Text, nullable=False, server_default=""),
+    _time("raised_at"),
+    _time("delivered_at", nullable=True),
+    sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("last_error", sa.Text, nullable=False, server_default=""),
+    comment="Alerts raised, and whether the webhook has taken them",
+)

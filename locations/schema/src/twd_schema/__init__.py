@@ -1,0 +1,1 @@
+"""The schema location: imports the schemas of source databases and keeps their index in sync."""

@@ -1,0 +1,49 @@
+"""The schema code location, wired: what `dagster api grpc` and `dg` load."""
+
+import os
+from collections.abc import Mapping
+
+import dagster as dg
+
+from twd_schema.defs.import_assets import SOURCE_DATABASE, import_assets
+from twd_schema.defs.jobs import check_connections_job, schema_jobs
+from twd_schema.defs.resources import source_database_resource
+from twd_schema.defs.schedules import schema_sync_schedule
+from twd_schema.defs.sensors import new_connection_sensor, schema_change_sensor
+from twd_schema.defs.sync_assets import sync_assets
+from twd_shared.alerting import run_failure_alert_sensor
+from twd_shared.automation import automation_sensor
+from twd_shared.contract import SCHEMA
+from twd_shared.resources.defaults import default_resources
+from twd_shared.settings import Settings
+
+
+def build_defs(settings: Settings, resources: Mapping[str, object]) -> dg.Definitions:
+    """The location's definitions with these settings and resources."""
+    jobs = schema_jobs(settings)
+    return dg.Definitions(
+        assets=[SOURCE_DATABASE, *import_assets(settings), *sync_assets(settings)],
+        jobs=[*jobs.values(), check_connections_job(settings)],
+        sensors=[
+            new_connection_sensor(settings, jobs["schema_import_job"]),
+            schema_change_sensor(settings, jobs["schema_sync_job"]),
+            run_failure_alert_sensor(settings.ui_url, settings.automation_seconds),
+            automation_sensor(SCHEMA, settings.automation_seconds),
+        ],
+        schedules=[schema_sync_schedule(settings, jobs["schema_sync_job"])],
+        resources=resources,
+        # A chain of short steps in one process: a process for each step costs seconds.
+        executor=dg.in_process_executor,
+    )
+
+
+@dg.definitions
+def defs() -> dg.Definitions:
+    """The definitions as the environment configures them."""
+    return build_defs(
+        Settings.from_environment(os.environ),
+        {
+            **default_resources(os.environ),
+            "source_database": source_database_resource(os.environ),
+        },
+    )

@@ -1,0 +1,1 @@
+"""Dagster definitions of the schema location: thin declarations over the domain folders."""

@@ -1,0 +1,159 @@
+"""Assets of the group schema: what is known of a source database, from its first import on."""
+
+import dagster as dg
+
+from twd_schema.defs.publishing import publication_metadata, publish_newest
+from twd_schema.defs.resources import SourceDatabaseResource
+from twd_schema.documentation.cards import document_tables
+from twd_schema.history.recording import record_snapshot
+from twd_shared.automation import on_changed_inputs
+from twd_shared.contract import (
+    RAW_SCHEMA_METADATA,
+    SCHEMA,
+    SCHEMA_DOCUMENTATION,
+    SCHEMA_EMBEDDINGS,
+    owner_of,
+    source_databases,
+)
+from twd_shared.lineage import stored_in
+from twd_shared.resources.failures import explained_failures, retry_policy
+from twd_shared.resources.servers import OllamaResource, QdrantResource
+from twd_shared.resources.stores import CatalogResource, MetadataStoreResource
+from twd_shared.schema_model.fingerprint import content_fingerprint
+from twd_shared.settings import Settings
+from twd_shared.store import tables
+
+SOURCE_DATABASE = dg.AssetSpec(
+    ["source", "database"],
+    description="A source database that a user connected. It is only ever read.",
+    partitions_def=source_databases,
+    group_name="schema",
+    owners=[owner_of(SCHEMA)],
+    kinds={"postgresql", "mysql"},
+)
+
+
+def import_assets(settings: Settings) -> list[dg.AssetsDefinition]:
+    """The three assets that a schema import materializes."""
+
+    @dg.asset(
+        key=RAW_SCHEMA_METADATA.key,
+        description="The newest snapshot of a source's schema, saved as a version if it changed.",
+        deps=[SOURCE_DATABASE],
+        partitions_def=source_databases,
+        group_name="schema",
+        owners=[owner_of(SCHEMA)],
+        kinds={"python", "postgresql"},
+        metadata=stored_in(tables.snapshots),
+        retry_policy=retry_policy(settings),
+    )
+    def raw_schema_metadata(
+        context: dg.AssetExecutionContext,
+        metadata_store: MetadataStoreResource,
+        catalog: CatalogResource,
+        source_database: SourceDatabaseResource,
+    ) -> dg.MaterializeResult:
+        with explained_failures():
+            registered = metadata_store.connections.by_partition(context.partition_key)
+            recording = record_snapshot(
+                catalog.connection(registered),
+                source_database.reader,
+                metadata_store.snapshots,
+                metadata_store.connections,
+            )
+        snapshot, saved = recording.snapshot, recording.saved
+        return dg.MaterializeResult(
+            metadata={
+                "database_name": snapshot.database_name,
+                "dialect": f"{snapshot.dialect} {snapshot.server_version}",
+                "schema": ", ".join(sorted({table.schema for table in snapshot.tables})),
+                "table_count": len(snapshot.tables),
+                "column_count": snapshot.column_count,
+                "tables": dg.MetadataValue.json(
+                    {table.label: len(table.columns) for table in snapshot.tables}
+                ),
+                "version": saved.version.version,
+                "fingerprint": saved.version.fingerprint,
+                "objects_added": len(saved.added),
+                "objects_removed": len(saved.removed),
+                "objects_modified": len(saved.modified),
+                "read_seconds": round(recording.read_seconds, 3),
+            },
+            data_version=dg.DataVersion(saved.version.fingerprint),
+        )
+
+    @dg.asset(
+        key=SCHEMA_DOCUMENTATION.key,
+        description="What each table of a source is about, in sentences from names and keys.",
+        deps=[RAW_SCHEMA_METADATA.key],
+        partitions_def=source_databases,
+        group_name="schema",
+        owners=[owner_of(SCHEMA)],
+        kinds={"python", "postgresql"},
+        metadata=stored_in(tables.table_documentation),
+        automation_condition=on_changed_inputs(),
+        retry_policy=retry_policy(settings),
+        # A sync writes in this order: documentation, then what changed, then the whole index.
+        op_tags={"dagster/priority": "2"},
+    )
+    def schema_documentation(
+        context: dg.AssetExecutionContext, metadata_store: MetadataStoreResource
+    ) -> dg.MaterializeResult:
+        with explained_failures():
+            registered = metadata_store.connections.by_partition(context.partition_key)
+            version, snapshot = metadata_store.snapshots.load_newest(registered.connection_id)
+            cards = document_tables(snapshot)
+            metadata_store.documentation.replace(registered.connection_id, version.version, cards)
+        return dg.MaterializeResult(
+            metadata={
+                "database_name": registered.database_name,
+                "documented_tables": len(cards),
+                "version": version.version,
+                "example": dg.MetadataValue.md(f"```text\n{cards[0].card}\n```"),
+            },
+            data_version=dg.DataVersion(content_fingerprint(card.content_hash for card in cards)),
+        )
+
+    @dg.asset(
+        key=SCHEMA_EMBEDDINGS.key,
+        description="The whole schema index of a source, reconciled with its newest snapshot.",
+        deps=[RAW_SCHEMA_METADATA.key, SCHEMA_DOCUMENTATION.key],
+        partitions_def=source_databases,
+        group_name="schema",
+        owners=[owner_of(SCHEMA)],
+        kinds={"qdrant", "ollama"},
+        metadata=stored_in(tables.index_states),
+        automation_condition=on_changed_inputs(),
+        retry_policy=retry_policy(settings),
+        check_specs=[
+            dg.AssetCheckSpec(
+                "schema_index_complete",
+                asset=SCHEMA_EMBEDDINGS.key,
+                description="The index holds as many points of the source as its snapshot needs.",
+                blocking=True,
+            )
+        ],
+    )
+    def schema_embeddings(
+        context: dg.AssetExecutionContext,
+        metadata_store: MetadataStoreResource,
+        catalog: CatalogResource,
+        ollama: OllamaResource,
+        qdrant: QdrantResource,
+    ) -> dg.MaterializeResult:
+        with explained_failures():
+            registered = metadata_store.connections.by_partition(context.partition_key)
+            publication = publish_newest(registered, metadata_store, catalog, ollama, qdrant)
+        return dg.MaterializeResult(
+            metadata=publication_metadata(publication, qdrant.collection_name),
+            data_version=dg.DataVersion(publication.state.content_hash),
+            check_results=[
+                dg.AssetCheckResult(
+                    check_name="schema_index_complete",
+                    passed=publication.expected == publication.present,
+                    metadata={"expected": publication.expected, "present": publication.present},
+                )
+            ],
+        )
+
+    return [raw_schema_metadata, schema_documentation, schema_embeddings]

@@ -1,0 +1,207 @@
+"""Sensors of the schema location: new connections are imported, changed sources are synced."""
+
+import time
+
+import dagster as dg
+
+from twd_schema.defs.resources import SourceDatabaseResource
+from twd_schema.drift.detection import read_fingerprints
+from twd_schema.lifecycle.attempts import Attempts, keyed_hash
+from twd_schema.lifecycle.reconciliation import plan_lifecycle
+from twd_schema.lifecycle.removal import take_out
+from twd_shared.alerting import run_tags
+from twd_shared.contract import source_databases
+from twd_shared.errors import TwdError
+from twd_shared.resources.servers import QdrantResource
+from twd_shared.resources.stores import CatalogResource, MetadataStoreResource
+from twd_shared.settings import Settings
+from twd_shared.store.connections import RegisteredConnection
+
+# A tick must end within Dagster's 60 s, with time left to write what it found.
+_TICK_BUDGET_SECONDS = 40.0
+
+_PARTITIONS = str(source_databases.name)
+
+
+def new_connection_sensor(
+    settings: Settings, job: "dg.UnresolvedAssetJobDefinition"
+) -> dg.SensorDefinition:
+    """The sensor that follows the application's list of connections."""
+
+    @dg.sensor(
+        name="new_connection_sensor",
+        job=job,
+        minimum_interval_seconds=settings.new_connection_seconds,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description=(
+            "Compares the application's whole list of connections with what is known: imports "
+            "what is new, takes out what is paused or gone."
+        ),
+    )
+    def sensor(
+        context: dg.SensorEvaluationContext,
+        metadata_store: MetadataStoreResource,
+        catalog: CatalogResource,
+        qdrant: QdrantResource,
+    ) -> dg.SensorResult | dg.SkipReason:
+        try:
+            listed = catalog.catalog.connections()
+            metadata_store.connections.register(listed)
+            plan = plan_lifecycle(
+                listed,
+                metadata_store.connections.known(),
+                context.instance.get_dynamic_partitions(_PARTITIONS),
+                metadata_store.index_states.held_fingerprints().keys(),
+            )
+            for registered in plan.to_take_out:
+                take_out(
+                    registered.connection_id,
+                    qdrant.schema_index,
+                    metadata_store.index_states,
+                    metadata_store.documentation,
+                    metadata_store.connections,
+                )
+        except TwdError as error:
+            return dg.SkipReason(str(error))
+        secrets = {item.connection_id: item.connection_string for item in listed}
+        attempts = Attempts(context.cursor)
+        attempts.forget_others({item.connection_id for item in plan.to_import})
+        requests = [
+            _request(registered, "new_connection_sensor")
+            for registered in plan.to_import
+            if _claim(
+                context,
+                attempts,
+                registered,
+                keyed_hash(metadata_store.dsn, secrets[registered.connection_id]),
+            )
+        ]
+        changes = [
+            source_databases.build_add_request(list(plan.partitions_to_add)),
+            source_databases.build_delete_request(
+                [item.partition_key for item in plan.to_take_out]
+            ),
+        ]
+        return dg.SensorResult(
+            run_requests=requests,
+            skip_reason=None if requests else _nothing_to_import(len(listed), plan.to_import),
+            dynamic_partitions_requests=[item for item in changes if item.partition_keys],
+            cursor=attempts.cursor(),
+        )
+
+    return sensor
+
+
+def schema_change_sensor(
+    settings: Settings, job: "dg.UnresolvedAssetJobDefinition"
+) -> dg.SensorDefinition:
+    """The sensor that asks every active source whether its schema differs from the index."""
+
+    @dg.sensor(
+        name="schema_change_sensor",
+        job=job,
+        minimum_interval_seconds=settings.schema_change_seconds,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description=(
+            "Asks all active sources at once for their fingerprint and requests a sync where it "
+            "differs from what the index holds. A failed sync is requested again, with waits."
+        ),
+    )
+    def sensor(
+        context: dg.SensorEvaluationContext,
+        metadata_store: MetadataStoreResource,
+        catalog: CatalogResource,
+        source_database: SourceDatabaseResource,
+    ) -> dg.SensorResult | dg.SkipReason:
+        try:
+            held = metadata_store.index_states.held_fingerprints()
+            known = {
+                item.connection_id: item
+                for item in metadata_store.connections.known()
+                if item.is_active and item.connection_id in held
+            }
+            connections = [
+                item
+                for item in catalog.catalog.connections()
+                if item.is_active and item.connection_id in known
+            ]
+            readings = read_fingerprints(connections, source_database.reader, _TICK_BUDGET_SECONDS)
+            metadata_store.alerts.deliver()
+        except TwdError as error:
+            return dg.SkipReason(str(error))
+        changed: dict[str, str] = {}
+        for connection_id, reading in readings.items():
+            if reading.fingerprint is None:
+                context.log.warning(reading.error)
+                metadata_store.connections.set_status(connection_id, "failing", reading.error)
+            elif reading.fingerprint != held[connection_id]:
+                changed[connection_id] = reading.fingerprint
+            elif known[connection_id].status != "ok":
+                metadata_store.connections.set_status(connection_id, "ok")
+        attempts = Attempts(context.cursor)
+        attempts.forget_others(set(changed))
+        requests = [
+            _request(known[connection_id], "schema_change_sensor")
+            for connection_id, fingerprint in changed.items()
+            if _claim(context, attempts, known[connection_id], fingerprint)
+        ]
+        failing = sum(reading.fingerprint is None for reading in readings.values())
+        return dg.SensorResult(
+            run_requests=requests,
+            skip_reason=None
+            if requests
+            else dg.SkipReason(
+                f"{len(readings)} sources asked: {len(changed)} changed and already being synced "
+                f"or waiting, {failing} not readable."
+            ),
+            cursor=attempts.cursor(),
+        )
+
+    return sensor
+
+
+def _claim(
+    context: dg.SensorEvaluationContext,
+    attempts: Attempts,
+    registered: RegisteredConnection,
+    wish: str,
+) -> bool:
+    """Whether to request a run for the wish now; if so it counts as an attempt.
+
+    Not by run key: Dagster remembers a run key for ever, and a schema that goes from A to B, back
+    and to B again would be dropped.
+    """
+    now = time.time()
+    in_flight = context.instance.get_runs_count(
+        dg.RunsFilter(
+            tags={"dagster/partition": registered.partition_key},
+            statuses=[
+                dg.DagsterRunStatus.QUEUED,
+                dg.DagsterRunStatus.NOT_STARTED,
+                dg.DagsterRunStatus.STARTING,
+                dg.DagsterRunStatus.STARTED,
+                dg.DagsterRunStatus.CANCELING,
+            ],
+        )
+    )
+    if in_flight or not attempts.is_due(registered.connection_id, wish, now):
+        return False
+    attempts.record(registered.connection_id, wish, now)
+    return True
+
+
+def _request(registered: RegisteredConnection, trigger: str) -> dg.RunRequest:
+    return dg.RunRequest(
+        partition_key=registered.partition_key,
+        tags=run_tags(registered.connection_id, registered.database_name, trigger),
+    )
+
+
+def _nothing_to_import(listed: int, waiting: tuple[RegisteredConnection, ...]) -> dg.SkipReason:
+    if not waiting:
+        return dg.SkipReason(f"{listed} connections listed, all that are active are imported.")
+    names = ", ".join(item.partition_key for item in waiting[:10])
+    return dg.SkipReason(
+        f"{len(waiting)} connections are being imported, or failed and wait for their next try: "
+        f"{names}. A corrected connection string is tried at once."
+    )

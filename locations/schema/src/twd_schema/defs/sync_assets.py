@@ -1,0 +1,108 @@
+"""Assets of the group sync: what changed in a source, and the index brought up to it."""
+
+import dagster as dg
+
+from twd_schema.defs.publishing import publication_metadata, publish_newest
+from twd_schema.drift.diff import diff_snapshots
+from twd_schema.drift.report import breaking_alert, markdown_report
+from twd_schema.drift.store import DiffStore
+from twd_shared.automation import on_changed_inputs
+from twd_shared.contract import (
+    RAW_SCHEMA_METADATA,
+    SCHEMA,
+    UPDATED_EMBEDDINGS,
+    owner_of,
+    source_databases,
+)
+from twd_shared.lineage import stored_in
+from twd_shared.resources.failures import explained_failures, retry_policy
+from twd_shared.resources.servers import OllamaResource, QdrantResource
+from twd_shared.resources.stores import CatalogResource, MetadataStoreResource
+from twd_shared.settings import Settings
+from twd_shared.store import tables
+
+SCHEMA_DIFF_KEY = dg.AssetKey(["sync", "schema_diff"])
+
+
+def sync_assets(settings: Settings) -> list[dg.AssetsDefinition]:
+    """The two assets that a schema sync adds to those of an import."""
+
+    @dg.asset(
+        key=SCHEMA_DIFF_KEY,
+        description="What differs between a source's newest snapshot and what the index holds.",
+        deps=[RAW_SCHEMA_METADATA.key],
+        partitions_def=source_databases,
+        group_name="sync",
+        owners=[owner_of(SCHEMA)],
+        kinds={"python", "postgresql"},
+        metadata=stored_in(tables.schema_diffs),
+        automation_condition=on_changed_inputs(),
+        retry_policy=retry_policy(settings),
+        op_tags={"dagster/priority": "1"},
+    )
+    def schema_diff(
+        context: dg.AssetExecutionContext, metadata_store: MetadataStoreResource
+    ) -> dg.MaterializeResult:
+        with explained_failures():
+            registered = metadata_store.connections.by_partition(context.partition_key)
+            connection_id = registered.connection_id
+            version, after = metadata_store.snapshots.load_newest(connection_id)
+            held = metadata_store.index_states.get(connection_id)
+            before = (
+                metadata_store.snapshots.load(connection_id, held.snapshot_version)
+                if held
+                else None
+            )
+            diff = diff_snapshots(
+                before, after, held.snapshot_version if held else 0, version.version
+            )
+            DiffStore(metadata_store.database).put(connection_id, diff)
+            link = f"{settings.ui_url}/runs/{context.run.run_id}"
+            alert = breaking_alert(diff, connection_id, registered.partition_key, link)
+            if alert:
+                metadata_store.alerts.raise_alert(alert)
+        return dg.MaterializeResult(
+            metadata={
+                "database_name": registered.database_name,
+                "has_changes": diff.has_changes,
+                "added_tables": dg.MetadataValue.json(list(diff.tables("table_added"))),
+                "removed_tables": dg.MetadataValue.json(list(diff.tables("table_removed"))),
+                "modified_tables": dg.MetadataValue.json(list(diff.modified_tables)),
+                "breaking_changes": len(diff.breaking),
+                "from_version": diff.from_version,
+                "to_version": diff.to_version,
+                "changes": dg.MetadataValue.md(markdown_report(diff)),
+            },
+            # Not the changes: an empty diff after a full one leaves the same schema behind.
+            data_version=dg.DataVersion(version.fingerprint),
+        )
+
+    @dg.asset(
+        key=UPDATED_EMBEDDINGS.key,
+        description="The schema index with what changed embedded anew and what is gone deleted.",
+        deps=[SCHEMA_DIFF_KEY],
+        partitions_def=source_databases,
+        group_name="sync",
+        owners=[owner_of(SCHEMA)],
+        kinds={"qdrant", "ollama"},
+        metadata=stored_in(tables.index_states),
+        automation_condition=on_changed_inputs(),
+        retry_policy=retry_policy(settings),
+        op_tags={"dagster/priority": "1"},
+    )
+    def updated_embeddings(
+        context: dg.AssetExecutionContext,
+        metadata_store: MetadataStoreResource,
+        catalog: CatalogResource,
+        ollama: OllamaResource,
+        qdrant: QdrantResource,
+    ) -> dg.MaterializeResult:
+        with explained_failures():
+            registered = metadata_store.connections.by_partition(context.partition_key)
+            publication = publish_newest(registered, metadata_store, catalog, ollama, qdrant)
+        return dg.MaterializeResult(
+            metadata=publication_metadata(publication, qdrant.collection_name),
+            data_version=dg.DataVersion(publication.state.content_hash),
+        )
+
+    return [schema_diff, updated_embeddings]

@@ -1,0 +1,1 @@
+"""Drift: how a newest snapshot differs from what the schema index holds, and what that breaks."""

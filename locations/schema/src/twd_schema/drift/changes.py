@@ -1,0 +1,90 @@
+"""One difference between two snapshots, with its rule, its severity and a sentence for people."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+Severity = Literal["breaking", "risky", "safe"]
+
+RULES: dict[str, Severity] = {
+    "table_added": "safe",
+    "table_removed": "breaking",
+    "table_kind_changed": "risky",
+    "table_comment_changed": "safe",
+    "view_definition_changed": "risky",
+    "column_added": "safe",
+    "column_removed": "breaking",
+    "column_type_changed": "breaking",
+    "column_nullability_changed": "risky",
+    "column_default_changed": "safe",
+    "column_comment_changed": "safe",
+    "column_generation_changed": "risky",
+    "column_order_changed": "safe",
+    "primary_key_changed": "risky",
+    "unique_constraints_changed": "risky",
+    "foreign_key_added": "safe",
+    "foreign_key_removed": "risky",
+    "constraints_changed": "risky",
+    "indexes_changed": "safe",
+    "partitioning_changed": "safe",
+    "enum_added": "safe",
+    "enum_removed": "breaking",
+    "enum_label_added": "safe",
+    "enum_label_removed": "breaking",
+    "enum_changed": "safe",
+    "domain_added": "safe",
+    "domain_removed": "breaking",
+    "domain_changed": "risky",
+}
+"""Every rule with its severity: breaking = SQL that worked fails, risky = it may mean or do
+something else, safe = it goes on as before. Codes are stable: alerts and reports use them."""
+
+
+class Change(msgspec.Struct, frozen=True, kw_only=True):
+    """One difference; `subject` is what it is about: schema.table, schema.table.column, type."""
+
+    rule: str
+    severity: Severity
+    object_kind: Literal["table", "enum", "domain"]
+    schema: str
+    name: str
+    subject: str
+    sentence: str
+
+
+class SchemaDiff(msgspec.Struct, frozen=True, kw_only=True):
+    """All differences from one snapshot version to another; `from_version` 0 = nothing before."""
+
+    from_version: int
+    to_version: int
+    changes: tuple[Change, ...] = ()
+
+    @property
+    def has_changes(self) -> bool:
+        """Whether anything differs."""
+        return bool(self.changes)
+
+    @property
+    def breaking(self) -> tuple[Change, ...]:
+        """The changes that make SQL fail which worked before."""
+        return tuple(change for change in self.changes if change.severity == "breaking")
+
+    def tables(self, *rules: str) -> tuple[str, ...]:
+        """Labels of the tables that have a change of one of these rules."""
+        return tuple(
+            f"{change.schema}.{change.name}" for change in self.changes if change.rule in rules
+        )
+
+    @property
+    def modified_tables(self) -> tuple[str, ...]:
+        """Labels of the tables that were there before and are there now, but changed."""
+        return tuple(
+            dict.fromkeys(
+                f"{change.schema}.{change.name}"
+                for change in self.changes
+                if change.object_kind == "table"
+                and change.rule not in ("table_added", "table_removed")
+            )
+        )

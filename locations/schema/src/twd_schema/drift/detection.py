@@ -1,0 +1,61 @@
+"""Which sources have drifted: all asked at once, within bounds, none able to stall the others."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from twd_schema.extraction.reading import SchemaReader
+from twd_shared.clients.catalog import Connection
+from twd_shared.errors import TwdError
+from twd_shared.schema_model.fingerprint import object_fingerprints, snapshot_fingerprint
+
+# Asking more at once gained nothing when measured.
+_AT_ONCE = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A source's fingerprint now, or why it could not be read."""
+
+    fingerprint: str | None
+    error: str = ""
+
+
+def read_fingerprints(
+    connections: Sequence[Connection], reader: SchemaReader, budget_seconds: float
+) -> Mapping[str, Reading]:
+    """A reading by connection id; one that is not done within the budget says so."""
+    return asyncio.run(_read_all(connections, reader, budget_seconds))
+
+
+async def _read_all(
+    connections: Sequence[Connection], reader: SchemaReader, budget_seconds: float
+) -> Mapping[str, Reading]:
+    places = asyncio.Semaphore(_AT_ONCE)
+
+    async def read(connection: Connection) -> Reading:
+        async with places:
+            try:
+                snapshot = await reader.read_async(connection)
+            except TwdError as error:
+                return Reading(None, str(error))
+            return Reading(snapshot_fingerprint(object_fingerprints(snapshot)))
+
+    tasks = {item.connection_id: asyncio.create_task(read(item)) for item in connections}
+    if tasks:
+        await asyncio.wait(tasks.values(), timeout=budget_seconds)
+    readings: dict[str, Reading] = {}
+    for connection in connections:
+        task = tasks[connection.connection_id]
+        if task.done():
+            readings[connection.connection_id] = task.result()
+        else:
+            task.cancel()
+            readings[connection.connection_id] = Reading(
+                None,
+                f"{connection.label} was not read within this tick's {budget_seconds:g} s. "
+                "It is asked again at the next tick.",
+            )
+    return readings

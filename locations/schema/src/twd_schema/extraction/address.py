@@ -1,0 +1,80 @@
+"""The address of a source database, taken apart and checked before anything connects to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import sqlalchemy as sa
+from sqlalchemy.exc import ArgumentError
+
+from twd_shared.clients.catalog import Connection
+from twd_shared.errors import UnknownDialect, UnusableConnectionString
+
+# A connection string is written by a user of the application: an option that names a local file,
+# a socket or a service entry would let it read this machine.
+_SSL_MODES = ("disable", "allow", "prefer", "require")
+
+
+@dataclass(frozen=True, slots=True)
+class SourceAddress:
+    """Where a source is and who asks; the password is never printed."""
+
+    dialect: str
+    host: str
+    port: int | None
+    database: str
+    user: str
+    password: str = field(repr=False)
+    ssl_mode: str = "prefer"
+
+    @property
+    def place(self) -> str:
+        """host:port/database, for messages."""
+        return f"{self.host}{f':{self.port}' if self.port else ''}/{self.database}"
+
+
+def source_address(connection: Connection, allowed_dialects: frozenset[str]) -> SourceAddress:
+    """The address in the connection's string.
+
+    Raises UnknownDialect for a database type that is not read here or not allowed, and
+    UnusableConnectionString for a string without host, database or with an unsafe option.
+    """
+    if connection.db_type not in allowed_dialects:
+        raise UnknownDialect(
+            f"{connection.label} is of type {connection.db_type!r}, which is not read. "
+            f"Allowed: {', '.join(sorted(allowed_dialects))} (TWD_SOURCE_DIALECTS)."
+        )
+    try:
+        url = sa.make_url(connection.connection_string)
+        port = url.port
+    except (ArgumentError, ValueError):
+        raise _unusable(
+            connection,
+            "cannot be parsed; it should look like dialect://user:password@host/database",
+        ) from None
+    if connection.db_type == "sqlite":
+        if not url.database or url.database == ":memory:" or url.query:
+            raise _unusable(connection, "names no database file")
+        return SourceAddress("sqlite", "", None, url.database, "", "")
+    if not url.host or not url.database:
+        raise _unusable(connection, "names no host or no database")
+    ssl_mode = url.query.get("sslmode", "prefer")
+    if ssl_mode not in _SSL_MODES or set(url.query) - {"sslmode"}:
+        raise _unusable(
+            connection, f"has an option other than sslmode={'|'.join(_SSL_MODES)}; remove it"
+        )
+    return SourceAddress(
+        dialect=connection.db_type,
+        host=url.host,
+        port=port,
+        database=url.database,
+        user=url.username or "",
+        password=url.password or "",
+        ssl_mode=str(ssl_mode),
+    )
+
+
+def _unusable(connection: Connection, reason: str) -> UnusableConnectionString:
+    return UnusableConnectionString(
+        f"The connection string of {connection.label} {reason}. Correct it in the application."
+    )

@@ -1,0 +1,14 @@
+"""How long one reading of a source may take."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class ReadLimits:
+    """Limits in seconds: to connect, for all statements, to wait for a lock."""
+
+    connect_seconds: float = 10.0
+    statement_seconds: float = 60.0
+    lock_seconds: float = 5.0

@@ -1,0 +1,1 @@
+"""Indexing: from tables to points of the schema index, embedding only what is new."""

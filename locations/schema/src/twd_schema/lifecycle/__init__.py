@@ -1,0 +1,1 @@
+"""Lifecycle: what a listed, paused, removed or failing connection needs done."""

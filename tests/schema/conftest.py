@@ -1,0 +1,89 @@
+"""A schema location on real servers: its resources, with a catalog that tests fill."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from twd_schema.definitions import build_defs
+from twd_schema.defs.resources import SourceDatabaseResource
+from twd_shared.resources.servers import OllamaResource, QdrantResource
+from twd_shared.resources.stores import CatalogResource, MetadataStoreResource
+from twd_shared.settings import Settings
+
+
+class ListedConnections:
+    """The application's catalog over real HTTP; a test changes `rows` or `answer`."""
+
+    def __init__(self) -> None:
+        self.rows: list[dict[str, Any]] = []
+        self.answer: bytes | None = None
+        self.status = 200
+        listed = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                body = listed.answer or json.dumps({"connections": listed.rows}).encode()
+                self.send_response(listed.status)
+                self.send_header("content-length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, format: str, *args: object) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        self._thread.start()
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+
+    def add(self, connection_id: int | str, name: str, dsn: str, **fields: Any) -> None:
+        """List a connection."""
+        row = {"id": connection_id, "database_name": name, "connection_string": dsn}
+        self.rows.append({"db_type": "postgresql", "is_active": True, **row, **fields})
+
+    def close(self) -> None:
+        """Stop serving."""
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+@pytest.fixture
+def catalog() -> Iterator[ListedConnections]:
+    """An empty catalog."""
+    listed = ListedConnections()
+    yield listed
+    listed.close()
+
+
+@pytest.fixture
+def resources(services: Any, metadata_dsn: str, catalog: ListedConnections) -> dict[str, Any]:
+    """The location's resources on real servers, with an index alias of this test's own."""
+    alias = "t_" + metadata_dsn.rpartition("/")[2]
+    return {
+        "metadata_store": MetadataStoreResource(dsn=metadata_dsn),
+        "catalog": CatalogResource(api_url=catalog.url, application_dsn=""),
+        "ollama": OllamaResource(base_url=services.ollama, embed_model=services.embed_model),
+        "qdrant": QdrantResource(url=services.qdrant, collection_name=alias),
+        "source_database": SourceDatabaseResource(dialects="postgresql,mysql,sqlite"),
+    }
+
+
+@pytest.fixture
+def location(resources: dict[str, Any]) -> dg.Definitions:
+    """The location's definitions, with quick retries."""
+    return build_defs(Settings(run_retry_seconds=0, run_max_retries=1), resources)
+
+
+@pytest.fixture
+def instance() -> Iterator[dg.DagsterInstance]:
+    """An ephemeral Dagster instance."""
+    with dg.DagsterInstance.ephemeral() as made:
+        yield made
