@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import dagster as dg
+import psycopg2
 import pytest
 
 from twd_schema.definitions import build_defs
 from twd_schema.defs.resources import SourceDatabaseResource
+from twd_schema.extraction.limits import ReadLimits
+from twd_schema.extraction.reading import SchemaReader
+from twd_shared.clients.catalog import Connection
 from twd_shared.resources.servers import OllamaResource, QdrantResource
 from twd_shared.resources.stores import CatalogResource, MetadataStoreResource
 from twd_shared.settings import Settings
@@ -39,7 +43,9 @@ class ListedConnections:
                 pass
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
+        )
         self._thread.start()
         self.url = f"http://127.0.0.1:{self._server.server_port}"
 
@@ -87,3 +93,47 @@ def instance() -> Iterator[dg.DagsterInstance]:
     """An ephemeral Dagster instance."""
     with dg.DagsterInstance.ephemeral() as made:
         yield made
+
+
+@pytest.fixture(scope="session")
+def execute() -> Callable[..., None]:
+    """Run statements on a database, each in a transaction of its own."""
+
+    def run(dsn: str, *statements: str) -> None:
+        connection = psycopg2.connect(dsn)
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            for statement in statements:
+                cursor.execute(statement)
+        connection.close()
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def connection_to() -> Callable[..., Connection]:
+    """Connection 7 (shop) with this connection string, as the application lists it."""
+
+    def make(dsn: str, db_type: str = "postgresql") -> Connection:
+        return Connection("7", "shop", db_type, True, dsn)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def reader() -> SchemaReader:
+    """A reader of the dialects that are allowed by default."""
+    return SchemaReader(frozenset({"postgresql", "mysql"}), ReadLimits())
+
+
+@pytest.fixture
+def faults(services: Any) -> Iterator[Callable[..., None]]:
+    """Make the Ollama server or the Qdrant front fail: faults("ollama", {rule}, …)."""
+    files = {"ollama": services.ollama_faults, "qdrant": services.qdrant_faults}
+
+    def spoil(server: str, *rules: dict[str, Any]) -> None:
+        files[server].write_text(json.dumps({"rules": rules}))
+
+    yield spoil
+    for file in files.values():
+        file.unlink(missing_ok=True)

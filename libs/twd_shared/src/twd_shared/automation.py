@@ -2,24 +2,38 @@
 
 import dagster as dg
 
+from twd_shared.contract import SCHEMA_EMBEDDINGS
+
 
 def _changed_by_another_run() -> dg.AutomationCondition:
     changed = dg.AutomationCondition.data_version_changed()
     return changed & ~dg.AutomationCondition.executed_with_root_target()
 
 
-def on_changed_inputs() -> dg.AutomationCondition:
+def on_changed_inputs(lineage_only: dg.AssetSelection | None = None) -> dg.AutomationCondition:
     """Materialize a partition when it is missing or an input's data version has changed.
 
     `eager` alone fires again when an input is re-materialized with the same data version; a
     re-read of an unchanged schema would retrain everything. An input that was updated by a run
-    that also plans this asset does not count: that run does the work itself.
+    that also plans this asset does not count: that run does the work itself. What is in
+    `lineage_only` is shown as an input and never materialized; the condition would wait for it.
     """
-    return (
-        dg.AutomationCondition.eager()
-        .replace("newly_updated_without_root", _changed_by_another_run())
-        .with_label("on_changed_inputs")
+    condition = dg.AutomationCondition.eager().with_label("on_changed_inputs")
+    if lineage_only is not None:
+        condition = condition.ignore(lineage_only)
+    return condition.replace("newly_updated_without_root", _changed_by_another_run())
+
+
+def once_published(condition: dg.AutomationCondition) -> dg.AutomationCondition:
+    """As `condition`, but not while a run is still to publish the source's schema index.
+
+    The index is the last thing that an import or a sync writes. Asset by asset, a training would
+    start on the first of its inputs and be asked for again with each of the others.
+    """
+    publishing = dg.AutomationCondition.asset_matches(
+        SCHEMA_EMBEDDINGS.key, dg.AutomationCondition.in_progress()
     )
+    return (condition & ~publishing).with_label("once_published")
 
 
 def on_changed_days(lineage_only: dg.AssetSelection) -> dg.AutomationCondition:
@@ -31,9 +45,9 @@ def on_changed_days(lineage_only: dg.AssetSelection) -> dg.AutomationCondition:
     return (
         dg.AutomationCondition.eager()
         .without(dg.AutomationCondition.in_latest_time_window())
-        .replace("newly_updated_without_root", _changed_by_another_run())
         .ignore(lineage_only)
         .with_label("on_changed_days")
+        .replace("newly_updated_without_root", _changed_by_another_run())
     )
 
 

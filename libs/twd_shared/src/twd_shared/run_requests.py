@@ -7,6 +7,7 @@ B again would be dropped, and a failed run would never be repeated.
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 import dagster as dg
 import msgspec
@@ -75,8 +76,12 @@ def claim_run(
     connection: RegisteredConnection,
     wish: str,
     trigger: str,
+    assets: Sequence[dg.AssetKey],
 ) -> dg.RunRequest | None:
     """A request for a run of the connection's partition, or None if it has to wait.
+
+    `assets` are all that the run will write. A run that does not name them is not recognised by
+    automation conditions as the one that does their work, and they would ask for another.
 
     A request counts as an attempt; `wish` names what is wanted, so that a new wish does not wait
     for the failures of an older one.
@@ -90,5 +95,6 @@ def claim_run(
     attempts.record(connection.connection_id, wish, now)
     return dg.RunRequest(
         partition_key=connection.partition_key,
+        asset_selection=list(assets),
         tags=run_tags(connection.connection_id, connection.database_name, trigger),
     )

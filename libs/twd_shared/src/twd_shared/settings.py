@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from twd_shared.errors import ConfigurationError
 
@@ -61,7 +62,10 @@ AUTOMATION_SECONDS = Variable(
 )
 TIMEZONE = Variable("TWD_TIMEZONE", "UTC", "Time zone of schedules and of a day of statistics")
 ALERT_WEBHOOK_URL = Variable(
-    "TWD_ALERT_WEBHOOK_URL", "", "Webhook that gets alerts; empty = alerts only logged", secret=True
+    "TWD_ALERT_WEBHOOK_URL",
+    "",
+    "Webhook that gets alerts; empty = kept in twd.alerts only",
+    secret=True,
 )
 UI_URL = Variable("TWD_UI_URL", "http://127.0.0.1:3000", "Address of the Dagster UI, for links")
 RUN_MAX_RETRIES = Variable("TWD_RUN_MAX_RETRIES", "3", "Retries of an asset after a passing error")
@@ -125,7 +129,7 @@ class Settings:
             new_connection_seconds=positive_number(environment, NEW_CONNECTION_SECONDS),
             schema_change_seconds=positive_number(environment, SCHEMA_CHANGE_SECONDS),
             automation_seconds=positive_number(environment, AUTOMATION_SECONDS),
-            timezone=value_of(environment, TIMEZONE),
+            timezone=_time_zone(environment),
             run_max_retries=_whole_number(environment, RUN_MAX_RETRIES, least=0),
             run_retry_seconds=_whole_number(environment, RUN_RETRY_SECONDS, least=0),
             recall_bound=_share(environment, RECALL_BOUND),
@@ -142,6 +146,17 @@ def value_of(environment: Mapping[str, str], variable: Variable) -> str:
             "See the configuration table in README.md."
         )
     return value
+
+
+def _time_zone(environment: Mapping[str, str]) -> str:
+    name = value_of(environment, TIMEZONE)
+    try:
+        ZoneInfo(name)
+    except (ValueError, OSError, ZoneInfoNotFoundError):
+        raise ConfigurationError(
+            f"{TIMEZONE.name} must name a time zone, such as UTC or Asia/Ho_Chi_Minh, not {name!r}."
+        ) from None
+    return name
 
 
 def positive_number(environment: Mapping[str, str], variable: Variable) -> int:

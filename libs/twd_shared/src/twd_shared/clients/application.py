@@ -11,10 +11,10 @@ import asyncio
 from typing import Any
 
 import asyncpg
-import sqlalchemy as sa
-from sqlalchemy.exc import ArgumentError
 
+from twd_shared.clients.dsn import place_of, postgresql_url
 from twd_shared.errors import ApplicationRefused, ApplicationUnavailable, ConfigurationError
+from twd_shared.settings import APPLICATION_DSN
 
 _CONNECT_SECONDS = 10
 _STATEMENT_SECONDS = 300
@@ -33,16 +33,12 @@ class ApplicationDatabase:
 
     def __init__(self, dsn: str, statement_seconds: int = _STATEMENT_SECONDS) -> None:
         """`dsn` is a postgresql:// address; raises ConfigurationError if it cannot be used."""
-        try:
-            # connect_timeout is libpq's own; asyncpg would send it to the server.
-            url = sa.make_url(dsn).difference_update_query(["connect_timeout"])
-        except ArgumentError:
-            raise ConfigurationError(_NO_ADDRESS) from None
-        if url.get_backend_name() not in ("postgresql", "postgres"):
-            raise ConfigurationError(_NO_ADDRESS)
-        self._dsn = url.set(drivername="postgresql").render_as_string(hide_password=False)
+        url = postgresql_url(dsn, APPLICATION_DSN.name)
+        # connect_timeout is libpq's own; asyncpg would send it to the server.
+        own = url.difference_update_query(["connect_timeout"])
+        self._dsn = own.render_as_string(hide_password=False)
         self._statement_ms = statement_seconds * 1000
-        self.place = f"{url.host or 'local socket'}:{url.port or 5432}/{url.database}"
+        self.place = place_of(url)
         """Where the database is, for messages: host:port/name."""
 
     def fetch(self, query: str, *arguments: Any) -> list[asyncpg.Record]:
@@ -106,13 +102,10 @@ class ApplicationDatabase:
             )
         except ValueError:
             # Parameters of the address that the driver does not understand.
-            raise ConfigurationError(_NO_ADDRESS) from None
-
-
-_NO_ADDRESS = (
-    "TWD_APPLICATION_DSN is not a connection string of the form "
-    "postgresql://user:password@host:port/database."
-)
+            raise ConfigurationError(
+                f"{APPLICATION_DSN.name} has a parameter that cannot be used. Keep only the form "
+                "postgresql://user:password@host:port/database."
+            ) from None
 
 
 def _reason(error: asyncpg.PostgresError) -> str:

@@ -12,9 +12,11 @@ from typing import Any, Protocol
 
 import httpx
 import sqlalchemy as sa
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 
-from twd_shared.errors import CatalogUnavailable, ConfigurationError, UnknownConnection
+from twd_shared.clients.dsn import place_of, postgresql_url
+from twd_shared.errors import CatalogUnavailable, UnknownConnection
+from twd_shared.settings import APPLICATION_DSN
 
 _TIMEOUT_SECONDS = 10.0
 
@@ -104,16 +106,10 @@ class DatabaseCatalog:
 
     def __init__(self, dsn: str) -> None:
         """`dsn` is the application's PostgreSQL; raises ConfigurationError if it is no DSN."""
-        try:
-            url = sa.make_url(dsn).set(drivername="postgresql+psycopg2")
-        except ArgumentError:
-            raise ConfigurationError(
-                "TWD_APPLICATION_DSN is not a connection string of the form "
-                "postgresql://user:password@host:port/database."
-            ) from None
-        self._place = f"database_connections at {url.host}:{url.port or 5432}/{url.database}"
+        url = postgresql_url(dsn, APPLICATION_DSN.name)
+        self._place = f"database_connections at {place_of(url)}"
         self._engine = sa.create_engine(
-            url,
+            url.set(drivername="postgresql+psycopg2"),
             poolclass=sa.NullPool,
             hide_parameters=True,
             connect_args={
@@ -156,6 +152,10 @@ def _connection(row: Any, place: str) -> Connection:
             f"{place} lists connection {row.get('id')!r} without {', '.join(missing)}."
         )
     text = str(row["connection_string"])
+    if not f"{row['id']}{row['database_name']}".isprintable():
+        raise CatalogUnavailable(
+            f"{place} lists connection {row['id']!r} with a name of unprintable characters."
+        )
     active = row.get("is_active")
     return Connection(
         connection_id=str(row["id"]),

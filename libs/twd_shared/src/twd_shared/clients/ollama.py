@@ -80,6 +80,7 @@ class Ollama:
     async def _describe(self) -> EmbeddingModel:
         async with self._client() as client:
             vectors = await self._embed_batch(client, ["dimension"])
+            self._check_vectors(vectors)
             models = await self._call(client.list, "/api/tags")
             digest = next(
                 (item.digest or "" for item in models.models if self._is_model(item.model)), ""

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 from qdrant_client import QdrantClient, models
 
 from twd_shared.clients.qdrant import index_errors
@@ -20,6 +21,9 @@ from twd_shared.errors import IndexRejected
 # The namespace of our point ids; frozen, as another one would orphan every point.
 _NAMESPACE = uuid.UUID("6f1d3a52-5c0e-5b6e-9a53-0f7a8d0c7d11")
 _BATCH = 256
+# Qdrant refuses requests of more than 32 MiB by default (service.max_request_size_mb).
+_BATCH_BYTES = 16 * 2**20
+_NUMBER_BYTES = 24
 _PAGE = 1024
 _QUERIES = 64
 
@@ -113,19 +117,15 @@ class SchemaIndex:
 
     def upsert(self, collection: str, points: Iterable[Point]) -> None:
         """Write the points; they are durable and searchable when this returns."""
-        batch: list[models.PointStruct] = []
         with index_errors():
-            for point in points:
-                batch.append(
+            for batch in _batches(points):
+                structs = [
                     models.PointStruct(
                         id=point.point_id, vector=list(point.vector), payload=dict(point.payload)
                     )
-                )
-                if len(batch) == _BATCH:
-                    self._client.upsert(collection, batch, wait=True)
-                    batch = []
-            if batch:
-                self._client.upsert(collection, batch, wait=True)
+                    for point in batch
+                ]
+                self._client.upsert(collection, structs, wait=True)
 
     def set_payload(self, collection: str, payload: Mapping[str, Any], ids: Sequence[str]) -> None:
         """Set these payload keys on the points, keeping their vectors and other keys."""
@@ -204,6 +204,20 @@ class SchemaIndex:
             models.KeywordIndexParams(type=models.KeywordIndexType.KEYWORD, is_tenant=True),
             wait=True,
         )
+
+
+def _batches(points: Iterable[Point]) -> Iterator[list[Point]]:
+    batch: list[Point] = []
+    size = 0
+    for point in points:
+        length = len(msgspec.json.encode(point.payload)) + _NUMBER_BYTES * len(point.vector)
+        if batch and (len(batch) == _BATCH or size + length > _BATCH_BYTES):
+            yield batch
+            batch, size = [], 0
+        batch.append(point)
+        size += length
+    if batch:
+        yield batch
 
 
 def _only(connection_id: str) -> models.Filter:

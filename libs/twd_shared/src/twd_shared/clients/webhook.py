@@ -22,7 +22,7 @@ def post_alert(url: str, *, title: str, body: str, severity: str, link: str = ""
     Slack takes `text`, Discord `content`; anything else gets title, body, severity and link.
     """
     text = f"*{title}*\n{body}" + (f"\n{link}" if link else "")
-    host = urlsplit(url).hostname or ""
+    host = _host(url)
     message: dict[str, Any]
     if host.endswith("slack.com"):
         message = {"text": text}
@@ -38,5 +38,13 @@ def post_alert(url: str, *, title: str, body: str, severity: str, link: str = ""
         ) from None
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise WebhookUnavailable(
-            f"The alert webhook at {host} cannot be reached ({type(error).__name__})."
+            f"The alert webhook at {host} cannot be reached ({type(error).__name__}). "
+            "Check TWD_ALERT_WEBHOOK_URL."
         ) from None
+
+
+def _host(url: str) -> str:
+    try:
+        return urlsplit(url).hostname or "an address without a host"
+    except ValueError:
+        return "an address that cannot be read"

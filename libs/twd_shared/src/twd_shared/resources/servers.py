@@ -1,12 +1,16 @@
 """Ollama and Qdrant as resources."""
 
+from typing import TYPE_CHECKING, Any
+
 import dagster as dg
 from pydantic import PrivateAttr
-from qdrant_client import QdrantClient
 
 from twd_shared.clients.ollama import Ollama
-from twd_shared.clients.qdrant import open_client
-from twd_shared.clients.schema_index import SchemaIndex
+
+if TYPE_CHECKING:
+    from qdrant_client import QdrantClient
+
+    from twd_shared.clients.schema_index import SchemaIndex
 
 
 class OllamaResource(dg.ConfigurableResource):
@@ -29,18 +33,23 @@ class QdrantResource(dg.ConfigurableResource):
     api_key: str = ""
     collection_name: str = "talkwdata_schemas"
 
-    _client: QdrantClient | None = PrivateAttr(default=None)
+    _client: Any = PrivateAttr(default=None)
 
     @property
-    def client(self) -> QdrantClient:
+    def client(self) -> "QdrantClient":
         """The stock client, opened at first use."""
         if self._client is None:
+            # Importing the client takes a second: a location that never asks for it is spared.
+            from twd_shared.clients.qdrant import open_client
+
             self._client = open_client(self.url, self.api_key)
         return self._client
 
     @property
-    def schema_index(self) -> SchemaIndex:
+    def schema_index(self) -> "SchemaIndex":
         """The schema index behind `collection_name`."""
+        from twd_shared.clients.schema_index import SchemaIndex
+
         return SchemaIndex(self.client, self.collection_name)
 
     def teardown_after_execution(self, context: dg.InitResourceContext) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from twd_shared.clients.ollama import Ollama
-from twd_shared.clients.schema_index import SchemaIndex
+from twd_shared.clients.schema_index import Hit, SchemaIndex
+
+# How many points are asked for to find one table.
+_POINTS_A_TABLE = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,15 +43,19 @@ def nearest_tables(
     vectors: Sequence[Sequence[float]], *, connection_id: str, index: SchemaIndex, limit: int = 5
 ) -> list[list[RetrievedTable]]:
     """What `retrieve_tables` gives for each question, of which `vectors` are the embeddings."""
-    return [
-        [
-            RetrievedTable(
-                schema=str(hit.payload["schema_name"]),
-                table=str(hit.payload["table_name"]),
-                score=hit.score,
-                ddl=str(hit.payload["ddl"]),
-            )
-            for hit in hits
-        ]
-        for hits in index.search_many(connection_id, vectors, limit)
-    ]
+    # A wide table has several points, and only the nearest of them counts.
+    found = index.search_many(connection_id, vectors, limit * _POINTS_A_TABLE)
+    return [_tables(hits)[:limit] for hits in found]
+
+
+def _tables(hits: Iterable[Hit]) -> list[RetrievedTable]:
+    nearest: dict[tuple[str, str], RetrievedTable] = {}
+    for hit in hits:
+        table = RetrievedTable(
+            schema=str(hit.payload["schema_name"]),
+            table=str(hit.payload["table_name"]),
+            score=hit.score,
+            ddl=str(hit.payload["ddl"]),
+        )
+        nearest.setdefault((table.schema, table.table), table)
+    return list(nearest.values())

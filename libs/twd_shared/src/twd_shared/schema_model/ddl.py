@@ -75,7 +75,10 @@ def _column_line(column: Column, dialect: str) -> str:
     if column.collation:
         parts.append(f"COLLATE {column.collation}")
     if column.generated is not None:
-        parts.append(f"GENERATED ALWAYS AS ({column.generated}) STORED")
+        how = "VIRTUAL" if column.virtual else "STORED"
+        parts.append(f"GENERATED ALWAYS AS ({column.generated}) {how}")
+    elif column.identity and dialect == "mysql":
+        parts.append("AUTO_INCREMENT")
     elif column.identity:
         parts.append(f"GENERATED {column.identity.upper()} AS IDENTITY")
     elif column.default is not None:

@@ -31,6 +31,8 @@ class Column(_Value, frozen=True):
     generated: str | None = None
     collation: str | None = None
     comment: str | None = None
+    virtual: bool = False
+    """Whether a generated value is computed when read, not stored."""
 
 
 class Key(_Value, frozen=True):

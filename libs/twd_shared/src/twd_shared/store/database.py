@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import sqlalchemy as sa
-from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
-from twd_shared.errors import ConfigurationError, MetadataUnavailable
+from twd_shared.clients.dsn import place_of, postgresql_url
+from twd_shared.errors import MetadataUnavailable
+from twd_shared.settings import METADATA_DSN
 
 
 class MetadataDatabase:
@@ -16,16 +18,10 @@ class MetadataDatabase:
 
     def __init__(self, dsn: str) -> None:
         """`dsn` is a postgresql:// address; raises ConfigurationError if it cannot be parsed."""
-        try:
-            url = sa.make_url(dsn).set(drivername="postgresql+psycopg2")
-        except ArgumentError:
-            raise ConfigurationError(
-                "TWD_METADATA_DSN is not a connection string of the form "
-                "postgresql://user:password@host:port/database."
-            ) from None
-        self._place = f"{url.host}:{url.port or 5432}/{url.database}"
+        url = postgresql_url(dsn, METADATA_DSN.name)
+        self._place = place_of(url)
         self._engine = sa.create_engine(
-            url,
+            url.set(drivername="postgresql+psycopg2"),
             pool_size=2,
             pool_pre_ping=True,
             hide_parameters=True,

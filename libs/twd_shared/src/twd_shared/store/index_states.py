@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from datetime import datetime
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
@@ -50,6 +51,14 @@ class IndexStateStore:
         )
         with self._database.begin() as transaction:
             return {row.connection_id: row.fingerprint for row in transaction.execute(query)}
+
+    def snapshot_versions(self, published_before: datetime) -> dict[str, int]:
+        """Snapshot version by connection id, of what was published before that moment."""
+        query = sa.select(index_states.c.connection_id, index_states.c.snapshot_version).where(
+            index_states.c.published_at < published_before
+        )
+        with self._database.begin() as transaction:
+            return {row.connection_id: row.snapshot_version for row in transaction.execute(query)}
 
     def put(self, state: IndexState) -> None:
         """Record what the index holds of the connection now."""

@@ -40,10 +40,10 @@ def main(arguments: list[str]) -> int:
         return 2
     try:
         dsn = settings.value_of(os.environ, settings.METADATA_DSN)
+        actions[action](dsn, *arguments[1:2])
     except TwdError as error:
         print(error, file=sys.stderr)
         return 2
-    actions[action](dsn, *arguments[1:2])
     return 0
 
 

@@ -177,6 +177,7 @@ training_readings = sa.Table(
     metadata,
     _connection_id(),
     sa.Column("marker", sa.Text, nullable=False, comment="Changes when a user's rows change"),
+    sa.Column("published_marker", sa.Text, comment="What of it the knowledge base holds"),
     sa.Column("item_count", sa.Integer, nullable=False),
     _time("read_at"),
     comment="What of the application's training data the training set of each source holds",

@@ -19,7 +19,7 @@ from twd_shared.resources.stores import CatalogResource, MetadataStoreResource
 from twd_shared.settings import Settings
 
 # An import and a sync write the same assets: whichever ran, none of the source's assets is stale.
-_ALL_OF_A_SOURCE = dg.AssetSelection.assets(
+ALL_OF_A_SOURCE = (
     RAW_SCHEMA_METADATA.key,
     SCHEMA_DOCUMENTATION.key,
     SCHEMA_EMBEDDINGS.key,
@@ -33,7 +33,7 @@ def schema_jobs(settings: Settings) -> dict[str, "dg.UnresolvedAssetJobDefinitio
     return {
         name: dg.define_asset_job(
             name,
-            selection=_ALL_OF_A_SOURCE,
+            selection=dg.AssetSelection.assets(*ALL_OF_A_SOURCE),
             executor_def=dg.in_process_executor,
             hooks={success_log_hook(), failure_alert_hook(settings.ui_url)},
             description=description,

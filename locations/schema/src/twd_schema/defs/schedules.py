@@ -2,6 +2,7 @@
 
 import dagster as dg
 
+from twd_schema.defs.jobs import ALL_OF_A_SOURCE
 from twd_shared.alerting import run_tags
 from twd_shared.errors import TwdError
 from twd_shared.resources.stores import MetadataStoreResource
@@ -33,6 +34,7 @@ def schema_sync_schedule(
         return [
             dg.RunRequest(
                 partition_key=item.partition_key,
+                asset_selection=list(ALL_OF_A_SOURCE),
                 run_key=f"{item.connection_id}@{moment}",
                 tags=run_tags(item.connection_id, item.database_name, "schema_sync_schedule"),
             )

@@ -1,19 +1,18 @@
 """Sensors of the schema location: new connections are imported, changed sources are synced."""
 
-import time
-
 import dagster as dg
 
+from twd_schema.defs.jobs import ALL_OF_A_SOURCE
 from twd_schema.defs.resources import SourceDatabaseResource
 from twd_schema.drift.detection import read_fingerprints
-from twd_schema.lifecycle.attempts import Attempts, keyed_hash
+from twd_schema.lifecycle.keyed_hash import keyed_hash
 from twd_schema.lifecycle.reconciliation import plan_lifecycle
 from twd_schema.lifecycle.removal import take_out
-from twd_shared.alerting import run_tags
 from twd_shared.contract import source_databases
 from twd_shared.errors import TwdError
 from twd_shared.resources.servers import QdrantResource
 from twd_shared.resources.stores import CatalogResource, MetadataStoreResource
+from twd_shared.run_requests import Attempts, claim_run
 from twd_shared.settings import Settings
 from twd_shared.store.connections import RegisteredConnection
 
@@ -66,16 +65,18 @@ def new_connection_sensor(
         secrets = {item.connection_id: item.connection_string for item in listed}
         attempts = Attempts(context.cursor)
         attempts.forget_others({item.connection_id for item in plan.to_import})
-        requests = [
-            _request(registered, "new_connection_sensor")
-            for registered in plan.to_import
-            if _claim(
-                context,
+        claims = [
+            claim_run(
+                context.instance,
                 attempts,
                 registered,
                 keyed_hash(metadata_store.dsn, secrets[registered.connection_id]),
+                "new_connection_sensor",
+                ALL_OF_A_SOURCE,
             )
+            for registered in plan.to_import
         ]
+        requests = [request for request in claims if request]
         changes = [
             source_databases.build_add_request(list(plan.partitions_to_add)),
             source_databases.build_delete_request(
@@ -140,11 +141,18 @@ def schema_change_sensor(
                 metadata_store.connections.set_status(connection_id, "ok")
         attempts = Attempts(context.cursor)
         attempts.forget_others(set(changed))
-        requests = [
-            _request(known[connection_id], "schema_change_sensor")
+        claims = [
+            claim_run(
+                context.instance,
+                attempts,
+                known[connection_id],
+                fingerprint,
+                "schema_change_sensor",
+                ALL_OF_A_SOURCE,
+            )
             for connection_id, fingerprint in changed.items()
-            if _claim(context, attempts, known[connection_id], fingerprint)
         ]
+        requests = [request for request in claims if request]
         failing = sum(reading.fingerprint is None for reading in readings.values())
         return dg.SensorResult(
             run_requests=requests,
@@ -158,43 +166,6 @@ def schema_change_sensor(
         )
 
     return sensor
-
-
-def _claim(
-    context: dg.SensorEvaluationContext,
-    attempts: Attempts,
-    registered: RegisteredConnection,
-    wish: str,
-) -> bool:
-    """Whether to request a run for the wish now; if so it counts as an attempt.
-
-    Not by run key: Dagster remembers a run key for ever, and a schema that goes from A to B, back
-    and to B again would be dropped.
-    """
-    now = time.time()
-    in_flight = context.instance.get_runs_count(
-        dg.RunsFilter(
-            tags={"dagster/partition": registered.partition_key},
-            statuses=[
-                dg.DagsterRunStatus.QUEUED,
-                dg.DagsterRunStatus.NOT_STARTED,
-                dg.DagsterRunStatus.STARTING,
-                dg.DagsterRunStatus.STARTED,
-                dg.DagsterRunStatus.CANCELING,
-            ],
-        )
-    )
-    if in_flight or not attempts.is_due(registered.connection_id, wish, now):
-        return False
-    attempts.record(registered.connection_id, wish, now)
-    return True
-
-
-def _request(registered: RegisteredConnection, trigger: str) -> dg.RunRequest:
-    return dg.RunRequest(
-        partition_key=registered.partition_key,
-        tags=run_tags(registered.connection_id, registered.database_name, trigger),
-    )
 
 
 def _nothing_to_import(listed: int, waiting: tuple[RegisteredConnection, ...]) -> dg.SkipReason:

@@ -60,7 +60,7 @@ def write_card(
         lines.append(_comment(table.comment))
     if columns:
         lines.append("Columns:")
-        lines += [_column_line(table, column, labels) for column in columns]
+        lines += [column_line(table, column, labels) for column in columns]
     else:
         lines.append("It has no columns.")
     shown = {column.name for column in columns}
@@ -69,6 +69,21 @@ def write_card(
         f"{source.label} refers to it through {_names(key.columns)}." for source, key in incoming
     ]
     return "\n".join(lines)
+
+
+def column_line(table: Table, column: Column, labels: Mapping[str, tuple[str, ...]]) -> str:
+    """One column in a card: name, type, role, the name in words, labels, comment."""
+    notes = [column.type]
+    if table.primary_key and column.name in table.primary_key.columns:
+        notes.append("primary key")
+    if not column.nullable:
+        notes.append("required")
+    line = f"- {column.name} ({', '.join(notes)}): {words(column.name)}"
+    if column.type in labels:
+        line += f"; one of {', '.join(labels[column.type][:20])}"
+    if column.comment:
+        line += f"; {_comment(column.comment)}"
+    return line
 
 
 def relationship(table: Table, key: ForeignKey) -> str:
@@ -103,20 +118,6 @@ def words(name: str) -> str:
     spaced = re.sub(r"(?<=[a-zà-ỹ0-9])(?=[A-ZĐ])|(?<=[A-Z])(?=[A-Z][a-z])", " ", name)
     spaced = re.sub(r"(?<=[^\W\d_])(?=\d)", " ", spaced)
     return " ".join(re.split(r"[\W_]+", spaced)).strip().lower() or name
-
-
-def _column_line(table: Table, column: Column, labels: Mapping[str, tuple[str, ...]]) -> str:
-    notes = [column.type]
-    if table.primary_key and column.name in table.primary_key.columns:
-        notes.append("primary key")
-    if not column.nullable:
-        notes.append("required")
-    line = f"- {column.name} ({', '.join(notes)}): {words(column.name)}"
-    if column.type in labels:
-        line += f"; one of {', '.join(labels[column.type][:20])}"
-    if column.comment:
-        line += f"; {_comment(column.comment)}"
-    return line
 
 
 def _comment(text: str) -> str:

@@ -82,10 +82,14 @@ def _column(table: Table, old: Column, new: Column) -> Iterator[Change]:
             "column_default_changed",
             f"changed its default from {old.default or 'none'} to {new.default or 'none'}",
         )
-    if (old.identity, old.generated) != (new.identity, new.generated):
+    if _generation(old) != _generation(new):
         yield change("column_generation_changed", "changed how its value is generated")
     if old.comment != new.comment:
         yield change("column_comment_changed", "changed its comment")
+
+
+def _generation(column: Column) -> tuple[str | None, str | None, bool]:
+    return column.identity, column.generated, column.virtual
 
 
 def _foreign_keys(old: Table, new: Table) -> Iterator[Change]:

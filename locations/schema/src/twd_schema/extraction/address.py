@@ -13,6 +13,7 @@ from twd_shared.errors import UnknownDialect, UnusableConnectionString
 # A connection string is written by a user of the application: an option that names a local file,
 # a socket or a service entry would let it read this machine.
 _SSL_MODES = ("disable", "allow", "prefer", "require")
+_LAST_PORT = 65535
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,9 @@ class SourceAddress:
 
     @property
     def place(self) -> str:
-        """host:port/database, for messages."""
+        """host:port/database, or the file of a database without a server, for messages."""
+        if not self.host:
+            return self.database
         return f"{self.host}{f':{self.port}' if self.port else ''}/{self.database}"
 
 
@@ -58,6 +61,11 @@ def source_address(connection: Connection, allowed_dialects: frozenset[str]) -> 
         return SourceAddress("sqlite", "", None, url.database, "", "")
     if not url.host or not url.database:
         raise _unusable(connection, "names no host or no database")
+    if "@" in url.host or "@" in url.database:
+        # The end of the password would stand in every message as the host or the database.
+        raise _unusable(connection, "has an @ in its user or password; write it as %40")
+    if not _is_host(url.host) or not 0 <= (port or 0) <= _LAST_PORT:
+        raise _unusable(connection, "names a host or port that cannot exist")
     ssl_mode = url.query.get("sslmode", "prefer")
     if ssl_mode not in _SSL_MODES or set(url.query) - {"sslmode"}:
         raise _unusable(
@@ -72,6 +80,14 @@ def source_address(connection: Connection, allowed_dialects: frozenset[str]) -> 
         password=url.password or "",
         ssl_mode=str(ssl_mode),
     )
+
+
+def _is_host(name: str) -> bool:
+    try:
+        name.encode("idna")
+    except UnicodeError:
+        return False
+    return name.isprintable() and " " not in name
 
 
 def _unusable(connection: Connection, reason: str) -> UnusableConnectionString:

@@ -105,6 +105,8 @@ select k.conrelid, k.conname, k.contype::text as kind,
        k.condeferrable, k.condeferred
 from relations r
 join pg_catalog.pg_constraint k on k.conrelid = r.oid and k.contype in ('p', 'u', 'f', 'c', 'x')
+  -- A key to a partitioned table has a copy for each of its partitions.
+  and k.conparentid = 0
 left join pg_catalog.pg_class fc on fc.oid = k.confrelid
 left join pg_catalog.pg_namespace fn on fn.oid = fc.relnamespace
 order by k.conrelid, k.conname
@@ -141,6 +143,7 @@ from pg_catalog.pg_type t
 join pg_catalog.pg_namespace n on n.oid = t.typnamespace
 where t.typtype in ('e', 'd')
   and n.nspname not in ('pg_catalog', 'information_schema')
+  and n.nspname not like 'pg\\_temp\\_%'
   and not exists (
       select from pg_catalog.pg_depend d
       where d.classid = 'pg_catalog.pg_type'::regclass and d.objid = t.oid and d.deptype = 'e')
@@ -265,6 +268,7 @@ def _column(row: Mapping[str, Any]) -> Column:
         generated=row["expression"] if generated else None,
         collation=row["collation"],
         comment=row["comment"],
+        virtual=row["generated"] == "v",
     )
 
 
@@ -346,6 +350,11 @@ def _source_errors(label: str, address: SourceAddress, limits: ReadLimits) -> It
         raise SourceRefused(
             f"{where}: user {address.user!r} may not connect or read the catalogs. "
             "Grant it CONNECT on the database and USAGE on its schemas."
+        ) from None
+    except (asyncpg.CharacterNotInRepertoireError, asyncpg.UntranslatableCharacterError):
+        raise SourceRefused(
+            f"{where} holds a name or comment that is not text in the encoding that the database "
+            "claims (often SQL_ASCII). Rename it, or move the database to UTF8."
         ) from None
     except (asyncpg.QueryCanceledError, asyncpg.LockNotAvailableError, TimeoutError):
         raise SourceUnavailable(

@@ -5,10 +5,12 @@ What a dialect cannot tell is named in `Snapshot.unknown`. To add a dialect, add
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, cast
+from urllib.parse import quote
 
 import sqlalchemy as sa
 from sqlalchemy.engine.interfaces import (
@@ -33,6 +35,14 @@ from twd_shared.schema_model.models import (
     UnknownFact,
 )
 
+# MySQL and SQLite give the whole statement, MySQL with the name of the user who made it.
+_NAME = r"""(?:`(?:[^`]|``)+`|"(?:[^"]|"")+"|\[[^\]]+\]|'(?:[^']|'')+'|[^\s.(]+)"""
+_CREATE_VIEW = re.compile(
+    rf"\s*CREATE\s.*?\bVIEW\s+(?:IF\s+NOT\s+EXISTS\s+)?{_NAME}(?:\.{_NAME})?"
+    r"\s*(?:\([^)]*\))?\s*AS\s+",
+    re.IGNORECASE | re.DOTALL,
+)
+
 _TableKey = tuple[str | None, str]
 
 
@@ -44,6 +54,7 @@ class _Dialect:
     connect_arguments: Callable[[ReadLimits], dict[str, Any]]
     read_only: tuple[str, ...]
     unknown: tuple[UnknownFact, ...]
+    remedy: str = "Check host and port, and that the server runs."
 
 
 _DIALECTS: Mapping[str, _Dialect] = {
@@ -59,9 +70,10 @@ _DIALECTS: Mapping[str, _Dialect] = {
     ),
     "sqlite": _Dialect(
         driver="sqlite",
-        connect_arguments=lambda limits: {"uri": True, "timeout": limits.lock_seconds},
+        connect_arguments=lambda limits: {"timeout": limits.lock_seconds},
         read_only=("PRAGMA query_only = on",),
         unknown=("comments", "enums", "domains", "identity"),
+        remedy="Check that the file exists here, can be read and is a SQLite database.",
     ),
 }
 
@@ -90,7 +102,8 @@ def read_reflected(label: str, address: SourceAddress, limits: ReadLimits) -> Sn
         raise _failure(label, address, error) from None
     except SQLAlchemyError as error:
         raise SourceUnavailable(
-            f"{label} at {address.place} could not be read ({type(error).__name__})."
+            f"{label} at {address.place} could not be read ({type(error).__name__}). "
+            f"{dialect.remedy}"
         ) from None
     finally:
         engine.dispose()
@@ -98,7 +111,9 @@ def read_reflected(label: str, address: SourceAddress, limits: ReadLimits) -> Sn
 
 def _url(address: SourceAddress, dialect: _Dialect) -> sa.URL:
     if address.dialect == "sqlite":
-        return sa.URL.create("sqlite", database=f"file:{address.database}", query={"mode": "ro"})
+        # Only a file: URI can say read-only; without `uri` here its name would be made a path.
+        name = f"file:{quote(address.database)}"
+        return sa.URL.create("sqlite", database=name, query={"mode": "ro", "uri": "true"})
     return sa.URL.create(
         dialect.driver,
         username=address.user,
@@ -115,11 +130,17 @@ def _failure(
     where = f"{label} at {address.place}"
     code = error.orig.args[0] if error.orig and error.orig.args else None
     # https://dev.mysql.com/doc/mysql-errors/8.4/en/server-error-reference.html
-    if code in (1044, 1045, 1049):
-        reason = "there is no such database" if code == 1049 else "wrong user or password"
-        return SourceRefused(f"{where}: {reason}. Correct the connection in the application.")
+    reasons = {
+        1044: f"user {address.user!r} may not use that database, if it exists",
+        1045: f"wrong password, or user {address.user!r} is unknown or not allowed from here",
+        1049: "there is no such database",
+    }
+    if code in reasons:
+        return SourceRefused(
+            f"{where}: {reasons[code]}. Correct the connection in the application."
+        )
     return SourceUnavailable(
-        f"{where} cannot be reached or failed. Check host and port, and that the server runs."
+        f"{where} cannot be reached or failed. {_DIALECTS[address.dialect].remedy}"
     )
 
 
@@ -178,7 +199,7 @@ def _snapshot(connection: sa.Connection, address: SourceAddress, dialect: _Diale
 
 def _view_definition(inspector: sa.Inspector, name: str) -> str | None:
     with suppress(SQLAlchemyError, NotImplementedError):
-        return inspector.get_view_definition(name)
+        return _CREATE_VIEW.sub("", inspector.get_view_definition(name), count=1)
     return None
 
 
@@ -192,6 +213,7 @@ def _column(connection: sa.Connection, item: ReflectedColumn) -> Column:
         identity="by default" if item.get("autoincrement") is True else None,
         generated=computed["sqltext"] if computed else None,
         comment=item.get("comment"),
+        virtual=bool(computed) and computed.get("persisted") is False,
     )
 
 

@@ -8,7 +8,13 @@ from typing import Any
 
 import msgspec
 
-from twd_schema.documentation.cards import Reference, enum_labels, references_to, write_card
+from twd_schema.documentation.cards import (
+    Reference,
+    column_line,
+    enum_labels,
+    references_to,
+    write_card,
+)
 from twd_shared.clients.catalog import Connection
 from twd_shared.clients.schema_index import point_id
 from twd_shared.schema_model.ddl import table_ddl
@@ -71,18 +77,18 @@ def _texts(
     if _length(whole) <= _LONGEST_TEXT:
         yield whole
         return
-    for columns in _column_chunks(table.columns):
+    for columns in _column_chunks(table, labels):
         # A table that half the database refers to would fill each chunk with its referrers.
-        text = head + write_card(table, columns, incoming[:20], labels)
-        yield text[:_LONGEST_TEXT] if text.isascii() else text[: _LONGEST_TEXT // 3]
+        yield _cut(head + write_card(table, columns, incoming[:20], labels))
 
 
-def _column_chunks(columns: Sequence[Column]) -> Iterator[Sequence[Column]]:
+def _column_chunks(
+    table: Table, labels: Mapping[str, tuple[str, ...]]
+) -> Iterator[Sequence[Column]]:
     chunk: list[Column] = []
     size = 0
-    for column in columns:
-        length = _length(column.name) * 2 + _length(column.type) + 30
-        length += min(_length(column.comment or ""), 600)
+    for column in table.columns:
+        length = _length(column_line(table, column, labels))
         if chunk and size + length > _LONGEST_TEXT // 2:
             yield chunk
             chunk, size = [], 0
@@ -93,7 +99,13 @@ def _column_chunks(columns: Sequence[Column]) -> Iterator[Sequence[Column]]:
 
 def _length(text: str) -> int:
     # A letter outside ASCII can be a token of its own: it counts as three characters.
-    return len(text) if text.isascii() else 3 * len(text)
+    return 3 * len(text) - 2 * len(text.encode("ascii", "ignore"))
+
+
+def _cut(text: str) -> str:
+    while (excess := _length(text) - _LONGEST_TEXT) > 0:
+        text = text[: -((excess + 2) // 3)]
+    return text
 
 
 def _payload(connection: Connection, table: Table, ddl: str) -> dict[str, Any]:

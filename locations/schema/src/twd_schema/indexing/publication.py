@@ -9,7 +9,7 @@ from twd_schema.indexing.documents import Document, documents_of
 from twd_shared.clients.catalog import Connection
 from twd_shared.clients.ollama import EmbeddingModel, Ollama
 from twd_shared.clients.schema_index import Point, SchemaIndex
-from twd_shared.errors import IndexUnavailable
+from twd_shared.errors import EmbeddingRejected, IndexUnavailable
 from twd_shared.schema_model.fingerprint import content_fingerprint
 from twd_shared.schema_model.models import Snapshot
 from twd_shared.store.index_states import IndexState, IndexStateStore
@@ -95,6 +95,11 @@ class Publisher:
         for start in range(0, len(documents), _SLICE):
             part = documents[start : start + _SLICE]
             vectors = self._ollama.embed([item.text for item in part], "document")
+            if any(len(vector) != model.dimension for vector in vectors):
+                raise EmbeddingRejected(
+                    f"Model {model.name} has {model.dimension} dimensions but gave vectors of "
+                    f"{len(vectors[0])}. Look at the Ollama server; its model may be broken."
+                )
             self._index.upsert(
                 collection,
                 (

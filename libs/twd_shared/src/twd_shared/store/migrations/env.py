@@ -3,6 +3,8 @@
 import sqlalchemy as sa
 from alembic import context
 
+from twd_shared.errors import ConfigurationError
+from twd_shared.settings import METADATA_DSN
 from twd_shared.store.tables import SCHEMA_NAME, metadata
 
 # Two stacks that start at once must not run the same migration twice.
@@ -14,6 +16,13 @@ def run() -> None:
     engine = sa.create_engine(sa.make_url(dsn).set(drivername="postgresql+psycopg2"))
     with engine.begin() as connection:
         connection.execute(sa.text("select pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+        # PostgreSQL looks into the schema named like the role first: Dagster's own tables would be
+        # made there, among ours.
+        if connection.execute(sa.text("select current_user")).scalar_one() == SCHEMA_NAME:
+            raise ConfigurationError(
+                f"{METADATA_DSN.name} must not use a role named {SCHEMA_NAME!r}: PostgreSQL would "
+                f"put Dagster's tables into the schema {SCHEMA_NAME!r}. Use a role of another name."
+            )
         connection.execute(sa.text(f"create schema if not exists {SCHEMA_NAME}"))
         context.configure(
             connection=connection,

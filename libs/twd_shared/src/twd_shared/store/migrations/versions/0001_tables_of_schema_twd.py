@@ -399,6 +399,12 @@ def upgrade() -> None:
         "training_readings",
         sa.Column("connection_id", sa.Text(), nullable=False),
         sa.Column("marker", sa.Text(), nullable=False, comment="Changes when a user's rows change"),
+        sa.Column(
+            "published_marker",
+            sa.Text(),
+            nullable=True,
+            comment="What of it the knowledge base holds",
+        ),
         sa.Column("item_count", sa.Integer(), nullable=False),
         sa.Column(
             "read_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False

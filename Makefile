@@ -1,0 +1,134 @@
+# Everything a user or developer types. Needs only python3 (3.11 or newer) and make: the rest is
+# installed into .venv from hash-pinned files. Work is done by python modules; this file names it.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.SUFFIXES:
+
+PYTHON ?= python3
+UV := .venv/bin/uv
+RUN := .venv/bin/python
+LOCATIONS := schema training analytics
+# Where import-linter finds the packages that are not installed in the root environment.
+SOURCES := locations/schema/src:locations/training/src:locations/analytics/src
+SERVICE ?=
+TARGET ?= local
+
+# Environments use the Python that was named, never one that uv would fetch by itself.
+export UV_PYTHON_DOWNLOADS := never
+# Stored bytecode halves the start of every process; some machines switch it off for everything.
+export PYTHONDONTWRITEBYTECODE :=
+
+.PHONY: help
+help: ## Show this list
+	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
+
+# --- environments ---------------------------------------------------------------------------
+
+.venv/.uv: deploy/local/bootstrap-requirements.txt
+	@command -v $(PYTHON) >/dev/null 2>&1 || { echo "error: $(PYTHON) was not found. Install Python 3.11 or newer, or name it: make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "error: $$($(PYTHON) --version) is too old. Install Python 3.11 or newer, or name it: make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "error: $(PYTHON) cannot create virtual environments. On Debian or Ubuntu: apt-get install python3-venv" >&2; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes -r deploy/local/bootstrap-requirements.txt
+	@touch $@
+
+# What the stack needs: webserver, daemon, supervisor, stand-ins.
+.venv/.stack: .venv/.uv deploy/local/requirements.txt deploy/local/pyproject.toml libs/twd_shared/pyproject.toml
+	$(UV) pip install --quiet --python $(RUN) --require-hashes -r deploy/local/requirements.txt
+	$(UV) pip install --quiet --python $(RUN) --no-deps -e libs/twd_shared -e deploy/local
+	@touch $@
+
+# What developing and testing needs on top.
+.venv/.tools: .venv/.stack tests/requirements.txt
+	$(UV) pip install --quiet --python $(RUN) --require-hashes -r tests/requirements.txt
+	@touch $@
+
+locations/%/.venv/.ready: .venv/.uv locations/%/requirements.txt locations/%/pyproject.toml tests/requirements-unit.txt libs/twd_shared/pyproject.toml
+	$(UV) venv --quiet --clear --python $(RUN) locations/$*/.venv
+	$(UV) pip install --quiet --python locations/$*/.venv --require-hashes -r locations/$*/requirements.txt -r tests/requirements-unit.txt
+	$(UV) pip install --quiet --python locations/$*/.venv --no-deps -e libs/twd_shared -e locations/$*
+	@touch $@
+
+LOCATION_ENVIRONMENTS := $(LOCATIONS:%=locations/%/.venv/.ready)
+.PRECIOUS: $(LOCATION_ENVIRONMENTS)
+
+.PHONY: environments
+environments: .venv/.tools $(LOCATION_ENVIRONMENTS) ## Install the environments for development and tests
+
+COMPILE = $(CURDIR)/$(UV) pip compile --quiet --generate-hashes --universal --python-version 3.11 --no-header --no-annotate --no-emit-package twd-shared --upgrade
+.PHONY: lock
+lock: .venv/.uv ## Recompile all hash-pinned requirements to the newest versions allowed
+	cd deploy/local && $(COMPILE) bootstrap-requirements.in -o bootstrap-requirements.txt && $(COMPILE) pyproject.toml -o requirements.txt
+	for location in $(LOCATIONS); do (cd locations/$$location && $(COMPILE) -c ../../deploy/local/requirements.txt pyproject.toml -o requirements.txt) || exit 1; done
+	cd deploy/compose && $(COMPILE) -c ../local/requirements.txt host-requirements.in -o host-requirements.txt
+	cd deploy/helm && $(COMPILE) -c ../local/requirements.txt cluster-requirements.in -o cluster-requirements.txt
+	cd tests && for set in requirements requirements-unit; do $(COMPILE) -c ../deploy/local/requirements.txt $$set.in -o $$set.txt || exit 1; done
+
+# --- the stack ------------------------------------------------------------------------------
+
+.PHONY: demo up down status logs clean
+demo: export TWD_DEMO_STARTED := $(shell date +%s)
+demo: .venv/.stack ## Start everything, connect three sample databases and watch them being learnt
+	@$(RUN) -m twd_local.demo
+up: .venv/.stack ## Start the stack in the background
+	@$(RUN) -m twd_local.stack up
+down: ## Stop the stack; data is kept
+	@if [ -x $(RUN) ]; then $(RUN) -m twd_local.stack down; else echo "Nothing is installed here, so nothing runs."; fi
+status: .venv/.stack ## Show the processes of the stack, their addresses and memory
+	@$(RUN) -m twd_local.stack status
+logs: .venv/.stack ## Follow the logs: make logs [SERVICE=schema]
+	@$(RUN) -m twd_local.stack logs $(SERVICE)
+clean: ## Stop the stack and delete its data
+	@if [ -x $(RUN) ]; then $(RUN) -m twd_local.stack clean; fi
+
+.PHONY: connect ask
+export NAME DSN DB Q
+connect: .venv/.stack ## Register a database: make connect NAME=shop DSN=postgresql://reader:…@host/shop
+	@$(RUN) -m twd_local.stack connect
+ask: .venv/.stack ## Find the tables for a question: make ask DB=shop Q="Which customers …?"
+	@if [ -z "$$DB" ] || [ -z "$$Q" ]; then echo 'usage: make ask DB=shop Q="Which customers …?"' >&2; exit 2; fi
+	@$(RUN) -m twd_local.stack run -- $(RUN) -m twd_shared.retrieval --database "$$DB" "$$Q"
+
+.PHONY: deploy-schema deploy-training deploy-analytics
+deploy-schema: ## Replace one code server only (the same for training, analytics): TARGET=local|compose|k8s
+deploy-training: ## Replace the training code server only
+deploy-analytics: ## Replace the analytics code server only
+deploy-schema deploy-training deploy-analytics: deploy-%: .venv/.stack
+	@$(RUN) -m twd_local.deploy $* --target $(TARGET)
+
+# --- checks ---------------------------------------------------------------------------------
+
+.PHONY: lint format typecheck test
+lint: .venv/.tools ## Check style and the direction of imports
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+	PYTHONPATH=$(SOURCES) .venv/bin/lint-imports
+
+format: .venv/.tools ## Format the code
+	$(RUN) -m ruff check --fix .
+	$(RUN) -m ruff format .
+
+typecheck: environments ## Check types
+	@status=0; \
+	.venv/bin/pyright --pythonpath .venv/bin/python libs/twd_shared/src deploy/local/src || status=1; \
+	for location in $(LOCATIONS); do \
+		echo "== locations/$$location"; \
+		.venv/bin/pyright --pythonpath locations/$$location/.venv/bin/python locations/$$location/src || status=1; \
+	done; \
+	exit $$status
+
+# All suites run even when one fails, so that one run shows everything; the status is kept.
+test: environments lint typecheck ## Run every check and every test
+	@status=0; \
+	for suite in architecture shared local; do \
+		if [ -d tests/$$suite ]; then echo "== tests/$$suite"; $(RUN) -m pytest tests/$$suite || status=1; fi; \
+	done; \
+	for location in $(LOCATIONS); do \
+		if [ -d tests/$$location ]; then echo "== tests/$$location"; locations/$$location/.venv/bin/python -m pytest tests/$$location || status=1; fi; \
+	done; \
+	for suite in integration e2e; do \
+		if [ -d tests/$$suite ]; then echo "== tests/$$suite"; $(RUN) -m pytest tests/$$suite || status=1; fi; \
+	done; \
+	exit $$status

@@ -1,0 +1,174 @@
+"""How far each connection is: asked of Dagster and the registry, and of nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from twd_local.dagster_api import DagsterApi
+from twd_shared.store.database import MetadataDatabase
+from twd_shared.store.tables import connections
+
+ASSETS = (
+    "schema/raw_schema_metadata",
+    "schema/schema_documentation",
+    "schema/schema_embeddings",
+    "training/training_examples",
+    "training/trained_model",
+    "training/model_evaluation",
+)
+
+_STATES = """
+query ($keys: [AssetKeyInput!], $partitions: [String!]) {
+  assetNodes(assetKeys: $keys) {
+    assetKey { path }
+    isMaterializable
+    assetPartitionStatuses {
+      ... on DefaultPartitionStatuses { failedPartitions materializingPartitions }
+    }
+    latestMaterializationByPartition(partitions: $partitions) {
+      partition
+      timestamp
+      metadataEntries { label ... on IntMetadataEntry { intValue } }
+    }
+  }
+}
+"""
+
+_FAILED_RUNS = """
+query ($after: Float!) {
+  runsOrError(filter: {statuses: [FAILURE], createdAfter: $after}) {
+    ... on Runs { results { runId jobName tags { key value } } }
+  }
+}
+"""
+
+_FAILURE_EVENTS = """
+query ($run: ID!) {
+  logsForRun(runId: $run) {
+    ... on EventConnection {
+      events {
+        ... on ExecutionStepFailureEvent { error { message errorChain { error { message } } } }
+        ... on RunFailureEvent { error { message } }
+      }
+    }
+  }
+}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A connection in the registry: its partition, when it was first seen, and how it is."""
+
+    partition: str
+    first_seen: float
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
+class AssetState:
+    """One asset of one connection; `done_at` is the time of its newest materialization."""
+
+    state: str
+    done_at: float | None = None
+    numbers: Mapping[str, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FailedRun:
+    """A run that failed and will not be tried again."""
+
+    run_id: str
+    job: str
+    partition: str
+    reason: str
+
+
+def known_connections(database: MetadataDatabase, ids: Sequence[int]) -> dict[int, Known]:
+    """What the registry says about the connections with these ids of the application."""
+    query = sa.select(
+        connections.c.connection_id,
+        connections.c.partition_key,
+        connections.c.first_seen_at,
+        connections.c.status,
+        connections.c.status_reason,
+    ).where(connections.c.connection_id.in_([str(identifier) for identifier in ids]))
+    with database.begin() as transaction:
+        rows = transaction.execute(query).all()
+    return {
+        int(row.connection_id): Known(
+            row.partition_key,
+            row.first_seen_at.timestamp(),
+            row.status_reason if row.status == "failing" else "",
+        )
+        for row in rows
+    }
+
+
+def asset_states(api: DagsterApi, partitions: Sequence[str]) -> dict[tuple[str, str], AssetState]:
+    """(partition, asset) → state, for every partition of `partitions` and every asset shown."""
+    keys = [{"path": asset.split("/")} for asset in ASSETS]
+    nodes = api.ask(_STATES, keys=keys, partitions=list(partitions))["assetNodes"]
+    states: dict[tuple[str, str], AssetState] = {
+        (partition, asset): AssetState("waiting") for partition in partitions for asset in ASSETS
+    }
+    for node in nodes:
+        asset = "/".join(node["assetKey"]["path"])
+        if node["isMaterializable"]:
+            for partition in partitions:
+                states[partition, asset] = _state(node, partition)
+    return states
+
+
+def _state(node: dict[str, Any], partition: str) -> AssetState:
+    statuses = node["assetPartitionStatuses"]
+    newest = next(
+        (
+            event
+            for event in node["latestMaterializationByPartition"]
+            if event and event["partition"] == partition
+        ),
+        None,
+    )
+    done_at = float(newest["timestamp"]) / 1000 if newest else None
+    if partition in (statuses.get("materializingPartitions") or ()):
+        return AssetState("running", done_at)
+    if partition in (statuses.get("failedPartitions") or ()):
+        return AssetState("failed", done_at)
+    if newest is None:
+        return AssetState("waiting")
+    numbers = {
+        entry["label"]: entry["intValue"]
+        for entry in newest["metadataEntries"]
+        if entry.get("intValue") is not None
+    }
+    return AssetState("done", done_at, numbers)
+
+
+def failed_run(api: DagsterApi, after: float) -> FailedRun | None:
+    """A run that was created after the time `after`, failed, and will not be tried again."""
+    for run in api.ask(_FAILED_RUNS, after=after)["runsOrError"].get("results", []):
+        tags = {tag["key"]: tag["value"] for tag in run["tags"]}
+        if tags.get("dagster/will_retry") != "true":
+            return FailedRun(
+                run["runId"],
+                run["jobName"],
+                tags.get("dagster/partition", ""),
+                _reason(api, run["runId"]),
+            )
+    return None
+
+
+def _reason(api: DagsterApi, run_id: str) -> str:
+    events = api.ask(_FAILURE_EVENTS, run=run_id)["logsForRun"].get("events", [])
+    errors = [event["error"] for event in events if event.get("error")]
+    if not errors:
+        return "its process ended without a word"
+    # A step's error wraps the one that was raised in it: the innermost says what happened.
+    chain = errors[0].get("errorChain") or []
+    innermost = chain[-1]["error"] if chain else errors[0]
+    return innermost["message"].strip().splitlines()[0]

@@ -1,0 +1,1 @@
+"""Replacing the code server of one location, while everything else goes on."""

@@ -1,0 +1,39 @@
+"""`python -m twd_local.deploy LOCATION [--target local|compose|k8s]`: replaces one code server."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+
+from twd_local.deploy.local import deploy_locally
+from twd_local.deploy.remote import deploy_with_compose, deploy_with_helm
+from twd_local.stack.errors import StackError
+from twd_local.stack.home import Home
+from twd_local.stack.names import LOCATIONS
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Deploy one location; 0 = it serves, 1 = it does not and stderr says why."""
+    parser = argparse.ArgumentParser(prog="twd_local.deploy", description="Replace one code server")
+    parser.add_argument("location", choices=LOCATIONS)
+    parser.add_argument("--target", choices=("local", "compose", "k8s"), default="local")
+    chosen = parser.parse_args(arguments)
+    try:
+        match chosen.target:
+            case "local":
+                deploy_locally(Home.from_environment(os.environ), chosen.location)
+            case "compose":
+                deploy_with_compose(chosen.location)
+            case _:
+                deploy_with_helm(chosen.location, os.environ)
+    except StackError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

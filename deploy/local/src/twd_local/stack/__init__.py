@@ -1,0 +1,1 @@
+"""The stack of one machine: which processes, with which environment, started and ended how."""

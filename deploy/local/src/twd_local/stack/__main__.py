@@ -1,0 +1,78 @@
+"""The command line of the stack: `python -m twd_local.stack --help`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import httpx
+
+from twd_local.stack.connect import connect
+from twd_local.stack.errors import StackError
+from twd_local.stack.home import Home
+from twd_local.stack.lifecycle import clean, down, up
+from twd_local.stack.names import ORDER
+from twd_local.stack.plan import stack_environment, started_stack
+from twd_local.stack.status import status_lines
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; 0 = done, 1 = it could not be done and stderr says why and what to do."""
+    parser = argparse.ArgumentParser(prog="twd_local.stack", description="The stack on one machine")
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("up", help="start what is not running")
+    commands.add_parser("down", help="stop everything, keep the data")
+    commands.add_parser("clean", help="stop everything, delete the data")
+    commands.add_parser("status", help="processes, addresses, memory")
+    logs = commands.add_parser("logs", help="follow the logs")
+    logs.add_argument("service", nargs="?", choices=ORDER)
+    run = commands.add_parser("run", help="run a command in the environment of the stack")
+    run.add_argument("words", nargs=argparse.REMAINDER, metavar="-- command")
+    commands.add_parser("connect", help="register the database NAME at DSN (from the environment)")
+    chosen = parser.parse_args(arguments)
+    home = Home.from_environment(os.environ)
+    try:
+        match chosen.command:
+            case "up":
+                stack = up(home, os.environ)
+                print(f"Dagster UI: {stack.ui_url}    (make status, make logs, make down)")
+            case "down":
+                down(home)
+            case "clean":
+                clean(home)
+            case "status":
+                print("\n".join(status_lines(home)))
+            case "logs":
+                follow(home, chosen.service)
+            case "run":
+                words = chosen.words[1:] if chosen.words[:1] == ["--"] else chosen.words
+                os.execvpe(words[0], words, {**os.environ, **stack_environment(home)})  # noqa: S606
+            case _:
+                print(connect(stack_environment(home), os.environ))
+    except (StackError, httpx.HTTPError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def follow(home: Home, service: str | None) -> None:
+    """Show the end of the logs and what is added to them, until interrupted."""
+    started_stack(home)
+    files = [home.logs / f"{name}.log" for name in ([service] if service else ORDER)]
+    # -F goes on when a log is rotated.
+    tail = subprocess.Popen(["tail", "-n", "20", "-F", *filter(Path.exists, files)])
+    try:
+        while tail.poll() is None:
+            time.sleep(0.2)
+    finally:
+        tail.terminate()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

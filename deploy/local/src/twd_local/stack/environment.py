@@ -1,0 +1,147 @@
+"""The environment of the stack's processes: what the user gave, and addresses of what we start.
+
+An address that the user gave (in the environment or in `.env`) means that the server runs
+elsewhere: its stand-in is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+from twd_local.stack.errors import StackError
+from twd_local.stack.home import Home
+from twd_local.stack.names import LOCATIONS, ORDER
+from twd_local.stack.private_files import password
+from twd_shared import settings
+
+LOCAL_EMBED_MODEL = "twd-lexical"
+METADATA_DATABASE = "twd_metadata"
+# Not "twd": PostgreSQL looks for a table in the schema named after the role first, and Dagster's
+# tables would end up among ours.
+METADATA_ROLE = "twd_metadata"
+APPLICATION_DATABASE = "twd_application"
+APPLICATION_ROLE = "twd_application"
+APPLICATION_READER = "twd_application_reader"
+
+STACK_ID = "TWD_STACK_ID"
+APPLICATION_ADMIN_DSN = "TWD_LOCAL_APPLICATION_ADMIN_DSN"
+
+
+@dataclass(frozen=True, slots=True)
+class External:
+    """Which servers run elsewhere, by the addresses that the user gave."""
+
+    metadata: bool
+    application: bool
+    api: bool
+    qdrant: bool
+    ollama: bool
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> External:
+        """Read it from the variables that are set and not empty."""
+        return cls(
+            metadata=bool(environment.get(settings.METADATA_DSN.name)),
+            application=bool(environment.get(settings.APPLICATION_DSN.name)),
+            api=bool(environment.get(settings.API_URL.name)),
+            qdrant=bool(environment.get(settings.QDRANT_URL.name)),
+            ollama=bool(environment.get(settings.OLLAMA_BASE_URL.name)),
+        )
+
+    def services(self) -> tuple[str, ...]:
+        """The names of the services to start here, in the order of starting."""
+        if self.api != self.application:
+            raise StackError(
+                f"{settings.API_URL.name} and {settings.APPLICATION_DSN.name} belong to the same "
+                "application: set both to use yours, or neither to use the sample application."
+            )
+        left_out = {
+            "postgres": self.metadata and self.application,
+            "qdrant": self.qdrant,
+            "ollama": self.ollama,
+            "application": self.api,
+        }
+        return tuple(name for name in ORDER if not left_out.get(name, False))
+
+
+def read_env_file(path: Path) -> dict[str, str]:
+    """The NAME=value lines of `path`; comments, blank lines, `export` and quotes are understood.
+
+    Raises: StackError naming the line that is none of these.
+    """
+    if not path.exists():
+        return {}
+    values: dict[str, str] = {}
+    for number, line in enumerate(path.read_text().splitlines(), start=1):
+        text = line.strip().removeprefix("export ").strip()
+        if not text or text.startswith("#"):
+            continue
+        name, equals, value = text.partition("=")
+        if not equals or not name.strip().isidentifier():
+            raise StackError(f"{path.name}, line {number} is not of the form NAME=value.")
+        value = value.strip()
+        if len(value) >= 2 and value[0] == value[-1] and value[0] in "'\"":
+            value = value[1:-1]
+        values[name.strip()] = value
+    return values
+
+
+def dsn(user: str, secret: str, port: int, database: str) -> str:
+    """The address of a database of the local PostgreSQL."""
+    return f"postgresql://{user}:{quote(secret, safe='')}@127.0.0.1:{port}/{database}"
+
+
+def admin_dsn(home: Home, ports: Mapping[str, int], database: str = "postgres") -> str:
+    """The address by which the stack itself, and nothing else, manages the local PostgreSQL."""
+    return dsn("postgres", password(home.secrets / "postgres"), ports["postgres"], database)
+
+
+def application_admin_dsn(home: Home, ports: Mapping[str, int]) -> str:
+    """The address by which the sample application reads and writes its own database."""
+    secret = password(home.secrets / APPLICATION_ROLE)
+    return dsn(APPLICATION_ROLE, secret, ports["postgres"], APPLICATION_DATABASE)
+
+
+def compose_environment(
+    home: Home, given: Mapping[str, str], ports: Mapping[str, int]
+) -> dict[str, str]:
+    """The variables that every process of the stack gets on top of the inherited environment."""
+    external = External.from_environment(given)
+    local: dict[str, str] = {
+        settings.COMPUTE_LOG_DIR.name: str(home.root / "compute_logs"),
+        settings.ARTIFACT_DIR.name: str(home.root / "artifacts"),
+        settings.UI_URL.name: f"http://127.0.0.1:{ports['webserver']}",
+        settings.MAX_CONCURRENT_RUNS.name: settings.MAX_CONCURRENT_RUNS.default or "",
+        "DAGSTER_HOME": str(home.dagster_home),
+        "PYTHONUNBUFFERED": "1",
+        # Every run is a new process: without stored bytecode each would compile its imports again,
+        # which takes longer than the run.
+        "PYTHONDONTWRITEBYTECODE": "",
+        # Threads of a server otherwise keep a heap each: tens of megabytes for nothing.
+        "MALLOC_ARENA_MAX": "2",
+    }
+    if not external.metadata:
+        secret = password(home.secrets / METADATA_ROLE)
+        local[settings.METADATA_DSN.name] = dsn(
+            METADATA_ROLE, secret, ports["postgres"], METADATA_DATABASE
+        )
+    if not external.application:
+        secret = password(home.secrets / APPLICATION_READER)
+        local[settings.APPLICATION_DSN.name] = dsn(
+            APPLICATION_READER, secret, ports["postgres"], APPLICATION_DATABASE
+        )
+        local[settings.API_URL.name] = f"http://127.0.0.1:{ports['application']}"
+    if not external.qdrant:
+        local[settings.QDRANT_URL.name] = f"http://127.0.0.1:{ports['qdrant']}"
+    if not external.ollama:
+        local[settings.OLLAMA_BASE_URL.name] = f"http://127.0.0.1:{ports['ollama']}"
+        local[settings.EMBED_MODEL.name] = LOCAL_EMBED_MODEL
+    for location in LOCATIONS:
+        local[f"TWD_{location.upper()}_HOST"] = "127.0.0.1"
+        local[f"TWD_{location.upper()}_PORT"] = str(ports[location])
+    names = {variable.name for variable in settings.VARIABLES}
+    chosen = {name: value for name, value in given.items() if name in names and value}
+    return local | chosen

@@ -1,0 +1,119 @@
+"""Where the stack keeps its files: names of folders and files, nothing that reads or writes them,
+except the lock that lets one command at a time change the stack.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from twd_local.stack.errors import StackError
+
+REPOSITORY = Path(__file__).resolve().parents[5]
+
+# A unix socket's path may have 107 bytes on Linux, 103 elsewhere.
+_LONGEST_SOCKET_PATH = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """The folder of one stack (TWD_HOME) and the places in it."""
+
+    root: Path
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> Home:
+        """The home that TWD_HOME names, `.twd` in the repository by default."""
+        return cls(Path(environment.get("TWD_HOME") or REPOSITORY / ".twd").resolve())
+
+    @property
+    def stack_id(self) -> str:
+        """Marks every process of this stack; the same as long as the folder stays in place."""
+        return hashlib.sha256(str(self.root).encode()).hexdigest()[:16]
+
+    @property
+    def logs(self) -> Path:
+        """One log file a process."""
+        return self.root / "logs"
+
+    @property
+    def services(self) -> Path:
+        """How each process is started, passwords included: for the owner's eyes only."""
+        return self.root / "services"
+
+    @property
+    def environment_file(self) -> Path:
+        """The environment that the stack was started with."""
+        return self.services / "environment.json"
+
+    @property
+    def secrets(self) -> Path:
+        """Generated passwords, one file each."""
+        return self.root / "secrets"
+
+    @property
+    def ports_file(self) -> Path:
+        """The ports in use, kept so that addresses survive a restart."""
+        return self.root / "ports.json"
+
+    @property
+    def releases(self) -> Path:
+        """The built releases of the code locations."""
+        return self.root / "releases"
+
+    @property
+    def dagster_home(self) -> Path:
+        """DAGSTER_HOME of every process."""
+        return self.root / "dagster_home"
+
+    @property
+    def postgres_data(self) -> Path:
+        """Data folder of the local PostgreSQL."""
+        return self.root / "postgres"
+
+    @property
+    def qdrant_data(self) -> Path:
+        """Storage of the local vector index."""
+        return self.root / "qdrant"
+
+    @property
+    def supervisor_config(self) -> Path:
+        """The configuration that supervisord runs with."""
+        return self.services / "supervisord.conf"
+
+    @property
+    def supervisor_socket(self) -> Path:
+        """Where supervisord listens; outside the home when its path would be too long."""
+        path = self.services / "supervisor.sock"
+        if len(str(path).encode()) <= _LONGEST_SOCKET_PATH:
+            return path
+        return Path(tempfile.gettempdir()) / f"twd-{os.getuid()}-{self.stack_id}" / "s.sock"
+
+    def create(self) -> None:
+        """Create the folders; those that hold passwords are the owner's alone."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        for folder in (self.services, self.secrets, self.supervisor_socket.parent):
+            folder.mkdir(mode=0o700, exist_ok=True)
+            folder.chmod(0o700)
+        for folder in (self.logs, self.releases, self.dagster_home):
+            folder.mkdir(exist_ok=True)
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the stack for one command; raises StackError if another command holds it."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        with (self.root / "lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise StackError(
+                    f"Another command is changing the stack in {self.root}. "
+                    "Wait until it has finished."
+                ) from None
+            yield

@@ -1,0 +1,193 @@
+"""Starting, stopping and deleting the whole stack."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+
+from twd_local.deploy.release import Release, build, current
+from twd_local.postgres.locations import resolve_locations
+from twd_local.stack import processes
+from twd_local.stack.databases import create_databases
+from twd_local.stack.errors import StackError
+from twd_local.stack.home import REPOSITORY, Home
+from twd_local.stack.names import LOCATIONS
+from twd_local.stack.plan import Say, Stack, given_environment, plan, started_stack
+from twd_local.stack.readiness import last_lines
+from twd_local.stack.supervision import Supervisor, write_configuration
+
+
+def up(
+    home: Home,
+    environment: Mapping[str, str],
+    defaults: Mapping[str, str] | None = None,
+    say: Say = print,
+) -> Stack:
+    """Start what is not running, in order, and wait until everything answers.
+
+    `defaults` are settings that hold unless the user chose otherwise. A failure stops what was
+    started and is raised as StackError.
+    """
+    with home.locked():
+        given = dict(defaults or {}) | {
+            name: value for name, value in given_environment(environment).items() if value
+        }
+        supervisor = Supervisor(home)
+        if supervisor.is_running():
+            if _everything_answers(home, supervisor):
+                say("The stack is already running.")
+                return started_stack(home)
+            say("The stack is running in part: starting the rest.")
+        else:
+            _end_leftovers(home, say)
+        started = time.monotonic()
+        stack = plan(home, given, supervisor, say)
+        _link_instance(home)
+        prepare_releases(home, say)
+        try:
+            _start(stack, supervisor, say)
+        except BaseException:
+            say("Stopping what was started.")
+            _stop(home, supervisor)
+            raise
+        say(f"The stack is up after {time.monotonic() - started:.1f} s.")
+        return stack
+
+
+def down(home: Home, say: Say = print) -> None:
+    """End every process of the stack; data is kept. Nothing running is not an error."""
+    with home.locked():
+        ended = _stop(home, Supervisor(home))
+        say("The stack is stopped; its data is kept." if ended else "The stack was not running.")
+
+
+def clean(home: Home, say: Say = print) -> None:
+    """End the stack and delete its folder, databases included."""
+    with home.locked():
+        _stop(home, Supervisor(home))
+        elsewhere = resolve_locations(home.postgres_data).data_dir
+        for folder in (elsewhere, home.supervisor_socket.parent, home.root):
+            shutil.rmtree(folder, ignore_errors=True)
+        say(f"Deleted {home.root}.")
+
+
+def prepare_releases(home: Home, say: Say = print) -> dict[str, Release]:
+    """Build the release of each location's present sources and make it the current one."""
+    with ThreadPoolExecutor(len(LOCATIONS)) as pool:
+        built = pool.map(lambda location: build(REPOSITORY, home.releases, location), LOCATIONS)
+        releases = dict(zip(LOCATIONS, built, strict=True))
+    for location, release in releases.items():
+        before = current(home.releases, location)
+        if before != release.path:
+            release.make_current()
+        state = f"built in {release.seconds:.1f} s" if release.is_new else "already built"
+        say(f"  {location:<12} release {release.path.name}, {state}")
+    return releases
+
+
+def _start(stack: Stack, supervisor: Supervisor, say: Say) -> None:
+    home = stack.home
+    write_configuration(home, stack.services, dict(stack.environment))
+    if supervisor.is_running():
+        supervisor.reload_configuration()
+    else:
+        supervisor.start()
+    names = [one.name for one in stack.services]
+
+    def start(*chosen: str) -> list[str]:
+        present = [name for name in chosen if name in names]
+        for name in present:
+            supervisor.start_process(name)
+        return present
+
+    def wait(chosen: list[str]) -> None:
+        for name in chosen:
+            seconds = stack.wait(supervisor, name)
+            say(f"  {name:<12} ready   {stack.service(name).address:<24} {seconds:5.1f} s")
+
+    database = start("postgres")
+    # Code servers need no database before their first run: they load meanwhile.
+    servers = start(*LOCATIONS)
+    stand_ins = start("qdrant", "ollama")
+    wait(database)
+    if database:
+        create_databases(home, stack.ports)
+    stand_ins += start("application")
+    _prepare_storage(stack)
+    wait(stand_ins)
+    wait(servers)
+    wait(start("webserver", "daemon"))
+
+
+def _prepare_storage(stack: Stack) -> None:
+    log = stack.home.logs / "prepare.log"
+    with log.open("w") as output:
+        completed = subprocess.run(
+            [sys.executable, "-m", "twd_local.stack.prepare"],
+            env={**os.environ, **stack.environment},
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            check=False,
+        )
+    if completed.returncode:
+        raise StackError(
+            "The metadata database could not be brought up to date. "
+            f"The end of {log}:\n{last_lines(log)}"
+        )
+
+
+def _link_instance(home: Home) -> None:
+    link = home.dagster_home / "dagster.yaml"
+    if not link.is_symlink() or link.resolve() != REPOSITORY / "dagster.yaml":
+        link.unlink(missing_ok=True)
+        link.symlink_to(REPOSITORY / "dagster.yaml")
+
+
+def _everything_answers(home: Home, supervisor: Supervisor) -> bool:
+    if not all(supervisor.pid_if_alive(name) for name in supervisor.processes()):
+        return False
+    try:
+        return started_stack(home).everything_answers()
+    except (KeyError, StackError):
+        return False  # an earlier start was killed before it had written its plan
+
+
+def _end_leftovers(home: Home, say: Say) -> None:
+    if home.root.exists():
+        ended = processes.end_all(home)
+        if ended:
+            say(f"Ended {ended} processes that an earlier start had left behind.")
+    home.supervisor_socket.unlink(missing_ok=True)
+
+
+def _stop(home: Home, supervisor: Supervisor) -> int:
+    """End everything; returns how many processes there were."""
+    before = len(processes.members(home))
+    if supervisor.is_running():
+        try:
+            # First what starts runs, then the runs, which note their end in the database, then
+            # the rest: supervisord ends it, the database last.
+            supervisor.stop(["daemon", "webserver", *LOCATIONS])
+            known = {process["pid"] for process in supervisor.processes().values()}
+            workers = [
+                process
+                for process in processes.members(home)
+                if process.pid not in known | {supervisor.pid()}
+                and not processes.is_postgres(process)
+            ]
+            processes.end(workers, seconds=10)
+            supervisor.stop(["application", "qdrant", "ollama"])
+            supervisor.stop(["postgres"])
+            supervisor.shut_down()
+        except StackError:
+            pass  # it went away in between: what is left is ended below
+        deadline = time.monotonic() + 10
+        while processes.members(home) and time.monotonic() < deadline:
+            time.sleep(0.05)
+    processes.end_all(home)
+    return before

@@ -1,0 +1,75 @@
+"""The ports of the stack: the usual ones if they are free, others if not, remembered."""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from twd_local.stack.private_files import write_private_json
+
+USUAL_PORTS = {
+    "postgres": 5433,
+    "qdrant": 6333,
+    "ollama": 11434,
+    "application": 8000,
+    "schema": 4001,
+    "training": 4002,
+    "analytics": 4003,
+    "webserver": 3000,
+}
+
+
+def is_free(port: int) -> bool:
+    """Whether a server could listen on 127.0.0.1:`port` now."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
+
+
+def read_ports(path: Path) -> dict[str, int]:
+    """The ports remembered in `path`; empty if nothing is."""
+    return json.loads(path.read_text()) if path.exists() else {}
+
+
+def assign_ports(
+    path: Path,
+    names: Iterable[str],
+    running: Iterable[str] = (),
+    *,
+    prefer_usual: bool = True,
+    say: Callable[[str], None] = print,
+) -> dict[str, int]:
+    """A port for each of `names`: the remembered one, else the usual one, else any free one.
+
+    Services in `running` keep theirs unasked. A port that another program took meanwhile is
+    replaced, and `say` is told. The result is remembered in `path`.
+    """
+    remembered = read_ports(path)
+    ports = {name: remembered[name] for name in running if name in remembered}
+    for name in names:
+        if name in ports:
+            continue
+        wanted = remembered.get(name) or (USUAL_PORTS[name] if prefer_usual else 0)
+        if wanted and wanted not in ports.values() and is_free(wanted):
+            ports[name] = wanted
+            continue
+        ports[name] = _any_free_port(set(ports.values()))
+        if wanted:
+            say(f"Port {wanted} is taken by another program: {name} uses {ports[name]} instead.")
+    write_private_json(path, remembered | ports)
+    return ports
+
+
+def _any_free_port(taken: set[int]) -> int:
+    while True:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        if port not in taken:
+            return port

@@ -1,0 +1,88 @@
+"""Checks of a day's numbers. None of them blocks: a wrong number is shown, not hidden."""
+
+from datetime import UTC, datetime, timedelta
+
+import dagster as dg
+
+from twd_analytics.defs.assets import DAILY_QUERY_STATS, SQL_ACCURACY_REPORT
+from twd_analytics.defs.days import daily_partitions, days_of
+from twd_shared.resources.failures import explained_failures
+from twd_shared.resources.stores import ApplicationDatabaseResource, MetadataStoreResource
+from twd_shared.settings import Settings
+
+_CLOCK_TOLERANCE = timedelta(minutes=5)
+_MOST_FAILING_SHARE = 0.3
+_FEWEST_TO_JUDGE = 20
+
+
+def checks(settings: Settings) -> list[dg.AssetChecksDefinition]:
+    """Build the checks of both assets. Run without a partition, they look at yesterday."""
+    partitions = daily_partitions(settings)
+
+    def keys_of(context: dg.AssetCheckExecutionContext) -> list[str]:
+        if context.has_partition_key:
+            return [context.partition_key]
+        if context.has_partition_key_range:
+            return list(context.partition_keys)
+        last = partitions.get_last_partition_key()
+        return [last] if last else []
+
+    @dg.asset_check(asset=DAILY_QUERY_STATS, blocking=False)
+    def daily_query_stats_agree_with_source(
+        context: dg.AssetCheckExecutionContext,
+        application: ApplicationDatabaseResource,
+        metadata_store: MetadataStoreResource,
+    ) -> dg.AssetCheckResult:
+        """The day's total is what the application's database counts another way."""
+        from twd_analytics.messages.reading import MessageLog
+        from twd_analytics.usage.store import QueryStatsStore
+
+        differing: dict[str, dict[str, int]] = {}
+        with explained_failures():
+            log = MessageLog(application.database, settings.timezone)
+            store = QueryStatsStore(metadata_store.database)
+            for day in days_of(keys_of(context)):
+                stored = sum(total for _, total, _ in store.totals(day, 1))
+                in_source = log.count_of(day)
+                if stored != in_source:
+                    differing[day.isoformat()] = {"stored": stored, "in_source": in_source}
+        return dg.AssetCheckResult(
+            passed=not differing, metadata={"days_that_differ": dg.MetadataValue.json(differing)}
+        )
+
+    @dg.asset_check(asset=DAILY_QUERY_STATS, blocking=False)
+    def messages_not_in_future(application: ApplicationDatabaseResource) -> dg.AssetCheckResult:
+        """No message bears a time that is yet to come: its day was measured without it."""
+        from twd_analytics.messages.reading import MessageLog
+
+        with explained_failures():
+            log = MessageLog(application.database, settings.timezone)
+            count = log.count_after(datetime.now(UTC) + _CLOCK_TOLERANCE)
+        return dg.AssetCheckResult(
+            passed=count == 0,
+            severity=dg.AssetCheckSeverity.WARN,
+            metadata={"messages_in_future": count},
+        )
+
+    @dg.asset_check(asset=SQL_ACCURACY_REPORT, blocking=False)
+    def error_rate_in_bounds(
+        context: dg.AssetCheckExecutionContext, metadata_store: MetadataStoreResource
+    ) -> dg.AssetCheckResult:
+        """At most 30 % of a day's generated SQL did not run; days with little SQL pass."""
+        from twd_analytics.accuracy.store import AccuracyStore
+
+        beyond: dict[str, float] = {}
+        with explained_failures():
+            store = AccuracyStore(metadata_store.database)
+            for day in days_of(keys_of(context)):
+                generated, executed = store.counts_of(day)
+                share = 1 - executed / generated if generated >= _FEWEST_TO_JUDGE else 0.0
+                if share > _MOST_FAILING_SHARE:
+                    beyond[day.isoformat()] = round(share, 3)
+        return dg.AssetCheckResult(
+            passed=not beyond,
+            severity=dg.AssetCheckSeverity.WARN,
+            metadata={"error_rates_out_of_bounds": dg.MetadataValue.json(beyond)},
+        )
+
+    return [daily_query_stats_agree_with_source, messages_not_in_future, error_rate_in_bounds]

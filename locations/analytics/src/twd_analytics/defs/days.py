@@ -1,0 +1,22 @@
+"""The partitions of this location: finished days."""
+
+from collections.abc import Sequence
+from datetime import date
+
+import dagster as dg
+
+from twd_shared.settings import Settings
+
+FIRST_DAY = "2026-01-01"
+
+
+def daily_partitions(settings: Settings) -> dg.DailyPartitionsDefinition:
+    """A partition a day in the configured time zone, up to yesterday."""
+    return dg.DailyPartitionsDefinition(
+        start_date=FIRST_DAY, timezone=settings.timezone, end_offset=0
+    )
+
+
+def days_of(partition_keys: Sequence[str]) -> list[date]:
+    """The days of a run's partitions: one, or all of a range."""
+    return [date.fromisoformat(key) for key in partition_keys]

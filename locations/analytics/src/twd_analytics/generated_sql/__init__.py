@@ -1,0 +1,1 @@
+"""What a piece of generated SQL is: whether it parses, which tables it names, its shape."""

@@ -1,0 +1,1 @@
+"""The application's messages as the rows that are measured. No statistics and no Dagster here."""

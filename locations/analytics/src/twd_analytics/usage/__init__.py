@@ -1,0 +1,1 @@
+"""Daily statistics of what people ask and how it ends. No Dagster here."""

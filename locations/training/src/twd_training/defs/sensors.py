@@ -1,0 +1,93 @@
+"""The sensor that follows the application's training data and connections that went away."""
+
+from datetime import UTC, datetime, timedelta
+
+import dagster as dg
+
+from twd_shared.contract import source_databases
+from twd_shared.errors import TwdError
+from twd_shared.resources.servers import QdrantResource
+from twd_shared.resources.stores import ApplicationDatabaseResource, MetadataStoreResource
+from twd_shared.run_requests import Attempts, claim_run
+from twd_shared.settings import Settings
+from twd_training.defs.jobs import ALL_OF_A_TRAINING
+from twd_training.examples.changes import wishes_of
+from twd_training.examples.store import TrainingSet
+from twd_training.examples.submissions import read_markers
+from twd_training.knowledge_base.removal import remove_unused
+from twd_training.knowledge_base.versions import ModelVersions
+
+# Long enough for automation to have requested what a schema change asks for.
+_LEFT_TO_AUTOMATION = timedelta(minutes=5)
+
+
+def training_data_sensor(
+    settings: Settings, job: "dg.UnresolvedAssetJobDefinition"
+) -> dg.SensorDefinition:
+    """The sensor `training_data_sensor`."""
+
+    @dg.sensor(
+        name="training_data_sensor",
+        job=job,
+        minimum_interval_seconds=settings.automation_seconds,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description=(
+            "Requests training where users' training data, or for a while the schema index, is "
+            "ahead of the knowledge base; removes knowledge bases of connections that are gone."
+        ),
+    )
+    def sensor(
+        context: dg.SensorEvaluationContext,
+        metadata_store: MetadataStoreResource,
+        application: ApplicationDatabaseResource,
+        qdrant: QdrantResource,
+    ) -> dg.SensorResult | dg.SkipReason:
+        training_set = TrainingSet(metadata_store.database)
+        versions = ModelVersions(metadata_store.database)
+        try:
+            connections = metadata_store.connections.known()
+            for removed in remove_unused(connections, qdrant.client, versions, training_set):
+                context.log.info(f"Removed the knowledge base of {removed.partition_key}.")
+            partitions = set(context.instance.get_dynamic_partitions(str(source_databases.name)))
+            wishes = wishes_of(
+                [item for item in connections if item.partition_key in partitions],
+                now=read_markers(application.database),
+                published=training_set.published_markers(),
+                live=versions.live_snapshots(),
+                indexed=metadata_store.index_states.snapshot_versions(
+                    published_before=datetime.now(UTC) - _LEFT_TO_AUTOMATION
+                ),
+            )
+        except TwdError as error:
+            return dg.SkipReason(str(error))
+        attempts = Attempts(context.cursor)
+        attempts.forget_others(set(wishes))
+        claims = [
+            claim_run(
+                context.instance,
+                attempts,
+                item,
+                wishes[item.connection_id],
+                sensor.name,
+                ALL_OF_A_TRAINING,
+            )
+            for item in connections
+            if item.connection_id in wishes
+        ]
+        requests = [request for request in claims if request]
+        return dg.SensorResult(
+            run_requests=requests,
+            skip_reason=None if requests else _nothing_to_train(len(connections), len(wishes)),
+            cursor=attempts.cursor(),
+        )
+
+    return sensor
+
+
+def _nothing_to_train(known: int, waiting: int) -> dg.SkipReason:
+    if not waiting:
+        return dg.SkipReason(f"{known} connections known, all of their training is up to date.")
+    return dg.SkipReason(
+        f"{waiting} connections are to be trained; their runs are in flight, or have "
+        "failed and wait for their next try."
+    )

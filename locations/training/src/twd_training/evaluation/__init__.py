@@ -1,0 +1,1 @@
+"""Evaluation: labelled questions, retrieval scores, their history."""

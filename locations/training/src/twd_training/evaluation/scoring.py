@@ -1,0 +1,87 @@
+"""Scores of a retrieval: recall, complete recall and reciprocal rank. Pure functions.
+
+A ranking is a list of table labels, best first; each label counts once, at its best place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from twd_training.evaluation.questions import LabelledQuestion
+
+RANKS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """Averages over questions, each from 0 to 1.
+
+    `recall_at_k`: share of a question's tables among the first k. `complete_at_5`: share of
+    questions with all their tables among the first five. `mrr`: mean of 1 / rank of the first
+    right table, 0 where none of the first five is right.
+    """
+
+    retriever: str
+    origin: str
+    language: str
+    questions: int
+    recall_at_1: float
+    recall_at_3: float
+    recall_at_5: float
+    complete_at_5: float
+    mrr: float
+
+    def as_row(self) -> dict[str, Any]:
+        """The score as it is stored, rounded to four decimals."""
+        return {
+            name: round(value, 4) if isinstance(value, float) else value
+            for name, value in asdict(self).items()
+        }
+
+
+def scores_of(
+    retriever: str, questions: Sequence[LabelledQuestion], rankings: Sequence[Sequence[str]]
+) -> list[Score]:
+    """Scores of one retriever: over all questions, then by origin and language.
+
+    `rankings[i]` answers `questions[i]`; no questions, no scores.
+    """
+    answered = list(zip(questions, rankings, strict=True))
+    groups = sorted({(one.origin, one.language) for one in questions})
+    scores = [_score(retriever, "all", "all", answered)] if answered else []
+    for origin, language in groups:
+        of_group = [a for a in answered if (a[0].origin, a[0].language) == (origin, language)]
+        scores.append(_score(retriever, origin, language, of_group))
+    return scores
+
+
+def _score(
+    retriever: str,
+    origin: str,
+    language: str,
+    answered: Sequence[tuple[LabelledQuestion, Sequence[str]]],
+) -> Score:
+    count = len(answered)
+    ranked = [(question.tables, list(dict.fromkeys(ranking))) for question, ranking in answered]
+
+    def recall(k: int) -> float:
+        return sum(len(gold & set(labels[:k])) / len(gold) for gold, labels in ranked) / count
+
+    return Score(
+        retriever=retriever,
+        origin=origin,
+        language=language,
+        questions=count,
+        recall_at_1=recall(1),
+        recall_at_3=recall(3),
+        recall_at_5=recall(RANKS),
+        complete_at_5=sum(gold <= set(labels[:RANKS]) for gold, labels in ranked) / count,
+        mrr=sum(_reciprocal_rank(gold, labels) for gold, labels in ranked) / count,
+    )
+
+
+def _reciprocal_rank(gold: frozenset[str], labels: Sequence[str]) -> float:
+    ranks = (rank for rank, label in enumerate(labels[:RANKS], start=1) if label in gold)
+    return 1 / next(ranks, float("inf"))

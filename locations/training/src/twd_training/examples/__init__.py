@@ -1,0 +1,1 @@
+"""Training examples of users: read from the application, checked against the schema, stored."""

@@ -1,0 +1,35 @@
+"""Which connections have to be trained although no automation condition will ask for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from twd_shared.store.connections import RegisteredConnection
+
+
+def wishes_of(
+    connections: Iterable[RegisteredConnection],
+    *,
+    now: Mapping[str, str],
+    published: Mapping[str, str | None],
+    live: Mapping[str, int],
+    indexed: Mapping[str, int],
+) -> dict[str, str]:
+    """What to train for, by connection id; a new wish has a new text.
+
+    All mappings are by connection id. `now` and `published` are markers of users' training data;
+    `live` and `indexed` the snapshot versions of the knowledge base and of the schema index, the
+    latter only where it was published a while ago: until then the automation conditions do their
+    work. They ask once; a training that failed, or was removed and is needed again, is asked for
+    here.
+    """
+    wishes: dict[str, str] = {}
+    for connection in connections:
+        key = connection.connection_id
+        if not connection.is_active:
+            continue
+        if indexed.get(key, 0) > live.get(key, 0):
+            wishes[key] = f"snapshot {indexed[key]}"
+        elif key in live and key in published and published[key] != now.get(key, ""):
+            wishes[key] = f"training data {now.get(key, '')}"
+    return wishes

@@ -1,0 +1,259 @@
+"""Whether what a user wrote fits the schema: pure functions over a snapshot and SQL text.
+
+Only what is certain is rejected: a name that no table of the statement can explain. Rows that a
+function or subquery makes up are not looked into.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import sqlglot
+from sqlglot import exp
+from sqlglot.errors import SqlglotError
+from sqlglot.optimizer.normalize_identifiers import normalize_identifiers
+from sqlglot.optimizer.scope import Scope, traverse_scope
+
+from twd_shared.schema_model.fingerprint import content_fingerprint
+from twd_shared.schema_model.models import Snapshot, Table
+from twd_training.examples.models import Submission, TrainingItem, item_id
+
+_LONGEST = 100_000
+_PARSER_NAMES = {"postgresql": "postgres"}
+_WRITES = (
+    exp.Insert,
+    exp.Update,
+    exp.Delete,
+    exp.Merge,
+    exp.Create,
+    exp.Drop,
+    exp.Alter,
+    exp.Command,
+    exp.Into,
+    exp.Lock,
+    exp.Set,
+    exp.TruncateTable,
+)
+# https://www.postgresql.org/docs/18/ddl-system-columns.html
+_SYSTEM_COLUMNS = frozenset({"tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"})
+
+
+class Rejected(Exception):
+    """A submission that cannot be trained on; the message is the reason for its writer."""
+
+
+@dataclass(frozen=True)
+class KnownTables:
+    """Tables of one snapshot as statements may name them."""
+
+    dialect: str
+    tables: dict[tuple[str, str], Table]
+
+    @classmethod
+    def of(cls, snapshot: Snapshot) -> KnownTables:
+        """The tables of `snapshot`."""
+        return cls(snapshot.dialect, {(item.schema, item.name): item for item in snapshot.tables})
+
+    def find(self, schema: str, name: str) -> Table:
+        """The table of that name; without a schema, the one in `public` or the only one.
+
+        Raises Rejected when there is none or the name alone does not decide.
+        """
+        if schema:
+            found = [item for item in self._named(name) if self._same(item.schema, schema)]
+        else:
+            found = self._named(name)
+            in_public = [item for item in found if item.schema == "public"]
+            found = in_public or found
+        label = f"{schema}.{name}" if schema else name
+        if not found:
+            raise Rejected(f"table {label} does not exist")
+        if len(found) > 1:
+            raise Rejected(f"table {label} exists in several schemas; name one")
+        return found[0]
+
+    def has_column(self, table: Table, name: str) -> bool:
+        """Whether the table has the column, or the server gives every table one of that name."""
+        is_system = self.dialect == "postgresql" and name in _SYSTEM_COLUMNS
+        return is_system or any(self._same(column.name, name, True) for column in table.columns)
+
+    def _named(self, name: str) -> list[Table]:
+        return [item for item in self.tables.values() if self._same(item.name, name)]
+
+    def _same(self, known: str, written: str, is_column: bool = False) -> bool:
+        # MySQL's columns never differ by case alone; its tables do so on some file systems.
+        if self.dialect == "mysql" and (is_column or known != written):
+            return known.casefold() == written.casefold()
+        return known == written
+
+
+def check(submission: Submission, connection_id: str, known: KnownTables) -> TrainingItem:
+    """The submission as a training item, accepted with its tables or rejected with a reason."""
+    tables: tuple[str, ...] = ()
+    reason = ""
+    try:
+        tables = _tables(submission, known)
+    except Rejected as rejection:
+        reason = str(rejection)
+    return TrainingItem(
+        item_id=item_id(connection_id, submission.source_id),
+        kind=submission.kind,
+        question=submission.question,
+        content=submission.content,
+        content_hash=content_fingerprint(
+            (submission.kind, submission.question or "", submission.content)
+        ),
+        tables=tables,
+        accepted=not reason,
+        reason=reason,
+    )
+
+
+def tables_of_query(sql: str, known: KnownTables) -> tuple[str, ...]:
+    """Labels of the tables that one read-only statement reads; raises Rejected."""
+    statement = _one_query(sql, known.dialect)
+    scopes = _scopes(statement)
+    used: dict[str, Table] = {}
+    real: dict[int, Table] = {}
+    has_made_up_rows = False
+    for scope in scopes:
+        for source in scope.sources.values():
+            if not isinstance(source, exp.Table) or not isinstance(source.this, exp.Identifier):
+                has_made_up_rows = has_made_up_rows or not isinstance(source, Scope)
+                continue
+            table = known.find(source.db, source.name)
+            used[table.label] = table
+            real[id(source)] = table
+    free_names = _names_made_here(statement)
+    for scope in scopes:
+        for column in scope.columns:
+            if isinstance(column.this, exp.Star):
+                continue
+            if column.table:
+                _check_qualified(column, scope, real, known)
+            elif (
+                not has_made_up_rows
+                and column.name not in free_names
+                and not any(known.has_column(table, column.name) for table in used.values())
+            ):
+                where = ", ".join(sorted(used)) or "a statement without tables"
+                raise Rejected(f"column {column.name} does not exist in {where}")
+    return tuple(sorted(used))
+
+
+def _tables(submission: Submission, known: KnownTables) -> tuple[str, ...]:
+    if not submission.content.strip():
+        raise Rejected("it is empty")
+    if len(submission.content) > _LONGEST:
+        raise Rejected(f"it is longer than {_LONGEST} characters")
+    if submission.kind == "documentation":
+        return _tables_mentioned(submission.content, known)
+    if submission.kind == "ddl":
+        return _tables_created(submission.content, known)
+    if not (submission.question or "").strip():
+        raise Rejected("it has no question")
+    return tables_of_query(submission.content, known)
+
+
+def _tables_mentioned(text: str, known: KnownTables) -> tuple[str, ...]:
+    words = {word.casefold() for word in re.findall(r"\w+", text)}
+    return tuple(sorted(t.label for t in known.tables.values() if t.name.casefold() in words))
+
+
+def _tables_created(sql: str, known: KnownTables) -> tuple[str, ...]:
+    labels: set[str] = set()
+    for statement in _parse(sql, known.dialect):
+        if not isinstance(statement, exp.Create) or statement.kind not in ("TABLE", "VIEW"):
+            raise Rejected("it is not made of CREATE TABLE or CREATE VIEW statements alone")
+        named = statement.this.this if isinstance(statement.this, exp.Schema) else statement.this
+        table = known.find(named.db, named.name)
+        columns = statement.this.expressions if isinstance(statement.this, exp.Schema) else []
+        for column in columns:
+            if isinstance(column, exp.ColumnDef) and not known.has_column(table, column.name):
+                raise Rejected(f"column {column.name} does not exist in {table.label}")
+        labels.add(table.label)
+    if not labels:
+        raise Rejected("it holds no statement")
+    return tuple(sorted(labels))
+
+
+def _one_query(sql: str, dialect: str) -> exp.Expr:
+    statements = _parse(sql, dialect)
+    if len(statements) != 1:
+        raise Rejected(f"it holds {len(statements)} statements, not one")
+    [statement] = statements
+    if not isinstance(statement, exp.Query) or statement.find(*_WRITES):
+        raise Rejected("it is not a statement that only reads")
+    return statement
+
+
+def _parse(sql: str, dialect: str) -> list[exp.Expr]:
+    name = _PARSER_NAMES.get(dialect, dialect)
+    # Its warnings repeat the SQL, which belongs to the user and into no log.
+    logging.getLogger("sqlglot").setLevel(logging.ERROR)
+    try:
+        parsed = sqlglot.parse(sql, read=name)
+        return [normalize_identifiers(item, dialect=name) for item in parsed if item is not None]
+    except SqlglotError as error:
+        known = getattr(error, "errors", None) or [{}]
+        detail = known[0].get("description") or "unreadable text"
+        line = known[0].get("line")
+        raise Rejected(
+            f"it cannot be parsed: {detail}" + (f", line {line}" if line else "")
+        ) from None
+    except RecursionError:
+        raise Rejected("it cannot be parsed: it is nested too deeply") from None
+
+
+def _scopes(statement: exp.Expr) -> list[Scope]:
+    try:
+        return traverse_scope(statement)
+    except SqlglotError as error:
+        raise Rejected(f"its tables cannot be told: {error}") from None
+    except RecursionError:
+        raise Rejected("its tables cannot be told: it is nested too deeply") from None
+
+
+def _check_qualified(
+    column: exp.Column, scope: Scope, real: dict[int, Table], known: KnownTables
+) -> None:
+    for around in _outwards(scope):
+        source = around.sources.get(column.table)
+        if source is not None:
+            table = real.get(id(source))
+            if table is not None and not known.has_column(table, column.name):
+                if column.name in _column_aliases(source):
+                    return
+                raise Rejected(f"column {column.name} does not exist in {table.label}")
+            return
+    raise Rejected(f"{column.table}.{column.name} names no table of the statement")
+
+
+def _column_aliases(source: exp.Expr | Scope) -> set[str]:
+    alias = source.args.get("alias") if isinstance(source, exp.Expr) else None
+    return {item.name for item in alias.args.get("columns") or ()} if alias else set()
+
+
+def _outwards(scope: Scope) -> Iterator[Scope]:
+    around: Scope | None = scope
+    while around is not None:
+        yield around
+        around = around.parent
+
+
+def _names_made_here(statement: exp.Expr) -> set[str]:
+    """Names that the statement itself makes: aliases of columns, tables and their columns."""
+    names = {alias.alias for alias in statement.find_all(exp.Alias, exp.Aliases)}
+    for alias in statement.find_all(exp.TableAlias):
+        names.add(alias.name)
+        names.update(column.name for column in alias.args.get("columns") or ())
+    names.update(table.name for table in statement.find_all(exp.Table))
+    # A query's output may be named after a function: SELECT … FROM (SELECT count(*) FROM t) x.
+    for query in statement.find_all(exp.Select):
+        made = (item for item in query.selects if not isinstance(item, exp.Column))
+        names.update(item.output_name for item in made)
+        names.update(item.key for item in query.selects if isinstance(item, exp.Func))
+    return names

@@ -1,0 +1,42 @@
+"""Values of the training set. No I/O and no parsing belongs here."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["ddl", "documentation", "question_sql"]
+KINDS: tuple[Kind, ...] = ("ddl", "documentation", "question_sql")
+
+# The namespace of our item ids; frozen, as another one would make every item a new one.
+_NAMESPACE = uuid.UUID("0b7d4f57-9a0c-5e0e-8f5d-3c1f6b1f7a42")
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """A row that a user wrote in the application; `source_id` is its id there."""
+
+    source_id: str
+    kind: Kind
+    question: str | None
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingItem:
+    """A checked submission; `tables` are `schema.table` labels; `reason` says why rejected."""
+
+    item_id: uuid.UUID
+    kind: Kind
+    question: str | None
+    content: str
+    content_hash: str
+    tables: tuple[str, ...]
+    accepted: bool
+    reason: str = ""
+
+
+def item_id(connection_id: str, source_id: str) -> uuid.UUID:
+    """UUIDv5 of (connection, row of the application): an edited row stays the same item."""
+    return uuid.uuid5(_NAMESPACE, f"{len(connection_id)}:{connection_id}{source_id}")

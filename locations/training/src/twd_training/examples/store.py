@@ -1,0 +1,174 @@
+"""Rows of `twd.training_items` and `twd.training_readings`: one connection's set at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+
+from twd_shared.store.database import MetadataDatabase
+from twd_shared.store.tables import training_items, training_readings
+from twd_training.examples.models import TrainingItem
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a replacement did, in items; rejected ones are counted in the other figures too."""
+
+    added: int
+    unchanged: int
+    updated: int
+    removed: int
+    rejected: int
+
+
+class TrainingSet:
+    """The training items of each connection."""
+
+    def __init__(self, database: MetadataDatabase) -> None:
+        """Read and write through `database`."""
+        self._database = database
+
+    def replace(
+        self, connection_id: str, version: int, items: Sequence[TrainingItem], marker: str
+    ) -> Outcome:
+        """Make `items`, checked against snapshot `version`, the connection's whole set.
+
+        One transaction; `marker` is kept with it, so that a change is noticed against what is
+        really stored.
+        """
+        with self._database.begin() as transaction:
+            # Two runs of a connection must not mix their sets.
+            transaction.execute(
+                sa.text(
+                    "select pg_advisory_xact_lock(hashtextextended('twd.training:' || :id, 0))"
+                ),
+                {"id": connection_id},
+            )
+            before = _stored(transaction, connection_id)
+            now = {item.item_id: item for item in items}
+            changed = [item for key, item in now.items() if before.get(key) != item]
+            removed = before.keys() - now.keys()
+            _write(transaction, connection_id, version, changed)
+            of_connection = training_items.c.connection_id == connection_id
+            if removed:
+                transaction.execute(
+                    sa.delete(training_items).where(
+                        of_connection, training_items.c.item_id.in_(removed)
+                    )
+                )
+            transaction.execute(
+                sa.update(training_items).where(of_connection).values(snapshot_version=version)
+            )
+            _record(transaction, connection_id, marker, len(now))
+        added = len(now.keys() - before.keys())
+        return Outcome(
+            added=added,
+            unchanged=len(now) - len(changed),
+            updated=len(changed) - added,
+            removed=len(removed),
+            rejected=sum(not item.accepted for item in now.values()),
+        )
+
+    def accepted(self, connection_id: str) -> list[TrainingItem]:
+        """The accepted items of a connection, in a fixed order."""
+        with self._database.begin() as transaction:
+            stored = _stored(transaction, connection_id).values()
+        return sorted((item for item in stored if item.accepted), key=lambda item: item.item_id)
+
+    def marker(self, connection_id: str) -> str:
+        """Marker of what the set holds of a connection; empty if nothing was ever read."""
+        query = sa.select(training_readings.c.marker).where(
+            training_readings.c.connection_id == connection_id
+        )
+        with self._database.begin() as transaction:
+            return transaction.execute(query).scalar_one_or_none() or ""
+
+    def mark_published(self, connection_id: str, marker: str) -> None:
+        """Record that the knowledge base holds what the set held under `marker`."""
+        with self._database.begin() as transaction:
+            transaction.execute(
+                sa.update(training_readings)
+                .where(training_readings.c.connection_id == connection_id)
+                .values(published_marker=marker)
+            )
+
+    def published_markers(self) -> dict[str, str | None]:
+        """By connection id: the marker that is published, None where none is yet."""
+        with self._database.begin() as transaction:
+            return {
+                row.connection_id: row.published_marker
+                for row in transaction.execute(sa.select(training_readings))
+            }
+
+    def delete(self, connection_id: str) -> int:
+        """Remove a connection's items and marker; give how many items there were."""
+        with self._database.begin() as transaction:
+            for table in (training_readings, training_items):
+                result = transaction.execute(
+                    sa.delete(table).where(table.c.connection_id == connection_id)
+                )
+        return result.rowcount
+
+
+def _stored(transaction: sa.Connection, connection_id: str) -> dict[UUID, TrainingItem]:
+    query = sa.select(training_items).where(training_items.c.connection_id == connection_id)
+    return {
+        row.item_id: TrainingItem(
+            item_id=row.item_id,
+            kind=row.kind,
+            question=row.question,
+            content=row.content,
+            content_hash=row.content_hash,
+            tables=tuple(row.tables),
+            accepted=row.accepted,
+            reason=row.reason,
+        )
+        for row in transaction.execute(query)
+    }
+
+
+def _write(
+    transaction: sa.Connection, connection_id: str, version: int, items: Sequence[TrainingItem]
+) -> None:
+    if not items:
+        return
+    statement = insert(training_items)
+    names = ("kind", "question", "content", "content_hash", "tables", "accepted", "reason")
+    transaction.execute(
+        statement.on_conflict_do_update(
+            index_elements=list(training_items.primary_key),
+            set_={name: statement.excluded[name] for name in names} | {"updated_at": sa.func.now()},
+        ),
+        [
+            {
+                "connection_id": connection_id,
+                "item_id": item.item_id,
+                "source": "user",
+                "kind": item.kind,
+                "question": item.question,
+                "content": item.content,
+                "content_hash": item.content_hash,
+                "tables": list(item.tables),
+                "accepted": item.accepted,
+                "reason": item.reason,
+                "snapshot_version": version,
+            }
+            for item in items
+        ],
+    )
+
+
+def _record(transaction: sa.Connection, connection_id: str, marker: str, count: int) -> None:
+    values = {"marker": marker, "item_count": count}
+    transaction.execute(
+        insert(training_readings)
+        .values(connection_id=connection_id, **values)
+        .on_conflict_do_update(
+            index_elements=[training_readings.c.connection_id],
+            set_={**values, "read_at": sa.func.now()},
+        )
+    )

@@ -1,0 +1,79 @@
+"""What users wrote in the application's table `training_data`, and whether it has changed.
+
+The only module of this domain that reads the application. Other names of that table's columns
+belong nowhere else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from twd_shared.clients.application import ApplicationDatabase
+from twd_training.examples.models import KINDS, Submission
+
+# Which table the role sees by that name, or null; asked first, because it may not exist.
+_PRESENT = "select to_regclass('training_data') is not null as present"
+# A digest over ids and times: a deleted row and an added one cannot cancel out.
+_MARKERS = """
+select connection_id::text as connection_id, count(*) as item_count,
+       md5(string_agg(id::text || ':' || extract(epoch from updated_at)::text, ','
+                      order by id::text)) as marker
+from training_data
+where $1::text is null or connection_id::text = $1
+group by connection_id
+"""
+_ROWS = """
+select id::text as id, kind, question, content
+from training_data
+where connection_id::text = $1
+order by id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What one connection's users wrote; `marker` changes when anything of it does.
+
+    `has_table` is False when the application keeps no training data at all; `unknown_kinds`
+    counts rows whose kind this project does not know.
+    """
+
+    submissions: tuple[Submission, ...]
+    marker: str
+    has_table: bool
+    unknown_kinds: int
+
+
+def read_submissions(application: ApplicationDatabase, connection_id: str) -> Reading:
+    """Everything that users wrote for a connection; raises ApplicationUnavailable.
+
+    The marker is read before the rows: a change in between is noticed later, never lost.
+    """
+    if not _has_table(application):
+        return Reading((), "", has_table=False, unknown_kinds=0)
+    markers = application.fetch(_MARKERS, connection_id)
+    rows = application.fetch(_ROWS, connection_id)
+    submissions = tuple(
+        Submission(row["id"], row["kind"], row["question"], row["content"])
+        for row in rows
+        if row["kind"] in KINDS
+    )
+    return Reading(
+        submissions=submissions,
+        marker=str(markers[0]["marker"]) if markers else "",
+        has_table=True,
+        unknown_kinds=len(rows) - len(submissions),
+    )
+
+
+def read_markers(application: ApplicationDatabase) -> dict[str, str]:
+    """Marker by connection id, for those that have training data; raises ApplicationUnavailable."""
+    if not _has_table(application):
+        return {}
+    return {
+        str(row["connection_id"]): str(row["marker"]) for row in application.fetch(_MARKERS, None)
+    }
+
+
+def _has_table(application: ApplicationDatabase) -> bool:
+    return bool(application.fetch(_PRESENT)[0]["present"])

@@ -1,0 +1,150 @@
+"""What a knowledge base is made of: documents from the schema, its documentation and users.
+
+Pure functions from values to documents. Not here: embedding and publishing (`publishing.py`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import uuid
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from twd_shared.schema_model.ddl import table_ddl
+from twd_shared.schema_model.fingerprint import content_fingerprint
+from twd_shared.schema_model.models import ForeignKey, Snapshot, Table
+from twd_shared.store.documentation import TableCard
+from twd_training.examples.models import TrainingItem
+
+Source = Literal["schema", "relationship", "card", "user"]
+DocumentPart = Literal["ddl", "documentation", "sql"]
+
+# Raised when documents of equal content are written in another form: they are published anew.
+_FORM = "1"
+_NO_NAMESPACE = uuid.UUID(int=0)
+_PIECE = re.compile(r"[A-Za-z]+|[0-9]+|\S")
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One entry of a knowledge base; `tables` are the `schema.table` labels that it is about.
+
+    `text` is the DDL or the documentation; of a question/SQL pair it is the SQL.
+    """
+
+    part: DocumentPart
+    source: Source
+    text: str
+    tables: tuple[str, ...]
+    question: str | None = None
+
+    @property
+    def searchable(self) -> str:
+        """The text that is embedded; of a pair as Vanna 0.7.9 words it."""
+        if self.question is None:
+            return self.text
+        return f"Question: {self.question}\n\nSQL: {self.text}"
+
+    @property
+    def content_hash(self) -> str:
+        """Hash of everything that is published of the document."""
+        return content_fingerprint(
+            (self.part, self.source, self.searchable, self.question or "", *self.tables)
+        )
+
+    @property
+    def point_id(self) -> str:
+        """The id that Vanna 0.7.9 (`utils.deterministic_uuid`) gives to the same content."""
+        digest = hashlib.sha256(self.searchable.encode()).hexdigest()
+        return str(uuid.uuid5(_NO_NAMESPACE, digest))
+
+    def payload(self, model: str) -> dict[str, Any]:
+        """Payload in Vanna's collection of this part, with our own keys behind Vanna's."""
+        if self.part == "sql":
+            content = {"question": self.question, "sql": self.text}
+        else:
+            content = {self.part: self.text}
+        return content | {
+            "source": self.source,
+            "tables": list(self.tables),
+            "content_hash": self.content_hash,
+            "model": model,
+        }
+
+    def langchain_payload(self, model: str) -> dict[str, Any]:
+        """Payload as `langchain_qdrant.QdrantVectorStore` reads it."""
+        metadata: dict[str, Any] = {
+            "kind": self.part,
+            "source": self.source,
+            "tables": list(self.tables),
+            "content_hash": self.content_hash,
+            "model": model,
+        }
+        if self.part == "sql":
+            metadata |= {"question": self.question, "sql": self.text}
+        return {"page_content": self.searchable, "metadata": metadata}
+
+
+def documents_of(
+    snapshot: Snapshot, cards: Sequence[TableCard], items: Sequence[TrainingItem]
+) -> list[Document]:
+    """All documents of a connection, each content once, in a fixed order.
+
+    A card of a table that the snapshot no longer has is left out.
+    """
+    tables = {(table.schema, table.name): table for table in snapshot.tables}
+    documents = [
+        Document("ddl", "schema", table_ddl(table, snapshot.dialect), (table.label,))
+        for table in snapshot.tables
+    ]
+    documents += [
+        Document("documentation", "relationship", relationship_sentence(table, key), ends)
+        for table in snapshot.tables
+        for key in table.foreign_keys
+        for ends in [(table.label, f"{key.referenced_schema}.{key.referenced_table}")]
+    ]
+    documents += [
+        Document("documentation", "card", card.card, (tables[card.schema, card.table].label,))
+        for card in cards
+        if (card.schema, card.table) in tables
+    ]
+    documents += [_of_user(item) for item in items]
+    once = {(document.part, document.searchable): document for document in reversed(documents)}
+    return sorted(once.values(), key=lambda one: (one.part, one.source, one.searchable))
+
+
+def relationship_sentence(table: Table, key: ForeignKey) -> str:
+    """One sentence on a foreign key, with the condition that joins the two tables."""
+    target = f"{key.referenced_schema}.{key.referenced_table}"
+    optional = any(column.nullable for column in table.columns if column.name in key.columns)
+    pairs = zip(key.columns, key.referenced_columns, strict=False)
+    condition = " and ".join(f"{table.label}.{own} = {target}.{other}" for own, other in pairs)
+    sentence = f"A row of {table.label} {'may refer' if optional else 'refers'} to one of {target}"
+    return f"{sentence}: join them on {condition}." if condition else f"{sentence}."
+
+
+def content_hash_of(documents: Iterable[Document]) -> str:
+    """Hash of a whole knowledge base; the order of its documents does not matter."""
+    return content_fingerprint((_FORM, *sorted(item.content_hash for item in documents)))
+
+
+def cut_to_tokens(text: str, limit: int) -> str:
+    """The text's beginning of about `limit` tokens at most, estimated from its characters.
+
+    Counted on the safe side: three letters or two digits a token, any other sign one.
+    """
+    count = 0
+    for match in _PIECE.finditer(text):
+        piece = match[0]
+        count += -(-len(piece) // (3 if piece.isalpha() and piece.isascii() else 2))
+        if count > limit:
+            return text[: match.start()].rstrip()
+    return text
+
+
+def _of_user(item: TrainingItem) -> Document:
+    if item.kind == "question_sql":
+        return Document("sql", "user", item.content, item.tables, item.question)
+    return Document(item.kind, "user", item.content, item.tables)

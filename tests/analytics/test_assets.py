@@ -1,0 +1,300 @@
+"""The assets on real databases: what they write, again and again, and what the UI is told."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import dagster as dg
+import pytest
+import sqlalchemy as sa
+
+from twd_analytics.definitions import build_defs
+from twd_analytics.defs.assets import DAILY_QUERY_STATS, SQL_ACCURACY_REPORT
+from twd_shared.clients.catalog import Connection
+from twd_shared.resources.stores import ApplicationDatabaseResource, MetadataStoreResource
+from twd_shared.schema_model.models import Column, Snapshot, Table
+from twd_shared.settings import Settings
+from twd_shared.store.connections import ConnectionRegistry
+from twd_shared.store.database import MetadataDatabase
+from twd_shared.store.snapshots import SnapshotStore
+from twd_shared.store.tables import daily_query_stats, daily_sql_accuracy, model_versions, snapshots
+
+DAY = "2026-03-10"
+NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
+
+pytestmark = pytest.mark.integration
+Build = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture
+def metadata(metadata_dsn: str) -> Iterator[MetadataDatabase]:
+    database = MetadataDatabase(metadata_dsn)
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def instance() -> Iterator[dg.DagsterInstance]:
+    with dg.DagsterInstance.ephemeral() as instance:
+        yield instance
+
+
+@pytest.fixture
+def run(metadata_dsn: str, application: Any, instance: dg.DagsterInstance) -> Callable[..., Any]:
+    """Runs analytics_job for a day or a range of days."""
+
+    def _run(
+        first: str, last: str = "", application_dsn: str = application.dsn
+    ) -> dg.ExecuteInProcessResult:
+        resources = {
+            "metadata_store": MetadataStoreResource(dsn=metadata_dsn),
+            "application": ApplicationDatabaseResource(dsn=application_dsn),
+        }
+        job = build_defs(Settings(run_max_retries=0), resources).resolve_job_def("analytics_job")
+        if last:
+            tags = {
+                "dagster/asset_partition_range_start": first,
+                "dagster/asset_partition_range_end": last,
+            }
+        else:
+            tags = {"dagster/partition": first}
+        return job.execute_in_process(instance=instance, tags=tags, raise_on_error=False)
+
+    return _run
+
+
+@pytest.fixture
+def shop(application: Any, metadata: MetadataDatabase, ask: Build, answer: Build) -> str:
+    """A connection with a snapshot, a knowledge base and a day of conversations."""
+    shop = application.connect("shop")
+    ConnectionRegistry(metadata).register([Connection(shop, "shop", "postgresql", True, "")])
+    SnapshotStore(metadata).save(
+        shop,
+        Snapshot(
+            dialect="postgresql",
+            database_name="shop",
+            server_version="16",
+            tables=(
+                Table(
+                    schema="public",
+                    name="film",
+                    kind="table",
+                    columns=(Column(name="title", type="text"),),
+                ),
+            ),
+        ),
+    )
+    with metadata.begin() as transaction:
+        before = NOON - timedelta(days=1)
+        transaction.execute(sa.update(snapshots).values(taken_at=before))
+        counts = dict.fromkeys(("ddl_count", "documentation_count", "question_sql_count"), 1)
+        for version, published in ((1, before), (2, NOON + timedelta(days=1))):
+            transaction.execute(
+                sa.insert(model_versions).values(
+                    connection_id=shop,
+                    version=version,
+                    snapshot_version=1,
+                    content_hash="h",
+                    model="m",
+                    model_digest="d",
+                    dimension=3,
+                    collections={},
+                    is_live=version == 2,
+                    published_at=published,
+                    **counts,
+                )
+            )
+    application.talk(
+        "an",
+        NOON,
+        ask("Which films did Mr Secretive rent?", connection_id=shop),
+        answer("select title from film where title = 'hidden literal'", "[[1]]", latency_ms=120),
+        ask("And now?", connection_id=shop),
+        answer("select * from tbl_film"),
+        ask("Hello?"),
+    )
+    return shop
+
+
+def rows_of(metadata: MetadataDatabase, table: sa.Table) -> list[dict[str, Any]]:
+    columns = [column for column in table.c if column.name != "computed_at"]
+    over_all_first = table.c.connection_id != "*"
+    query = sa.select(*columns).order_by(table.c.day, over_all_first, table.c.connection_id)
+    with metadata.begin() as transaction:
+        return [dict(row) for row in transaction.execute(query).mappings()]
+
+
+def test_a_day_is_measured_stored_and_shown(
+    run: Callable[..., Any], metadata: MetadataDatabase, shop: str
+) -> None:
+    result = run(DAY)
+    assert result.success
+    stats = {row["connection_id"]: row for row in rows_of(metadata, daily_query_stats)}
+    assert set(stats) == {"*", "", shop}
+    assert [stats["*"][name] for name in ("total", "successful", "failed", "unanswered")] == [
+        3,
+        1,
+        1,
+        1,
+    ]
+    assert stats[shop]["top_tables"] == [{"connection_id": shop, "table": "film", "count": 1}]
+    accuracy = {row["connection_id"]: row for row in rows_of(metadata, daily_sql_accuracy)}
+    assert accuracy[shop]["error_classes"] == {"unknown_table": 1}
+    assert accuracy[shop]["model_version"] == 1
+    shown = {
+        event.materialization.asset_key: event.materialization.metadata
+        for event in _materializations(result)
+    }
+    assert shown[DAILY_QUERY_STATS]["total"].value == 3
+    assert "| shop | 2 | 1 | 1 | 0 | 1 | 120 | 120 |" in _text(shown[DAILY_QUERY_STATS])
+    assert shown[SQL_ACCURACY_REPORT]["executed_percent"].value == 50.0
+
+
+def test_words_of_users_stay_out_of_events_and_logs(
+    run: Callable[..., Any], shop: str, metadata: MetadataDatabase, instance: dg.DagsterInstance
+) -> None:
+    result = run(DAY)
+    logged = " ".join(entry.to_json() for entry in instance.all_logs(result.run_id))
+    assert "SELECT title FROM film" in logged
+    for word in ("Secretive", "secretive", "hidden literal"):
+        assert word not in logged
+    questions = rows_of(metadata, daily_query_stats)[0]["most_common_queries"]
+    assert "which films did mr secretive rent" in json.dumps(questions)
+
+
+def test_measuring_again_changes_nothing(
+    run: Callable[..., Any], metadata: MetadataDatabase, shop: str
+) -> None:
+    first = _versions(run(DAY))
+    before = [rows_of(metadata, table) for table in (daily_query_stats, daily_sql_accuracy)]
+    assert _versions(run(DAY)) == first
+    after = [rows_of(metadata, table) for table in (daily_query_stats, daily_sql_accuracy)]
+    assert before == after
+
+
+def test_late_messages_and_removed_ones_are_taken_over(
+    run: Callable[..., Any], metadata: MetadataDatabase, shop: str, application: Any, answer: Build
+) -> None:
+    first = _versions(run(DAY))
+    application.talk("bao", NOON, answer("select title from film", "[]", connection_id=shop))
+    assert _versions(run(DAY))[0] != first[0]
+    assert rows_of(metadata, daily_query_stats)[0]["total"] == 4
+    application.execute("delete from messages")
+    assert run(DAY).success
+    assert [row["connection_id"] for row in rows_of(metadata, daily_query_stats)] == ["*"]
+    assert rows_of(metadata, daily_sql_accuracy)[0]["generated"] == 0
+
+
+def test_a_range_of_days_is_one_run(
+    run: Callable[..., Any], metadata: MetadataDatabase, shop: str
+) -> None:
+    result = run("2026-03-09", "2026-03-11")
+    assert result.success
+    totals = [
+        (row["day"].isoformat(), row["total"])
+        for row in rows_of(metadata, daily_query_stats)
+        if row["connection_id"] == "*"
+    ]
+    assert totals == [("2026-03-09", 0), (DAY, 3), ("2026-03-11", 0)]
+    shown = {
+        event.materialization.partition: event.materialization.metadata["total"].value
+        for event in _materializations(result)
+        if event.materialization.asset_key == DAILY_QUERY_STATS
+    }
+    assert shown == dict(totals)
+
+
+def test_rubbish_never_fails_a_day(
+    run: Callable[..., Any], metadata: MetadataDatabase, application: Any, answer: Build
+) -> None:
+    rubbish = (
+        None,
+        "",
+        "hello world",
+        "```sql\nselect 1\n```",
+        "select 1; select 2; drop table film",
+        "(" * 1_000_000,
+        "select * from (" * 1_000,
+        "\u202e select 'ø",
+        "{'json': true}",
+    )
+    application.talk("an", NOON, *(answer(sql) for sql in rubbish))
+    assert run(DAY).success
+    assert rows_of(metadata, daily_query_stats)[0]["total"] == len(rubbish)
+    assert rows_of(metadata, daily_sql_accuracy)[0]["parsed"] == 2
+
+
+def test_checks_hold_the_numbers_against_the_source(
+    run: Callable[..., Any], application: Any, answer: Build, shop: str
+) -> None:
+    assert all(check.passed for check in run(DAY).get_asset_check_evaluations())
+    failing = [answer("select nope from film", error="boom") for _ in range(30)]
+    application.talk("bao", NOON, *failing)
+    application.talk("chi", datetime.now(UTC) + timedelta(days=2), answer("select 1"))
+    checks = {check.check_name: check for check in run(DAY).get_asset_check_evaluations()}
+    assert checks["daily_query_stats_agree_with_source"].passed
+    assert not checks["messages_not_in_future"].passed
+    assert not checks["error_rate_in_bounds"].passed
+    assert checks["error_rate_in_bounds"].severity == dg.AssetCheckSeverity.WARN
+
+
+def test_numbers_that_differ_from_the_source_are_noticed(
+    run: Callable[..., Any], metadata_dsn: str, application: Any, answer: Build, shop: str
+) -> None:
+    assert run(DAY).success
+    application.talk("bao", NOON, answer("select 1"))
+    resources = {
+        "metadata_store": MetadataStoreResource(dsn=metadata_dsn),
+        "application": ApplicationDatabaseResource(dsn=application.dsn),
+    }
+    defs = build_defs(Settings(), resources)
+    job = dg.define_asset_job("checks", selection=dg.AssetSelection.all_asset_checks())
+    checking = dg.Definitions.merge(defs, dg.Definitions(jobs=[job])).resolve_job_def("checks")
+    result = checking.execute_in_process(tags={"dagster/partition": DAY})
+    found = {check.check_name: check for check in result.get_asset_check_evaluations()}
+    agreeing = found["daily_query_stats_agree_with_source"]
+    assert not agreeing.passed
+    assert agreeing.metadata["days_that_differ"].value == {DAY: {"stored": 3, "in_source": 4}}
+
+
+@pytest.mark.parametrize(
+    ("dsn", "says"),
+    [
+        ("postgresql://twd:hush@127.0.0.1:1/app", "127.0.0.1:1/app is not available"),
+        ("", "has no table 'messages'"),
+    ],
+)
+def test_an_application_that_cannot_be_read_is_explained(
+    run: Callable[..., Any],
+    instance: dg.DagsterInstance,
+    services: Any,
+    metadata: MetadataDatabase,
+    dsn: str,
+    says: str,
+) -> None:
+    result = run(DAY, application_dsn=dsn or services.database())
+    assert not result.success
+    logged = " ".join(entry.to_json() for entry in instance.all_logs(result.run_id))
+    assert says in logged
+    assert "hush" not in logged
+    assert rows_of(metadata, daily_query_stats) == []
+    with metadata.begin() as transaction:
+        alerts = transaction.execute(sa.text("select title from twd.alerts")).scalars().all()
+    assert alerts == [f"analytics_job failed for {DAY}"]
+
+
+def _materializations(result: dg.ExecuteInProcessResult) -> list[Any]:
+    return [event.step_materialization_data for event in result.get_asset_materialization_events()]
+
+
+def _versions(result: dg.ExecuteInProcessResult) -> list[str]:
+    assert result.success
+    tags = [event.materialization.tags or {} for event in _materializations(result)]
+    return [tag["dagster/data_version"] for tag in tags]
+
+
+def _text(metadata: Any) -> str:
+    return metadata["by_connection"].md_str

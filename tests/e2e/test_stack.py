@@ -1,0 +1,166 @@
+"""Three gRPC code servers, webserver and daemon over PostgreSQL: what a user and a team see.
+
+The tests run in the order they stand in and share one stack: starting it costs half a minute.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import psycopg2
+import pytest
+
+from twd_local.stack.home import REPOSITORY
+from twd_local.stack.supervision import Supervisor
+
+from .conftest import PASSWORD, RunningStack, until
+from .slow_proxy import SlowProxy
+
+pytestmark = pytest.mark.e2e
+
+
+@pytest.fixture(scope="module")
+def shop(running: RunningStack) -> str:
+    """A connected source, all of whose assets were materialized by sensors and conditions."""
+    running.connect("shop", running.load("chinook", "shop"))
+    until(lambda: running.everything_is_fresh("shop"), "every asset of shop is fresh", 180)
+    return "shop"
+
+
+def test_a_connection_added_through_the_api_ends_in_a_trained_model(
+    running: RunningStack, shop: str
+) -> None:
+    assets = running.assets(shop)
+    assert assets["schema/raw_schema_metadata"]["numbers"]["table_count"] == 11
+    assert assets["schema/schema_embeddings"]["numbers"]["embedded_tables"] == 11
+    assert assets["training/trained_model"]["numbers"]["trained_tables"] == 11
+    assert assets["training/trained_model"]["numbers"]["trained_relationships"] == 11
+
+
+def test_each_step_of_it_ran_once(running: RunningStack, shop: str) -> None:
+    jobs = [run["jobName"] for run in running.runs(shop) if run["status"] == "SUCCESS"]
+    assert jobs.count("schema_import_job") == 1
+    assert "schema_sync_job" not in jobs
+
+
+def test_a_question_finds_its_tables_from_the_command_line(
+    running: RunningStack, shop: str
+) -> None:
+    answer = subprocess.run(
+        [sys.executable, "-m", "twd_shared.retrieval", "--database", shop, "tracks of an album"],
+        env={**os.environ, **running.stack.environment},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert re.search(r"public\.(track|album)", answer.stdout), answer.stdout
+
+
+def test_a_re_read_without_a_change_runs_nothing_downstream(
+    running: RunningStack, shop: str
+) -> None:
+    before = {run["runId"] for run in running.runs(shop)}
+    ours = running.launch("schema_sync_job", "schema", shop)
+    until(
+        lambda: any(r["runId"] == ours and r["status"] == "SUCCESS" for r in running.runs(shop)),
+        "the sync run succeeds",
+    )
+    _let_each_location_look(running)
+    assert {run["runId"] for run in running.runs(shop)} - before == {ours}
+    assert running.everything_is_fresh(shop)
+
+
+def test_a_changed_source_reaches_the_knowledge_base_with_no_click(
+    running: RunningStack, shop: str
+) -> None:
+    version = running.assets(shop)["training/trained_model"]["numbers"]["version"]
+    running.alter(shop, "alter table album add column recorded_at date")
+    until(
+        lambda: (
+            running.assets(shop)["training/trained_model"]["numbers"]["version"] == version + 1
+            and running.everything_is_fresh(shop)
+        ),
+        "the knowledge base stands on the changed schema",
+        150,
+    )
+
+
+def test_redeploying_a_location_leaves_a_run_in_flight_and_the_others_alone(
+    running: RunningStack, shop: str
+) -> None:
+    address = urlsplit(running.load("chinook", "slow"))
+    supervisor = Supervisor(running.home)
+    with SlowProxy(address.port or 0, wait_seconds=1.5) as proxy:
+        host = f"{address.username}:{address.password}@127.0.0.1:{proxy.port}"
+        running.connect("slow", f"postgresql://{host}/slow?sslmode=disable")
+        run = until(
+            lambda: next((r for r in running.runs("slow") if r["status"] == "STARTED"), None),
+            "the import of slow is in flight",
+        )
+        pids = {name: process["pid"] for name, process in supervisor.processes().items()}
+        deployed = subprocess.run(
+            [sys.executable, "-m", "twd_local.deploy", "schema"],
+            env={**os.environ, "TWD_HOME": str(running.home.root)},
+            capture_output=True,
+            text=True,
+            cwd=REPOSITORY,
+            check=False,
+        )
+        assert deployed.returncode == 0, deployed.stdout + deployed.stderr
+        until(
+            lambda: any(
+                r["runId"] == run["runId"] and r["status"] == "SUCCESS"
+                for r in running.runs("slow")
+            ),
+            "the run that was in flight succeeds",
+        )
+    now = {name: process["pid"] for name, process in supervisor.processes().items()}
+    assert {name for name in pids if now[name] != pids[name]} == {"schema"}
+
+
+def test_no_password_of_a_source_is_anywhere_in_the_instance(
+    running: RunningStack, shop: str
+) -> None:
+    places = [*Path(running.home.logs).rglob("*"), *_compute_logs(running)]
+    found = [
+        str(path) for path in places if path.is_file() and PASSWORD.encode() in path.read_bytes()
+    ]
+    assert not found
+    with psycopg2.connect(running.stack.environment["TWD_METADATA_DSN"]) as connection:
+        cursor = connection.cursor()
+        cursor.execute(
+            "select table_schema, table_name from information_schema.tables"
+            " where table_schema in ('public', 'twd') and table_type = 'BASE TABLE'"
+        )
+        for schema, table in cursor.fetchall():
+            cursor.execute(
+                f'select count(*) from "{schema}"."{table}" t where t::text like %s',
+                (f"%{PASSWORD}%",),
+            )
+            assert cursor.fetchone() == (0,), f"{schema}.{table}"
+
+
+def _let_each_location_look(running: RunningStack) -> None:
+    """Wait until every automation sensor has begun and ended two more ticks."""
+    for _ in range(2):
+        for location in ("schema", "training", "analytics"):
+            _await_tick(running, f"{location}_automation_sensor", location)
+
+
+def _await_tick(running: RunningStack, sensor: str, location: str) -> None:
+    before = running.tick(sensor, location)
+
+    def is_over() -> bool:
+        tick = running.tick(sensor, location)
+        return bool(tick and tick != before and tick["status"] in ("SUCCESS", "SKIPPED"))
+
+    until(is_over, f"{sensor} ticks")
+
+
+def _compute_logs(running: RunningStack) -> list[Path]:
+    return list(Path(running.stack.environment["TWD_COMPUTE_LOG_DIR"]).rglob("*"))

@@ -1,0 +1,88 @@
+"""What the processes of the stack are told, and which of them are left out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from twd_local.stack.environment import External, compose_environment, read_env_file
+from twd_local.stack.errors import StackError
+from twd_local.stack.home import REPOSITORY, Home
+from twd_local.stack.names import LOCATIONS, ORDER
+from twd_local.stack.ports import USUAL_PORTS
+from twd_shared import contract
+
+
+def test_the_locations_are_the_same_everywhere() -> None:
+    folders = {path.parent.name for path in REPOSITORY.glob("locations/*/pyproject.toml")}
+    assert folders == set(LOCATIONS) == set(contract.LOCATIONS)
+    workspace = (REPOSITORY / "workspace.yaml").read_text()
+    makefile = (REPOSITORY / "Makefile").read_text()
+    for location in LOCATIONS:
+        assert f"location_name: {location}" in workspace
+        assert f"deploy-{location}:" in makefile
+
+
+def test_everything_runs_here_by_default() -> None:
+    assert External.from_environment({}).services() == ORDER
+
+
+@pytest.mark.parametrize(
+    ("given", "left_out"),
+    [
+        ({"QDRANT_URL": "http://q:6333"}, {"qdrant"}),
+        ({"OLLAMA_BASE_URL": "http://o:11434"}, {"ollama"}),
+        ({"TWD_METADATA_DSN": "postgresql://h/m"}, set[str]()),
+        ({"TWD_APPLICATION_DSN": "postgresql://h/a", "TWD_API_URL": "http://a"}, {"application"}),
+        (
+            {
+                "TWD_METADATA_DSN": "postgresql://h/m",
+                "TWD_APPLICATION_DSN": "postgresql://h/a",
+                "TWD_API_URL": "http://a",
+            },
+            {"application", "postgres"},
+        ),
+    ],
+)
+def test_a_server_that_runs_elsewhere_is_not_started(
+    given: dict[str, str], left_out: set[str]
+) -> None:
+    assert set(ORDER) - set(External.from_environment(given).services()) == left_out
+
+
+def test_half_an_application_is_refused_with_the_remedy() -> None:
+    external = External.from_environment({"TWD_API_URL": "http://a"})
+    with pytest.raises(StackError, match="TWD_APPLICATION_DSN"):
+        external.services()
+
+
+def test_given_addresses_win_and_a_real_ollama_keeps_the_default_model(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    home.create()
+    given = {"OLLAMA_BASE_URL": "http://o:11434", "TWD_TIMEZONE": "Asia/Ho_Chi_Minh"}
+    environment = compose_environment(home, given, USUAL_PORTS)
+    assert environment["OLLAMA_BASE_URL"] == "http://o:11434"
+    assert environment["TWD_TIMEZONE"] == "Asia/Ho_Chi_Minh"
+    assert "TWD_EMBED_MODEL" not in environment
+    assert compose_environment(home, {}, USUAL_PORTS)["TWD_EMBED_MODEL"] == "twd-lexical"
+
+
+def test_passwords_stay_the_same_and_are_for_the_owner_alone(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    home.create()
+    first = compose_environment(home, {}, USUAL_PORTS)
+    assert compose_environment(home, {}, USUAL_PORTS) == first
+    secrets = list(home.secrets.iterdir())
+    assert secrets
+    assert all(file.stat().st_mode & 0o077 == 0 for file in (home.secrets, *secrets))
+
+
+def test_an_env_file_is_read_as_people_write_it(tmp_path: Path) -> None:
+    file = tmp_path / ".env"
+    file.write_text("# note\n\nexport A=1\nB='x y'\nC=\"p=q\"\n D = z \n")
+    assert read_env_file(file) == {"A": "1", "B": "x y", "C": "p=q", "D": "z"}
+    file.write_text("A=1\nnonsense\n")
+    with pytest.raises(StackError, match="line 2"):
+        read_env_file(file)
+    assert read_env_file(tmp_path / "missing") == {}

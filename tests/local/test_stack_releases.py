@@ -1,0 +1,118 @@
+"""Releases of a code location, built for real from a small repository."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from twd_local.deploy.release import Release, build, current, prune
+from twd_local.deploy.remote import compose_command, helm_command
+from twd_local.stack.errors import StackError
+
+PROJECT = """\
+[project]
+name = "{name}"
+version = "1"
+
+[build-system]
+requires = ["uv_build>=0.13,<0.14"]
+build-backend = "uv_build"
+"""
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    for folder, package in (("libs/twd_shared", "twd_shared"), ("locations/schema", "twd_schema")):
+        source = tmp_path / "repository" / folder / "src" / package
+        source.mkdir(parents=True)
+        (source / "__init__.py").write_text("")
+        project = PROJECT.format(name=package.replace("_", "-"))
+        (tmp_path / "repository" / folder / "pyproject.toml").write_text(project)
+    root = tmp_path / "repository"
+    (root / "locations/schema/requirements.txt").write_text("")
+    write_answer(root, 1)
+    return root
+
+
+def write_answer(repository: Path, answer: int) -> None:
+    module = repository / "locations/schema/src/twd_schema/answer.py"
+    module.write_text(f"ANSWER = {answer}\n")
+
+
+def answer(release: Release) -> str:
+    code = "from twd_schema.answer import ANSWER; import twd_shared; print(ANSWER)"
+    return subprocess.check_output([release.python, "-c", code], text=True, cwd="/").strip()
+
+
+def test_a_release_does_not_change_with_the_sources(repository: Path, tmp_path: Path) -> None:
+    releases = tmp_path / "releases"
+    first = build(repository, releases, "schema")
+    first.make_current()
+    assert first.is_new
+    assert not build(repository, releases, "schema").is_new
+    write_answer(repository, 2)
+    second = build(repository, releases, "schema")
+    assert second.is_new
+    assert (answer(first), answer(second)) == ("1", "2")
+    assert current(releases, "schema") == first.path
+    second.make_current()
+    assert current(releases, "schema") == second.path
+
+
+def test_a_release_that_was_killed_half_way_is_built_again(
+    repository: Path, tmp_path: Path
+) -> None:
+    releases = tmp_path / "releases"
+    release = build(repository, releases, "schema")
+    (release.path / "complete").unlink()
+    release.python.unlink()
+    (releases / "schema" / "staging").mkdir()
+    again = build(repository, releases, "schema")
+    assert again.path == release.path
+    assert again.is_new
+    assert answer(again) == "1"
+
+
+def test_an_installation_that_fails_says_what_the_installer_said(
+    repository: Path, tmp_path: Path
+) -> None:
+    (repository / "locations/schema/requirements.txt").write_text("not a requirement\n")
+    with pytest.raises(StackError, match="location schema could not be built"):
+        build(repository, tmp_path / "releases", "schema")
+    assert current(tmp_path / "releases", "schema") is None
+
+
+def test_old_releases_are_deleted_but_not_those_in_use(tmp_path: Path) -> None:
+    folder = tmp_path / "schema"
+    for age in range(6):
+        release = folder / f"release{age}"
+        release.mkdir(parents=True)
+        (release / "complete").touch()
+        moment = time.time() - 100 * age
+        os.utime(release / "complete", (moment, moment))
+    Release(folder / "release4", False, 0).make_current()
+    script = folder / "release5" / "run.py"
+    script.write_text("import time; time.sleep(60)")
+    run = subprocess.Popen([sys.executable, str(script)])
+    try:
+        assert prune(tmp_path, "schema") == [folder / "release3"]
+    finally:
+        run.kill()
+        run.wait()
+    assert prune(tmp_path, "schema") == [folder / "release5"]
+    assert not (folder / "release3").exists()
+    assert current(tmp_path, "schema") == folder / "release4"
+
+
+def test_a_deploy_to_containers_names_one_service_only() -> None:
+    assert compose_command("training")[-3:] == ["--no-deps", "--wait", "training"]
+    command = helm_command("training", {"TWD_IMAGE_TAG": "2026.1"})
+    assert "twd-training" in command
+    assert "deployments[0].image.tag=2026.1" in command
+    with pytest.raises(StackError, match="TWD_IMAGE_TAG"):
+        helm_command("training", {})

@@ -1,0 +1,124 @@
+"""Real processes under a real supervisord: kept running, found again, all ended."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import textwrap
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from twd_local.stack import processes
+from twd_local.stack.errors import StackError
+from twd_local.stack.home import Home
+from twd_local.stack.readiness import wait_until_ready
+from twd_local.stack.services import Service
+from twd_local.stack.supervision import Supervisor, write_configuration
+
+SECRET = "do-not-show"
+
+# A server that starts a child which outlives it, as a code server starts runs.
+SERVER = textwrap.dedent("""
+    import pathlib, subprocess, sys, time
+    folder = pathlib.Path(sys.argv[1])
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    (folder / "child").write_text(str(child.pid))
+    (folder / "ready").touch()
+    time.sleep(600)
+""")
+FAILING = "import sys; print('the reason why'); sys.exit(3)"
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[Home]:
+    home = Home(tmp_path / "home")
+    home.create()
+    yield home
+    processes.end_all(home)
+
+
+def start(home: Home, code: str, *arguments: str) -> tuple[Supervisor, Service]:
+    service = Service("schema", (sys.executable, "-c", code, *arguments), stop_seconds=1)
+    write_configuration(home, [service], {"TWD_METADATA_DSN": SECRET})
+    supervisor = Supervisor(home)
+    supervisor.start()
+    supervisor.start_process("schema")
+    return supervisor, service
+
+
+def wait_for(fact: Callable[[], bool], seconds: float = 10) -> None:
+    deadline = time.monotonic() + seconds
+    while not fact():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_a_replaced_server_leaves_its_runs_alone(home: Home, tmp_path: Path) -> None:
+    supervisor, service = start(home, SERVER, str(tmp_path))
+    wait_until_ready(home, supervisor, service, (tmp_path / "ready").exists)
+    before = supervisor.pid_if_alive("schema")
+    run = psutil.Process(int((tmp_path / "child").read_text()))
+    supervisor.restart("schema")
+    assert supervisor.pid_if_alive("schema") not in (0, before)
+    assert not psutil.pid_exists(before)
+    assert run.status() != psutil.STATUS_ZOMBIE
+    assert run.pid in {process.pid for process in processes.members(home)}
+    processes.end_all(home)
+    assert processes.members(home) == []
+    assert not supervisor.is_running()
+
+
+def test_what_a_killed_supervisord_leaves_is_found_and_ended(home: Home, tmp_path: Path) -> None:
+    supervisor, service = start(home, SERVER, str(tmp_path))
+    wait_until_ready(home, supervisor, service, (tmp_path / "ready").exists)
+    os.kill(supervisor.pid(), signal.SIGKILL)
+    wait_for(lambda: not supervisor.is_running())
+    assert len(processes.members(home)) == 2
+    assert processes.end_all(home) == 2
+    assert processes.members(home) == []
+
+
+def test_a_killed_service_is_started_again(home: Home, tmp_path: Path) -> None:
+    supervisor, service = start(home, SERVER, str(tmp_path))
+    wait_until_ready(home, supervisor, service, (tmp_path / "ready").exists)
+    # supervisord restarts what has run for a second at least.
+    wait_for(lambda: supervisor.processes()["schema"]["statename"] == "RUNNING")
+    before = supervisor.pid_if_alive("schema")
+    os.kill(before, signal.SIGKILL)
+    wait_for(lambda: supervisor.pid_if_alive("schema") not in (0, before))
+
+
+def test_a_service_that_ends_is_reported_with_the_end_of_its_log(home: Home) -> None:
+    supervisor, service = start(home, FAILING)
+    with pytest.raises(StackError, match="the reason why") as failure:
+        wait_until_ready(home, supervisor, service, lambda: False, deadline_seconds=20)
+    assert "schema ended while starting" in str(failure.value)
+
+
+def test_no_password_is_on_a_command_line_or_readable_by_others(home: Home, tmp_path: Path) -> None:
+    supervisor, service = start(home, SERVER, str(tmp_path))
+    wait_until_ready(home, supervisor, service, (tmp_path / "ready").exists)
+    for process in processes.members(home):
+        assert SECRET not in " ".join(process.cmdline())
+    assert SECRET not in home.supervisor_config.read_text()
+    for file in home.services.iterdir():
+        if file.is_file() and SECRET in file.read_text():
+            assert file.stat().st_mode & 0o077 == 0
+
+
+def test_a_deep_home_gets_a_socket_elsewhere(tmp_path: Path) -> None:
+    home = Home(tmp_path / ("deep" * 30))
+    assert len(str(home.supervisor_socket)) <= 100
+    home.create()
+    assert home.supervisor_socket.parent.stat().st_mode & 0o077 == 0
+    home.supervisor_socket.parent.rmdir()
+
+
+def test_one_command_at_a_time(home: Home) -> None:
+    with home.locked(), pytest.raises(StackError, match="Another command"), home.locked():
+        pass

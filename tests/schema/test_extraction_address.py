@@ -1,0 +1,86 @@
+"""Connection strings of users: only a plain address of an allowed dialect is connected to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from twd_schema.extraction.address import SourceAddress, source_address
+from twd_shared.errors import UnknownDialect, UnusableConnectionString
+
+ALLOWED = frozenset({"postgresql", "mysql"})
+CANARY = "canary-77"
+
+
+def test_an_address_is_taken_apart(connection_to: Any) -> None:
+    connection = connection_to("postgresql://rea%40der:p%2Fw@db.example:6543/shop?sslmode=require")
+    assert source_address(connection, ALLOWED) == SourceAddress(
+        "postgresql", "db.example", 6543, "shop", "rea@der", "p/w", "require"
+    )
+
+
+def test_an_ipv6_address_is_an_address(connection_to: Any) -> None:
+    assert source_address(connection_to("postgresql://u@[::1]:5432/shop"), ALLOWED).host == "::1"
+
+
+def test_an_address_never_prints_its_password(connection_to: Any) -> None:
+    address = source_address(connection_to(f"postgresql://u:{CANARY}@h/shop"), ALLOWED)
+    assert CANARY not in repr(address)
+
+
+@pytest.mark.parametrize(
+    ("dsn", "reason"),
+    [
+        (f"{CANARY}", "cannot be parsed"),
+        (f"postgresql:/u:{CANARY}@h/shop", "cannot be parsed"),
+        (f"postgresql://u:p@h:{CANARY}/shop", "cannot be parsed"),
+        ("postgresql://u:p@/shop", "names no host"),
+        ("postgresql://u:p@h", "no database"),
+        ("postgresql:///shop?host=/var/run/postgresql", "names no host"),
+        (f"postgresql://u:a@{CANARY}@h/shop", "write it as %40"),
+        (f"postgresql://u:a@h/x{CANARY}@h/shop", "write it as %40"),
+        ("postgresql://u:p@a..b/shop", "host or port that cannot exist"),
+        (f"postgresql://u:p@{'a' * 64}/shop", "host or port that cannot exist"),
+        ("postgresql://u:p@h h/shop", "host or port that cannot exist"),
+        ("postgresql://u:p@h:99999/shop", "host or port that cannot exist"),
+        ("postgresql://u:p@h:-1/shop", "host or port that cannot exist"),
+        ("postgresql://u:p@h/shop?sslmode=verify-full", "an option other than"),
+        ("postgresql://u:p@h/shop?sslmode=require&sslmode=disable", "an option other than"),
+        ("postgresql://u:p@h/shop?sslrootcert=/etc/passwd", "an option other than"),
+        ("postgresql://u:p@h/shop?passfile=/root/.pgpass", "an option other than"),
+        ("postgresql://u:p@h/shop?service=admin", "an option other than"),
+        ("postgresql://u:p@h/shop?options=-c%20search_path=x", "an option other than"),
+    ],
+)
+def test_an_address_that_cannot_or_must_not_be_used_is_refused(
+    connection_to: Any, dsn: str, reason: str
+) -> None:
+    with pytest.raises(UnusableConnectionString, match=reason) as raised:
+        source_address(connection_to(dsn), ALLOWED)
+    assert "connection 7 (shop)" in str(raised.value)
+    assert "Correct it in the application" in str(raised.value)
+    assert CANARY not in str(raised.value)
+    assert raised.value.__cause__ is None
+
+
+@pytest.mark.parametrize("option", ["local_infile=1", "unix_socket=/tmp/x", "read_default_file=/x"])
+def test_options_of_mysql_that_reach_this_machine_are_refused(
+    connection_to: Any, option: str
+) -> None:
+    with pytest.raises(UnusableConnectionString):
+        source_address(connection_to(f"mysql://u:p@h/shop?{option}", "mysql"), ALLOWED)
+
+
+@pytest.mark.parametrize("db_type", ["sqlite", "oracle", "unknown"])
+def test_a_dialect_that_is_not_allowed_is_named_with_the_setting(
+    connection_to: Any, db_type: str
+) -> None:
+    with pytest.raises(UnknownDialect, match=rf"'{db_type}'.*TWD_SOURCE_DIALECTS"):
+        source_address(connection_to(f"{db_type}:////etc/x.db", db_type), ALLOWED)
+
+
+def test_a_sqlite_address_needs_a_file(connection_to: Any) -> None:
+    for dsn in ("sqlite://", "sqlite:///:memory:", "sqlite:////a.db?mode=rwc"):
+        with pytest.raises(UnusableConnectionString, match="names no database file"):
+            source_address(connection_to(dsn, "sqlite"), frozenset({"sqlite"}))

@@ -1,0 +1,86 @@
+"""What the tests of the shared library have in common: a database of ours and an HTTP server."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from twd_shared.clients.catalog import Connection
+from twd_shared.store.connections import ConnectionRegistry
+from twd_shared.store.database import MetadataDatabase
+
+
+class HttpServer:
+    """A real HTTP server that answers everything with `status` and `body` and keeps what it got."""
+
+    def __init__(self) -> None:
+        self.status = 200
+        self.body: bytes = b"{}"
+        self.received: list[dict[str, Any]] = []
+        server = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                self._answer()
+
+            def do_POST(self) -> None:
+                length = int(self.headers.get("content-length", 0))
+                posted = json.loads(self.rfile.read(length))
+                if server.status < 400:
+                    server.received.append(posted)
+                self._answer()
+
+            def _answer(self) -> None:
+                self.send_response(server.status)
+                self.send_header("content-length", str(len(server.body)))
+                self.end_headers()
+                self.wfile.write(server.body)
+
+            def log_message(self, format: str, *args: object) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
+        )
+        self._thread.start()
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+
+    def answer(self, body: object) -> None:
+        """Answer with `body` as JSON from now on."""
+        self.body = json.dumps(body).encode()
+
+    def close(self) -> None:
+        """Stop serving."""
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+@pytest.fixture
+def http_server() -> Iterator[HttpServer]:
+    """An HTTP server of this test's own."""
+    server = HttpServer()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def database(metadata_dsn: str) -> Iterator[MetadataDatabase]:
+    """A migrated metadata database of this test's own."""
+    made = MetadataDatabase(metadata_dsn)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def registry(database: MetadataDatabase) -> ConnectionRegistry:
+    """A registry that knows connection 7, `shop`."""
+    made = ConnectionRegistry(database)
+    made.register([Connection("7", "shop", "postgresql", True, "postgresql://u@h/shop")])
+    return made

@@ -1,0 +1,143 @@
+"""The application's catalog: what it may look like, and what is said when it looks wrong."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from twd_shared.clients.catalog import (
+    ApiCatalog,
+    Connection,
+    DatabaseCatalog,
+    connection_of,
+)
+from twd_shared.errors import CatalogUnavailable, ConfigurationError, UnknownConnection
+
+ROW = {"id": 7, "database_name": "shop", "connection_string": "postgresql://u:pw@h/shop"}
+
+
+@pytest.mark.parametrize("body", [{"connections": [ROW]}, [ROW]])
+def test_a_list_is_accepted_with_and_without_its_envelope(http_server: Any, body: object) -> None:
+    http_server.answer(body)
+    assert ApiCatalog(http_server.url).connections() == [
+        Connection("7", "shop", "postgresql", True, "postgresql://u:pw@h/shop")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("fields", "db_type"),
+    [
+        ({"db_type": "postgres"}, "postgresql"),
+        ({"db_type": "MariaDB"}, "mysql"),
+        ({"db_type": "postgresql+asyncpg"}, "postgresql"),
+        ({"db_type": None}, "postgresql"),
+        ({"connection_string": "mysql+pymysql://u:pw@h/shop"}, "mysql"),
+        ({"connection_string": "pw-without-a-scheme"}, "unknown"),
+    ],
+)
+def test_a_database_type_is_told_by_its_field_or_by_the_scheme(
+    http_server: Any, fields: dict[str, Any], db_type: str
+) -> None:
+    http_server.answer([{**ROW, **fields}])
+    [connection] = ApiCatalog(http_server.url).connections()
+    assert connection.db_type == db_type
+
+
+def test_an_id_may_be_a_uuid(http_server: Any) -> None:
+    identity = "0a8f6cbe-54b1-4c0e-8b0f-3d6f2a0c7a11"
+    http_server.answer([{**ROW, "id": identity}])
+    [connection] = ApiCatalog(http_server.url).connections()
+    assert connection.connection_id == identity
+
+
+@pytest.mark.parametrize(("value", "is_active"), [(None, True), (0, False), (False, False)])
+def test_a_connection_is_active_unless_it_says_otherwise(
+    http_server: Any, value: object, is_active: bool
+) -> None:
+    http_server.answer([{**ROW, "is_active": value}])
+    [connection] = ApiCatalog(http_server.url).connections()
+    assert connection.is_active is is_active
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ({"connections": "none"}, "without a list"),
+        ({"error": "x"}, "without a list"),
+        ([1], "not an object"),
+        ([{"id": 7, "database_name": "shop"}], "connection 7 without connection_string"),
+        ([{"connection_string": "x"}], "without id, database_name"),
+        ([ROW, ROW], "twice"),
+        ([{**ROW, "database_name": "a\x00b"}], "connection 7 with a name of unprintable"),
+    ],
+)
+def test_an_answer_that_is_no_list_of_connections_is_explained(
+    http_server: Any, body: object, said: str
+) -> None:
+    http_server.answer(body)
+    with pytest.raises(CatalogUnavailable, match=said) as raised:
+        ApiCatalog(http_server.url).connections()
+    assert http_server.url in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "said"),
+    [(500, b"{}", "answered 500"), (200, b"<html>", "did not answer with JSON")],
+)
+def test_a_failing_api_is_named_with_a_remedy(
+    http_server: Any, status: int, body: bytes, said: str
+) -> None:
+    http_server.status, http_server.body = status, body
+    with pytest.raises(CatalogUnavailable, match=said):
+        ApiCatalog(http_server.url).connections()
+
+
+def test_an_api_that_is_down_is_named_with_a_remedy() -> None:
+    with pytest.raises(CatalogUnavailable, match=r"127\.0\.0\.1:9/.*TWD_API_URL"):
+        ApiCatalog("http://127.0.0.1:9").connections()
+
+
+def test_the_database_catalog_reads_the_applications_table(application_dsn: str) -> None:
+    engine = sa.create_engine(application_dsn, poolclass=sa.NullPool)
+    with engine.begin() as connection:
+        connection.exec_driver_sql(
+            "insert into database_connections (name, connection_string, db_type, is_active)"
+            " values ('shop', 'postgresql://u:pw@h/shop', 'postgres', false)"
+        )
+    [listed] = DatabaseCatalog(application_dsn).connections()
+    assert (listed.database_name, listed.db_type, listed.is_active) == ("shop", "postgresql", False)
+
+
+def test_a_database_without_the_table_is_named_with_a_remedy(services: Any) -> None:
+    with pytest.raises(CatalogUnavailable, match=r"database_connections at .*TWD_APPLICATION_DSN"):
+        DatabaseCatalog(services.database()).connections()
+
+
+@pytest.mark.parametrize(
+    "dsn", ["", "x", "mysql://h/d", "postgresql://u:a@b@h/d", "postgresql://u:p@h:a/b@c/d"]
+)
+def test_an_address_of_ours_that_cannot_be_used_is_not_repeated(dsn: str) -> None:
+    with pytest.raises(ConfigurationError) as raised:
+        DatabaseCatalog(dsn)
+    assert str(raised.value).startswith("TWD_APPLICATION_DSN is not a connection string")
+    assert "b@" not in str(raised.value)
+
+
+def test_a_connection_never_prints_its_connection_string(http_server: Any) -> None:
+    http_server.answer([ROW])
+    [connection] = ApiCatalog(http_server.url).connections()
+    assert "pw" not in repr(connection)
+
+
+def test_a_paused_connection_is_not_handed_out(http_server: Any) -> None:
+    http_server.answer([{**ROW, "is_active": False}])
+    with pytest.raises(UnknownConnection, match=r"connection 7 \(shop\) is paused"):
+        connection_of(ApiCatalog(http_server.url), "7")
+
+
+def test_a_connection_that_is_not_listed_is_an_error_with_a_remedy(http_server: Any) -> None:
+    http_server.answer([ROW])
+    with pytest.raises(UnknownConnection, match=r"no connection 8.*TWD_API_URL"):
+        connection_of(ApiCatalog(http_server.url), "8")

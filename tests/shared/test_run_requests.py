@@ -1,0 +1,90 @@
+"""Requests for runs: a new wish at once, a failing one again with growing waits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import dagster as dg
+import pytest
+
+from twd_shared.contract import CONNECTION_TAG, DATABASE_TAG, TRIGGER_TAG
+from twd_shared.run_requests import Attempts, claim_run
+from twd_shared.store.connections import RegisteredConnection
+
+SHOP = RegisteredConnection("7", "shop-2", "shop", "postgresql", True, "ok", "")
+
+
+@pytest.fixture
+def instance() -> Iterator[dg.DagsterInstance]:
+    with dg.DagsterInstance.ephemeral() as made:
+        yield made
+
+
+def test_waits_grow_to_an_hour() -> None:
+    attempts, now, waits = Attempts(None), 0.0, []
+    for _ in range(9):
+        attempts.record("7", "a", now)
+        wait = next(seconds for seconds in range(4000) if attempts.is_due("7", "a", now + seconds))
+        waits.append(wait)
+        now += wait
+    assert waits == [60, 120, 240, 480, 960, 1920, 3600, 3600, 3600]
+
+
+def test_a_new_wish_does_not_wait_for_an_old_one() -> None:
+    attempts = Attempts(None)
+    attempts.record("7", "a", 0.0)
+    assert not attempts.is_due("7", "a", 59.0)
+    assert attempts.is_due("7", "b", 0.0)
+
+
+def test_a_wish_that_came_true_is_forgotten() -> None:
+    attempts = Attempts(None)
+    for _ in range(5):
+        attempts.record("7", "a", 0.0)
+    attempts.forget_others(set())
+    assert attempts.is_due("7", "a", 0.0)
+
+
+def test_the_record_survives_in_a_cursor() -> None:
+    attempts = Attempts(None)
+    attempts.record("7", "a", 100.0)
+    again = Attempts(attempts.cursor())
+    assert not again.is_due("7", "a", 159.0)
+    assert again.is_due("7", "a", 160.0)
+
+
+@pytest.mark.parametrize("cursor", [None, "", "{", "[]", '{"7": 1}'])
+def test_an_unreadable_cursor_counts_as_none(cursor: str | None) -> None:
+    assert Attempts(cursor).is_due("7", "a", 0.0)
+
+
+def test_a_request_names_its_connection_and_who_asked(instance: dg.DagsterInstance) -> None:
+    request = claim_run(instance, Attempts(None), SHOP, "a", "some_sensor")
+    assert request is not None
+    assert (request.partition_key, request.run_key) == ("shop-2", None)
+    assert request.tags == {
+        CONNECTION_TAG: "7",
+        DATABASE_TAG: "shop",
+        TRIGGER_TAG: "some_sensor",
+    }
+
+
+@pytest.mark.parametrize(
+    ("status", "waits"),
+    [
+        (dg.DagsterRunStatus.NOT_STARTED, True),
+        (dg.DagsterRunStatus.STARTED, True),
+        (dg.DagsterRunStatus.SUCCESS, False),
+        (dg.DagsterRunStatus.FAILURE, False),
+    ],
+)
+def test_a_partition_with_a_run_in_flight_waits(
+    instance: dg.DagsterInstance, status: dg.DagsterRunStatus, waits: bool
+) -> None:
+    instance.add_run(
+        dg.DagsterRun(job_name="some_job", status=status, tags={"dagster/partition": "shop-2"})
+    )
+    attempts = Attempts(None)
+    request = claim_run(instance, attempts, SHOP, "a", "some_sensor")
+    assert (request is None) == waits
+    assert (attempts.cursor() == "{}") == waits

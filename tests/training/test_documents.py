@@ -1,0 +1,117 @@
+"""What a knowledge base holds, how it is worded and under which ids and names."""
+
+from __future__ import annotations
+
+import uuid
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from twd_shared.schema_model.models import Column, ForeignKey, Table
+from twd_shared.store.documentation import TableCard
+from twd_training.examples.models import Kind, TrainingItem
+from twd_training.knowledge_base.documents import (
+    Document,
+    content_hash_of,
+    cut_to_tokens,
+    documents_of,
+    relationship_sentence,
+)
+from twd_training.knowledge_base.names import PARTS, alias_of, collection_of, version_in
+
+from .conftest import CUSTOMER, INVOICE, snapshot_of
+
+
+def item(kind: Kind, content: str, question: str | None = None) -> TrainingItem:
+    return TrainingItem(uuid.uuid4(), kind, question, content, "h", ("public.customer",), True)
+
+
+def test_documents_come_from_tables_keys_cards_and_users() -> None:
+    cards = [
+        TableCard("public", "customer", "People who buy.", "h", "f"),
+        TableCard("public", "dropped", "Gone.", "h", "f"),
+    ]
+    items = [item("documentation", "VIPs pay late."), item("question_sql", "select 1", "One?")]
+    documents = documents_of(snapshot_of(CUSTOMER, INVOICE), cards, items)
+    assert sorted((d.part, d.source) for d in documents) == [
+        ("ddl", "schema"),
+        ("ddl", "schema"),
+        ("documentation", "card"),
+        ("documentation", "relationship"),
+        ("documentation", "user"),
+        ("sql", "user"),
+    ]
+    assert not any("Gone" in d.text for d in documents)
+
+
+def test_the_same_content_is_held_once_and_order_does_not_matter() -> None:
+    one, two = item("documentation", "a"), item("documentation", "b")
+    first = documents_of(snapshot_of(CUSTOMER, INVOICE), [], [one, two, one])
+    second = documents_of(snapshot_of(INVOICE, CUSTOMER), [], [two, one])
+    assert first == second
+    assert content_hash_of(first) == content_hash_of(reversed(second))
+    assert content_hash_of(first) != content_hash_of(first[1:])
+
+
+def test_a_relationship_says_how_to_join_and_whether_it_is_optional() -> None:
+    [key] = INVOICE.foreign_keys
+    assert relationship_sentence(INVOICE, key) == (
+        "A row of public.invoice may refer to one of public.customer: join them on "
+        "public.invoice.customer_id = public.customer.customer_id."
+    )
+    pair = ForeignKey(
+        name=None,
+        columns=("a", "b"),
+        referenced_schema="s",
+        referenced_table="t",
+        referenced_columns=("x", "y"),
+    )
+    columns = tuple(Column(name=name, type="int", nullable=False) for name in "ab")
+    table = Table(schema="s", name="c", kind="table", columns=columns, foreign_keys=(pair,))
+    assert relationship_sentence(table, pair) == (
+        "A row of s.c refers to one of s.t: join them on s.c.a = s.t.x and s.c.b = s.t.y."
+    )
+
+
+def test_ids_and_payloads_are_those_that_vanna_gives_the_same_content() -> None:
+    # Made with vanna 0.7.9: vanna.utils.deterministic_uuid of the text that Vanna embeds.
+    pair = Document("sql", "user", "select 1", (), "One?")
+    assert pair.searchable == "Question: One?\n\nSQL: select 1"
+    assert pair.point_id == "43a1e7a0-1cd0-5e94-9320-ce787e2eb78c"
+    assert {"question", "sql"} <= pair.payload("m").keys()
+    ddl = Document("ddl", "schema", "CREATE TABLE t (a int);", ())
+    assert ddl.point_id == "d20d9e5d-a06f-58b4-b1d4-f6981d0b87e5"
+    assert ddl.payload("m")["ddl"] == ddl.text
+    assert ddl.langchain_payload("m")["page_content"] == ddl.text
+
+
+@given(st.text(), st.integers(1, 40))
+def test_a_cut_text_is_a_beginning_within_the_limit(text: str, limit: int) -> None:
+    cut = cut_to_tokens(text, limit)
+    assert text.startswith(cut)
+    assert cut_to_tokens(cut, limit) == cut
+    assert len("".join(cut.split())) <= 3 * limit
+
+
+KEYS = st.from_regex(r"[A-Za-z0-9_.-]{1,12}", fullmatch=True) | st.sampled_from(
+    ["a", "a_ddl", "a_ddl_v1", "kb_a", "a_sql_v2_sql", "a_v1"]
+)
+
+
+@given(KEYS, KEYS, st.sampled_from(PARTS), st.sampled_from(PARTS), st.integers(1, 30))
+def test_names_of_two_connections_never_meet(
+    one: str, other: str, part: str, other_part: str, version: int
+) -> None:
+    collection = collection_of(one, part, version)  # pyright: ignore[reportArgumentType]
+    assert version_in(one, collection) == version
+    assert alias_of(one, part) != collection  # pyright: ignore[reportArgumentType]
+    if one != other:
+        assert version_in(other, collection) is None
+        assert collection != collection_of(other, other_part, version)  # pyright: ignore[reportArgumentType]
+        assert alias_of(one, part) != alias_of(other, other_part)  # pyright: ignore[reportArgumentType]
+
+
+def test_a_name_that_is_no_partition_key_is_refused() -> None:
+    with pytest.raises(ValueError, match="no partition key"):
+        alias_of('x"/../y', "ddl")

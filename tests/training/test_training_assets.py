@@ -1,0 +1,248 @@
+"""The assets, the job and the sensor of the training location, on real servers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from twd_shared.contract import TRAINED_MODEL
+from twd_training.defs.assets import MODEL_EVALUATION_KEY, TRAINING_EXAMPLES_KEY
+from twd_training.defs.sensors import training_data_sensor
+from twd_training.knowledge_base.collections import Collections
+from twd_training.knowledge_base.names import alias_of
+from twd_training.knowledge_base.versions import ModelVersions
+
+from .conftest import CUSTOMER, INVOICE, Location
+
+pytestmark = pytest.mark.integration
+
+
+def run(location: Location, instance: dg.DagsterInstance) -> dg.ExecuteInProcessResult:
+    return location.definitions.resolve_job_def("training_job").execute_in_process(
+        instance=instance, partition_key=location.key, raise_on_error=False
+    )
+
+
+def shown(result: dg.ExecuteInProcessResult, key: dg.AssetKey) -> dict[str, Any]:
+    [event] = [e for e in result.get_asset_materialization_events() if e.asset_key == key]
+    return {name: value.value for name, value in event.materialization.metadata.items()}
+
+
+def data_versions(result: dg.ExecuteInProcessResult) -> dict[str, str]:
+    return {
+        event.asset_key.to_user_string(): (event.materialization.tags or {})["dagster/data_version"]
+        for event in result.get_asset_materialization_events()
+    }
+
+
+def tick(
+    location: Location, instance: dg.DagsterInstance, cursor: str | None = None
+) -> dg.SensorResult:
+    [sensor] = [s for s in location.definitions.sensors or () if s.name == "training_data_sensor"]
+    assert isinstance(sensor, dg.SensorDefinition)
+    needed = ("metadata_store", "application", "qdrant")
+    with dg.build_sensor_context(
+        instance=instance,
+        cursor=cursor,
+        repository_def=location.definitions.get_repository_def(),
+        resources={name: location.resources[name] for name in needed},
+    ) as context:
+        result = sensor(context)
+    if isinstance(result, dg.SkipReason):
+        return dg.SensorResult(skip_reason=result)
+    assert isinstance(result, dg.SensorResult)
+    return result
+
+
+def minutes_pass(location: Location) -> None:
+    with location.database.begin() as transaction:
+        transaction.exec_driver_sql(
+            "update twd.index_states set published_at = published_at - interval '10 minutes'"
+        )
+
+
+def skipped(result: dg.SensorResult) -> str:
+    reason = result.skip_reason
+    return reason.skip_message or "" if isinstance(reason, dg.SkipReason) else str(reason)
+
+
+def test_a_training_publishes_and_scores_what_schema_and_users_say(
+    location: Location, instance: dg.DagsterInstance
+) -> None:
+    location.teach("Customers who pay late are called debtors.")
+    location.teach("select full_name from customer", "Who are our customers?")
+    location.teach("select secret from customer", "What is the 4711 secret?")
+    result = run(location, instance)
+    assert result.success
+    examples = shown(result, TRAINING_EXAMPLES_KEY)
+    assert (examples["accepted_question_sql"], examples["rejected"]) == (1, 1)
+    trained = shown(result, TRAINED_MODEL.key)
+    assert (trained["trained_tables"], trained["trained_relationships"]) == (3, 1)
+    # Three tables, their cards, a relationship, a user's document and a user's pair.
+    assert trained["total_training_items"] == 3 + 3 + 1 + 1 + 1
+    assert trained["version"] == 1
+    evaluation = shown(result, MODEL_EVALUATION_KEY)
+    assert 0 < evaluation["recall_at_5"] <= 1
+    assert "| knowledge base | user | en | 1 |" in evaluation["scores"]
+    [check] = result.get_asset_check_evaluations()
+    assert check.passed
+    events = instance.all_logs(result.run_id)
+    assert not any("4711" in str(event) for event in events)
+
+
+def test_a_second_training_changes_no_data_version_and_embeds_nothing(
+    location: Location, instance: dg.DagsterInstance
+) -> None:
+    location.teach("Customers buy.")
+    first, second = run(location, instance), run(location, instance)
+    assert data_versions(first) == data_versions(second)
+    assert shown(second, TRAINED_MODEL.key)["embedded_now"] == 0
+    assert shown(second, TRAINED_MODEL.key)["is_new_version"] is False
+
+
+def test_a_dropped_table_leaves_the_knowledge_base(
+    location: Location, instance: dg.DagsterInstance
+) -> None:
+    before = data_versions(run(location, instance))
+    location.read_schema(CUSTOMER, INVOICE)
+    result = run(location, instance)
+    trained = shown(result, TRAINED_MODEL.key)
+    assert (trained["trained_tables"], trained["removed"], trained["added"]) == (2, 2, 0)
+    assert (trained["snapshot_version"], trained["version"]) == (2, 2)
+    key = TRAINED_MODEL.key.to_user_string()
+    assert data_versions(result)[key] != before[key]
+
+
+def test_a_paused_connection_is_not_trained(
+    location: Location, instance: dg.DagsterInstance
+) -> None:
+    location.store.connections.deactivate(location.connection_id)
+    result = run(location, instance)
+    assert not result.success
+    failure = result.failure_data_for_node("training__trained_model")
+    assert failure is not None
+    assert failure.error is not None
+    assert "is paused or was removed in the application" in failure.error.message
+
+
+def test_an_unread_connection_says_what_to_do(
+    location: Location, instance: dg.DagsterInstance
+) -> None:
+    with location.database.begin() as transaction:
+        for table in ("snapshot_objects", "snapshots"):
+            transaction.exec_driver_sql(f"delete from twd.{table}")
+    result = run(location, instance)
+    failure = result.failure_data_for_node("training__training_examples")
+    assert failure is not None
+    assert failure.error is not None
+    assert "Connection 7 was never read. Run schema_import_job for it." in failure.error.message
+
+
+def test_a_poor_retrieval_warns(location: Location, instance: dg.DagsterInstance) -> None:
+    # The schema index of nobody: it answers with nothing.
+    location.resources["qdrant"].schema_index.delete_connection(location.connection_id)
+    [check] = run(location, instance).get_asset_check_evaluations()
+    assert not check.passed
+    assert check.severity == dg.AssetCheckSeverity.WARN
+
+
+def test_the_sensor_requests_training_once_for_a_change(
+    location: Location, instance: dg.DagsterInstance
+) -> None:
+    # A first training is the automation's.
+    assert "all of their training is up to date" in skipped(tick(location, instance))
+    assert run(location, instance).success
+    assert "all of their training is up to date" in skipped(tick(location, instance))
+    location.teach("Customers buy.")
+    asked = tick(location, instance)
+    assert asked.run_requests is not None
+    [request] = asked.run_requests
+    assert request.partition_key == location.key
+    assert "wait for their next try" in skipped(tick(location, instance, asked.cursor))
+    assert run(location, instance).success
+    assert "all of their training is up to date" in skipped(tick(location, instance, asked.cursor))
+
+
+def test_the_sensor_asks_again_when_a_change_was_collected_but_not_published(
+    location: Location, instance: dg.DagsterInstance
+) -> None:
+    assert run(location, instance).success
+    location.teach("Customers buy.")
+    job = location.definitions.resolve_job_def("training_job")
+    result = job.execute_in_process(
+        instance=instance, partition_key=location.key, asset_selection=[TRAINING_EXAMPLES_KEY]
+    )
+    assert result.success
+    assert tick(location, instance).run_requests
+
+
+def test_the_sensor_removes_what_is_kept_of_a_paused_connection_and_trains_it_when_it_is_back(
+    location: Location, instance: dg.DagsterInstance
+) -> None:
+    location.teach("Customers buy.")
+    assert run(location, instance).success
+    location.store.connections.deactivate(location.connection_id)
+    tick(location, instance)
+    client = location.resources["qdrant"].client
+    assert Collections(client, location.key).present() == set()
+    aliases = {item.alias_name for item in client.get_aliases().aliases}
+    assert alias_of(location.key, "ddl") not in aliases
+    assert ModelVersions(location.database).live(location.connection_id) is None
+    with location.database.begin() as transaction:
+        count = transaction.exec_driver_sql("select count(*) from twd.training_items").scalar()
+    assert count == 0
+    location.register()
+    # At first it is left to the automation.
+    assert "up to date" in skipped(tick(location, instance))
+    minutes_pass(location)
+    assert tick(location, instance).run_requests
+    assert run(location, instance).success
+    assert Collections(client, location.key).served() == 2
+
+
+def test_the_sensor_asks_for_a_schema_that_automation_did_not_train(
+    location: Location, instance: dg.DagsterInstance
+) -> None:
+    assert run(location, instance).success
+    location.read_schema(CUSTOMER, INVOICE)
+    assert tick(location, instance).run_requests == []
+    minutes_pass(location)
+    assert tick(location, instance).run_requests
+    assert run(location, instance).success
+    assert tick(location, instance).run_requests == []
+
+
+def test_the_sensor_leaves_a_knowledge_base_alone_that_a_run_holds(
+    location: Location, instance: dg.DagsterInstance
+) -> None:
+    assert run(location, instance).success
+    location.store.connections.deactivate(location.connection_id)
+    versions = ModelVersions(location.database)
+    with versions.exclusive(location.connection_id):
+        tick(location, instance)
+    assert versions.live(location.connection_id) is not None
+
+
+def test_the_sensor_skips_with_a_reason_when_the_application_is_down(
+    location: Location, instance: dg.DagsterInstance
+) -> None:
+    from twd_shared.resources.stores import ApplicationDatabaseResource
+
+    location.resources["application"] = ApplicationDatabaseResource(
+        dsn="postgresql://u:hidden@127.0.0.1:9/app"
+    )
+    reason = skipped(tick(location, instance))
+    assert "The application database 127.0.0.1:9/app is not available" in reason
+    assert "hidden" not in reason
+
+
+def test_the_sensor_runs_from_the_start() -> None:
+    from twd_shared.settings import Settings
+    from twd_training.defs.jobs import training_job
+
+    settings = Settings(automation_seconds=11)
+    sensor = training_data_sensor(settings, training_job(settings))
+    assert sensor.default_status == dg.DefaultSensorStatus.RUNNING
+    assert sensor.minimum_interval_seconds == 11

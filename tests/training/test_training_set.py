@@ -1,0 +1,122 @@
+"""Training data is read from the application, compared, and stored in one transaction."""
+
+from __future__ import annotations
+
+import pytest
+
+from twd_shared.clients.application import ApplicationDatabase
+from twd_shared.errors import ApplicationUnavailable
+from twd_shared.store.connections import RegisteredConnection
+from twd_training.examples.changes import wishes_of
+from twd_training.examples.collecting import Collected, collect_examples
+from twd_training.examples.store import TrainingSet
+from twd_training.examples.submissions import read_markers, read_submissions
+
+from .conftest import CUSTOMER, INVOICE, Location
+
+pytestmark = pytest.mark.integration
+
+
+def collect(location: Location) -> Collected:
+    return collect_examples(
+        location.connection_id,
+        ApplicationDatabase(location.application_dsn),
+        location.store.snapshots,
+        TrainingSet(location.database),
+    )
+
+
+def test_only_what_changed_is_written(location: Location) -> None:
+    location.teach("Customers buy.")
+    location.teach("select count(*) from invoice", "How many invoices?")
+    location.teach("select nope from invoice", "What?")
+    first = collect(location)
+    assert (first.outcome.added, first.outcome.rejected) == (3, 1)
+    again = collect(location)
+    assert (again.outcome.added, again.outcome.unchanged, again.outcome.rejected) == (0, 3, 1)
+    assert again.fingerprint == first.fingerprint
+    location.execute("update training_data set content = 'They pay.' where question is null")
+    location.execute("delete from training_data where question = 'What?'")
+    changed = collect(location)
+    assert (changed.outcome.updated, changed.outcome.removed) == (1, 1)
+    assert changed.fingerprint != first.fingerprint
+    accepted = TrainingSet(location.database).accepted(location.connection_id)
+    assert {item.content for item in accepted} == {"They pay.", "select count(*) from invoice"}
+
+
+def test_a_pair_is_rejected_once_its_table_is_gone(location: Location) -> None:
+    location.teach("select city from stock.warehouse", "Which cities?")
+    before = collect(location)
+    location.read_schema(CUSTOMER, INVOICE)
+    after = collect(location)
+    assert (before.outcome.rejected, after.outcome.rejected, after.outcome.updated) == (0, 1, 1)
+    assert after.items[0].reason == "table stock.warehouse does not exist"
+
+
+def test_other_connections_data_is_left_out(location: Location) -> None:
+    location.execute(
+        "insert into training_data (connection_id, kind, content) values (8, 'documentation', 'x')"
+    )
+    assert collect(location).items == ()
+
+
+def test_an_application_without_the_table_has_no_training_data(location: Location) -> None:
+    location.execute("drop table training_data")
+    collected = collect(location)
+    assert (collected.reading.has_table, collected.items) == (False, ())
+    assert read_markers(ApplicationDatabase(location.application_dsn)) == {}
+
+
+def test_rows_of_unknown_kind_are_counted(location: Location) -> None:
+    location.execute("alter table training_data drop constraint training_data_kind_check")
+    location.teach("?", kind="riddle")
+    assert collect(location).reading.unknown_kinds == 1
+
+
+def test_the_marker_sees_a_row_deleted_and_another_added(location: Location) -> None:
+    application = ApplicationDatabase(location.application_dsn)
+    location.teach("a")
+    before = read_submissions(application, "7").marker
+    location.execute("update training_data set id = id + 100")
+    assert read_submissions(application, "7").marker != before
+    assert read_markers(application) == {"7": read_submissions(application, "7").marker}
+
+
+def test_an_application_that_is_down_is_named_without_its_password() -> None:
+    with pytest.raises(ApplicationUnavailable) as failure:
+        read_markers(ApplicationDatabase("postgresql://u:hidden@127.0.0.1:9/app"))
+    assert "127.0.0.1:9/app" in str(failure.value)
+    assert "hidden" not in str(failure.value)
+
+
+def registered(connection_id: str, is_active: bool = True) -> RegisteredConnection:
+    return RegisteredConnection(
+        connection_id, f"p{connection_id}", "d", "postgresql", is_active, "ok", ""
+    )
+
+
+@pytest.mark.parametrize(
+    ("now", "published", "live", "indexed", "wish"),
+    [
+        ("b", "a", 1, 1, "training data b"),
+        ("a", "a", 1, 1, None),
+        ("", "a", 1, 1, "training data "),
+        ("", "", 1, 1, None),
+        ("b", None, 1, 1, "training data b"),
+        ("a", "a", 1, 2, "snapshot 2"),
+        ("a", "a", 2, 1, None),
+        ("b", "a", None, 1, "snapshot 1"),
+        ("b", "a", None, None, None),
+    ],
+)
+def test_wishes(
+    now: str, published: str | None, live: int | None, indexed: int | None, wish: str | None
+) -> None:
+    wishes = wishes_of(
+        [registered("1"), registered("2", is_active=False)],
+        now={key: now for key in "12" if now},
+        published=dict.fromkeys("12", published),
+        live={key: live for key in "12" if live},
+        indexed={key: indexed for key in "12" if indexed},
+    )
+    assert wishes == ({"1": wish} if wish else {})
