@@ -51,7 +51,7 @@ def failure(
 def test_a_wrong_password_or_user_is_refused(
     source: sa.URL, connection_to: Any, change: dict[str, str]
 ) -> None:
-    error = failure(connection_to(text(source.set(**change))))  # pyright: ignore
+    error = failure(connection_to(text(source.set(**change))))
     assert isinstance(error, SourceRefused)
     assert "Correct the connection in the application" in str(error)
 

@@ -30,7 +30,7 @@ def snapshot(*tables: Table, **fields: object) -> Snapshot:
         database_name="shop",
         server_version="16.4",
         tables=tables,
-        **fields,  # pyright: ignore[reportArgumentType]
+        **fields,
     )
 
 

@@ -201,6 +201,6 @@ def location(services: Any, metadata_dsn: str, application_dsn: str) -> Iterator
 @pytest.fixture
 def instance(location: Location) -> Iterator[dg.DagsterInstance]:
     """An ephemeral Dagster instance that knows the connection's partition."""
-    with dg.instance_for_test() as made:
+    with dg.DagsterInstance.ephemeral() as made:
         made.add_dynamic_partitions(str(source_databases.name), [location.key])
         yield made

@@ -57,7 +57,7 @@ class Ticks:
 
 @pytest.fixture
 def ticks() -> Iterator[Ticks]:
-    with dg.instance_for_test() as instance:
+    with dg.DagsterInstance.ephemeral() as instance:
         instance.add_dynamic_partitions(str(source_databases.name), ["shop", "other"])
         yield Ticks(instance)
 

@@ -150,5 +150,5 @@ def test_other_submissions(submission: Submission, tables: tuple[str, ...], reas
 
 def test_sql_of_users_reaches_no_log(caplog: pytest.LogCaptureFixture) -> None:
     with pytest.raises(Rejected):
-        tables_of_query("call secret_thing('4711')", KNOWN)
-    assert "4711" not in caplog.text
+        tables_of_query("call secret_thing('4711000047110')", KNOWN)
+    assert "4711000047110" not in caplog.text

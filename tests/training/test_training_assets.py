@@ -73,7 +73,7 @@ def test_a_training_publishes_and_scores_what_schema_and_users_say(
 ) -> None:
     location.teach("Customers who pay late are called debtors.")
     location.teach("select full_name from customer", "Who are our customers?")
-    location.teach("select secret from customer", "What is the 4711 secret?")
+    location.teach("select secret from customer", "What is the 4711000047110 secret?")
     result = run(location, instance)
     assert result.success
     examples = shown(result, TRAINING_EXAMPLES_KEY)
@@ -89,7 +89,7 @@ def test_a_training_publishes_and_scores_what_schema_and_users_say(
     [check] = result.get_asset_check_evaluations()
     assert check.passed
     events = instance.all_logs(result.run_id)
-    assert not any("4711" in str(event) for event in events)
+    assert not any("4711000047110" in str(event) for event in events)
 
 
 def test_a_second_training_changes_no_data_version_and_embeds_nothing(

@@ -1,1 +1,1 @@
-"""What stands in for servers on a laptop: PostgreSQL, vector index, embedding model, application."""
+"""What stands in for servers on a laptop: PostgreSQL, Qdrant, Ollama, the application."""
