@@ -10,27 +10,38 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from twd_schema.definitions import build_defs
+from twd_schema.documentation.cards import document_tables
+from twd_schema.history.recording import record_snapshot
+from twd_schema.indexing.publication import Publisher
 from twd_shared import run_requests
 from twd_shared.contract import CONNECTION_TAG, TRIGGER_TAG
 from twd_shared.resources.servers import QdrantResource
 from twd_shared.resources.stores import CatalogResource
 from twd_shared.retrieval.search import retrieve_tables
+from twd_shared.settings import Settings
 
 PARTITIONS = "source_databases"
+RESOURCES = ("metadata_store", "catalog", "source_database", "ollama", "qdrant")
 
 
 class Daemon:
     """Ticks the location's sensors as Dagster's daemon does and runs what they request."""
 
     def __init__(
-        self, location: dg.Definitions, instance: dg.DagsterInstance, resources: dict[str, Any]
+        self,
+        location: dg.Definitions,
+        sensors: dict[str, dg.SensorDefinition],
+        instance: dg.DagsterInstance,
+        resources: dict[str, Any],
     ) -> None:
         self.location, self.instance, self.resources = location, instance, resources
+        self.sensors = sensors
         self.cursors: dict[str, str | None] = {}
 
     def tick(self, name: str) -> dg.SensorResult:
         """One evaluation of the sensor; what it asks of partitions is done."""
-        sensor = self.location.resolve_sensor_def(name)
+        sensor = self.sensors[name]
         with dg.build_sensor_context(
             instance=self.instance, cursor=self.cursors.get(name), resources=self.resources
         ) as context:
@@ -73,11 +84,22 @@ class Daemon:
         return sorted(self.instance.get_dynamic_partitions(PARTITIONS))
 
 
+@pytest.fixture(scope="module")
+def sensors() -> dict[str, dg.SensorDefinition]:
+    """The location's sensors by name; each tick brings the resources."""
+    unused = {name: dg.ResourceDefinition.none_resource() for name in RESOURCES}
+    definitions = build_defs(Settings(), unused)
+    return {item.name: item for item in definitions.get_repository_def().sensor_defs}
+
+
 @pytest.fixture
 def daemon(
-    location: dg.Definitions, instance: dg.DagsterInstance, resources: dict[str, Any]
+    location: dg.Definitions,
+    sensors: dict[str, dg.SensorDefinition],
+    instance: dg.DagsterInstance,
+    resources: dict[str, Any],
 ) -> Daemon:
-    return Daemon(location, instance, resources)
+    return Daemon(location, sensors, instance, resources)
 
 
 @pytest.fixture
@@ -92,7 +114,17 @@ def imported(daemon: Daemon, catalog: Any, shop: str) -> str:
     """A source that is imported, by its connection string."""
     catalog.add(7, "shop", shop)
     daemon.tick("new_connection_sensor")
-    assert daemon.run("schema_import_job", "shop")
+    # What the import job does, without a run of Dagster's; the job itself is tested elsewhere.
+    store, resources = daemon.resources["metadata_store"], daemon.resources
+    [connection] = resources["catalog"].catalog.connections()
+    recording = record_snapshot(
+        connection, resources["source_database"].reader, store.snapshots, store.connections
+    )
+    version = recording.saved.version.version
+    store.documentation.replace("7", version, document_tables(recording.snapshot))
+    Publisher(
+        resources["qdrant"].schema_index, resources["ollama"].client, store.index_states
+    ).publish(connection, recording.snapshot, version)
     return shop
 
 
@@ -125,6 +157,13 @@ def test_a_new_connection_gets_a_partition_and_an_import(
 ) -> None:
     catalog.add(7, "shop", shop)
     [request] = daemon.tick("new_connection_sensor").run_requests or ()
+    assert {key.to_user_string() for key in request.asset_selection or ()} == {
+        "schema/raw_schema_metadata",
+        "schema/schema_documentation",
+        "schema/schema_embeddings",
+        "sync/schema_diff",
+        "sync/updated_embeddings",
+    }
     assert (request.partition_key, request.run_key) == ("shop", None)
     assert request.tags[CONNECTION_TAG] == "7"
     assert request.tags[TRIGGER_TAG] == "new_connection_sensor"

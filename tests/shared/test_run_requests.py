@@ -12,6 +12,7 @@ from twd_shared.run_requests import Attempts, claim_run
 from twd_shared.store.connections import RegisteredConnection
 
 SHOP = RegisteredConnection("7", "shop-2", "shop", "postgresql", True, "ok", "")
+ASSETS = (dg.AssetKey(["schema", "a"]), dg.AssetKey(["schema", "b"]))
 
 
 @pytest.fixture
@@ -58,10 +59,13 @@ def test_an_unreadable_cursor_counts_as_none(cursor: str | None) -> None:
     assert Attempts(cursor).is_due("7", "a", 0.0)
 
 
-def test_a_request_names_its_connection_and_who_asked(instance: dg.DagsterInstance) -> None:
-    request = claim_run(instance, Attempts(None), SHOP, "a", "some_sensor")
+def test_a_request_names_connection_assets_and_asker(
+    instance: dg.DagsterInstance,
+) -> None:
+    request = claim_run(instance, Attempts(None), SHOP, "a", "some_sensor", ASSETS)
     assert request is not None
     assert (request.partition_key, request.run_key) == ("shop-2", None)
+    assert request.asset_selection == list(ASSETS)
     assert request.tags == {
         CONNECTION_TAG: "7",
         DATABASE_TAG: "shop",
@@ -85,6 +89,6 @@ def test_a_partition_with_a_run_in_flight_waits(
         dg.DagsterRun(job_name="some_job", status=status, tags={"dagster/partition": "shop-2"})
     )
     attempts = Attempts(None)
-    request = claim_run(instance, attempts, SHOP, "a", "some_sensor")
+    request = claim_run(instance, attempts, SHOP, "a", "some_sensor", ASSETS)
     assert (request is None) == waits
     assert (attempts.cursor() == "{}") == waits

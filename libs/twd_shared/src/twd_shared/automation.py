@@ -11,17 +11,27 @@ def _changed_by_another_run() -> dg.AutomationCondition:
 
 
 def on_changed_inputs(lineage_only: dg.AssetSelection | None = None) -> dg.AutomationCondition:
-    """Materialize a partition when it is missing or an input's data version has changed.
+    """Materialize a partition when an input's data version has changed and all inputs are there.
 
-    `eager` alone fires again when an input is re-materialized with the same data version; a
-    re-read of an unchanged schema would retrain everything. An input that was updated by a run
-    that also plans this asset does not count: that run does the work itself. What is in
-    `lineage_only` is shown as an input and never materialized; the condition would wait for it.
+    As Dagster's `eager`, but for two differences. `eager` fires again when an input is
+    re-materialized with the same data version: a re-read of an unchanged schema would retrain
+    everything. And `eager` fires for what is newly missing: a new partition is missing until the
+    run that fills it has written it, and a tick in that moment would ask for it once more. An
+    input that was updated by a run that also plans this asset does not count for the same reason.
+
+    What is in `lineage_only` is shown as an input and never materialized; the condition would
+    wait for it.
     """
-    condition = dg.AutomationCondition.eager().with_label("on_changed_inputs")
-    if lineage_only is not None:
-        condition = condition.ignore(lineage_only)
-    return condition.replace("newly_updated_without_root", _changed_by_another_run())
+    changed = dg.AutomationCondition.any_deps_updated().replace(
+        "newly_updated_without_root", _changed_by_another_run()
+    )
+    condition = (
+        changed.since_last_handled()
+        & ~dg.AutomationCondition.any_deps_missing()
+        & ~dg.AutomationCondition.any_deps_in_progress()
+        & ~dg.AutomationCondition.in_progress()
+    ).with_label("on_changed_inputs")
+    return condition.ignore(lineage_only) if lineage_only is not None else condition
 
 
 def once_published(condition: dg.AutomationCondition) -> dg.AutomationCondition:
@@ -52,16 +62,19 @@ def on_changed_days(lineage_only: dg.AssetSelection) -> dg.AutomationCondition:
 
 
 def automation_sensor(
-    location: str, interval_seconds: int
+    location: str, interval_seconds: int, *, emit_backfills: bool = False
 ) -> dg.AutomationConditionSensorDefinition:
     """The sensor that evaluates the conditions of one location, running from the start.
 
     Dagster's own default sensor is stopped until somebody clicks it, and ticks every 30 s.
+    Several partitions requested by one tick become a run each, which does all of its partition;
+    with `emit_backfills` they become one backfill, which goes asset by asset over all of them.
     """
     return dg.AutomationConditionSensorDefinition(
         name=f"{location}_automation_sensor",
         target=dg.AssetSelection.all(),
         default_status=dg.DefaultSensorStatus.RUNNING,
         minimum_interval_seconds=interval_seconds,
+        emit_backfills=emit_backfills,
         description=f"Requests the assets of {location} whose inputs have changed.",
     )

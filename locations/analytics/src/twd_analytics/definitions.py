@@ -23,7 +23,7 @@ def build_defs(settings: Settings, resources: Mapping[str, object]) -> dg.Defini
         asset_checks=checks(settings),
         jobs=[job],
         schedules=[daily_analytics_schedule(settings, job)],
-        sensors=[automation_sensor(ANALYTICS, settings.automation_seconds)],
+        sensors=[automation_sensor(ANALYTICS, settings.automation_seconds, emit_backfills=True)],
         resources=resources,
         # A chain of short steps in one process: a process for each step costs seconds.
         executor=dg.in_process_executor,
