@@ -75,7 +75,7 @@ def services() -> Iterator[Services]:
     yield Services(process, json.loads(first))
     assert process.stdin is not None
     process.stdin.close()
-    process.wait(30)
+    process.wait(90)
     process.stdout.close()
 
 

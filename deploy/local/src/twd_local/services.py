@@ -16,11 +16,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
+import psycopg2
 
 from twd_local.application.tables import create_tables, session
 from twd_local.postgres import RunningPostgres, ensure_database, start_postgres
@@ -38,6 +39,7 @@ def main() -> int:
         # PostgreSQL, if root started it, runs as another user and must come through this folder.
         folder.chmod(0o711)
         postgres = stack.enter_context(start_postgres(folder / "postgres", secrets.token_hex(8)))
+        _forget_durability(postgres.dsn())
         reader_password = secrets.token_hex(8)
         ensure_reader_role(postgres.dsn(), _READER, reader_password)
         qdrant_faults, ollama_faults = folder / "qdrant-faults.json", folder / "ollama-faults.json"
@@ -72,6 +74,16 @@ def _obey(commands: dict[str, Callable[..., str]]) -> None:
             _say({"dsn": commands[verb](*arguments)})
         except Exception as error:
             _say({"error": f"{type(error).__name__}: {error}"})
+
+
+def _forget_durability(dsn: str) -> None:
+    # Tests make dozens of databases and throw them away: they need not survive a power cut.
+    with closing(psycopg2.connect(dsn)) as connection:
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            for setting in ("fsync", "full_page_writes", "synchronous_commit"):
+                cursor.execute(f"alter system set {setting} = off")
+            cursor.execute("select pg_reload_conf()")
 
 
 def _database(postgres: RunningPostgres, name: str) -> str:

@@ -1,13 +1,15 @@
 """What the two assets that write the schema index have in common."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from twd_schema.indexing.publication import Publication, Publisher
 from twd_shared.resources.servers import OllamaResource, QdrantResource
 from twd_shared.resources.stores import CatalogResource, MetadataStoreResource
 from twd_shared.store.connections import RegisteredConnection
+
+if TYPE_CHECKING:
+    from twd_schema.indexing.publication import Publication
 
 
 def publish_newest(
@@ -16,15 +18,18 @@ def publish_newest(
     catalog: CatalogResource,
     ollama: OllamaResource,
     qdrant: QdrantResource,
-) -> Publication:
+) -> "Publication":
     """Bring the schema index to the connection's newest snapshot."""
+    # Importing Qdrant's client takes a second, which every start of a run would wait for.
+    from twd_schema.indexing.publication import Publisher
+
     connection = catalog.connection(registered)
     version, snapshot = metadata_store.snapshots.load_newest(registered.connection_id)
     publisher = Publisher(qdrant.schema_index, ollama.client, metadata_store.index_states)
     return publisher.publish(connection, snapshot, version.version)
 
 
-def publication_metadata(publication: Publication, alias: str) -> dict[str, Any]:
+def publication_metadata(publication: "Publication", alias: str) -> dict[str, Any]:
     """What the UI shows of a publication."""
     state = publication.state
     return {

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from twd_shared.clients.schema_index import SchemaIndex
+from typing import TYPE_CHECKING
+
 from twd_shared.store.connections import ConnectionRegistry
 from twd_shared.store.documentation import DocumentationStore
 from twd_shared.store.index_states import IndexStateStore
+
+if TYPE_CHECKING:
+    from twd_shared.clients.schema_index import SchemaIndex
 
 
 def take_out(

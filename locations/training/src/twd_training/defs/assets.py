@@ -28,11 +28,9 @@ from twd_training.defs.presentation import (
     examples_metadata,
     training_metadata,
 )
-from twd_training.evaluation.evaluating import evaluate_connection
-from twd_training.evaluation.retrievers import SCHEMA_INDEX
+from twd_training.evaluation.scoring import SCHEMA_INDEX
 from twd_training.examples.collecting import collect_examples
 from twd_training.examples.store import TrainingSet
-from twd_training.knowledge_base.training import train
 
 TRAINING_EXAMPLES_KEY = dg.AssetKey(["training", "training_examples"])
 MODEL_EVALUATION_KEY = dg.AssetKey(["training", "model_evaluation"])
@@ -119,6 +117,9 @@ def training_assets(settings: Settings) -> list[dg.AssetsDefinition]:
         qdrant: QdrantResource,
     ) -> dg.MaterializeResult:
         with explained_failures():
+            # Importing Qdrant's client takes a second, which every start of a run would wait for.
+            from twd_training.knowledge_base.training import train
+
             trained = train(
                 context.partition_key, metadata_store.database, qdrant.client, ollama.client
             )
@@ -157,6 +158,8 @@ def training_assets(settings: Settings) -> list[dg.AssetsDefinition]:
     ) -> dg.MaterializeResult:
         with explained_failures():
             registered = metadata_store.connections.by_partition(context.partition_key)
+            from twd_training.evaluation.evaluating import evaluate_connection
+
             evaluation = evaluate_connection(
                 registered,
                 metadata_store.database,

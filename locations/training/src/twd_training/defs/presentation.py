@@ -1,14 +1,16 @@
 """What the UI shows of a materialization: numbers and tables, never what a user wrote."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from twd_training.evaluation.evaluating import Evaluation
-from twd_training.evaluation.retrievers import KNOWLEDGE_BASE, SCHEMA_INDEX
+from twd_training.evaluation.scoring import KNOWLEDGE_BASE, SCHEMA_INDEX
 from twd_training.examples.collecting import Collected
-from twd_training.knowledge_base.training import Trained
+
+if TYPE_CHECKING:
+    from twd_training.evaluation.evaluating import Evaluation
+    from twd_training.knowledge_base.training import Trained
 
 
 def examples_metadata(collected: Collected) -> Mapping[str, Any]:
@@ -33,7 +35,7 @@ def examples_metadata(collected: Collected) -> Mapping[str, Any]:
     }
 
 
-def training_metadata(trained: Trained, evaluation_url: str) -> Mapping[str, Any]:
+def training_metadata(trained: "Trained", evaluation_url: str) -> Mapping[str, Any]:
     """What a knowledge base holds and what publishing it did."""
     published = trained.published
     version = published.version
@@ -60,7 +62,7 @@ def training_metadata(trained: Trained, evaluation_url: str) -> Mapping[str, Any
     }
 
 
-def evaluation_metadata(evaluation: Evaluation) -> Mapping[str, Any]:
+def evaluation_metadata(evaluation: "Evaluation") -> Mapping[str, Any]:
     """Scores overall as numbers, and all of them as a table."""
     index = evaluation.overall(SCHEMA_INDEX)
     base = evaluation.overall(KNOWLEDGE_BASE)
@@ -78,7 +80,7 @@ def evaluation_metadata(evaluation: Evaluation) -> Mapping[str, Any]:
     }
 
 
-def _table(evaluation: Evaluation) -> str:
+def _table(evaluation: "Evaluation") -> str:
     lines = [
         "| retriever | questions of | language | n | recall@1 | @3 | @5 | complete@5 | MRR |",
         "|---|---|---|--:|--:|--:|--:|--:|--:|",

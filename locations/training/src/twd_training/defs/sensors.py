@@ -14,7 +14,6 @@ from twd_training.defs.jobs import ALL_OF_A_TRAINING
 from twd_training.examples.changes import wishes_of
 from twd_training.examples.store import TrainingSet
 from twd_training.examples.submissions import read_markers
-from twd_training.knowledge_base.removal import remove_unused
 from twd_training.knowledge_base.versions import ModelVersions
 
 # Long enough for automation to have requested what a schema change asks for.
@@ -42,6 +41,9 @@ def training_data_sensor(
         application: ApplicationDatabaseResource,
         qdrant: QdrantResource,
     ) -> dg.SensorResult | dg.SkipReason:
+        # Importing Qdrant's client takes a second, which every start of a run would wait for.
+        from twd_training.knowledge_base.removal import remove_unused
+
         training_set = TrainingSet(metadata_store.database)
         versions = ModelVersions(metadata_store.database)
         try:

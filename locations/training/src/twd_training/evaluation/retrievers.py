@@ -8,11 +8,8 @@ from twd_shared.clients.ollama import Ollama
 from twd_shared.clients.schema_index import SchemaIndex
 from twd_shared.retrieval.search import nearest_tables
 from twd_training.evaluation.questions import LabelledQuestion
-from twd_training.evaluation.scoring import RANKS, Score, scores_of
+from twd_training.evaluation.scoring import KNOWLEDGE_BASE, RANKS, SCHEMA_INDEX, Score, scores_of
 from twd_training.knowledge_base.collections import Collections
-
-SCHEMA_INDEX = "schema index"
-KNOWLEDGE_BASE = "knowledge base"
 
 # A table may be found through several documents, and a question's own pair is left out.
 _DOCUMENTS = 30

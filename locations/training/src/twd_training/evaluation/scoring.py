@@ -13,6 +13,10 @@ from twd_training.evaluation.questions import LabelledQuestion
 
 RANKS = 5
 
+# The two retrievers that are scored, as reports name them.
+SCHEMA_INDEX = "schema index"
+KNOWLEDGE_BASE = "knowledge base"
+
 
 @dataclass(frozen=True, slots=True)
 class Score:
