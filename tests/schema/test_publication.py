@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -192,6 +194,18 @@ def test_an_index_never_mixes_two_models(shop: Shop) -> None:
     shop.publish(SIX[0])
     with pytest.raises(IndexRejected, match="TWD_EMBED_MODEL"):
         shop.resources["qdrant"].schema_index.prepare("another-model", 768)
+
+
+def test_first_imports_at_the_same_moment_share_one_index(resources: dict[str, Any]) -> None:
+    def prepare(_: int) -> str:
+        qdrant = QdrantResource(
+            url=resources["qdrant"].url, collection_name=resources["qdrant"].collection_name
+        )
+        with closing(qdrant.client):
+            return qdrant.schema_index.prepare("a-model", 3)
+
+    with ThreadPoolExecutor(8) as pool:
+        assert len(set(pool.map(prepare, range(8)))) == 1
 
 
 def test_points_with_much_payload_are_written_in_requests_that_qdrant_takes(shop: Shop) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -171,4 +172,5 @@ def _reason(api: DagsterApi, run_id: str) -> str:
     # A step's error wraps the one that was raised in it: the innermost says what happened.
     chain = errors[0].get("errorChain") or []
     innermost = chain[-1]["error"] if chain else errors[0]
-    return innermost["message"].strip().splitlines()[0]
+    # Dagster puts the name of the exception's class in front of its message.
+    return re.sub(r"^[\w.]+: ", "", innermost["message"].strip().splitlines()[0])

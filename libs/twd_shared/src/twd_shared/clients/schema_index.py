@@ -10,10 +10,12 @@ import re
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 import msgspec
 from qdrant_client import QdrantClient, models
+from qdrant_client.http.exceptions import UnexpectedResponse
 
 from twd_shared.clients.qdrant import index_errors
 from twd_shared.errors import IndexRejected
@@ -78,6 +80,7 @@ class SchemaIndex:
         with index_errors():
             if not self._client.collection_exists(name):
                 self._create(name, dimension)
+            self._ensure_tenant_index(name)
             served = self._served_collection()
             if served is None:
                 self._client.update_collection_aliases(
@@ -194,16 +197,24 @@ class SchemaIndex:
         return next((a.collection_name for a in aliases if a.alias_name == self._alias), None)
 
     def _create(self, name: str, dimension: int) -> None:
-        self._client.create_collection(
-            name,
-            vectors_config=models.VectorParams(size=dimension, distance=models.Distance.COSINE),
-        )
-        self._client.create_payload_index(
-            name,
-            "connection_id",
-            models.KeywordIndexParams(type=models.KeywordIndexType.KEYWORD, is_tenant=True),
-            wait=True,
-        )
+        try:
+            self._client.create_collection(
+                name,
+                vectors_config=models.VectorParams(size=dimension, distance=models.Distance.COSINE),
+            )
+        except UnexpectedResponse as error:
+            # Another connection's first import has created it since we looked.
+            if error.status_code != HTTPStatus.CONFLICT:
+                raise
+
+    def _ensure_tenant_index(self, name: str) -> None:
+        if "connection_id" not in self._client.get_collection(name).payload_schema:
+            self._client.create_payload_index(
+                name,
+                "connection_id",
+                models.KeywordIndexParams(type=models.KeywordIndexType.KEYWORD, is_tenant=True),
+                wait=True,
+            )
 
 
 def _batches(points: Iterable[Point]) -> Iterator[list[Point]]:
