@@ -14,7 +14,7 @@ def external_assets() -> list[dg.AssetSpec]:
         description="What users asked and what they were answered; the application's own table.",
         group_name=ANALYTICS,
         owners=[owner_of(ANALYTICS)],
-        kinds={"postgres"},
+        kinds={"postgresql"},
         metadata={"dagster/table_name": "messages"},
     )
     return [messages, *external_specs([TRAINED_MODEL])]
