@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
+import subprocess
 import sys
 import textwrap
 import time
@@ -13,6 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from twd_local.postgres.locations import resolve_locations
 from twd_local.stack import processes
 from twd_local.stack.errors import StackError
 from twd_local.stack.home import Home
@@ -122,3 +125,24 @@ def test_a_deep_home_gets_a_socket_elsewhere(tmp_path: Path) -> None:
 def test_one_command_at_a_time(home: Home) -> None:
     with home.locked(), pytest.raises(StackError, match="Another command"), home.locked():
         pass
+
+
+def test_a_shell_in_the_databases_folder_is_nobody_elses_to_end(home: Home, tmp_path: Path) -> None:
+    folder = resolve_locations(home.postgres_data).data_dir
+    folder.mkdir(parents=True, exist_ok=True)
+    sleep = shutil.which("sleep")
+    assert sleep
+    # The name of a process is that of its program's file.
+    (tmp_path / "postgres").symlink_to(sleep)
+    shell = subprocess.Popen([sleep, "60"], cwd=folder)
+    server = subprocess.Popen([tmp_path / "postgres", "60"], cwd=folder)
+    try:
+        wait_for(lambda: psutil.Process(server.pid).name() == "postgres")
+        assert [process.pid for process in processes.members(home)] == [server.pid]
+        processes.end_all(home)
+        assert not psutil.pid_exists(server.pid)
+        assert shell.poll() is None
+    finally:
+        for process in (shell, server):
+            process.kill()
+            process.wait()

@@ -8,6 +8,7 @@ import time
 from collections.abc import Mapping
 
 from rich.console import Console
+from rich.markup import escape
 
 from twd_local.application.outcomes import SourceUnreachable
 from twd_local.dagster_api import DagsterApi
@@ -19,12 +20,11 @@ from twd_local.demo.screen import ProgressScreen
 from twd_local.demo.summary import print_built, print_questions
 from twd_local.sources.load import SourceLoadError
 from twd_local.stack.environment import External
-from twd_local.stack.errors import StackError
+from twd_local.stack.errors import FORESEEN, StackError, explained
 from twd_local.stack.home import Home
 from twd_local.stack.lifecycle import up
 from twd_local.stack.plan import Stack, given_environment
 from twd_shared import settings
-from twd_shared.errors import TwdError
 from twd_shared.store.database import MetadataDatabase
 
 # Shorter than in production: nobody wants to watch a sensor wait.
@@ -43,8 +43,8 @@ def main() -> int:
     console = Console(highlight=False)
     try:
         run(console, os.environ)
-    except (TwdError, SourceLoadError, SourceUnreachable) as error:
-        console.print(f"[bold red]error:[/] {error}", soft_wrap=True)
+    except (*FORESEEN, SourceLoadError, SourceUnreachable) as error:
+        console.print(f"[bold red]error:[/] {escape(explained(error))}", soft_wrap=True)
         return 1
     except KeyboardInterrupt:
         console.print("\nInterrupted. What runs goes on: make down stops it, make demo resumes.")
@@ -133,7 +133,7 @@ def _watch(
                 screen.show(states, problems)
                 if len(known) == len(ids) and all(one.state == "done" for one in states.values()):
                     return known, states, first_done
-                _stop_on_failure(api, started)
+                _stop_on_failure(api, started, [one.partition for one in known.values()])
                 if time.time() - started > _DEADLINE_SECONDS:
                     raise _too_late(stack, states, known, ids, problems)
                 time.sleep(0.5)
@@ -141,11 +141,12 @@ def _watch(
         database.close()
 
 
-def _stop_on_failure(api: DagsterApi, started: float) -> None:
-    failed = failed_run(api, started)
+def _stop_on_failure(api: DagsterApi, started: float, partitions: list[str]) -> None:
+    # Other databases may be connected too: what fails there is none of the demo's business.
+    failed = failed_run(api, started, partitions)
     if failed is not None:
         raise StackError(
-            f"A run of {failed.job} for {failed.partition or 'no partition'} failed: "
+            f"A run of {failed.job} for {failed.partition} failed: "
             f"{failed.reason}\n"
             f"See {api.url}/runs/{failed.run_id}. When the cause is put right, make demo resumes."
         )

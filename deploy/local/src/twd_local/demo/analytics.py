@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from twd_local.dagster_api import DagsterApi
-from twd_local.demo.progress import failed_run
+from twd_local.demo.progress import failure_reason
 from twd_local.stack.errors import StackError
 
 DAYS = 7
@@ -70,8 +70,7 @@ def measure_last_days(api: DagsterApi, zone: str) -> str:
         if status == "SUCCESS":
             return f"{days[0]} to {days[-1]} measured in {time.time() - started:.1f} s"
         if status in {"FAILURE", "CANCELED"}:
-            failed = failed_run(api, started)
-            reason = failed.reason if failed else status.lower()
+            reason = failure_reason(api, run_id) if status == "FAILURE" else "it was canceled."
             raise StackError(f"analytics_job failed: {reason} See: {api.url}/runs/{run_id}")
         time.sleep(0.5)
     raise StackError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -150,21 +150,22 @@ def _state(node: dict[str, Any], partition: str) -> AssetState:
     return AssetState("done", done_at, numbers)
 
 
-def failed_run(api: DagsterApi, after: float) -> FailedRun | None:
-    """A run that was created after the time `after`, failed, and will not be tried again."""
+def failed_run(api: DagsterApi, after: float, partitions: Collection[str]) -> FailedRun | None:
+    """A run for one of `partitions` that was created after the time `after` and failed for good.
+
+    A run that will be tried again does not count.
+    """
     for run in api.ask(_FAILED_RUNS, after=after)["runsOrError"].get("results", []):
         tags = {tag["key"]: tag["value"] for tag in run["tags"]}
-        if tags.get("dagster/will_retry") != "true":
-            return FailedRun(
-                run["runId"],
-                run["jobName"],
-                tags.get("dagster/partition", ""),
-                _reason(api, run["runId"]),
-            )
+        partition = tags.get("dagster/partition", "")
+        if partition in partitions and tags.get("dagster/will_retry") != "true":
+            reason = failure_reason(api, run["runId"])
+            return FailedRun(run["runId"], run["jobName"], partition, reason)
     return None
 
 
-def _reason(api: DagsterApi, run_id: str) -> str:
+def failure_reason(api: DagsterApi, run_id: str) -> str:
+    """The first line of the error that ended the run `run_id`."""
     events = api.ask(_FAILURE_EVENTS, run=run_id)["logsForRun"].get("events", [])
     errors = [event["error"] for event in events if event.get("error")]
     if not errors:

@@ -49,7 +49,7 @@ def register_sources(stack: Stack) -> dict[str, tuple[int, float | None]]:
         moment = time.time()
         api = stack.environment[settings.API_URL.name]
         identifier, is_new = register(api, name, with_database(login, name))
-        registered[name] = (identifier, moment if is_new else None)
+        registered[name] = (int(identifier), moment if is_new else None)
     return registered
 
 

@@ -8,7 +8,7 @@ import sys
 
 from twd_local.deploy.local import deploy_locally
 from twd_local.deploy.remote import deploy_with_compose, deploy_with_helm
-from twd_local.stack.errors import StackError
+from twd_local.stack.errors import FORESEEN, explained
 from twd_local.stack.home import Home
 from twd_local.stack.names import LOCATIONS
 
@@ -27,8 +27,8 @@ def main(arguments: list[str] | None = None) -> int:
                 deploy_with_compose(chosen.location)
             case _:
                 deploy_with_helm(chosen.location, os.environ)
-    except StackError as error:
-        print(f"error: {error}", file=sys.stderr)
+    except FORESEEN as error:
+        print(f"error: {explained(error)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130

@@ -9,10 +9,8 @@ import sys
 import time
 from pathlib import Path
 
-import httpx
-
 from twd_local.stack.connect import connect
-from twd_local.stack.errors import StackError
+from twd_local.stack.errors import FORESEEN, StackError, explained
 from twd_local.stack.home import Home
 from twd_local.stack.lifecycle import clean, down, up
 from twd_local.stack.names import ORDER
@@ -50,15 +48,25 @@ def main(arguments: list[str] | None = None) -> int:
                 follow(home, chosen.service)
             case "run":
                 words = chosen.words[1:] if chosen.words[:1] == ["--"] else chosen.words
-                os.execvpe(words[0], words, {**os.environ, **stack_environment(home)})  # noqa: S606
+                execute(words, {**os.environ, **stack_environment(home)})
             case _:
                 print(connect(stack_environment(home), os.environ))
-    except (StackError, httpx.HTTPError) as error:
-        print(f"error: {error}", file=sys.stderr)
+    except FORESEEN as error:
+        print(f"error: {explained(error)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130
     return 0
+
+
+def execute(words: list[str], environment: dict[str, str]) -> None:
+    """Become the command `words`; raises StackError if there is no such command."""
+    if not words:
+        raise StackError("usage: python -m twd_local.stack run -- command …")
+    try:
+        os.execvpe(words[0], words, environment)  # noqa: S606
+    except FileNotFoundError:
+        raise StackError(f"There is no command {words[0]}. Install it, or name its path.") from None
 
 
 def follow(home: Home, service: str | None) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import httpx
 
@@ -18,17 +18,22 @@ _DIALECTS = {
 }
 
 
-def register(api_url: str, name: str, dsn: str) -> tuple[int, bool]:
+def register(api_url: str, name: str, dsn: str) -> tuple[int | str, bool]:
     """Register database `name`; returns its id and whether it is new.
 
-    Raises: StackError with the application's own words when it refuses, and when it is away. The
-    connection string is never part of a message.
+    Raises: StackError with the application's own words when it refuses, and when it is away or
+    answers something else. The connection string is never part of a message.
     """
-    scheme = urlsplit(dsn).scheme.split("+")[0].lower()
+    try:
+        parts = urlsplit(dsn)
+    except ValueError:
+        parts = urlsplit("")
+    scheme = parts.scheme.split("+")[0].lower()
     if not scheme:
         raise StackError(
             f"The DSN of {name} is not of the form postgresql://user:password@host:5432/database."
         )
+    secrets = [dsn, *filter(None, (parts.password, unquote(parts.password or "")))]
     try:
         answer = httpx.post(
             f"{api_url.rstrip('/')}/text-to-data/connections",
@@ -45,8 +50,8 @@ def register(api_url: str, name: str, dsn: str) -> tuple[int, bool]:
             "not registered. See: make status"
         ) from None
     if answer.status_code not in (200, 201):
-        raise StackError(f"The application did not accept {name}: {_reason(answer)}")
-    return answer.json()["id"], answer.status_code == 201
+        raise StackError(f"The application did not accept {name}: {_reason(answer, secrets)}")
+    return _identifier(answer, api_url), answer.status_code == 201
 
 
 def connect(stack: Mapping[str, str], given: Mapping[str, str]) -> str:
@@ -64,12 +69,28 @@ def connect(stack: Mapping[str, str], given: Mapping[str, str]) -> str:
     )
 
 
-def _reason(answer: httpx.Response) -> str:
+def _identifier(answer: httpx.Response, api_url: str) -> int | str:
+    try:
+        identifier = answer.json()["id"]
+    except (ValueError, KeyError, TypeError):
+        identifier = None
+    if isinstance(identifier, bool) or not isinstance(identifier, int | str):
+        raise StackError(
+            f"What answers at {api_url} is not the application: it accepted the connection without "
+            f"giving its id. Check {settings.API_URL.name}."
+        )
+    return identifier
+
+
+def _reason(answer: httpx.Response, secrets: list[str]) -> str:
     try:
         body = answer.json()
     except ValueError:
         return f"HTTP {answer.status_code}"
     for key in ("detail", "error", "message"):
         if isinstance(body, dict) and body.get(key):
-            return str(body[key])
+            words = str(body[key])
+            # Some frameworks repeat what they were sent when they refuse it.
+            if not any(secret in words for secret in secrets):
+                return words
     return f"HTTP {answer.status_code}"

@@ -1,7 +1,7 @@
 """The operating system's view of a stack: its processes, found without supervisord's help.
 
 A killed supervisord leaves its children behind, and a replaced code server leaves its runs: they
-are found by the mark in their environment, or because they work in the database's folder.
+are found by the mark in their environment, or as servers that work in the database's folder.
 """
 
 from __future__ import annotations
@@ -34,7 +34,10 @@ def _belongs(process: psutil.Process, stack_id: str, data_folder: str) -> bool:
     try:
         if process.status() == psutil.STATUS_ZOMBIE:
             return False
-        return process.environ().get(STACK_ID) == stack_id or process.cwd() == data_folder
+        if process.environ().get(STACK_ID) == stack_id:
+            return True
+        # A shell in which somebody looks at the data works in that folder too.
+        return is_postgres(process) and process.cwd() == data_folder
     except (psutil.Error, OSError):
         return False
 

@@ -1,0 +1,145 @@
+"""What the commands of the stack say when something goes wrong: one message, no secret."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import httpx
+import psycopg2
+import pytest
+
+from twd_local.demo.__main__ import main as demo
+from twd_local.stack.__main__ import main as stack
+from twd_local.stack.connect import register
+from twd_local.stack.errors import StackError, explained
+from twd_local.stack.home import Home
+from twd_local.stack.private_files import write_private_json
+
+DSN = "postgresql://reader:pa%24s-secret@db.internal:5432/shop"
+
+
+@contextmanager
+def application(status: int, body: str) -> Iterator[str]:
+    """A server that gives this answer to every POST; yields its address."""
+
+    class Answer(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body.encode())
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Answer) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize("body", ["<html>Welcome</html>", "[]", "{}", '{"id": null}', "7"])
+def test_an_answer_that_is_no_connection_is_told_as_such(body: str) -> None:
+    with application(200, body) as url, pytest.raises(StackError, match="is not the application"):
+        register(url, "shop", DSN)
+
+
+@pytest.mark.parametrize(("identifier", "expected"), [("12", 12), ('"a-uuid"', "a-uuid")])
+def test_the_id_may_be_a_number_or_a_text(identifier: str, expected: int | str) -> None:
+    with application(201, f'{{"id": {identifier}}}') as url:
+        assert register(url, "shop", DSN) == (expected, True)
+
+
+@pytest.mark.parametrize("secret", [DSN, "pa%24s-secret", "pa$s-secret"])
+def test_a_refusal_that_repeats_the_connection_string_is_not_shown(secret: str) -> None:
+    with (
+        application(422, f'{{"detail": "bad input: {secret}"}}') as url,
+        pytest.raises(StackError) as raised,
+    ):
+        register(url, "shop", DSN)
+    assert str(raised.value) == "The application did not accept shop: HTTP 422"
+
+
+def test_a_refusal_in_the_applications_words_is_shown() -> None:
+    with (
+        application(409, '{"detail": "it is there already"}') as url,
+        pytest.raises(StackError, match="it is there already"),
+    ):
+        register(url, "shop", DSN)
+
+
+@pytest.mark.parametrize("dsn", ["shop", "postgresql://[half-an-address"])
+def test_what_is_no_connection_string_is_refused_without_asking(dsn: str) -> None:
+    with pytest.raises(StackError, match="is not of the form"):
+        register("http://127.0.0.1:1", "shop", dsn)
+
+
+def test_a_drivers_text_is_not_repeated() -> None:
+    with pytest.raises(psycopg2.Error) as raised:
+        psycopg2.connect("postgresql://somebody:do-not-show@127.0.0.1:1/nowhere")
+    assert "127.0.0.1" in str(raised.value)
+    message = explained(raised.value)
+    assert "OperationalError" in message
+    assert "make logs" in message
+    for part in ("127.0.0.1", "somebody", "do-not-show", "nowhere"):
+        assert part not in message
+
+
+def test_an_unreachable_server_is_told_with_what_to_do() -> None:
+    with pytest.raises(httpx.HTTPError) as raised:
+        httpx.get("http://user:do-not-show@127.0.0.1:1/")
+    message = explained(raised.value)
+    assert "ConnectError" in message
+    assert "make status" in message
+    assert "do-not-show" not in message
+
+
+@pytest.mark.parametrize("command", ["up", "down"])
+def test_a_home_that_cannot_be_made_is_a_message(
+    command: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    monkeypatch.setenv("TWD_HOME", str(file / "home"))
+    assert stack([command]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith(f"error: The operating system refused: {file}")
+    assert "Traceback" not in said
+
+
+def test_the_demo_says_so_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    monkeypatch.setenv("TWD_HOME", str(file / "home"))
+    assert demo() == 1
+    assert f"error: The operating system refused: {file}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "message"), [(["no-such-command"], "There is no command"), ([], "usage:")]
+)
+def test_a_command_that_is_not_there_is_a_message(
+    words: list[str],
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("TWD_HOME", str(tmp_path))
+    home = Home(tmp_path)
+    home.create()
+    write_private_json(home.environment_file, {})
+    assert stack(["run", "--", *words]) == 1
+    assert message in capsys.readouterr().err
