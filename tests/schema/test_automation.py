@@ -92,9 +92,11 @@ def test_a_change_is_requested_once(automation: Automation) -> None:
     assert automation.tick() == {}
 
 
-def test_changed_documentation_alone_requests_the_index_alone(automation: Automation) -> None:
+def test_changed_documentation_alone_requests_what_writes_the_index_alone(
+    automation: Automation,
+) -> None:
     automation.materialize(DOCUMENTATION, "2")
-    assert automation.tick() == {EMBEDDINGS: {"shop"}}
+    assert automation.tick() == {UPDATED: {"shop"}, EMBEDDINGS: {"shop"}}
 
 
 def test_a_new_partition_requests_nothing_before_it_is_read(automation: Automation) -> None:

@@ -9,7 +9,9 @@ import psycopg2
 import pytest
 import sqlalchemy as sa
 
+from twd_schema.defs import sync_assets
 from twd_shared.contract import RAW_SCHEMA_METADATA, SCHEMA_EMBEDDINGS, UPDATED_EMBEDDINGS
+from twd_shared.errors import MetadataUnavailable
 from twd_shared.resources.stores import MetadataStoreResource
 from twd_shared.retrieval.search import retrieve_tables
 from twd_shared.store.tables import alerts
@@ -69,7 +71,7 @@ def imported(
 ) -> dg.ExecuteInProcessResult:
     catalog.add(7, "shop", shop)
     store: MetadataStoreResource = resources["metadata_store"]
-    store.connections.register(resources["catalog"].catalog.connections())
+    store.connections.register(resources["catalog"].catalog.listing().connections)
     instance.add_dynamic_partitions("source_databases", ["shop"])
     return run(location, instance, "schema_import_job")
 
@@ -169,6 +171,26 @@ def test_a_breaking_change_raises_one_alert_however_often_it_is_synced(
     assert "public.invoices.total was removed" in rows[0].body
 
 
+def test_a_breaking_change_is_told_even_if_the_index_moved_on_before_it_could_be(
+    imported: dg.ExecuteInProcessResult,
+    location: dg.Definitions,
+    instance: dg.DagsterInstance,
+    resources: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+    shop: str,
+) -> None:
+    execute(shop, "alter table invoices drop column total")
+    with monkeypatch.context() as broken:
+        broken.setattr(sync_assets, "diff_snapshots", _fail)
+        assert not run(location, instance).success
+    assert resources["metadata_store"].index_states.get("7").snapshot_version == 2
+    assert metadata(run(location, instance), DIFF)["breaking_changes"] == 1
+
+
+def _fail(*_: object) -> None:
+    raise MetadataUnavailable("The metadata database is not available.")
+
+
 def test_a_database_without_tables_fails_with_a_remedy_and_loses_nothing(
     imported: dg.ExecuteInProcessResult,
     location: dg.Definitions,
@@ -195,7 +217,9 @@ def test_no_event_of_a_failed_import_repeats_the_password(
 ) -> None:
     canary = "canary-9f2c"
     catalog.add(7, "shop", f"postgresql://nobody:{canary}@{shop.rpartition('@')[2]}")
-    resources["metadata_store"].connections.register(resources["catalog"].catalog.connections())
+    resources["metadata_store"].connections.register(
+        resources["catalog"].catalog.listing().connections
+    )
     instance.add_dynamic_partitions("source_databases", ["shop"])
     result = run(location, instance, "schema_import_job")
     assert not result.success

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from twd_schema.lifecycle.absences import Absences
 from twd_schema.lifecycle.keyed_hash import keyed_hash
 from twd_schema.lifecycle.reconciliation import plan_lifecycle
 from twd_shared.clients.catalog import Connection
@@ -54,6 +55,28 @@ def test_one_connection_does_not_decide_for_another() -> None:
     plan = plan_lifecycle([listed(True)], [other, known(True)], ["shop", "shop-2"], ["7", "8"])
     assert (plan.to_import, plan.partitions_to_add) == ((), ())
     assert plan.to_take_out == (other,)
+
+
+def test_what_is_untouchable_is_not_taken_out() -> None:
+    plan = plan_lifecycle([], [known(True)], ["shop-2"], ["7"], untouchable={"7"})
+    assert plan.to_take_out == ()
+
+
+def test_an_absence_is_believed_at_the_third_tick_in_a_row() -> None:
+    absences = Absences({})
+    assert [absences.count({"7"}, active=1) for _ in range(3)] == [{"7"}, {"7"}, set()]
+
+
+def test_a_connection_that_was_back_in_between_is_counted_anew() -> None:
+    absences = Absences({"7": 2})
+    absences.count(set(), active=1)
+    assert absences.count({"7"}, active=1) == {"7"}
+
+
+def test_a_landslide_of_absences_takes_longer_to_be_believed() -> None:
+    absences = Absences({})
+    doubted = [bool(absences.count({"7", "8"}, active=3)) for _ in range(20)]
+    assert doubted == [True] * 19 + [False]
 
 
 def test_a_keyed_hash_tells_a_change_and_nothing_else() -> None:

@@ -9,9 +9,12 @@ from typing import Any
 
 import dagster as dg
 import pytest
+import sqlalchemy as sa
 
 from twd_schema.definitions import build_defs
 from twd_schema.documentation.cards import document_tables
+from twd_schema.drift.diff import diff_snapshots
+from twd_schema.drift.store import DiffStore
 from twd_schema.history.recording import record_snapshot
 from twd_schema.indexing.publication import Publisher
 from twd_shared import run_requests
@@ -20,6 +23,7 @@ from twd_shared.resources.servers import QdrantResource
 from twd_shared.resources.stores import CatalogResource
 from twd_shared.retrieval.search import retrieve_tables
 from twd_shared.settings import Settings
+from twd_shared.store.tables import schema_diffs
 
 PARTITIONS = "source_databases"
 RESOURCES = ("metadata_store", "catalog", "source_database", "ollama", "qdrant")
@@ -116,11 +120,14 @@ def imported(daemon: Daemon, catalog: Any, shop: str) -> str:
     daemon.tick("new_connection_sensor")
     # What the import job does, without a run of Dagster's; the job itself is tested elsewhere.
     store, resources = daemon.resources["metadata_store"], daemon.resources
-    [connection] = resources["catalog"].catalog.connections()
+    [connection] = resources["catalog"].catalog.listing().connections
     recording = record_snapshot(
         connection, resources["source_database"].reader, store.snapshots, store.connections
     )
     version = recording.saved.version.version
+    DiffStore(store.database).put(
+        "7", diff_snapshots(None, recording.snapshot, from_version=0, to_version=version)
+    )
     store.documentation.replace("7", version, document_tables(recording.snapshot))
     Publisher(
         resources["qdrant"].schema_index, resources["ollama"].client, store.index_states
@@ -190,21 +197,50 @@ def test_a_second_connection_of_the_same_name_gets_a_partition_of_its_own(
     assert daemon.partitions() == ["shop", "shop-2"]
 
 
-@pytest.mark.parametrize("how", ["paused", "deleted"])
-def test_a_connection_that_is_paused_or_deleted_is_no_longer_found(
-    daemon: Daemon, catalog: Any, imported: str, how: str
-) -> None:
-    assert found(daemon, "7") == ["public.customers"]
-    if how == "paused":
-        catalog.rows[0]["is_active"] = False
-    else:
-        catalog.rows.clear()
-    assert daemon.requested("new_connection_sensor") == []
+def assert_taken_out(daemon: Daemon) -> None:
     assert found(daemon, "7") == []
     assert daemon.partitions() == []
     store = daemon.resources["metadata_store"]
     assert store.documentation.cards("7") == []
     assert store.snapshots.newest("7") is not None, "history stays"
+
+
+def test_a_connection_that_is_paused_is_no_longer_found(
+    daemon: Daemon, catalog: Any, imported: str
+) -> None:
+    assert found(daemon, "7") == ["public.customers"]
+    catalog.rows[0]["is_active"] = False
+    assert daemon.requested("new_connection_sensor") == []
+    assert_taken_out(daemon)
+
+
+def test_a_connection_is_taken_out_when_three_lists_in_a_row_lack_it(
+    daemon: Daemon, catalog: Any, imported: str
+) -> None:
+    catalog.rows.clear()
+    for _ in range(2):
+        daemon.tick("new_connection_sensor")
+        assert found(daemon, "7") == ["public.customers"]
+    daemon.tick("new_connection_sensor")
+    assert_taken_out(daemon)
+
+
+def test_a_connection_whose_row_cannot_be_read_stays_as_it_is(
+    daemon: Daemon, catalog: Any, imported: str
+) -> None:
+    catalog.rows[0]["connection_string"] = ""
+    for _ in range(4):
+        daemon.tick("new_connection_sensor")
+    assert (daemon.partitions(), found(daemon, "7")) == (["shop"], ["public.customers"])
+
+
+def test_an_index_that_is_ahead_of_the_told_changes_is_synced_again(
+    daemon: Daemon, imported: str, clock: Callable[[float], None]
+) -> None:
+    clock(61)
+    with daemon.resources["metadata_store"].database.begin() as transaction:
+        transaction.execute(sa.delete(schema_diffs))
+    assert daemon.requested("new_connection_sensor") == ["shop"]
 
 
 def test_a_connection_that_is_active_again_is_imported_into_the_same_partition(
@@ -248,7 +284,7 @@ def test_an_api_that_is_down_is_a_reason_to_wait(daemon: Daemon) -> None:
 def test_a_connection_is_taken_out_at_the_next_tick_when_the_index_was_down(
     daemon: Daemon, catalog: Any, imported: str
 ) -> None:
-    catalog.rows.clear()
+    catalog.rows[0]["is_active"] = False
     running = daemon.resources["qdrant"]
     daemon.resources["qdrant"] = QdrantResource(url="http://127.0.0.1:9")
     assert "QDRANT_URL" in daemon.reason("new_connection_sensor")

@@ -11,6 +11,7 @@ from twd_shared.clients.catalog import (
     ApiCatalog,
     Connection,
     DatabaseCatalog,
+    Listing,
     connection_of,
 )
 from twd_shared.errors import CatalogUnavailable, ConfigurationError, UnknownConnection
@@ -21,9 +22,9 @@ ROW = {"id": 7, "database_name": "shop", "connection_string": "postgresql://u:pw
 @pytest.mark.parametrize("body", [{"connections": [ROW]}, [ROW]])
 def test_a_list_is_accepted_with_and_without_its_envelope(http_server: Any, body: object) -> None:
     http_server.answer(body)
-    assert ApiCatalog(http_server.url).connections() == [
-        Connection("7", "shop", "postgresql", True, "postgresql://u:pw@h/shop")
-    ]
+    assert ApiCatalog(http_server.url).listing() == Listing(
+        (Connection("7", "shop", "postgresql", True, "postgresql://u:pw@h/shop"),)
+    )
 
 
 @pytest.mark.parametrize(
@@ -41,14 +42,14 @@ def test_a_database_type_is_told_by_its_field_or_by_the_scheme(
     http_server: Any, fields: dict[str, Any], db_type: str
 ) -> None:
     http_server.answer([{**ROW, **fields}])
-    [connection] = ApiCatalog(http_server.url).connections()
+    [connection] = ApiCatalog(http_server.url).listing().connections
     assert connection.db_type == db_type
 
 
 def test_an_id_may_be_a_uuid(http_server: Any) -> None:
     identity = "0a8f6cbe-54b1-4c0e-8b0f-3d6f2a0c7a11"
     http_server.answer([{**ROW, "id": identity}])
-    [connection] = ApiCatalog(http_server.url).connections()
+    [connection] = ApiCatalog(http_server.url).listing().connections
     assert connection.connection_id == identity
 
 
@@ -57,7 +58,7 @@ def test_a_connection_is_active_unless_it_says_otherwise(
     http_server: Any, value: object, is_active: bool
 ) -> None:
     http_server.answer([{**ROW, "is_active": value}])
-    [connection] = ApiCatalog(http_server.url).connections()
+    [connection] = ApiCatalog(http_server.url).listing().connections
     assert connection.is_active is is_active
 
 
@@ -66,11 +67,6 @@ def test_a_connection_is_active_unless_it_says_otherwise(
     [
         ({"connections": "none"}, "without a list"),
         ({"error": "x"}, "without a list"),
-        ([1], "not an object"),
-        ([{"id": 7, "database_name": "shop"}], "connection 7 without connection_string"),
-        ([{"connection_string": "x"}], "without id, database_name"),
-        ([ROW, ROW], "twice"),
-        ([{**ROW, "database_name": "a\x00b"}], "connection 7 with a name of unprintable"),
     ],
 )
 def test_an_answer_that_is_no_list_of_connections_is_explained(
@@ -78,8 +74,30 @@ def test_an_answer_that_is_no_list_of_connections_is_explained(
 ) -> None:
     http_server.answer(body)
     with pytest.raises(CatalogUnavailable, match=said) as raised:
-        ApiCatalog(http_server.url).connections()
+        ApiCatalog(http_server.url).listing()
     assert http_server.url in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("rows", "identity", "said"),
+    [
+        ([1], None, "not an object"),
+        ([{**ROW, "id": None}], None, "without id"),
+        ([{"id": 0, "connection_string": "x"}], "0", "connection '0' without database_name"),
+        ([{**ROW, "connection_string": ""}], "7", "connection '7' without connection_string"),
+        ([{**ROW, "database_name": "a\x00b"}], "7", "a name of unprintable characters"),
+        ([{**ROW, "is_active": "false"}], "7", "is_active that is not true or false"),
+        ([ROW, ROW], "7", "connection 7 twice"),
+    ],
+)
+def test_a_row_that_cannot_be_used_is_explained_and_spoils_no_other(
+    http_server: Any, rows: list[object], identity: str | None, said: str
+) -> None:
+    http_server.answer([*rows, {**ROW, "id": 8}])
+    listing = ApiCatalog(http_server.url).listing()
+    assert [item.connection_id for item in listing.connections] == ["8"]
+    assert {row.connection_id for row in listing.unreadable} == {identity}
+    assert said in listing.unreadable[0].reason
 
 
 @pytest.mark.parametrize(
@@ -91,12 +109,12 @@ def test_a_failing_api_is_named_with_a_remedy(
 ) -> None:
     http_server.status, http_server.body = status, body
     with pytest.raises(CatalogUnavailable, match=said):
-        ApiCatalog(http_server.url).connections()
+        ApiCatalog(http_server.url).listing()
 
 
 def test_an_api_that_is_down_is_named_with_a_remedy() -> None:
     with pytest.raises(CatalogUnavailable, match=r"127\.0\.0\.1:9/.*TWD_API_URL"):
-        ApiCatalog("http://127.0.0.1:9").connections()
+        ApiCatalog("http://127.0.0.1:9").listing()
 
 
 def test_the_database_catalog_reads_the_applications_table(application_dsn: str) -> None:
@@ -106,13 +124,13 @@ def test_the_database_catalog_reads_the_applications_table(application_dsn: str)
             "insert into database_connections (name, connection_string, db_type, is_active)"
             " values ('shop', 'postgresql://u:pw@h/shop', 'postgres', false)"
         )
-    [listed] = DatabaseCatalog(application_dsn).connections()
+    [listed] = DatabaseCatalog(application_dsn).listing().connections
     assert (listed.database_name, listed.db_type, listed.is_active) == ("shop", "postgresql", False)
 
 
 def test_a_database_without_the_table_is_named_with_a_remedy(services: Any) -> None:
     with pytest.raises(CatalogUnavailable, match=r"database_connections at .*TWD_APPLICATION_DSN"):
-        DatabaseCatalog(services.database()).connections()
+        DatabaseCatalog(services.database()).listing()
 
 
 @pytest.mark.parametrize(
@@ -127,7 +145,7 @@ def test_an_address_of_ours_that_cannot_be_used_is_not_repeated(dsn: str) -> Non
 
 def test_a_connection_never_prints_its_connection_string(http_server: Any) -> None:
     http_server.answer([ROW])
-    [connection] = ApiCatalog(http_server.url).connections()
+    [connection] = ApiCatalog(http_server.url).listing().connections
     assert "pw" not in repr(connection)
 
 

@@ -56,6 +56,9 @@ CONNECTION_TAG = "twd/connection_id"
 DATABASE_TAG = "twd/database_name"
 TRIGGER_TAG = "twd/trigger"
 
+OLLAMA_POOL = "ollama"
+"""The pool of steps that embed many texts: they share one server over all locations."""
+
 
 def owner_of(location: str) -> str:
     """The owner that the UI shows for the assets of `location`."""

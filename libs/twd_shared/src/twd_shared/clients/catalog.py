@@ -6,6 +6,7 @@ What belongs here is the list of connections and their connection strings. Nothi
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -37,17 +38,37 @@ class Connection:
         return f"connection {self.connection_id} ({self.database_name})"
 
 
+@dataclass(frozen=True, slots=True)
+class UnreadableRow:
+    """A listed connection that cannot be used as it stands; its id is None if that is missing."""
+
+    connection_id: str | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What a catalog lists, active or not. One bad row keeps no other connection from its work."""
+
+    connections: tuple[Connection, ...]
+    unreadable: tuple[UnreadableRow, ...] = ()
+
+
 class Catalog(Protocol):
     """Where the connections are listed."""
 
-    def connections(self) -> list[Connection]:
-        """All connections, active or not; raises CatalogUnavailable."""
+    def listing(self) -> Listing:
+        """Everything that is listed now; raises CatalogUnavailable."""
         ...
 
 
 def connection_of(catalog: Catalog, connection_id: str) -> Connection:
-    """The active connection of that id; raises UnknownConnection if there is none."""
-    for connection in catalog.connections():
+    """The active connection of that id; raises UnknownConnection if there is none to be used."""
+    listing = catalog.listing()
+    for row in listing.unreadable:
+        if row.connection_id == connection_id:
+            raise UnknownConnection(f"{row.reason} Correct it in the application.")
+    for connection in listing.connections:
         if connection.connection_id == connection_id:
             if not connection.is_active:
                 raise UnknownConnection(
@@ -72,8 +93,8 @@ class ApiCatalog:
         self._url = url.rstrip("/") + "/text-to-data/connections"
         self._client = client or httpx.Client(timeout=_TIMEOUT_SECONDS)
 
-    def connections(self) -> list[Connection]:
-        """All connections; raises CatalogUnavailable if the API is down or answers badly."""
+    def listing(self) -> Listing:
+        """Everything that is listed now; raises CatalogUnavailable if the API is down or lies."""
         try:
             answer = self._client.get(self._url, params={"since_id": "0"})
             answer.raise_for_status()
@@ -118,8 +139,8 @@ class DatabaseCatalog:
             },
         )
 
-    def connections(self) -> list[Connection]:
-        """All connections; raises CatalogUnavailable if the table cannot be read."""
+    def listing(self) -> Listing:
+        """Everything that is listed now; raises CatalogUnavailable if the table cannot be read."""
         query = sa.text(
             "select id, name as database_name, connection_string, db_type, is_active"
             " from database_connections"
@@ -135,35 +156,48 @@ class DatabaseCatalog:
         return _parsed(rows, self._place)
 
 
-def _parsed(rows: Iterable[Any], place: str) -> list[Connection]:
-    connections = [_connection(row, place) for row in rows]
-    ids = [connection.connection_id for connection in connections]
-    if len(set(ids)) != len(ids):
-        raise CatalogUnavailable(f"{place} lists a connection id twice.")
-    return connections
+def _parsed(rows: Iterable[Any], place: str) -> Listing:
+    parsed = [_connection(row, place) for row in rows]
+    counts = Counter(item.connection_id for item in parsed)
+    once = [
+        UnreadableRow(item.connection_id, f"{place} lists connection {item.connection_id} twice.")
+        if item.connection_id is not None and counts[item.connection_id] > 1
+        else item
+        for item in parsed
+    ]
+    return Listing(
+        connections=tuple(item for item in once if isinstance(item, Connection)),
+        unreadable=tuple(item for item in once if isinstance(item, UnreadableRow)),
+    )
 
 
-def _connection(row: Any, place: str) -> Connection:
+def _connection(row: Any, place: str) -> Connection | UnreadableRow:
     if not isinstance(row, Mapping):
-        raise CatalogUnavailable(f"{place} lists a connection that is not an object.")
-    missing = [name for name in ("id", "database_name", "connection_string") if not row.get(name)]
+        return UnreadableRow(None, f"{place} lists a connection that is not an object.")
+    if _is_absent(row.get("id")):
+        return UnreadableRow(None, f"{place} lists a connection without id.")
+    identity = str(row["id"])
+    label = f"{place} lists connection {identity!r}"
+    missing = [name for name in ("database_name", "connection_string") if _is_absent(row.get(name))]
     if missing:
-        raise CatalogUnavailable(
-            f"{place} lists connection {row.get('id')!r} without {', '.join(missing)}."
-        )
+        return UnreadableRow(identity, f"{label} without {', '.join(missing)}.")
     text = str(row["connection_string"])
-    if not f"{row['id']}{row['database_name']}".isprintable():
-        raise CatalogUnavailable(
-            f"{place} lists connection {row['id']!r} with a name of unprintable characters."
-        )
+    if not f"{identity}{row['database_name']}".isprintable():
+        return UnreadableRow(identity, f"{label} with a name of unprintable characters.")
     active = row.get("is_active")
+    if active not in (None, True, False):
+        return UnreadableRow(identity, f"{label} with an is_active that is not true or false.")
     return Connection(
-        connection_id=str(row["id"]),
+        connection_id=identity,
         database_name=str(row["database_name"]),
         db_type=_dialect(str(row.get("db_type") or _scheme(text))),
-        is_active=True if active is None else bool(active),
+        is_active=active is None or bool(active),
         connection_string=text,
     )
+
+
+def _is_absent(value: object) -> bool:
+    return value is None or value == ""
 
 
 def _scheme(connection_string: str) -> str:

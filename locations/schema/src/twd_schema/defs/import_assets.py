@@ -8,6 +8,7 @@ from twd_schema.documentation.cards import document_tables
 from twd_schema.history.recording import record_snapshot
 from twd_shared.automation import on_changed_inputs
 from twd_shared.contract import (
+    OLLAMA_POOL,
     RAW_SCHEMA_METADATA,
     SCHEMA,
     SCHEMA_DOCUMENTATION,
@@ -26,7 +27,6 @@ from twd_shared.store import tables
 SOURCE_DATABASE = dg.AssetSpec(
     ["source", "database"],
     description="A source database that a user connected. It is only ever read.",
-    partitions_def=source_databases,
     group_name="schema",
     owners=[owner_of(SCHEMA)],
     kinds={"postgresql", "mysql"},
@@ -124,6 +124,7 @@ def import_assets(settings: Settings) -> list[dg.AssetsDefinition]:
         kinds={"qdrant", "ollama"},
         metadata=stored_in(tables.index_states),
         automation_condition=on_changed_inputs(),
+        pool=OLLAMA_POOL,
         retry_policy=retry_policy(settings),
         check_specs=[
             dg.AssetCheckSpec(

@@ -1,13 +1,19 @@
 """Sensors of the schema location: new connections are imported, changed sources are synced."""
 
+from collections.abc import Sequence
+
 import dagster as dg
+import msgspec
 
 from twd_schema.defs.jobs import ALL_OF_A_SOURCE
 from twd_schema.defs.resources import SourceDatabaseResource
 from twd_schema.drift.detection import read_fingerprints
+from twd_schema.drift.store import DiffStore
+from twd_schema.lifecycle.absences import Absences
 from twd_schema.lifecycle.keyed_hash import keyed_hash
 from twd_schema.lifecycle.reconciliation import plan_lifecycle
 from twd_schema.lifecycle.removal import take_out
+from twd_shared.clients.catalog import Listing
 from twd_shared.contract import source_databases
 from twd_shared.errors import TwdError
 from twd_shared.resources.servers import QdrantResource
@@ -20,6 +26,37 @@ from twd_shared.store.connections import RegisteredConnection
 _TICK_BUDGET_SECONDS = 40.0
 
 _PARTITIONS = str(source_databases.name)
+
+
+class _Memory(msgspec.Struct):
+    """What new_connection_sensor remembers from tick to tick, as JSON in its cursor."""
+
+    attempts: str = "{}"
+    absences: dict[str, int] = {}
+
+    @classmethod
+    def of(cls, cursor: str | None) -> "_Memory":
+        try:
+            return msgspec.json.decode(cursor or "{}", type=cls)
+        except msgspec.DecodeError:
+            return cls()
+
+    def cursor(self) -> str:
+        return msgspec.json.encode(self, order="sorted").decode()
+
+
+def _untouchable(
+    listing: Listing, known: Sequence[RegisteredConnection], absences: Absences
+) -> set[str]:
+    """Ids of known connections of which this tick's list says nothing that can be believed."""
+    unreadable = {row.connection_id for row in listing.unreadable}
+    mentioned = unreadable | {item.connection_id for item in listing.connections}
+    active = [item.connection_id for item in known if item.is_active]
+    absent = {item for item in active if item not in mentioned}
+    too_short = absences.count(absent, len(active))
+    # A row without id may be any of those that are absent.
+    doubted = absent if None in unreadable else too_short
+    return doubted | {item for item in unreadable if item is not None}
 
 
 def new_connection_sensor(
@@ -43,14 +80,20 @@ def new_connection_sensor(
         catalog: CatalogResource,
         qdrant: QdrantResource,
     ) -> dg.SensorResult | dg.SkipReason:
+        memory = _Memory.of(context.cursor)
+        absences = Absences(memory.absences)
         try:
-            listed = catalog.catalog.connections()
+            listing = catalog.catalog.listing()
+            listed = listing.connections
             metadata_store.connections.register(listed)
+            known = metadata_store.connections.known()
+            untouchable = _untouchable(listing, known, absences)
             plan = plan_lifecycle(
                 listed,
-                metadata_store.connections.known(),
+                known,
                 context.instance.get_dynamic_partitions(_PARTITIONS),
-                metadata_store.index_states.held_fingerprints().keys(),
+                DiffStore(metadata_store.database).synced_fingerprints().keys(),
+                untouchable,
             )
             for registered in plan.to_take_out:
                 take_out(
@@ -62,8 +105,13 @@ def new_connection_sensor(
                 )
         except TwdError as error:
             return dg.SkipReason(str(error))
+        for row in listing.unreadable:
+            context.log.warning(row.reason)
+        for registered in known:
+            if registered.connection_id in absences.counts:
+                context.log.warning(f"{registered.partition_key} is no longer listed.")
         secrets = {item.connection_id: item.connection_string for item in listed}
-        attempts = Attempts(context.cursor)
+        attempts = Attempts(memory.attempts)
         attempts.forget_others({item.connection_id for item in plan.to_import})
         claims = [
             claim_run(
@@ -87,7 +135,7 @@ def new_connection_sensor(
             run_requests=requests,
             skip_reason=None if requests else _nothing_to_import(len(listed), plan.to_import),
             dynamic_partitions_requests=[item for item in changes if item.partition_keys],
-            cursor=attempts.cursor(),
+            cursor=_Memory(attempts.cursor(), absences.counts).cursor(),
         )
 
     return sensor
@@ -115,7 +163,7 @@ def schema_change_sensor(
         source_database: SourceDatabaseResource,
     ) -> dg.SensorResult | dg.SkipReason:
         try:
-            held = metadata_store.index_states.held_fingerprints()
+            held = DiffStore(metadata_store.database).synced_fingerprints()
             known = {
                 item.connection_id: item
                 for item in metadata_store.connections.known()
@@ -123,7 +171,7 @@ def schema_change_sensor(
             }
             connections = [
                 item
-                for item in catalog.catalog.connections()
+                for item in catalog.catalog.listing().connections
                 if item.is_active and item.connection_id in known
             ]
             readings = read_fingerprints(connections, source_database.reader, _TICK_BUDGET_SECONDS)

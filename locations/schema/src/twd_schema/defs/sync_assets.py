@@ -3,13 +3,15 @@
 import dagster as dg
 
 from twd_schema.defs.publishing import publication_metadata, publish_newest
-from twd_schema.drift.diff import diff_snapshots
+from twd_schema.drift.diff import base_version, diff_snapshots
 from twd_schema.drift.report import breaking_alert, markdown_report
 from twd_schema.drift.store import DiffStore
 from twd_shared.automation import on_changed_inputs
 from twd_shared.contract import (
+    OLLAMA_POOL,
     RAW_SCHEMA_METADATA,
     SCHEMA,
+    SCHEMA_DOCUMENTATION,
     UPDATED_EMBEDDINGS,
     owner_of,
     source_databases,
@@ -47,20 +49,17 @@ def sync_assets(settings: Settings) -> list[dg.AssetsDefinition]:
             registered = metadata_store.connections.by_partition(context.partition_key)
             connection_id = registered.connection_id
             version, after = metadata_store.snapshots.load_newest(connection_id)
+            diffs = DiffStore(metadata_store.database)
             held = metadata_store.index_states.get(connection_id)
-            before = (
-                metadata_store.snapshots.load(connection_id, held.snapshot_version)
-                if held
-                else None
-            )
-            diff = diff_snapshots(
-                before, after, held.snapshot_version if held else 0, version.version
-            )
-            DiffStore(metadata_store.database).put(connection_id, diff)
+            base = base_version(held and held.snapshot_version, diffs.last_version(connection_id))
+            before = metadata_store.snapshots.load(connection_id, base) if base else None
+            diff = diff_snapshots(before, after, base, version.version)
             link = f"{settings.ui_url}/runs/{context.run.run_id}"
             alert = breaking_alert(diff, connection_id, registered.partition_key, link)
             if alert:
                 metadata_store.alerts.raise_alert(alert)
+            # Last: what is recorded counts as told, and is not told again.
+            diffs.put(connection_id, diff)
         return dg.MaterializeResult(
             metadata={
                 "database_name": registered.database_name,
@@ -80,13 +79,14 @@ def sync_assets(settings: Settings) -> list[dg.AssetsDefinition]:
     @dg.asset(
         key=UPDATED_EMBEDDINGS.key,
         description="The schema index with what changed embedded anew and what is gone deleted.",
-        deps=[SCHEMA_DIFF_KEY],
+        deps=[SCHEMA_DIFF_KEY, SCHEMA_DOCUMENTATION.key],
         partitions_def=source_databases,
         group_name="sync",
         owners=[owner_of(SCHEMA)],
         kinds={"qdrant", "ollama"},
         metadata=stored_in(tables.index_states),
         automation_condition=on_changed_inputs(),
+        pool=OLLAMA_POOL,
         retry_policy=retry_policy(settings),
         op_tags={"dagster/priority": "1"},
     )

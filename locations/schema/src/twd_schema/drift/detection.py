@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from twd_schema.extraction.reading import SchemaReader
@@ -27,7 +28,13 @@ def read_fingerprints(
     connections: Sequence[Connection], reader: SchemaReader, budget_seconds: float
 ) -> Mapping[str, Reading]:
     """A reading by connection id; one that is not done within the budget says so."""
-    return asyncio.run(_read_all(connections, reader, budget_seconds))
+    # Not asyncio.run: it waits for threads, and a driver in one cannot be interrupted.
+    loop = asyncio.new_event_loop()
+    try:
+        loop.set_default_executor(ThreadPoolExecutor(_AT_ONCE, "read-source"))
+        return loop.run_until_complete(_read_all(connections, reader, budget_seconds))
+    finally:
+        loop.close()
 
 
 async def _read_all(
@@ -41,6 +48,13 @@ async def _read_all(
                 snapshot = await reader.read_async(connection)
             except TwdError as error:
                 return Reading(None, str(error))
+            except Exception as error:
+                # A driver's own text may repeat a connection string.
+                return Reading(
+                    None,
+                    f"{connection.label} could not be read ({type(error).__name__}). "
+                    "Run schema_sync_job for it to see where.",
+                )
             return Reading(snapshot_fingerprint(object_fingerprints(snapshot)))
 
     tasks = {item.connection_id: asyncio.create_task(read(item)) for item in connections}
@@ -53,6 +67,7 @@ async def _read_all(
             readings[connection.connection_id] = task.result()
         else:
             task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
             readings[connection.connection_id] = Reading(
                 None,
                 f"{connection.label} was not read within this tick's {budget_seconds:g} s. "

@@ -21,6 +21,15 @@ def diff_snapshots(
     return SchemaDiff(from_version=from_version, to_version=to_version, changes=tuple(changes))
 
 
+def base_version(held: int | None, told: int | None) -> int:
+    """The version to compare with: the older of what the index holds and what was told; 0 = none.
+
+    Usually they are the same. The index is ahead when a run published and could not tell the
+    changes, and behind when it told them and could not publish: neither may lose a change.
+    """
+    return min((version for version in (held, told) if version is not None), default=0)
+
+
 def _tables(before: Snapshot | None, after: Snapshot) -> Iterator[Change]:
     old = {(table.schema, table.name): table for table in before.tables} if before else {}
     new = {(table.schema, table.name): table for table in after.tables}

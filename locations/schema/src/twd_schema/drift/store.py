@@ -8,7 +8,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from twd_schema.drift.changes import SchemaDiff
 from twd_shared.store.database import MetadataDatabase
-from twd_shared.store.tables import schema_diffs
+from twd_shared.store.tables import index_states, schema_diffs, snapshots
 
 
 class DiffStore:
@@ -19,9 +19,7 @@ class DiffStore:
         self._database = database
 
     def put(self, connection_id: str, diff: SchemaDiff) -> None:
-        """Record a diff with changes; the same pair of versions again changes nothing."""
-        if not diff.has_changes:
-            return
+        """Record a diff, also an empty one; the same pair of versions again changes nothing."""
         with self._database.begin() as transaction:
             transaction.execute(
                 insert(schema_diffs)
@@ -35,26 +33,32 @@ class DiffStore:
                 .on_conflict_do_nothing()
             )
 
-    def last_found(self, connection_id: str, to_version: int) -> SchemaDiff | None:
-        """The newest diff that led to that version, or None if nothing led to it."""
-        query = (
-            sa.select(schema_diffs)
-            .where(
-                schema_diffs.c.connection_id == connection_id,
-                schema_diffs.c.to_version == to_version,
-            )
-            .order_by(schema_diffs.c.from_version.desc())
-            .limit(1)
+    def last_version(self, connection_id: str) -> int | None:
+        """The newest version up to which the connection's changes were told, or None."""
+        query = sa.select(sa.func.max(schema_diffs.c.to_version)).where(
+            schema_diffs.c.connection_id == connection_id
         )
         with self._database.begin() as transaction:
-            row = transaction.execute(query).one_or_none()
-        if row is None:
-            return None
-        return msgspec.convert(
-            {
-                "from_version": row.from_version,
-                "to_version": row.to_version,
-                "changes": row.changes,
-            },
-            type=SchemaDiff,
+            return transaction.execute(query).scalar_one()
+
+    def synced_fingerprints(self) -> dict[str, str]:
+        """Fingerprint by connection id of what the index holds, if its changes were told as well.
+
+        An index that is ahead of the diff belongs to a run that failed in between: the connection
+        counts as not synced, and is asked for again.
+        """
+        told = sa.exists().where(
+            schema_diffs.c.connection_id == index_states.c.connection_id,
+            schema_diffs.c.to_version == index_states.c.snapshot_version,
         )
+        query = (
+            sa.select(index_states.c.connection_id, snapshots.c.fingerprint)
+            .join(
+                snapshots,
+                (snapshots.c.connection_id == index_states.c.connection_id)
+                & (snapshots.c.version == index_states.c.snapshot_version),
+            )
+            .where(told)
+        )
+        with self._database.begin() as transaction:
+            return {row.connection_id: row.fingerprint for row in transaction.execute(query)}

@@ -23,13 +23,15 @@ def plan_lifecycle(
     known: Iterable[RegisteredConnection],
     partitions: Collection[str],
     indexed: Collection[str],
+    untouchable: Collection[str] = (),
 ) -> Plan:
     """The plan for the application's list.
 
     `known` is the registry after the list was registered, `partitions` the partition keys that
     exist, `indexed` the ids of connections that the schema index holds. A connection that is
     active and not indexed is to be imported, whatever was tried before; one that is paused or no
-    longer listed is taken out.
+    longer listed is taken out, unless it is `untouchable`: listed in a way that cannot be read, or
+    absent for too short a time.
     """
     active = {item.connection_id for item in listed if item.is_active}
     registered = {item.connection_id: item for item in known}
@@ -43,6 +45,7 @@ def plan_lifecycle(
             item
             for item in registered.values()
             if item.connection_id not in active
+            and item.connection_id not in untouchable
             and (
                 item.is_active or item.partition_key in partitions or item.connection_id in indexed
             )
