@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
-from twd_schema.documentation.cards import document_tables, words
+from twd_schema.documentation.cards import document_tables
 from twd_shared.schema_model.models import Column, EnumType, ForeignKey, Key, Snapshot, Table
 
 GOLDEN = Path(__file__).parent / "golden" / "shop_cards.txt"
@@ -95,19 +93,3 @@ def test_a_new_label_changes_only_the_cards_that_name_it() -> None:
         if old.content_hash != new.content_hash
     ]
     assert changed == ["shopOrders"]
-
-
-@pytest.mark.parametrize(
-    ("name", "said"),
-    [
-        ("film_actor_id_2", "film actor id 2"),
-        ("filmActorID2", "film actor id 2"),
-        ("HTTPServerLog", "http server log"),
-        ("ĐơnHàng", "đơn hàng"),
-        ("bảng khách hàng", "bảng khách hàng"),
-        ("___", "___"),
-        ("💥", "💥"),
-    ],
-)
-def test_identifiers_are_told_in_words(name: str, said: str) -> None:
-    assert words(name) == said

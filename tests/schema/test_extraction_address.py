@@ -64,6 +64,42 @@ def test_an_address_that_cannot_or_must_not_be_used_is_refused(
     assert raised.value.__cause__ is None
 
 
+@pytest.mark.parametrize(
+    ("dsn", "db_type"),
+    [
+        (f"mysql://u:{CANARY}@h/shop", "postgresql"),
+        (f"postgresql+asyncpg://u:{CANARY}@h/shop", "mysql"),
+        (f"sqlite:////{CANARY}/shop.db", "postgresql"),
+    ],
+)
+def test_a_string_of_another_type_than_the_connection_is_refused_naming_both(
+    connection_to: Any, dsn: str, db_type: str
+) -> None:
+    with pytest.raises(UnusableConnectionString) as raised:
+        source_address(connection_to(dsn, db_type), ALLOWED)
+    scheme = dsn.partition(":")[0].partition("+")[0]
+    assert f"begins with {scheme!r}" in str(raised.value)
+    assert f"type {db_type!r}" in str(raised.value)
+    assert CANARY not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("scheme", "db_type"),
+    [
+        ("postgres", "postgresql"),
+        ("postgresql+psycopg2", "postgresql"),
+        ("mariadb", "mysql"),
+        ("mysql+pymysql", "mysql"),
+        ("mariadb+pymysql", "mysql"),
+    ],
+)
+def test_other_names_of_the_same_type_are_taken(
+    connection_to: Any, scheme: str, db_type: str
+) -> None:
+    address = source_address(connection_to(f"{scheme}://u:p@h/shop", db_type), ALLOWED)
+    assert address.dialect == db_type
+
+
 @pytest.mark.parametrize("option", ["local_infile=1", "unix_socket=/tmp/x", "read_default_file=/x"])
 def test_options_of_mysql_that_reach_this_machine_are_refused(
     connection_to: Any, option: str

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from typing import Any
 
+import msgspec
 import pytest
 
 from twd_schema.indexing import publication
@@ -21,6 +22,7 @@ from twd_shared.errors import (
     IndexRejected,
     IndexUnavailable,
     ModelUnavailable,
+    TextTooLong,
 )
 from twd_shared.resources.servers import OllamaResource, QdrantResource
 from twd_shared.retrieval.search import retrieve_tables
@@ -245,6 +247,30 @@ def test_no_text_is_longer_than_the_model_takes() -> None:
     lengths = [sum(1 if letter.isascii() else 3 for letter in text) for text in texts]
     assert len(lengths) > 10
     assert max(lengths) <= LONGEST_TEXT
+
+
+def test_a_table_whose_text_is_denser_than_estimated_is_indexed_with_its_neighbours(
+    shop: Shop,
+) -> None:
+    dense = Table(schema="public", name="readings", kind="table", comment="a1 " * 160)
+    columns = tuple(Column(name=f"c{n}", type="bit", comment="1a" * 60) for n in range(36))
+    dense = msgspec.structs.replace(dense, columns=columns)
+    [text, *_] = [item.text for item in documents_of(SHOP, snapshot(dense), 1)]
+    with pytest.raises(TextTooLong):
+        shop.resources["ollama"].client.embed([text], "document")
+    published = shop.publish(*SIX, dense)
+    assert published.present == published.expected
+    assert "readings" in shop.find("readings", limit=10)
+
+
+def test_an_index_of_another_model_is_not_searched(shop: Shop) -> None:
+    shop.publish(SIX[0])
+    index = shop.resources["qdrant"].schema_index
+    [vector] = shop.resources["ollama"].client.embed(["actors"], "query")
+    with pytest.raises(IndexRejected, match="TWD_EMBED_MODEL"):
+        index.search_many("7", [vector], 1, "another-model")
+    with pytest.raises(IndexRejected, match=r"3 dimensions.*TWD_EMBED_MODEL"):
+        index.search_many("7", [[0.1, 0.2, 0.3]], 1, shop.resources["ollama"].embed_model)
 
 
 def test_every_column_of_a_wide_table_is_in_some_text() -> None:

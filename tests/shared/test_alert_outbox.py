@@ -57,7 +57,56 @@ def test_without_a_webhook_alerts_are_kept(database: MetadataDatabase) -> None:
     assert (row.attempts, row.delivered_at) == (0, None)
 
 
-@pytest.mark.parametrize("status", [404, 500])
+def test_a_message_that_is_refused_does_not_hold_up_the_others(
+    database: MetadataDatabase, http_server: Any
+) -> None:
+    outbox = AlertOutbox(database, http_server.url)
+    http_server.status = 400
+    outbox.raise_alert(alert("bad"))
+    http_server.status = 200
+    outbox.raise_alert(alert("good"))
+    assert [item["title"] for item in http_server.received] == ["title good"]
+    bad, good = kept(database)
+    assert (bad.delivered_at, bad.attempts) == (None, 1)
+    assert bad.refused_at is not None
+    assert "refused the message (400)" in bad.last_error
+    assert good.delivered_at is not None
+    assert outbox.deliver() == 0
+    assert kept(database)[0].attempts == 1
+
+
+def test_messages_that_are_all_refused_are_each_tried_once(
+    database: MetadataDatabase, http_server: Any
+) -> None:
+    silent = AlertOutbox(database)
+    for name in "abc":
+        silent.raise_alert(alert(name))
+    http_server.status = 422
+    outbox = AlertOutbox(database, http_server.url)
+    assert [outbox.deliver(), outbox.deliver()] == [0, 0]
+    assert [row.attempts for row in kept(database)] == [1, 1, 1]
+
+
+@pytest.mark.parametrize("status", [401, 404, 405, 408, 410, 429, 500])
+def test_what_is_no_fault_of_the_message_is_tried_again(
+    database: MetadataDatabase, http_server: Any, status: int
+) -> None:
+    outbox = AlertOutbox(database, http_server.url)
+    http_server.status = status
+    outbox.raise_alert(alert())
+    http_server.status = 200
+    assert outbox.deliver() == 1
+
+
+def test_one_call_sends_a_limited_number(database: MetadataDatabase, http_server: Any) -> None:
+    silent = AlertOutbox(database)
+    for number in range(53):
+        silent.raise_alert(alert(f"{number:02}"))
+    outbox = AlertOutbox(database, http_server.url)
+    assert [outbox.deliver(), outbox.deliver()] == [50, 3]
+
+
+@pytest.mark.parametrize("status", [400, 404, 500])
 def test_a_refusal_is_kept_without_the_webhooks_address(
     database: MetadataDatabase, http_server: Any, status: int
 ) -> None:

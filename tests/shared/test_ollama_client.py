@@ -9,7 +9,12 @@ import pytest
 
 from twd_shared.clients import ollama
 from twd_shared.clients.ollama import Ollama
-from twd_shared.errors import EmbeddingRejected, EmbeddingUnavailable, ModelUnavailable
+from twd_shared.errors import (
+    EmbeddingRejected,
+    EmbeddingUnavailable,
+    ModelUnavailable,
+    TextTooLong,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -79,6 +84,32 @@ def test_an_answer_that_is_not_ollamas_is_an_error_of_ours(http_server: Any, bod
     http_server.body = body
     with pytest.raises((EmbeddingUnavailable, EmbeddingRejected)):
         embed(http_server, ["a"])
+
+
+@pytest.mark.parametrize(
+    ("status", "message"),
+    [
+        (400, "the input length exceeds the context length"),
+        (400, "input exceeds maximum context length"),
+        (500, "the input length exceeds the context length"),
+    ],
+)
+def test_a_text_that_is_too_long_is_told_apart_and_not_sent_again(
+    http_server: Any, monkeypatch: pytest.MonkeyPatch, status: int, message: str
+) -> None:
+    monkeypatch.setattr(ollama, "_ATTEMPTS", 2)
+    http_server.status = status
+    http_server.answer({"error": message})
+    with pytest.raises(TextTooLong, match="TWD_EMBED_MODEL"):
+        embed(http_server, ["a"])
+
+
+def test_another_refusal_is_not_taken_for_a_text_that_is_too_long(http_server: Any) -> None:
+    http_server.status = 400
+    http_server.answer({"error": "this model does not support embeddings"})
+    with pytest.raises(EmbeddingRejected) as raised:
+        embed(http_server, ["a"])
+    assert not isinstance(raised.value, TextTooLong)
 
 
 def test_a_server_that_is_down_is_named() -> None:

@@ -73,7 +73,7 @@ def test_an_unchanged_save_writes_no_row_and_confirms_the_version(
     names = ("snapshots", "snapshot_objects", "schema_objects")
     before = [rows(database, name) for name in names]
     again = store.save("7", A)
-    assert not again.changed
+    assert (again.added, again.removed, again.modified) == ((), (), ())
     assert [rows(database, name) for name in names] == before
     assert again.version.version == 1
     assert again.version.confirmed_at > first.version.confirmed_at

@@ -8,15 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from twd_shared.schema_model.models import Column, ForeignKey, Table
 from twd_shared.store.documentation import TableCard
 from twd_training.examples.models import Kind, TrainingItem
 from twd_training.knowledge_base.documents import (
     Document,
     content_hash_of,
-    cut_to_tokens,
     documents_of,
-    relationship_sentence,
 )
 from twd_training.knowledge_base.names import PARTS, alias_of, collection_of, version_in
 
@@ -54,26 +51,6 @@ def test_the_same_content_is_held_once_and_order_does_not_matter() -> None:
     assert content_hash_of(first) != content_hash_of(first[1:])
 
 
-def test_a_relationship_says_how_to_join_and_whether_it_is_optional() -> None:
-    [key] = INVOICE.foreign_keys
-    assert relationship_sentence(INVOICE, key) == (
-        "A row of public.invoice may refer to one of public.customer: join them on "
-        "public.invoice.customer_id = public.customer.customer_id."
-    )
-    pair = ForeignKey(
-        name=None,
-        columns=("a", "b"),
-        referenced_schema="s",
-        referenced_table="t",
-        referenced_columns=("x", "y"),
-    )
-    columns = tuple(Column(name=name, type="int", nullable=False) for name in "ab")
-    table = Table(schema="s", name="c", kind="table", columns=columns, foreign_keys=(pair,))
-    assert relationship_sentence(table, pair) == (
-        "A row of s.c refers to one of s.t: join them on s.c.a = s.t.x and s.c.b = s.t.y."
-    )
-
-
 def test_ids_and_payloads_are_those_that_vanna_gives_the_same_content() -> None:
     # Made with vanna 0.7.9: vanna.utils.deterministic_uuid of the text that Vanna embeds.
     pair = Document("sql", "user", "select 1", (), "One?")
@@ -84,14 +61,6 @@ def test_ids_and_payloads_are_those_that_vanna_gives_the_same_content() -> None:
     assert ddl.point_id == "d20d9e5d-a06f-58b4-b1d4-f6981d0b87e5"
     assert ddl.payload("m")["ddl"] == ddl.text
     assert ddl.langchain_payload("m")["page_content"] == ddl.text
-
-
-@given(st.text(), st.integers(1, 40))
-def test_a_cut_text_is_a_beginning_within_the_limit(text: str, limit: int) -> None:
-    cut = cut_to_tokens(text, limit)
-    assert text.startswith(cut)
-    assert cut_to_tokens(cut, limit) == cut
-    assert len("".join(cut.split())) <= 3 * limit
 
 
 KEYS = st.from_regex(r"[A-Za-z0-9_.-]{1,12}", fullmatch=True) | st.sampled_from(

@@ -9,7 +9,6 @@ import pytest
 from twd_training.evaluation.questions import (
     LabelledQuestion,
     generated_questions,
-    natural_name,
     question_set_hash,
     questions_of_users,
 )
@@ -60,20 +59,6 @@ def test_generated_questions_are_the_same_each_time_and_in_two_languages() -> No
     assert len(generated_questions(snapshot, most=3)) == 3
     assert question_set_hash(questions) != question_set_hash(questions[1:])
     assert question_set_hash(questions) == question_set_hash(questions[::-1])
-
-
-@pytest.mark.parametrize(
-    ("name", "words"),
-    [
-        ("invoice_line", "invoice line"),
-        ("InvoiceLine", "invoice line"),
-        ("HTTPRequest2", "http request 2"),
-        ("đơn_hàng", "đơn hàng"),
-        ("???", "???"),
-    ],
-)
-def test_natural_names(name: str, words: str) -> None:
-    assert natural_name(name) == words
 
 
 def test_questions_of_users_know_their_language_and_need_a_table() -> None:

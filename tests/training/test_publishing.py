@@ -8,7 +8,7 @@ import pytest
 from qdrant_client import QdrantClient
 
 from twd_shared.clients.ollama import EmbeddingModel, Ollama
-from twd_shared.errors import EmbeddingRejected, IndexUnavailable
+from twd_shared.errors import IndexUnavailable
 from twd_training.knowledge_base.collections import Collections
 from twd_training.knowledge_base.documents import Document
 from twd_training.knowledge_base.names import PARTS, alias_of
@@ -200,22 +200,6 @@ def test_a_text_beyond_the_models_context_is_published_whole(base: Base) -> None
     published = base.publish(DDL, long)
     assert published.embedded == 2
     assert base.served("documentation") == {long.text}
-
-
-def test_a_rejected_embedding_is_raised_after_shorter_tries(
-    base: Base, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    calls: list[int] = []
-
-    def refuse(_self: Ollama, texts: list[str], _purpose: str) -> list[list[float]]:
-        calls.append(max(map(len, texts)))
-        raise EmbeddingRejected("never")
-
-    monkeypatch.setattr(Ollama, "embed", refuse)
-    with pytest.raises(EmbeddingRejected):
-        base.publish(Document("documentation", "user", "word " * 5000, ()))
-    assert calls == sorted(calls, reverse=True)
-    assert len(set(calls)) == len(calls) > 1
 
 
 def test_one_holder_at_a_time(base: Base) -> None:

@@ -10,13 +10,20 @@ from twd_shared.contract import CONNECTION_TAG, DATABASE_TAG, TRIGGER_TAG
 from twd_shared.resources.stores import MetadataStoreResource
 from twd_shared.store.alerts import Alert
 
+# Dagster sets it on the runs that it starts by itself in place of a failed one.
+_RETRY_NUMBER_TAG = "dagster/retry_number"
+
 
 def failure_alert(run: dg.DagsterRun, reason: str, ui_url: str) -> Alert:
-    """The alert of a failed run; the same run gives the same key."""
-    root = run.root_run_id or run.run_id
+    """The alert of a failed run; the run and its automatic retries have the same key.
+
+    A run that somebody executed again is news: its failure raises an alert of its own.
+    """
+    retried = _RETRY_NUMBER_TAG in run.tags
+    event = (run.root_run_id if retried else None) or run.run_id
     about = run.tags.get("dagster/partition") or run.tags.get(DATABASE_TAG) or "no partition"
     return Alert(
-        key=f"run-failure:{root}",
+        key=f"run-failure:{event}",
         severity="failure",
         title=f"{run.job_name} failed for {about}",
         body=reason.strip() or "The run ended without a message; see its log.",

@@ -79,5 +79,9 @@ class EmbeddingRejected(PermanentError):
     """The Ollama server gave an answer that can never be indexed, or refused the text."""
 
 
+class TextTooLong(EmbeddingRejected):
+    """A text is longer than the embedding model's context; a shorter one may be taken."""
+
+
 class IndexRejected(PermanentError):
     """The Qdrant server refused the request: wrong dimension, wrong key, no such collection."""

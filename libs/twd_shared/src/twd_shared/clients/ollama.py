@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import math
 import random
+import re
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeVar
@@ -20,6 +21,7 @@ from twd_shared.errors import (
     EmbeddingRejected,
     EmbeddingUnavailable,
     ModelUnavailable,
+    TextTooLong,
     TransientError,
 )
 
@@ -30,6 +32,10 @@ _Answer = TypeVar("_Answer")
 _PREFIXES: dict[str, dict[Purpose, str]] = {
     "nomic-embed-text": {"document": "search_document: ", "query": "search_query: "},
 }
+
+# "the input length exceeds the context length", "input exceeds maximum context length": the words
+# differ by version, and some answer 500 instead of 400.
+_TOO_LONG = re.compile(r"exceeds? .*context", re.IGNORECASE)
 
 _BATCH = 64
 _CONCURRENT_BATCHES = 4
@@ -55,6 +61,11 @@ class Ollama:
         self._embed_model = embed_model
         self._model = model
 
+    @property
+    def embed_model(self) -> str:
+        """The configured name of the embedding model; asks nobody."""
+        return self._embed_model
+
     def embedding_model(self) -> EmbeddingModel:
         """Name, digest and dimension of the embedding model, asked from the server."""
         return asyncio.run(self._describe())
@@ -63,8 +74,9 @@ class Ollama:
         """One vector a text, in order, of unit length or as the model gives it.
 
         Raises EmbeddingUnavailable when the server is away or fails after retries,
-        ModelUnavailable when it lacks the model, EmbeddingRejected when a text is longer than
-        the model's context or an answer holds NaN or vectors of different length.
+        ModelUnavailable when it lacks the model, TextTooLong when a text is longer than the
+        model's context, EmbeddingRejected when the server refuses the texts for another reason
+        or an answer holds NaN or vectors of different length.
         """
         if not texts:
             return []
@@ -177,6 +189,11 @@ class Ollama:
             model = self._model if path == "/api/generate" else self._embed_model
             return ModelUnavailable(
                 f"Ollama at {self._base_url} has no model {model!r}. Run: ollama pull {model}"
+            )
+        if path == "/api/embed" and _TOO_LONG.search(error.error):
+            return TextTooLong(
+                f"A text is longer than the context of model {self._embed_model} at "
+                f"{self._base_url}. Use a model with a longer context (TWD_EMBED_MODEL)."
             )
         if 400 <= error.status_code < 500 and error.status_code not in (408, 429):
             return EmbeddingRejected(

@@ -61,11 +61,6 @@ class SchemaIndex:
         self._client = client
         self._alias = alias
 
-    @property
-    def alias(self) -> str:
-        """The name that readers use."""
-        return self._alias
-
     def collection_for(self, model: str, dimension: int) -> str:
         """Name of the physical collection for vectors of that model and dimension."""
         return f"{self._alias}__{re.sub(r'[^a-z0-9]+', '-', model.lower()).strip('-')}__{dimension}"
@@ -93,11 +88,7 @@ class SchemaIndex:
                     ]
                 )
             elif served != name:
-                raise IndexRejected(
-                    f"The schema index {self._alias!r} serves {served!r}, made by another model "
-                    f"than {model!r} ({dimension} dimensions). Set TWD_EMBED_MODEL back, or delete "
-                    "the alias to start a new index."
-                )
+                raise self._other_model(served, model, dimension)
         return name
 
     def held(self, connection_id: str, collection: str) -> dict[str, str]:
@@ -130,12 +121,6 @@ class SchemaIndex:
                 ]
                 self._client.upsert(collection, structs, wait=True)
 
-    def set_payload(self, collection: str, payload: Mapping[str, Any], ids: Sequence[str]) -> None:
-        """Set these payload keys on the points, keeping their vectors and other keys."""
-        if ids:
-            with index_errors():
-                self._client.set_payload(collection, dict(payload), points=list(ids), wait=True)
-
     def delete(self, collection: str, point_ids: Sequence[str]) -> None:
         """Delete points by id."""
         if point_ids:
@@ -154,28 +139,22 @@ class SchemaIndex:
                         wait=True,
                     )
 
-    def search(self, connection_id: str, vector: Sequence[float], limit: int) -> list[Hit]:
-        """The connection's points nearest to `vector`, best first; [] when nothing is indexed."""
-        with index_errors():
-            if self._served_collection() is None:
-                return []
-            answer = self._client.query_points(
-                self._alias,
-                query=list(vector),
-                query_filter=_only(connection_id),
-                limit=limit,
-                with_payload=True,
-            )
-        return [Hit(point.score, point.payload or {}) for point in answer.points]
-
     def search_many(
-        self, connection_id: str, vectors: Sequence[Sequence[float]], limit: int
+        self, connection_id: str, vectors: Sequence[Sequence[float]], limit: int, model: str
     ) -> list[list[Hit]]:
-        """What `search` gives for each vector, asked in few requests."""
+        """The connection's points nearest to each vector, best first, asked in few requests.
+
+        `model` made the vectors. [] for each when nothing is indexed; IndexRejected when the
+        index serves another model, whose vectors would be compared without any meaning.
+        """
         found: list[list[Hit]] = []
         with index_errors():
-            if self._served_collection() is None:
+            served = self._served_collection()
+            if served is None:
                 return [[] for _ in vectors]
+            for dimension in {len(vector) for vector in vectors}:
+                if served != self.collection_for(model, dimension):
+                    raise self._other_model(served, model, dimension)
             for start in range(0, len(vectors), _QUERIES):
                 answers = self._client.query_batch_points(
                     self._alias,
@@ -191,6 +170,13 @@ class SchemaIndex:
                 )
                 found += [[Hit(p.score, p.payload or {}) for p in one.points] for one in answers]
         return found
+
+    def _other_model(self, served: str, model: str, dimension: int) -> IndexRejected:
+        return IndexRejected(
+            f"The schema index {self._alias!r} serves {served!r}, made by another model than "
+            f"{model!r} ({dimension} dimensions). Set TWD_EMBED_MODEL back, or delete the alias "
+            "and import again to start a new index."
+        )
 
     def _served_collection(self) -> str | None:
         aliases = self._client.get_aliases().aliases

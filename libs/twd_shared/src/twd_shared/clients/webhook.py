@@ -7,18 +7,26 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from twd_shared.errors import TransientError
+from twd_shared.errors import PermanentError, TransientError
 
 _TIMEOUT_SECONDS = 10.0
+# Said of the address or of the moment, not of one message: any other message fares the same.
+_NOT_OF_THE_MESSAGE = frozenset({401, 404, 405, 408, 410, 429})
 
 
 class WebhookUnavailable(TransientError):
-    """The webhook did not take a message."""
+    """The webhook takes no message now."""
+
+
+class WebhookRefused(PermanentError):
+    """The webhook refused this one message."""
 
 
 def post_alert(url: str, *, title: str, body: str, severity: str, link: str = "") -> None:
-    """Send one alert to `url`; raises WebhookUnavailable, which never repeats the address.
+    """Send one alert to `url`.
 
+    Raises WebhookUnavailable when no message gets through now, WebhookRefused when the webhook
+    refuses this one; neither repeats the address.
     Slack takes `text`, Discord `content`; anything else gets title, body, severity and link.
     """
     text = f"*{title}*\n{body}" + (f"\n{link}" if link else "")
@@ -33,8 +41,15 @@ def post_alert(url: str, *, title: str, body: str, severity: str, link: str = ""
     try:
         httpx.post(url, json=message, timeout=_TIMEOUT_SECONDS).raise_for_status()
     except httpx.HTTPStatusError as error:
+        status = error.response.status_code
+        if 400 <= status < 500 and status not in _NOT_OF_THE_MESSAGE:
+            raise WebhookRefused(
+                f"The alert webhook at {host} refused the message ({status}). "
+                "It stands in twd.alerts."
+            ) from None
         raise WebhookUnavailable(
-            f"The alert webhook at {host} answered {error.response.status_code}."
+            f"The alert webhook at {host} answered {status}. "
+            "If it stays so, check TWD_ALERT_WEBHOOK_URL."
         ) from None
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise WebhookUnavailable(

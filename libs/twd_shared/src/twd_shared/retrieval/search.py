@@ -32,19 +32,31 @@ def retrieve_tables(
 ) -> list[RetrievedTable]:
     """The `limit` tables of the connection nearest to the question, best first.
 
-    Raises the errors of the embedding and the index; [] when nothing is indexed.
+    Raises the errors of the embedding and the index, IndexRejected also when the index was made by
+    another model; [] when nothing is indexed.
     """
     vectors = ollama.embed([question], "query")
-    [tables] = nearest_tables(vectors, connection_id=connection_id, index=index, limit=limit)
+    [tables] = nearest_tables(
+        vectors,
+        connection_id=connection_id,
+        index=index,
+        model=ollama.embed_model,
+        limit=limit,
+    )
     return tables
 
 
 def nearest_tables(
-    vectors: Sequence[Sequence[float]], *, connection_id: str, index: SchemaIndex, limit: int = 5
+    vectors: Sequence[Sequence[float]],
+    *,
+    connection_id: str,
+    index: SchemaIndex,
+    model: str,
+    limit: int = 5,
 ) -> list[list[RetrievedTable]]:
-    """What `retrieve_tables` gives for each question, of which `vectors` are the embeddings."""
+    """What `retrieve_tables` gives for each question; `vectors` are their embeddings by `model`."""
     # A wide table has several points, and only the nearest of them counts.
-    found = index.search_many(connection_id, vectors, limit * _POINTS_A_TABLE)
+    found = index.search_many(connection_id, vectors, limit * _POINTS_A_TABLE, model)
     return [_tables(hits)[:limit] for hits in found]
 
 

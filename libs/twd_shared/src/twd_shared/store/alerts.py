@@ -1,4 +1,4 @@
-"""The outbox of alerts: raised once by key, kept until the webhook has taken them."""
+"""The outbox of alerts: raised once by key, kept until the webhook has taken or refused them."""
 
 from __future__ import annotations
 
@@ -8,11 +8,14 @@ from typing import Literal
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from twd_shared.clients.webhook import WebhookUnavailable, post_alert
+from twd_shared.clients.webhook import WebhookRefused, WebhookUnavailable, post_alert
 from twd_shared.store.database import MetadataDatabase
 from twd_shared.store.tables import alerts
 
 Severity = Literal["breaking", "failure"]
+
+# Each may wait for the webhook: a long outbox must not hold up the sensor that empties it.
+_MOST = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,27 +56,38 @@ class AlertOutbox:
         return added is not None
 
     def deliver(self) -> int:
-        """Send what is not delivered yet, oldest first; stop at the first refusal. Gives the count.
+        """Send what is not delivered yet, oldest first, `_MOST` at most. Gives the count delivered.
 
-        A row is locked while it is sent, so that two senders never send the same alert at once.
+        A message that the webhook refuses is marked and not sent again; when no message gets
+        through, all wait. A row is locked while it is sent, so that two senders never send the
+        same alert at once.
         """
+        if not self._webhook_url:
+            return 0
         delivered = 0
-        while self._webhook_url and self._deliver_one():
-            delivered += 1
+        for _ in range(_MOST):
+            outcome = self._send_one()
+            if outcome == "stop":
+                break
+            delivered += outcome == "delivered"
         return delivered
 
-    def _deliver_one(self) -> bool:
+    def _send_one(self) -> Literal["delivered", "refused", "stop"]:
         with self._database.begin() as transaction:
             row = transaction.execute(
                 sa.select(alerts)
-                .where(alerts.c.delivered_at.is_(None))
+                .where(alerts.c.delivered_at.is_(None), alerts.c.refused_at.is_(None))
                 .order_by(alerts.c.raised_at, alerts.c.alert_key)
                 .limit(1)
                 .with_for_update(skip_locked=True)
             ).one_or_none()
             if row is None:
-                return False
-            update = sa.update(alerts).where(alerts.c.alert_key == row.alert_key)
+                return "stop"
+            update = (
+                sa.update(alerts)
+                .where(alerts.c.alert_key == row.alert_key)
+                .values(attempts=alerts.c.attempts + 1)
+            )
             try:
                 post_alert(
                     self._webhook_url,
@@ -82,12 +96,11 @@ class AlertOutbox:
                     severity=row.severity,
                     link=row.link,
                 )
+            except WebhookRefused as error:
+                transaction.execute(update.values(refused_at=sa.func.now(), last_error=str(error)))
+                return "refused"
             except WebhookUnavailable as error:
-                transaction.execute(
-                    update.values(attempts=alerts.c.attempts + 1, last_error=str(error))
-                )
-                return False
-            transaction.execute(
-                update.values(attempts=alerts.c.attempts + 1, delivered_at=sa.func.now())
-            )
-            return True
+                transaction.execute(update.values(last_error=str(error)))
+                return "stop"
+            transaction.execute(update.values(delivered_at=sa.func.now()))
+            return "delivered"

@@ -53,11 +53,6 @@ class SavedSnapshot:
     removed: tuple[ObjectKey, ...]
     modified: tuple[ObjectKey, ...]
 
-    @property
-    def changed(self) -> bool:
-        """Whether this save wrote a new version."""
-        return bool(self.added or self.removed or self.modified) or self.previous is None
-
 
 class SnapshotStore:
     """Rows of `twd.snapshots`, `twd.snapshot_objects` and `twd.schema_objects`."""

@@ -265,5 +265,6 @@ alerts = sa.Table(
     _time("delivered_at", nullable=True),
     sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
     sa.Column("last_error", sa.Text, nullable=False, server_default=""),
+    _time("refused_at", nullable=True),
     comment="Alerts raised, and whether the webhook has taken them",
 )

@@ -5,12 +5,13 @@ Pure functions: the same snapshot gives the same cards.
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
+from twd_shared.schema_model.ddl import quote_name
 from twd_shared.schema_model.fingerprint import content_fingerprint, object_fingerprint
 from twd_shared.schema_model.models import Column, EnumType, ForeignKey, Snapshot, Table
+from twd_shared.schema_model.wording import relationship, words
 from twd_shared.store.documentation import TableCard
 
 # A comment is somebody's text; one of megabytes must not drown the table's own words.
@@ -86,15 +87,6 @@ def column_line(table: Table, column: Column, labels: Mapping[str, tuple[str, ..
     return line
 
 
-def relationship(table: Table, key: ForeignKey) -> str:
-    """A foreign key as a sentence."""
-    target = f"{key.referenced_schema}.{key.referenced_table}".lstrip(".")
-    return (
-        f"Each {words(table.name)} refers to a {words(key.referenced_table)}: "
-        f"{table.label} ({_names(key.columns)}) joins {target} ({_names(key.referenced_columns)})."
-    )
-
-
 def references_to(tables: Iterable[Table]) -> defaultdict[tuple[str, str], list[Reference]]:
     """The foreign keys of other tables that point to each (schema, table)."""
     incoming: defaultdict[tuple[str, str], list[Reference]] = defaultdict(list)
@@ -109,15 +101,10 @@ def references_to(tables: Iterable[Table]) -> defaultdict[tuple[str, str], list[
 def enum_labels(enums: Iterable[EnumType]) -> dict[str, tuple[str, ...]]:
     """Labels by the type name as columns spell it: qualified, and quoted where needed."""
     return {
-        f"{_quoted(enum.schema)}.{_quoted(enum.name)}": enum.labels for enum in enums if enum.labels
+        f"{quote_name(enum.schema)}.{quote_name(enum.name)}": enum.labels
+        for enum in enums
+        if enum.labels
     }
-
-
-def words(name: str) -> str:
-    """An identifier as words: `filmActorID2` and `film_actor_id_2` become `film actor id 2`."""
-    spaced = re.sub(r"(?<=[a-zà-ỹ0-9])(?=[A-ZĐ])|(?<=[A-Z])(?=[A-Z][a-z])", " ", name)
-    spaced = re.sub(r"(?<=[^\W\d_])(?=\d)", " ", spaced)
-    return " ".join(re.split(r"[\W_]+", spaced)).strip().lower() or name
 
 
 def _comment(text: str) -> str:
@@ -127,8 +114,3 @@ def _comment(text: str) -> str:
 
 def _names(names: Iterable[str]) -> str:
     return ", ".join(names)
-
-
-def _quoted(name: str) -> str:
-    plain = re.fullmatch(r"[a-z_][a-z0-9_$]*", name)
-    return name if plain else '"' + name.replace('"', '""') + '"'

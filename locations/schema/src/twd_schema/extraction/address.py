@@ -14,6 +14,8 @@ from twd_shared.errors import UnknownDialect, UnusableConnectionString
 # a socket or a service entry would let it read this machine.
 _SSL_MODES = ("disable", "allow", "prefer", "require")
 _LAST_PORT = 65535
+# The same database type under two names.
+_ALIASES = {"postgres": "postgresql", "mariadb": "mysql"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,8 @@ def source_address(connection: Connection, allowed_dialects: frozenset[str]) -> 
     """The address in the connection's string.
 
     Raises UnknownDialect for a database type that is not read here or not allowed, and
-    UnusableConnectionString for a string without host, database or with an unsafe option.
+    UnusableConnectionString for a string without host or database, of another database type than
+    the connection, or with an unsafe option.
     """
     if connection.db_type not in allowed_dialects:
         raise UnknownDialect(
@@ -55,6 +58,12 @@ def source_address(connection: Connection, allowed_dialects: frozenset[str]) -> 
             connection,
             "cannot be parsed; it should look like dialect://user:password@host/database",
         ) from None
+    scheme = url.get_backend_name()
+    if _canonical(scheme) != _canonical(connection.db_type):
+        raise _unusable(
+            connection,
+            f"begins with {scheme!r}, but the connection is of type {connection.db_type!r}",
+        )
     if connection.db_type == "sqlite":
         if not url.database or url.database == ":memory:" or url.query:
             raise _unusable(connection, "names no database file")
@@ -80,6 +89,10 @@ def source_address(connection: Connection, allowed_dialects: frozenset[str]) -> 
         password=url.password or "",
         ssl_mode=str(ssl_mode),
     )
+
+
+def _canonical(dialect: str) -> str:
+    return _ALIASES.get(dialect.lower(), dialect.lower())
 
 
 def _is_host(name: str) -> bool:

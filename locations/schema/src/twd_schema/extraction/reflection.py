@@ -6,6 +6,7 @@ What a dialect cannot tell is named in `Snapshot.unknown`. To add a dialect, add
 from __future__ import annotations
 
 import re
+import ssl
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -51,26 +52,40 @@ class _Dialect:
     """How one dialect is reached read-only, and what it cannot tell."""
 
     driver: str
-    connect_arguments: Callable[[ReadLimits], dict[str, Any]]
+    connect_arguments: Callable[[SourceAddress, ReadLimits], dict[str, Any]]
     read_only: tuple[str, ...]
     unknown: tuple[UnknownFact, ...]
     remedy: str = "Check host and port, and that the server runs."
 
 
+def _mysql_arguments(address: SourceAddress, limits: ReadLimits) -> dict[str, Any]:
+    arguments: dict[str, Any] = {
+        "connect_timeout": int(limits.connect_seconds),
+        "read_timeout": int(limits.statement_seconds),
+        "local_infile": False,
+    }
+    if address.ssl_mode == "disable":
+        arguments["ssl_disabled"] = True
+    elif address.ssl_mode == "require":
+        # As in PostgreSQL: nothing goes over the wire in clear, the certificate is not verified.
+        context = ssl.create_default_context()
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        arguments["ssl"] = context
+    # Else as the driver does by itself: encrypted where the server can.
+    return arguments
+
+
 _DIALECTS: Mapping[str, _Dialect] = {
     "mysql": _Dialect(
         driver="mysql+pymysql",
-        connect_arguments=lambda limits: {
-            "connect_timeout": int(limits.connect_seconds),
-            "read_timeout": int(limits.statement_seconds),
-            "local_infile": False,
-        },
+        connect_arguments=_mysql_arguments,
         read_only=("SET SESSION TRANSACTION READ ONLY",),
         unknown=("enums", "domains", "partitions"),
     ),
     "sqlite": _Dialect(
         driver="sqlite",
-        connect_arguments=lambda limits: {"timeout": limits.lock_seconds},
+        connect_arguments=lambda _, limits: {"timeout": limits.lock_seconds},
         read_only=("PRAGMA query_only = on",),
         unknown=("comments", "enums", "domains", "identity"),
         remedy="Check that the file exists here, can be read and is a SQLite database.",
@@ -91,7 +106,7 @@ def read_reflected(label: str, address: SourceAddress, limits: ReadLimits) -> Sn
         _url(address, dialect),
         poolclass=sa.NullPool,
         hide_parameters=True,
-        connect_args=dialect.connect_arguments(limits),
+        connect_args=dialect.connect_arguments(address, limits),
     )
     try:
         with engine.connect() as connection:
@@ -134,6 +149,7 @@ def _failure(
         1044: f"user {address.user!r} may not use that database, if it exists",
         1045: f"wrong password, or user {address.user!r} is unknown or not allowed from here",
         1049: "there is no such database",
+        2026: "an encrypted connection, which sslmode=require demands, cannot be made",
     }
     if code in reasons:
         return SourceRefused(

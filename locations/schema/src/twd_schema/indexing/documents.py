@@ -16,13 +16,11 @@ from twd_schema.documentation.cards import (
     write_card,
 )
 from twd_shared.clients.catalog import Connection
+from twd_shared.clients.embedding import LONGEST_TEXT, cut_text, estimated_length
 from twd_shared.clients.schema_index import point_id
 from twd_shared.schema_model.ddl import table_ddl
 from twd_shared.schema_model.fingerprint import content_fingerprint
 from twd_shared.schema_model.models import Column, Snapshot, Table
-
-# nomic-embed-text takes 2,048 tokens; identifiers come to three characters a token or more.
-_LONGEST_TEXT = 6000
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +72,12 @@ def _texts(
 ) -> Iterator[str]:
     head = f"Database: {database_name}\n"
     whole = f"{head}{write_card(table, table.columns, incoming, labels)}\n\n{ddl}"
-    if _length(whole) <= _LONGEST_TEXT:
+    if estimated_length(whole) <= LONGEST_TEXT:
         yield whole
         return
     for columns in _column_chunks(table, labels):
         # A table that half the database refers to would fill each chunk with its referrers.
-        yield _cut(head + write_card(table, columns, incoming[:20], labels))
+        yield cut_text(head + write_card(table, columns, incoming[:20], labels))
 
 
 def _column_chunks(
@@ -88,24 +86,13 @@ def _column_chunks(
     chunk: list[Column] = []
     size = 0
     for column in table.columns:
-        length = _length(column_line(table, column, labels))
-        if chunk and size + length > _LONGEST_TEXT // 2:
+        length = estimated_length(column_line(table, column, labels))
+        if chunk and size + length > LONGEST_TEXT // 2:
             yield chunk
             chunk, size = [], 0
         chunk.append(column)
         size += length
     yield chunk
-
-
-def _length(text: str) -> int:
-    # A letter outside ASCII can be a token of its own: it counts as three characters.
-    return 3 * len(text) - 2 * len(text.encode("ascii", "ignore"))
-
-
-def _cut(text: str) -> str:
-    while (excess := _length(text) - _LONGEST_TEXT) > 0:
-        text = text[: -((excess + 2) // 3)]
-    return text
 
 
 def _payload(connection: Connection, table: Table, ddl: str) -> dict[str, Any]:

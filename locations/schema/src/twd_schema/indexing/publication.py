@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from twd_schema.indexing.documents import Document, documents_of
 from twd_shared.clients.catalog import Connection
+from twd_shared.clients.embedding import embed_within
 from twd_shared.clients.ollama import EmbeddingModel, Ollama
 from twd_shared.clients.schema_index import Point, SchemaIndex
 from twd_shared.errors import EmbeddingRejected, IndexUnavailable
@@ -94,7 +95,7 @@ class Publisher:
     ) -> None:
         for start in range(0, len(documents), _SLICE):
             part = documents[start : start + _SLICE]
-            vectors = self._ollama.embed([item.text for item in part], "document")
+            vectors = embed_within(self._ollama, [item.text for item in part], "document")
             if any(len(vector) != model.dimension for vector in vectors):
                 raise EmbeddingRejected(
                     f"Model {model.name} has {model.dimension} dimensions but gave vectors of "

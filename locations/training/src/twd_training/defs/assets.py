@@ -6,6 +6,7 @@ import dagster as dg
 
 from twd_shared.automation import on_changed_inputs, once_published
 from twd_shared.contract import (
+    OLLAMA_POOL,
     RAW_SCHEMA_METADATA,
     SCHEMA_DOCUMENTATION,
     SCHEMA_EMBEDDINGS,
@@ -108,6 +109,7 @@ def training_assets(settings: Settings) -> list[dg.AssetsDefinition]:
         kinds={"qdrant", "ollama"},
         metadata=stored_in(tables.model_versions),
         automation_condition=once_published(on_changed_inputs()),
+        pool=OLLAMA_POOL,
         retry_policy=retry_policy(settings),
     )
     def trained_model(
@@ -141,6 +143,7 @@ def training_assets(settings: Settings) -> list[dg.AssetsDefinition]:
         kinds={"python", "qdrant"},
         metadata=stored_in(tables.model_evaluations),
         automation_condition=once_published(on_changed_inputs()),
+        pool=OLLAMA_POOL,
         retry_policy=retry_policy(settings),
         check_specs=[
             dg.AssetCheckSpec(

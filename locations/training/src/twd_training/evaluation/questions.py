@@ -14,6 +14,7 @@ from typing import Literal
 
 from twd_shared.schema_model.fingerprint import content_fingerprint
 from twd_shared.schema_model.models import Snapshot, Table
+from twd_shared.schema_model.wording import words
 from twd_training.examples.models import TrainingItem
 
 Language = Literal["en", "vi"]
@@ -22,7 +23,6 @@ Origin = Literal["user", "generated"]
 MOST_GENERATED = 200
 # Letters that English texts do not use and Vietnamese ones can hardly avoid.
 _VIETNAMESE = re.compile(r"[ăâđêôơưàáãèéìíòóõùúýĩũ\u1ea0-\u1ef9]", re.IGNORECASE)
-_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[^\W\d_A-Z]+|\d+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +74,8 @@ def question_set_hash(questions: Sequence[LabelledQuestion]) -> str:
     )
 
 
-def natural_name(name: str) -> str:
-    """The words of an identifier: `InvoiceLine` and `invoice_line` are `invoice line`."""
-    return " ".join(word.lower() for word in _WORD.findall(name)) or name
-
-
 def _on_table(table: Table) -> list[LabelledQuestion]:
-    thing = natural_name(table.name)
+    thing = words(table.name)
     gold = frozenset({table.label})
     questions = [
         LabelledQuestion(f"How many {thing} records are there?", gold, "generated", "en"),
@@ -91,7 +86,7 @@ def _on_table(table: Table) -> list[LabelledQuestion]:
     # The longest name says most; names of keys stand in many tables.
     own = [column.name for column in table.columns if column.name not in in_keys]
     if own:
-        column = natural_name(max(own, key=lambda name: (len(name), name)))
+        column = words(max(own, key=lambda name: (len(name), name)))
         questions += [
             LabelledQuestion(f"List the {column} of each {thing}.", gold, "generated", "en"),
             LabelledQuestion(f"Liệt kê {column} của từng {thing}.", gold, "generated", "vi"),
@@ -101,12 +96,12 @@ def _on_table(table: Table) -> list[LabelledQuestion]:
 
 def _on_relationships(table: Table, labels: set[str]) -> list[LabelledQuestion]:
     questions: list[LabelledQuestion] = []
-    thing = natural_name(table.name)
+    thing = words(table.name)
     for key in table.foreign_keys:
         target = f"{key.referenced_schema}.{key.referenced_table}"
         if target not in labels:
             continue
-        other = natural_name(key.referenced_table)
+        other = words(key.referenced_table)
         gold = frozenset({table.label, target})
         questions += [
             LabelledQuestion(

@@ -29,7 +29,13 @@ def evaluate(
     as if it did not hold that pair.
     """
     vectors = ollama.embed([question.text for question in questions], "query")
-    nearest = nearest_tables(vectors, connection_id=connection_id, index=index, limit=RANKS)
+    nearest = nearest_tables(
+        vectors,
+        connection_id=connection_id,
+        index=index,
+        model=ollama.embed_model,
+        limit=RANKS,
+    )
     found = knowledge_base.search(vectors, _DOCUMENTS)
     of_index = [[table.label for table in tables] for tables in nearest]
     of_base = [

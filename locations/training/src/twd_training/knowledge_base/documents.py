@@ -6,7 +6,6 @@ Pure functions from values to documents. Not here: embedding and publishing (`pu
 from __future__ import annotations
 
 import hashlib
-import re
 import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -14,7 +13,8 @@ from typing import Any, Literal
 
 from twd_shared.schema_model.ddl import table_ddl
 from twd_shared.schema_model.fingerprint import content_fingerprint
-from twd_shared.schema_model.models import ForeignKey, Snapshot, Table
+from twd_shared.schema_model.models import Snapshot
+from twd_shared.schema_model.wording import relationship
 from twd_shared.store.documentation import TableCard
 from twd_training.examples.models import TrainingItem
 
@@ -24,7 +24,6 @@ DocumentPart = Literal["ddl", "documentation", "sql"]
 # Raised when documents of equal content are written in another form: they are published anew.
 _FORM = "1"
 _NO_NAMESPACE = uuid.UUID(int=0)
-_PIECE = re.compile(r"[A-Za-z]+|[0-9]+|\S")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +99,7 @@ def documents_of(
         for table in snapshot.tables
     ]
     documents += [
-        Document("documentation", "relationship", relationship_sentence(table, key), ends)
+        Document("documentation", "relationship", relationship(table, key), ends)
         for table in snapshot.tables
         for key in table.foreign_keys
         for ends in [(table.label, f"{key.referenced_schema}.{key.referenced_table}")]
@@ -115,33 +114,9 @@ def documents_of(
     return sorted(once.values(), key=lambda one: (one.part, one.source, one.searchable))
 
 
-def relationship_sentence(table: Table, key: ForeignKey) -> str:
-    """One sentence on a foreign key, with the condition that joins the two tables."""
-    target = f"{key.referenced_schema}.{key.referenced_table}"
-    optional = any(column.nullable for column in table.columns if column.name in key.columns)
-    pairs = zip(key.columns, key.referenced_columns, strict=False)
-    condition = " and ".join(f"{table.label}.{own} = {target}.{other}" for own, other in pairs)
-    sentence = f"A row of {table.label} {'may refer' if optional else 'refers'} to one of {target}"
-    return f"{sentence}: join them on {condition}." if condition else f"{sentence}."
-
-
 def content_hash_of(documents: Iterable[Document]) -> str:
     """Hash of a whole knowledge base; the order of its documents does not matter."""
     return content_fingerprint((_FORM, *sorted(item.content_hash for item in documents)))
-
-
-def cut_to_tokens(text: str, limit: int) -> str:
-    """The text's beginning of about `limit` tokens at most, estimated from its characters.
-
-    Counted on the safe side: three letters or two digits a token, any other sign one.
-    """
-    count = 0
-    for match in _PIECE.finditer(text):
-        piece = match[0]
-        count += -(-len(piece) // (3 if piece.isalpha() and piece.isascii() else 2))
-        if count > limit:
-            return text[: match.start()].rstrip()
-    return text
 
 
 def _of_user(item: TrainingItem) -> Document:

@@ -10,16 +10,14 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from twd_shared.clients.embedding import embed_within
 from twd_shared.clients.ollama import EmbeddingModel, Ollama
-from twd_shared.errors import EmbeddingRejected, IndexUnavailable
+from twd_shared.errors import IndexUnavailable
 from twd_training.knowledge_base.collections import Collections
-from twd_training.knowledge_base.documents import Document, content_hash_of, cut_to_tokens
+from twd_training.knowledge_base.documents import Document, content_hash_of
 from twd_training.knowledge_base.names import Part
 from twd_training.knowledge_base.versions import ModelVersion, ModelVersions
 
-# Context of nomic-embed-text as Ollama serves it is 2048 tokens, some of them for its prefix.
-_TOKENS = 1900
-_LEAST_TOKENS = 400
 _CHUNK = 512
 
 
@@ -105,11 +103,13 @@ class Publisher:
             chunk = documents[start : start + _CHUNK]
             missing = [one for one in chunk if one.content_hash not in known]
             texts = [document.searchable for document in missing]
-            for document, vector in zip(missing, self._embed(texts), strict=True):
+            vectors = embed_within(self._ollama, texts, "document")
+            for document, vector in zip(missing, vectors, strict=True):
                 known[document.content_hash] = vector
             embedded += len(missing)
-            vectors = [known[document.content_hash] for document in chunk]
-            self._collections.write(number, chunk, vectors, model_id)
+            self._collections.write(
+                number, chunk, [known[document.content_hash] for document in chunk], model_id
+            )
         counted = self._collections.counts(number)
         if counted != _counts(documents):
             raise IndexUnavailable(
@@ -117,19 +117,6 @@ class Publisher:
                 "Nothing was swapped; the version that was served before still is."
             )
         return embedded
-
-    def _embed(self, texts: Sequence[str]) -> list[list[float]]:
-        # The estimate of tokens may be too low for some text; then all are cut shorter.
-        tokens = _TOKENS
-        while True:
-            try:
-                return self._ollama.embed(
-                    [cut_to_tokens(text, tokens) for text in texts], "document"
-                )
-            except EmbeddingRejected:
-                tokens //= 2
-                if tokens < _LEAST_TOKENS:
-                    raise
 
     def _version(
         self,

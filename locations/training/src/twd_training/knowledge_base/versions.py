@@ -32,11 +32,6 @@ class ModelVersion:
     collections: dict[str, str]
     is_live: bool = True
 
-    @property
-    def total(self) -> int:
-        """Items in this version."""
-        return self.ddl_count + self.documentation_count + self.question_sql_count
-
 
 class ModelVersions:
     """The history of knowledge bases."""

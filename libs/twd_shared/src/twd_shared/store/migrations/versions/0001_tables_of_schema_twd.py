@@ -48,6 +48,7 @@ def upgrade() -> None:
         sa.Column("delivered_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("attempts", sa.Integer(), server_default="0", nullable=False),
         sa.Column("last_error", sa.Text(), server_default="", nullable=False),
+        sa.Column("refused_at", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("alert_key", name=op.f("alerts_pkey")),
         schema="twd",
         comment="Alerts raised, and whether the webhook has taken them",
