@@ -117,6 +117,12 @@ def test_an_api_that_is_down_is_named_with_a_remedy() -> None:
         ApiCatalog("http://127.0.0.1:9").listing()
 
 
+def test_an_api_address_with_a_login_is_refused_and_not_repeated() -> None:
+    with pytest.raises(ConfigurationError, match="TWD_API_URL") as raised:
+        ApiCatalog("http://user:canary@127.0.0.1:9")
+    assert "canary" not in str(raised.value)
+
+
 def test_the_database_catalog_reads_the_applications_table(application_dsn: str) -> None:
     engine = sa.create_engine(application_dsn, poolclass=sa.NullPool)
     with engine.begin() as connection:

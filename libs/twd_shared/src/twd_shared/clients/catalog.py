@@ -10,14 +10,15 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
+from urllib.parse import urlsplit
 
 import httpx
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
 from twd_shared.clients.dsn import place_of, postgresql_url
-from twd_shared.errors import CatalogUnavailable, UnknownConnection
-from twd_shared.settings import APPLICATION_DSN
+from twd_shared.errors import CatalogUnavailable, ConfigurationError, UnknownConnection
+from twd_shared.settings import API_URL, APPLICATION_DSN
 
 _TIMEOUT_SECONDS = 10.0
 
@@ -89,7 +90,15 @@ class ApiCatalog:
     """
 
     def __init__(self, url: str, client: httpx.Client | None = None) -> None:
-        """`url` is the application's address; `client` replaces the default HTTP client."""
+        """`url` is the application's address; `client` replaces the default HTTP client.
+
+        Raises ConfigurationError for an address with a login: messages name the address.
+        """
+        if "@" in urlsplit(url).netloc:
+            raise ConfigurationError(
+                f"{API_URL.name} holds a user or password, which the UI and messages would show. "
+                "Put a proxy that logs in between, or use TWD_CATALOG=database."
+            )
         self._url = url.rstrip("/") + "/text-to-data/connections"
         self._client = client or httpx.Client(timeout=_TIMEOUT_SECONDS)
 
