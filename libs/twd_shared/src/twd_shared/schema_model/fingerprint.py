@@ -5,15 +5,23 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 
-from twd_shared.schema_model.models import SchemaObject, Snapshot, encode, kind_of
-
-ObjectKey = tuple[str, str, str]
-"""(kind, schema, name) of a schema object."""
+from twd_shared.schema_model.models import (
+    ObjectKey,
+    Routine,
+    SchemaObject,
+    Snapshot,
+    encode,
+    kind_of,
+)
 
 
 def key_of(schema_object: SchemaObject) -> ObjectKey:
     """The identity of a schema object inside its database."""
-    return (kind_of(schema_object), schema_object.schema, schema_object.name)
+    name = schema_object.name
+    if isinstance(schema_object, Routine):
+        # Routines are told apart by their arguments as well.
+        name = f"{name}({schema_object.arguments})"
+    return (kind_of(schema_object), schema_object.schema, name)
 
 
 def object_fingerprint(schema_object: SchemaObject) -> str:

@@ -12,8 +12,36 @@ import msgspec
 
 TableKind = Literal["table", "partitioned_table", "view", "materialized_view", "foreign_table"]
 
+ObjectKind = Literal[
+    "table",
+    "enum",
+    "domain",
+    "partition",
+    "composite",
+    "range",
+    "sequence",
+    "routine",
+    "extension",
+    "namespace",
+]
+
+ObjectKey = tuple[str, str, str]
+"""(kind, schema, name) of a schema object; a routine's name ends in its argument types."""
+
 UnknownFact = Literal[
-    "comments", "check_constraints", "enums", "domains", "identity", "partitions", "definitions"
+    "comments",
+    "check_constraints",
+    "composites",
+    "definitions",
+    "domains",
+    "enums",
+    "extensions",
+    "identity",
+    "partitions",
+    "ranges",
+    "routines",
+    "sequences",
+    "statistics",
 ]
 
 
@@ -33,17 +61,33 @@ class Column(_Value, frozen=True):
     comment: str | None = None
     virtual: bool = False
     """Whether a generated value is computed when read, not stored."""
+    inherited: bool = False
+    """Whether only a parent table declares it (PostgreSQL's INHERITS)."""
+    not_null_name: str | None = None
+    """The name of its NOT NULL constraint, if it is not the one a server would choose."""
+    options: tuple[str, ...] = ()
+    """A foreign table's options of this column, as `name 'value'`."""
 
 
 class Key(_Value, frozen=True):
-    """A primary key or unique constraint; `columns` in key order."""
+    """A primary key or unique constraint; `columns` in key order.
+
+    `definition` is the server's own, and given only where the columns alone would not say it all:
+    INCLUDE, NULLS NOT DISTINCT, DEFERRABLE, WITHOUT OVERLAPS.
+    """
 
     name: str | None
     columns: tuple[str, ...]
+    definition: str | None = None
+    comment: str | None = None
 
 
 class ForeignKey(_Value, frozen=True):
-    """A reference to another table, which may stand in another schema."""
+    """A reference to another table, which may stand in another schema.
+
+    `definition` is the server's own, and given only where the fields would not say it all:
+    MATCH FULL, NOT VALID, SET NULL of some columns, PERIOD.
+    """
 
     name: str | None
     columns: tuple[str, ...]
@@ -54,6 +98,8 @@ class ForeignKey(_Value, frozen=True):
     on_delete: str = "NO ACTION"
     deferrable: bool = False
     initially_deferred: bool = False
+    definition: str | None = None
+    comment: str | None = None
 
 
 class Constraint(_Value, frozen=True):
@@ -61,6 +107,7 @@ class Constraint(_Value, frozen=True):
 
     name: str
     definition: str
+    comment: str | None = None
 
 
 class Index(_Value, frozen=True):
@@ -70,10 +117,21 @@ class Index(_Value, frozen=True):
     columns: tuple[str, ...]
     unique: bool = False
     definition: str | None = None
+    predicate: str | None = None
+    """The condition of a partial index."""
+    comment: str | None = None
+
+
+class PartitionOf(_Value, frozen=True):
+    """Where a partition belongs: its direct parent, and the values that it takes."""
+
+    schema: str
+    table: str
+    bound: str
 
 
 class Table(_Value, frozen=True, tag_field="object", tag="table"):
-    """A relation that can be asked: table, partitioned table, view or foreign table."""
+    """A relation that can be asked: table, partitioned table, view, foreign table or partition."""
 
     schema: str
     name: str
@@ -87,6 +145,18 @@ class Table(_Value, frozen=True, tag_field="object", tag="table"):
     definition: str | None = None
     partition_key: str | None = None
     comment: str | None = None
+    partition_of: PartitionOf | None = None
+    inherits: tuple[tuple[str, str], ...] = ()
+    """(schema, table) of the parents, in their order."""
+    unlogged: bool = False
+    storage: tuple[str, ...] = ()
+    """Storage parameters and view options, as `name=value`."""
+    server: tuple[str, str] | None = None
+    """A foreign table's (server, foreign-data wrapper)."""
+    options: tuple[str, ...] = ()
+    """A foreign table's options, as `name 'value'`."""
+    depends_on: tuple[ObjectKey, ...] = ()
+    """User-made objects that its definition names: a view's tables, types, routines."""
 
     @property
     def label(self) -> str:
@@ -113,13 +183,120 @@ class DomainType(_Value, frozen=True, tag_field="object", tag="domain"):
     default: str | None = None
     constraints: tuple[Constraint, ...] = ()
     comment: str | None = None
+    collation: str | None = None
+    not_null_name: str | None = None
+    depends_on: tuple[ObjectKey, ...] = ()
 
 
-SchemaObject = Table | EnumType | DomainType
+class CompositeType(_Value, frozen=True, tag_field="object", tag="composite"):
+    """A stand-alone row type; of its attributes only name, type, collation and comment count."""
+
+    schema: str
+    name: str
+    attributes: tuple[Column, ...]
+    comment: str | None = None
+    depends_on: tuple[ObjectKey, ...] = ()
+
+
+class RangeType(_Value, frozen=True, tag_field="object", tag="range"):
+    """A range type; `options` as CREATE TYPE takes them: `subtype = integer`."""
+
+    schema: str
+    name: str
+    options: tuple[str, ...]
+    comment: str | None = None
+    depends_on: tuple[ObjectKey, ...] = ()
+
+
+class ColumnReference(_Value, frozen=True):
+    """A column of a table."""
+
+    schema: str
+    table: str
+    column: str
+
+
+class Sequence(_Value, frozen=True, tag_field="object", tag="sequence"):
+    """A sequence; `owner` is the column that it is dropped with, `identity` if it feeds one."""
+
+    schema: str
+    name: str
+    type: str
+    start: int
+    increment: int
+    minimum: int
+    maximum: int
+    cache: int = 1
+    cycle: bool = False
+    owner: ColumnReference | None = None
+    identity: bool = False
+    unlogged: bool = False
+    comment: str | None = None
+
+
+class Routine(_Value, frozen=True, tag_field="object", tag="routine"):
+    """A function or aggregate that other objects need; `definition` is the whole statement."""
+
+    schema: str
+    name: str
+    kind: Literal["function", "procedure", "aggregate", "window"]
+    arguments: str
+    """Types of the arguments as they identify the routine."""
+    definition: str
+    comment: str | None = None
+    depends_on: tuple[ObjectKey, ...] = ()
+
+
+class Extension(_Value, frozen=True, tag_field="object", tag="extension"):
+    """An installed extension; what it brought is not part of the snapshot."""
+
+    schema: str
+    name: str
+    version: str
+    comment: str | None = None
+
+
+class Namespace(_Value, frozen=True, tag_field="object", tag="namespace"):
+    """A schema of the database."""
+
+    name: str
+    comment: str | None = None
+
+    @property
+    def schema(self) -> str:
+        """Itself: what stands in it has this as its schema."""
+        return self.name
+
+
+SchemaObject = (
+    Table
+    | EnumType
+    | DomainType
+    | CompositeType
+    | RangeType
+    | Sequence
+    | Routine
+    | Extension
+    | Namespace
+)
+
+
+class TableStatistics(_Value, frozen=True):
+    """What the server estimates of a table; None = not known, or never analyzed."""
+
+    schema: str
+    table: str
+    row_estimate: int | None = None
+    size_bytes: int | None = None
+    categories: dict[str, tuple[str, ...]] = {}
+    """The few values of a column, by column; only where the connection allows samples."""
 
 
 class Snapshot(_Value, frozen=True):
-    """One reading of a database's schema; objects sorted by (kind, schema, name)."""
+    """One reading of a database's schema; objects sorted by (kind, schema, name).
+
+    `tables` are what people ask; a partition stands in `partitions`, folded under its parent.
+    """
 
     dialect: str
     database_name: str
@@ -128,11 +305,34 @@ class Snapshot(_Value, frozen=True):
     enums: tuple[EnumType, ...] = ()
     domains: tuple[DomainType, ...] = ()
     unknown: tuple[UnknownFact, ...] = ()
+    partitions: tuple[Table, ...] = ()
+    composites: tuple[CompositeType, ...] = ()
+    ranges: tuple[RangeType, ...] = ()
+    sequences: tuple[Sequence, ...] = ()
+    routines: tuple[Routine, ...] = ()
+    extensions: tuple[Extension, ...] = ()
+    namespaces: tuple[Namespace, ...] = ()
+    statistics: tuple[TableStatistics, ...] = ()
+    """Of the tables, in no promised order; no part of the fingerprint: they always change."""
+    granted: tuple[tuple[str, str], ...] | None = None
+    """Where the server shows a role only what it was granted: the (schema, table) pairs that it
+    was. An absent table that is not among them is unknown, not dropped. None = it shows all."""
 
     @property
     def objects(self) -> tuple[SchemaObject, ...]:
-        """All objects: tables, then enums, then domains."""
-        return (*self.tables, *self.enums, *self.domains)
+        """All objects: tables first, then types and what else there is."""
+        return (
+            *self.tables,
+            *self.enums,
+            *self.domains,
+            *self.partitions,
+            *self.composites,
+            *self.ranges,
+            *self.sequences,
+            *self.routines,
+            *self.extensions,
+            *self.namespaces,
+        )
 
     @property
     def column_count(self) -> int:
@@ -140,11 +340,32 @@ class Snapshot(_Value, frozen=True):
         return sum(len(table.columns) for table in self.tables)
 
 
-def kind_of(schema_object: SchemaObject) -> str:
-    """The object's kind as the snapshot store keys it: `table`, `enum` or `domain`."""
+def kind_of(schema_object: SchemaObject) -> ObjectKind:
+    """The object's kind as the snapshot store keys it."""
     if isinstance(schema_object, Table):
-        return "table"
-    return "enum" if isinstance(schema_object, EnumType) else "domain"
+        return "table" if schema_object.partition_of is None else "partition"
+    return type(schema_object).__struct_config__.tag  # pyright: ignore[reportReturnType]
+
+
+def snapshot_of(
+    objects: tuple[SchemaObject, ...] | list[SchemaObject],
+    *,
+    dialect: str,
+    database_name: str,
+    server_version: str,
+    unknown: tuple[UnknownFact, ...] = (),
+) -> Snapshot:
+    """The snapshot that these objects make, each kind in its own field, in the given order."""
+    by_kind: dict[str, list[SchemaObject]] = {}
+    for item in objects:
+        by_kind.setdefault(f"{kind_of(item)}s", []).append(item)
+    return Snapshot(
+        dialect=dialect,
+        database_name=database_name,
+        server_version=server_version,
+        unknown=unknown,
+        **{name: tuple(items) for name, items in by_kind.items()},  # pyright: ignore[reportArgumentType]
+    )
 
 
 def encode(value: msgspec.Struct) -> bytes:

@@ -12,19 +12,17 @@ from sqlalchemy.dialects.postgresql import insert
 
 from twd_shared.errors import UnknownConnection
 from twd_shared.schema_model.fingerprint import (
-    ObjectKey,
     key_of,
     object_fingerprints,
     snapshot_fingerprint,
 )
 from twd_shared.schema_model.models import (
-    DomainType,
-    EnumType,
+    ObjectKey,
     SchemaObject,
     Snapshot,
-    Table,
     decode_object,
     encode,
+    snapshot_of,
 )
 from twd_shared.store.database import MetadataDatabase
 from twd_shared.store.tables import schema_objects, snapshot_objects, snapshots
@@ -143,13 +141,11 @@ class SnapshotStore:
                     f"Connection {connection_id} has no stored snapshot of version {version}."
                 )
             objects = _objects_of(transaction, connection_id, version)
-        return Snapshot(
+        return snapshot_of(
+            objects,
             dialect=head.dialect,
             database_name=head.database_name,
             server_version=head.server_version,
-            tables=tuple(item for item in objects if isinstance(item, Table)),
-            enums=tuple(item for item in objects if isinstance(item, EnumType)),
-            domains=tuple(item for item in objects if isinstance(item, DomainType)),
             unknown=tuple(head.unknown_facts),
         )
 
