@@ -8,14 +8,64 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
+from twd_shared.schema_model.fingerprint import key_of, object_fingerprint, snapshot_fingerprint
+from twd_shared.schema_model.models import Table, encode
 from twd_shared.store.database import MetadataDatabase
 from twd_shared.store.migrate import downgrade, main, upgrade
+from twd_shared.store.snapshots import SnapshotStore
 from twd_shared.store.tables import SCHEMA_NAME, metadata
 
 
 def tables_of(dsn: str) -> set[str]:
     engine = sa.create_engine(dsn, poolclass=sa.NullPool)
     return set(sa.inspect(engine).get_table_names(schema=SCHEMA_NAME))
+
+
+def table(comment: str) -> Table:
+    return Table(schema="public", name="orders", kind="table", comment=comment)
+
+
+OLD, NEW = table("old"), table("new")
+
+
+def write_two_versions(dsn: str) -> None:
+    """What revision 0001 wrote when `OLD` became `NEW`."""
+    engine = sa.create_engine(dsn, poolclass=sa.NullPool)
+    with engine.begin() as connection:
+        connection.execute(
+            sa.text(
+                "insert into twd.connections"
+                " (connection_id, partition_key, database_name, db_type, is_active)"
+                " values ('7', 'shop', 'shop', 'postgresql', true)"
+            )
+        )
+        for version, item in ((1, OLD), (2, NEW)):
+            values = {
+                "version": version,
+                "to_version": 2 if version == 1 else None,
+                "fingerprint": object_fingerprint(item),
+                "whole": snapshot_fingerprint({key_of(item): object_fingerprint(item)}),
+                "body": encode(item).decode(),
+            }
+            for statement in (
+                "insert into twd.snapshots"
+                " values ('7', :version, :whole, 'postgresql', 'shop', '16.4', '[]', 1, 0,"
+                " clock_timestamp(), clock_timestamp())",
+                "insert into twd.schema_objects values (:fingerprint, 'table', :body)",
+                "insert into twd.snapshot_objects"
+                " values ('7', 'table', 'public', 'orders', :version, :to_version, :fingerprint)",
+            ):
+                connection.execute(sa.text(statement), values)
+
+
+def rows_of(dsn: str) -> dict[str, list[str]]:
+    """Every row of every table as text."""
+    engine = sa.create_engine(dsn, poolclass=sa.NullPool)
+    with engine.connect() as connection:
+        return {
+            name: sorted(connection.execute(sa.text(f"select t::text from twd.{name} t")).scalars())
+            for name in tables_of(dsn)
+        }
 
 
 def test_a_migrated_database_has_what_the_models_say(metadata_dsn: str) -> None:
@@ -52,6 +102,32 @@ def test_down_and_up_again_leaves_the_same_tables(services: Any) -> None:
     assert (
         tables_of(dsn) == first == {t.name for t in metadata.tables.values()} | {"alembic_version"}
     )
+
+
+def test_versions_of_the_first_revision_are_read_after_the_upgrade(services: Any) -> None:
+    dsn = services.database()
+    upgrade(dsn, "0001")
+    write_two_versions(dsn)
+    upgrade(dsn)
+    database = MetadataDatabase(dsn)
+    store = SnapshotStore(database)
+    assert [store.load("7", version).tables for version in (1, 2)] == [(OLD,), (NEW,)]
+    newest, first = store.versions("7")
+    assert (first.ended_at, newest.ended_at) == (newest.taken_at, None)
+    assert store.as_of("7", first.taken_at)[1].tables == (OLD,)
+    saved = store.save("7", store.load("7", 2))
+    assert (saved.version.version, saved.version.unconfirmed) == (2, ())
+    database.close()
+
+
+def test_a_downgrade_to_the_first_revision_keeps_its_rows(services: Any) -> None:
+    dsn = services.database()
+    upgrade(dsn, "0001")
+    write_two_versions(dsn)
+    before = rows_of(dsn)
+    upgrade(dsn)
+    downgrade(dsn, "0001")
+    assert rows_of(dsn) == before
 
 
 def test_an_upgrade_of_an_upgraded_database_keeps_its_rows(

@@ -2,35 +2,25 @@
 
 from __future__ import annotations
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
+import msgspec
 import pytest
 import sqlalchemy as sa
 
 from twd_shared.errors import UnknownConnection
-from twd_shared.schema_model.models import (
-    Column,
-    Constraint,
-    DomainType,
-    EnumType,
-    ForeignKey,
-    Index,
-    Key,
-    Snapshot,
-    Table,
-)
+from twd_shared.schema_model.models import Column, Snapshot, Table
 from twd_shared.store.connections import ConnectionRegistry
 from twd_shared.store.database import MetadataDatabase
+from twd_shared.store.snapshot_locks import lock_history
 from twd_shared.store.snapshots import SnapshotStore
 
 
-def snapshot(*tables: Table, **fields: object) -> Snapshot:
+def snapshot(*tables: Table) -> Snapshot:
     return Snapshot(
-        dialect="postgresql",
-        database_name="shop",
-        server_version="16.4",
-        tables=tables,
-        **fields,
+        dialect="postgresql", database_name="shop", server_version="16.4", tables=tables
     )
 
 
@@ -55,6 +45,18 @@ def store(database: MetadataDatabase, registry: ConnectionRegistry) -> SnapshotS
 def rows(database: MetadataDatabase, name: str) -> int:
     with database.begin() as transaction:
         return transaction.execute(sa.text(f"select count(*) from twd.{name}")).scalar_one()
+
+
+def wait_for_lock(database: MetadataDatabase) -> None:
+    """Until a transaction waits for an advisory lock."""
+    query = sa.text("select count(*) from pg_locks where locktype = 'advisory' and not granted")
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        with database.begin() as transaction:
+            if transaction.execute(query).scalar_one():
+                return
+        time.sleep(0.01)
+    pytest.fail("No transaction waited for a lock.")
 
 
 def test_a_save_says_what_changed(store: SnapshotStore) -> None:
@@ -107,49 +109,40 @@ def test_the_version_of_a_moment_can_be_asked(store: SnapshotStore) -> None:
     assert (between.version, latest.version) == (1, 2)
 
 
-def test_everything_a_snapshot_knows_comes_back(store: SnapshotStore) -> None:
-    rich = snapshot(
-        Table(
-            schema='sch"ema',
-            name="bảng 💥; drop table x",
-            kind="partitioned_table",
-            columns=(
-                Column(
-                    name="a\nb",
-                    type="numeric(10,2)",
-                    nullable=False,
-                    default="'x'::text",
-                    collation='pg_catalog."C"',
-                    comment="tiếng Việt",
-                ),
-                Column(name="i", type="integer", identity="by default"),
-                Column(name="g", type="integer", generated="i * 2", virtual=True),
-            ),
-            primary_key=Key(name="pk", columns=("a\nb", "i")),
-            unique_constraints=(Key(name="u", columns=("i",)),),
-            foreign_keys=(
-                ForeignKey(
-                    name="f",
-                    columns=("i",),
-                    referenced_schema="other",
-                    referenced_table="t",
-                    referenced_columns=("id",),
-                    on_delete="CASCADE",
-                    deferrable=True,
-                    initially_deferred=True,
-                ),
-            ),
-            constraints=(Constraint(name="c", definition="CHECK (i > 0)"),),
-            indexes=(Index(name="x", columns=("i",), unique=True, definition="CREATE INDEX …"),),
-            partition_key="RANGE (i)",
-            comment="{}",
-        ),
-        enums=(EnumType(schema="s", name="e", labels=("b", "a")),),
-        domains=(DomainType(schema="s", name="d", type="integer", nullable=False, default="1"),),
-        unknown=("comments", "partitions"),
-    )
-    store.save("7", rich)
-    assert store.load_newest("7")[1] == rich
+def test_all_versions_are_listed_newest_first(store: SnapshotStore) -> None:
+    saved = [store.save("7", item).version for item in (A, B)]
+    listed = store.versions("7")
+    assert [item.version for item in listed] == [2, 1]
+    assert listed[0] == saved[1]
+    assert (listed[1].ended_at, listed[0].ended_at) == (listed[0].taken_at, None)
+
+
+def test_a_version_is_dated_after_the_save_that_it_waited_for(
+    store: SnapshotStore, database: MetadataDatabase
+) -> None:
+    with database.begin() as transaction, ThreadPoolExecutor() as threads:
+        lock_history(transaction, "7")
+        waiting = threads.submit(store.save, "7", A)
+        wait_for_lock(database)
+        until = transaction.execute(sa.text("select clock_timestamp()")).scalar_one()
+        transaction.rollback()
+        assert waiting.result(30).version.taken_at > until
+
+
+def test_what_a_reading_could_tell_is_that_of_the_last_one(store: SnapshotStore) -> None:
+    store.save("7", A)
+    later = msgspec.structs.replace(A, server_version="17.1", unknown=("comments",))
+    assert store.save("7", later).version.version == 1
+    assert store.load("7", 1) == later
+
+
+def test_what_a_reading_could_not_confirm_is_said_with_the_version(store: SnapshotStore) -> None:
+    orders = ("table", "public", "orders")
+    store.save("7", A)
+    assert store.save("7", A, unconfirmed=[orders]).version.unconfirmed == (orders,)
+    assert store.versions("7")[0].unconfirmed == (orders,)
+    assert store.save("7", B, unconfirmed=[orders]).version.unconfirmed == (orders,)
+    assert store.save("7", B).version.unconfirmed == ()
 
 
 def test_connections_do_not_see_each_other(

@@ -63,8 +63,8 @@ class Column(_Value, frozen=True):
     """Whether a generated value is computed when read, not stored."""
     inherited: bool = False
     """Whether only a parent table declares it (PostgreSQL's INHERITS)."""
-    not_null_name: str | None = None
-    """The name of its NOT NULL constraint, if it is not the one a server would choose."""
+    not_null_inherited: bool = False
+    """Whether only a parent table makes it NOT NULL, though the column is declared here."""
     options: tuple[str, ...] = ()
     """A foreign table's options of this column, as `name 'value'`."""
 
@@ -103,7 +103,11 @@ class ForeignKey(_Value, frozen=True):
 
 
 class Constraint(_Value, frozen=True):
-    """A check or exclusion constraint; `definition` as the server deparses it."""
+    """A check or exclusion constraint; `definition` as the server deparses it.
+
+    A NOT NULL is one too where a column's `nullable` does not say it all: it has a name that a
+    server would not choose, a comment, or does not hold for all rows or children.
+    """
 
     name: str
     definition: str
@@ -184,7 +188,6 @@ class DomainType(_Value, frozen=True, tag_field="object", tag="domain"):
     constraints: tuple[Constraint, ...] = ()
     comment: str | None = None
     collation: str | None = None
-    not_null_name: str | None = None
     depends_on: tuple[ObjectKey, ...] = ()
 
 
@@ -375,4 +378,8 @@ def encode(value: msgspec.Struct) -> bytes:
 
 def decode_object(body: bytes | str) -> SchemaObject:
     """The schema object whose canonical JSON is `body`."""
-    return msgspec.json.decode(body, type=SchemaObject)
+    return _object_decoder.decode(body)
+
+
+# Making a decoder for so many types takes longer than using it.
+_object_decoder = msgspec.json.Decoder(SchemaObject)

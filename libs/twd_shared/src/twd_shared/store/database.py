@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, OperationalError
@@ -28,11 +28,25 @@ class MetadataDatabase:
             connect_args={"connect_timeout": 10, "application_name": "twd"},
         )
 
-    @contextmanager
-    def begin(self) -> Iterator[sa.Connection]:
+    def begin(self) -> AbstractContextManager[sa.Connection]:
         """A transaction, committed at the end; raises MetadataUnavailable if the server is away."""
+        return self._transaction(self._engine)
+
+    def read(self) -> AbstractContextManager[sa.Connection]:
+        """A read-only transaction whose statements all see the database of one moment.
+
+        Raises MetadataUnavailable if the server is away.
+        """
+        return self._transaction(
+            self._engine.execution_options(
+                isolation_level="REPEATABLE READ", postgresql_readonly=True
+            )
+        )
+
+    @contextmanager
+    def _transaction(self, engine: sa.Engine) -> Iterator[sa.Connection]:
         try:
-            with self._engine.begin() as connection:
+            with engine.begin() as connection:
                 yield connection
         except OperationalError as error:
             raise MetadataUnavailable(

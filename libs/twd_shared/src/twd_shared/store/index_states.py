@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from twd_shared.store.database import MetadataDatabase
-from twd_shared.store.tables import index_states, snapshots
+from twd_shared.store.tables import index_states
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,15 +42,11 @@ class IndexStateStore:
             return None
         return IndexState(**{name: row[name] for name in IndexState.__slots__})
 
-    def held_fingerprints(self) -> dict[str, str]:
-        """Fingerprint of the snapshot that the index holds, by connection id."""
-        query = sa.select(index_states.c.connection_id, snapshots.c.fingerprint).join(
-            snapshots,
-            (snapshots.c.connection_id == index_states.c.connection_id)
-            & (snapshots.c.version == index_states.c.snapshot_version),
-        )
+    def connection_ids(self) -> set[str]:
+        """The connections of which the index holds anything."""
+        query = sa.select(index_states.c.connection_id)
         with self._database.begin() as transaction:
-            return {row.connection_id: row.fingerprint for row in transaction.execute(query)}
+            return set(transaction.execute(query).scalars())
 
     def snapshot_versions(self, published_before: datetime) -> dict[str, int]:
         """Snapshot version by connection id, of what was published before that moment."""

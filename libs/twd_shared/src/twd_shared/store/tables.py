@@ -74,6 +74,18 @@ snapshots = sa.Table(
     sa.Column("column_count", sa.Integer, nullable=False),
     _time("taken_at"),
     _time("confirmed_at"),
+    sa.Column(
+        "ended_at",
+        sa.DateTime(timezone=True),
+        comment="When the next version was taken; null = newest",
+    ),
+    sa.Column(
+        "unconfirmed",
+        JSONB,
+        nullable=False,
+        server_default="[]",
+        comment="[kind, schema, name] of objects that the last reading could not tell of",
+    ),
     comment="Versions of a source's schema; a version is written only when the schema changed",
 )
 
@@ -83,7 +95,7 @@ schema_objects = sa.Table(
     sa.Column("fingerprint", sa.Text, primary_key=True),
     sa.Column("kind", sa.Text, nullable=False),
     sa.Column("body", JSONB, nullable=False),
-    comment="Content of tables, enums and domains, stored once per content",
+    comment="Content of schema objects, stored once per content",
 )
 
 snapshot_objects = sa.Table(
@@ -103,10 +115,28 @@ snapshot_objects = sa.Table(
     ),
     comment="Which content an object had in which versions of a source's schema",
 )
+# What started and what ended between two versions is found without reading the rest.
 sa.Index(
-    "snapshot_objects_current_idx",
+    "snapshot_objects_from_idx",
     snapshot_objects.c.connection_id,
-    postgresql_where=snapshot_objects.c.to_version.is_(None),
+    snapshot_objects.c.from_version,
+)
+sa.Index(
+    "snapshot_objects_to_idx",
+    snapshot_objects.c.connection_id,
+    snapshot_objects.c.to_version,
+)
+# Whether a content is still used is asked of each that is deleted.
+sa.Index("snapshot_objects_fingerprint_idx", snapshot_objects.c.fingerprint)
+
+table_statistics = sa.Table(
+    "table_statistics",
+    metadata,
+    _connection_id(),
+    sa.Column("content_hash", sa.Text, nullable=False),
+    sa.Column("body", JSONB, nullable=False, comment="One document a table"),
+    _time("read_at"),
+    comment="Row estimates, sizes and categories of each source's tables, as last read",
 )
 
 table_documentation = sa.Table(

@@ -26,7 +26,7 @@ def schema_sync_schedule(
         context: dg.ScheduleEvaluationContext, metadata_store: MetadataStoreResource
     ) -> list[dg.RunRequest] | dg.SkipReason:
         try:
-            indexed = metadata_store.index_states.held_fingerprints().keys()
+            indexed = metadata_store.index_states.connection_ids()
             known = metadata_store.connections.known()
         except TwdError as error:
             return dg.SkipReason(str(error))

@@ -1,0 +1,116 @@
+"""Rows of `twd.snapshot_objects` and `twd.schema_objects`: which object had which content when.
+
+Whatever the number of objects, a table gets its rows in one statement: they travel as arrays, one
+a column.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import ARRAY, insert
+
+from twd_shared.schema_model.fingerprint import key_of
+from twd_shared.schema_model.models import (
+    ObjectKey,
+    SchemaObject,
+    decode_object,
+    encode,
+    kind_of,
+)
+from twd_shared.store.tables import schema_objects, snapshot_objects
+
+
+def current_fingerprints(transaction: sa.Connection, connection_id: str) -> dict[ObjectKey, str]:
+    """Fingerprint of each object of the newest version, by key."""
+    held = snapshot_objects
+    rows = transaction.execute(
+        sa.select(held.c.kind, held.c.schema_name, held.c.object_name, held.c.fingerprint).where(
+            held.c.connection_id == connection_id, held.c.to_version.is_(None)
+        )
+    )
+    return {(kind, schema, name): fingerprint for kind, schema, name, fingerprint in rows}
+
+
+def objects_of(transaction: sa.Connection, connection_id: str, version: int) -> list[SchemaObject]:
+    """The objects of a version, sorted by key."""
+    held = snapshot_objects
+    # As text: the driver would make Python values of the body first.
+    rows = transaction.execute(
+        sa.select(sa.cast(schema_objects.c.body, sa.Text))
+        .join(held, held.c.fingerprint == schema_objects.c.fingerprint)
+        .where(
+            held.c.connection_id == connection_id,
+            held.c.from_version <= version,
+            held.c.to_version.is_(None) | (held.c.to_version > version),
+        )
+    )
+    return sorted((decode_object(body) for (body,) in rows), key=key_of)
+
+
+def end_objects(
+    transaction: sa.Connection, connection_id: str, keys: Iterable[ObjectKey], version: int
+) -> None:
+    """Record that `version` is the first without these contents of the objects."""
+    ended = _rows(("kind", "schema_name", "object_name"), keys)
+    held = snapshot_objects
+    transaction.execute(
+        sa.update(held)
+        .where(
+            held.c.connection_id == connection_id,
+            held.c.to_version.is_(None),
+            held.c.kind == ended.c.kind,
+            held.c.schema_name == ended.c.schema_name,
+            held.c.object_name == ended.c.object_name,
+        )
+        .values(to_version=version)
+    )
+
+
+def start_objects(
+    transaction: sa.Connection,
+    connection_id: str,
+    objects: Mapping[ObjectKey, SchemaObject],
+    fingerprints: Mapping[ObjectKey, str],
+    version: int,
+) -> None:
+    """Record that `version` is the first with these contents; store those that are new."""
+    contents = {fingerprints[key]: item for key, item in objects.items()}
+    _store(transaction, contents)
+    names = ("kind", "schema_name", "object_name", "fingerprint")
+    started = _rows(names, ((*key, fingerprints[key]) for key in objects))
+    held = snapshot_objects
+    transaction.execute(
+        sa.insert(held).from_select(
+            ["connection_id", "from_version", *names],
+            sa.select(sa.literal(connection_id), sa.literal(version), *started.c),
+        )
+    )
+
+
+def _store(transaction: sa.Connection, contents: Mapping[str, SchemaObject]) -> None:
+    names = ("fingerprint", "kind", "body")
+    given = _rows(
+        names,
+        (
+            (fingerprint, kind_of(item), encode(item).decode())
+            for fingerprint, item in contents.items()
+        ),
+    )
+    body = sa.cast(given.c.body, schema_objects.c.body.type)
+    transaction.execute(
+        insert(schema_objects)
+        .from_select(list(names), sa.select(given.c.fingerprint, given.c.kind, body))
+        .on_conflict_do_nothing()
+    )
+
+
+def _rows(names: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> sa.TableValuedAlias:
+    """The rows as a table of texts with columns of these names."""
+    columns = list(zip(*rows, strict=True)) or [() for _ in names]
+    return (
+        sa.func.unnest(*(sa.literal(list(column), ARRAY(sa.Text)) for column in columns))
+        .table_valued(*(sa.column(name, sa.Text) for name in names))
+        .render_derived()
+    )
