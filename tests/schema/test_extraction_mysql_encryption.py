@@ -12,12 +12,15 @@ from typing import Any
 import pytest
 
 from twd_schema.extraction.limits import ReadLimits
+from twd_schema.extraction.reachability import reach_policy
 from twd_schema.extraction.reading import SchemaReader
 from twd_shared.errors import SourceRefused, TwdError
 
 # https://dev.mysql.com/doc/dev/mysql-server/latest/group__group__cs__capabilities__flags.html
 CAPABILITIES = 0x00000001 | 0x00000008 | 0x00000200 | 0x00008000 | 0x00080000
 SSL = 0x00000800
+
+reader = SchemaReader(frozenset({"mysql"}), ReadLimits(), reach_policy("loopback", ""))
 
 
 class Greeter:
@@ -64,7 +67,7 @@ def server() -> Iterator[Greeter]:
 def asked_for_encryption(server: Greeter, connection_to: Any, mode: str) -> bool:
     dsn = f"mysql://reader:pw@127.0.0.1:{server.port}/shop?sslmode={mode}"
     with pytest.raises(TwdError):
-        SchemaReader(frozenset({"mysql"}), ReadLimits()).read(connection_to(dsn, "mysql"))
+        reader.read(connection_to(dsn, "mysql"))
     [first] = server.first
     (flags,) = struct.unpack_from("<I", first, 4)
     encrypted = bool(flags & SSL)
@@ -96,5 +99,5 @@ def test_a_server_that_cannot_encrypt_is_told_nothing_when_encryption_is_require
 ) -> None:
     dsn = f"mysql://reader:pw@127.0.0.1:{server.port}/shop?sslmode=require"
     with pytest.raises(SourceRefused, match="sslmode=require"):
-        SchemaReader(frozenset({"mysql"}), ReadLimits()).read(connection_to(dsn, "mysql"))
+        reader.read(connection_to(dsn, "mysql"))
     assert server.first in ([], [b""])

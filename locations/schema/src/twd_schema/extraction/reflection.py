@@ -1,28 +1,30 @@
 """Other dialects through SQLAlchemy's bulk reflection, into the same snapshot model.
 
-What a dialect cannot tell is named in `Snapshot.unknown`. To add a dialect, add a `_Dialect`.
+Belongs here: what is the same for all of them. Not here: how one of them is reached and what it
+tells (`dialects/`). What a dialect cannot tell is named in `Snapshot.unknown`.
 """
 
 from __future__ import annotations
 
-import re
-import ssl
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
-from dataclasses import dataclass
-from typing import Any, cast
-from urllib.parse import quote
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.dialects import registry
 from sqlalchemy.engine.interfaces import (
     ReflectedColumn,
     ReflectedForeignKeyConstraint,
     ReflectedIndex,
 )
 from sqlalchemy.engine.reflection import ObjectKind
-from sqlalchemy.exc import OperationalError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from twd_schema.extraction.address import SourceAddress
+from twd_schema.extraction.deadline import Deadline
+from twd_schema.extraction.dialects import DIALECTS
+from twd_schema.extraction.dialects.dialect import Details, Dialect, ReadingOvertaken
 from twd_schema.extraction.limits import ReadLimits
 from twd_shared.errors import SourceRefused, SourceUnavailable
 from twd_shared.schema_model.models import (
@@ -33,135 +35,105 @@ from twd_shared.schema_model.models import (
     Key,
     Snapshot,
     Table,
-    UnknownFact,
 )
 
-# MySQL and SQLite give the whole statement, MySQL with the name of the user who made it.
-_NAME = r"""(?:`(?:[^`]|``)+`|"(?:[^"]|"")+"|\[[^\]]+\]|'(?:[^']|'')+'|[^\s.(]+)"""
-_CREATE_VIEW = re.compile(
-    rf"\s*CREATE\s.*?\bVIEW\s+(?:IF\s+NOT\s+EXISTS\s+)?{_NAME}(?:\.{_NAME})?"
-    r"\s*(?:\([^)]*\))?\s*AS\s+",
-    re.IGNORECASE | re.DOTALL,
-)
+_Named = TypeVar("_Named", Key, ForeignKey, Constraint, Index)
 
-_TableKey = tuple[str | None, str]
+REFLECTED_DIALECTS = frozenset(DIALECTS)
 
-
-@dataclass(frozen=True)
-class _Dialect:
-    """How one dialect is reached read-only, and what it cannot tell."""
-
-    driver: str
-    connect_arguments: Callable[[SourceAddress, ReadLimits], dict[str, Any]]
-    read_only: tuple[str, ...]
-    unknown: tuple[UnknownFact, ...]
-    remedy: str = "Check host and port, and that the server runs."
-
-
-def _mysql_arguments(address: SourceAddress, limits: ReadLimits) -> dict[str, Any]:
-    arguments: dict[str, Any] = {
-        "connect_timeout": int(limits.connect_seconds),
-        "read_timeout": int(limits.statement_seconds),
-        "local_infile": False,
-    }
-    if address.ssl_mode == "disable":
-        arguments["ssl_disabled"] = True
-    elif address.ssl_mode == "require":
-        # As in PostgreSQL: nothing goes over the wire in clear, the certificate is not verified.
-        context = ssl.create_default_context()
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-        arguments["ssl"] = context
-    # Else as the driver does by itself: encrypted where the server can.
-    return arguments
-
-
-_DIALECTS: Mapping[str, _Dialect] = {
-    "mysql": _Dialect(
-        driver="mysql+pymysql",
-        connect_arguments=_mysql_arguments,
-        read_only=("SET SESSION TRANSACTION READ ONLY",),
-        unknown=("enums", "domains", "partitions"),
-    ),
-    "sqlite": _Dialect(
-        driver="sqlite",
-        connect_arguments=lambda _, limits: {"timeout": limits.lock_seconds},
-        read_only=("PRAGMA query_only = on",),
-        unknown=("comments", "enums", "domains", "identity"),
-        remedy="Check that the file exists here, can be read and is a SQLite database.",
-    ),
-}
-
-REFLECTED_DIALECTS = frozenset(_DIALECTS)
+for _name, _dialect in DIALECTS.items():
+    # SQLAlchemy takes a dialect of one's own by the name in the engine's address alone.
+    registry.register(f"{_name}.catalog", _dialect.catalog.__module__, _dialect.catalog.__name__)
 
 
 def read_reflected(label: str, address: SourceAddress, limits: ReadLimits) -> Snapshot:
     """The schema of a MySQL, MariaDB or SQLite database; `label` names it in errors.
 
     Raises SourceRefused when the server refuses the user or the database, SourceUnavailable when
-    it cannot be reached or fails.
+    it cannot be reached, fails or takes too long.
     """
-    dialect = _DIALECTS[address.dialect]
+    dialect = DIALECTS[address.dialect]
+    where = f"{label} at {address.place}"
+    with Deadline(limits.connect_seconds + limits.statement_seconds) as deadline:
+        try:
+            with connected(address, limits, deadline) as connection:
+                inspector = sa.inspect(connection)
+                snapshot = _snapshot(inspector, address, dialect)
+                dialect.confirm(inspector)
+                return snapshot
+        except ReadingOvertaken:
+            raise SourceUnavailable(
+                f"{where} changed while it was read. Read it again when that has ended."
+            ) from None
+        except (SQLAlchemyError, OSError) as error:
+            raise _failure(where, address, limits, deadline, error) from None
+
+
+@contextmanager
+def connected(
+    address: SourceAddress, limits: ReadLimits, deadline: Deadline
+) -> Iterator[sa.Connection]:
+    """A connection that can only read, within the limits; SQLAlchemy's and system errors pass."""
+    dialect = DIALECTS[address.dialect]
     engine = sa.create_engine(
-        _url(address, dialect),
+        f"{address.dialect}+catalog://",
+        creator=lambda: dialect.connect(address, limits, deadline),
         poolclass=sa.NullPool,
         hide_parameters=True,
-        connect_args=dialect.connect_arguments(address, limits),
     )
+
+    @event.listens_for(engine, "before_cursor_execute")
+    def _check_time(*_: Any) -> None:
+        if deadline.passed:
+            raise TimeoutError
+
     try:
         with engine.connect() as connection:
-            for statement in dialect.read_only:
-                connection.exec_driver_sql(statement)
-            return _snapshot(connection, address, dialect)
-    except OperationalError as error:
-        raise _failure(label, address, error) from None
-    except SQLAlchemyError as error:
-        raise SourceUnavailable(
-            f"{label} at {address.place} could not be read ({type(error).__name__}). "
-            f"{dialect.remedy}"
-        ) from None
+            dialect.prepare(connection, limits)
+            yield connection
     finally:
         engine.dispose()
 
 
-def _url(address: SourceAddress, dialect: _Dialect) -> sa.URL:
-    if address.dialect == "sqlite":
-        # Only a file: URI can say read-only; without `uri` here its name would be made a path.
-        name = f"file:{quote(address.database)}"
-        return sa.URL.create("sqlite", database=name, query={"mode": "ro", "uri": "true"})
-    return sa.URL.create(
-        dialect.driver,
-        username=address.user,
-        password=address.password,
-        host=address.host,
-        port=address.port,
-        database=address.database,
-    )
-
-
 def _failure(
-    label: str, address: SourceAddress, error: OperationalError
+    where: str,
+    address: SourceAddress,
+    limits: ReadLimits,
+    deadline: Deadline,
+    error: SQLAlchemyError | OSError,
 ) -> SourceRefused | SourceUnavailable:
-    where = f"{label} at {address.place}"
-    code = error.orig.args[0] if error.orig and error.orig.args else None
-    # https://dev.mysql.com/doc/mysql-errors/8.4/en/server-error-reference.html
-    reasons = {
-        1044: f"user {address.user!r} may not use that database, if it exists",
-        1045: f"wrong password, or user {address.user!r} is unknown or not allowed from here",
-        1049: "there is no such database",
-        2026: "an encrypted connection, which sslmode=require demands, cannot be made",
-    }
-    if code in reasons:
-        return SourceRefused(
-            f"{where}: {reasons[code]}. Correct the connection in the application."
+    dialect = DIALECTS[address.dialect]
+    original = error.orig if isinstance(error, DBAPIError) else None
+    code = original.args[0] if original and original.args else None
+    if deadline.passed or dialect.is_late(code):
+        return SourceUnavailable(
+            f"{where} did not answer in time (connect {limits.connect_seconds:g} s, "
+            f"statements {limits.statement_seconds:g} s). Check its load and the network."
         )
+    reason = dialect.refusal(address, code)
+    if reason:
+        return SourceRefused(f"{where}: {reason}. Correct the connection in the application.")
     return SourceUnavailable(
-        f"{where} cannot be reached or failed. {_DIALECTS[address.dialect].remedy}"
+        f"{where} cannot be reached or failed ({type(original or error).__name__}). "
+        f"{dialect.remedy}"
     )
 
 
-def _snapshot(connection: sa.Connection, address: SourceAddress, dialect: _Dialect) -> Snapshot:
-    inspector = sa.inspect(connection)
+def _snapshot(inspector: sa.Inspector, address: SourceAddress, dialect: Dialect) -> Snapshot:
+    details = dialect.details(inspector)
+    return Snapshot(
+        dialect=address.dialect,
+        database_name=address.database,
+        server_version=details.server_version,
+        tables=tuple(_tables(inspector, details)),
+        unknown=tuple(sorted(details.unknown)),
+        sequences=details.sequences,
+        statistics=details.statistics,
+        granted=details.granted,
+    )
+
+
+def _tables(inspector: sa.Inspector, details: Details) -> Iterator[Table]:
     kind = ObjectKind.ANY
     columns = inspector.get_multi_columns(kind=kind)
     primary_keys = inspector.get_multi_pk_constraint(kind=kind)
@@ -169,65 +141,48 @@ def _snapshot(connection: sa.Connection, address: SourceAddress, dialect: _Diale
     foreign_keys = inspector.get_multi_foreign_keys(kind=kind)
     checks = inspector.get_multi_check_constraints(kind=kind)
     indexes = inspector.get_multi_indexes(kind=kind)
-    comments = {} if "comments" in dialect.unknown else inspector.get_multi_table_comment(kind=kind)
-    views = set(inspector.get_view_names())
-    schema = address.database if address.dialect == "mysql" else "main"
-    tables: list[Table] = []
-    for key in sorted(columns, key=lambda item: item[1]):
-        name = key[1]
+    comments = {} if "comments" in details.unknown else inspector.get_multi_table_comment(kind=kind)
+    for name in sorted(details.kinds):
+        key = (None, name)
         primary = primary_keys.get(key)
-        unique = _sorted(uniques.get(key) or ())
-        tables.append(
-            Table(
-                schema=schema,
-                name=name,
-                kind="view" if name in views else "table",
-                columns=tuple(_column(connection, item) for item in columns[key]),
-                primary_key=Key(
-                    name=primary.get("name"), columns=tuple(primary["constrained_columns"])
-                )
-                if primary and primary["constrained_columns"]
-                else None,
-                unique_constraints=tuple(
-                    Key(name=item["name"], columns=tuple(item["column_names"])) for item in unique
-                ),
-                foreign_keys=tuple(
-                    _foreign_key(item, schema) for item in _sorted(foreign_keys.get(key) or ())
-                ),
-                constraints=tuple(
-                    Constraint(name=item["name"] or "", definition=f"CHECK ({item['sqltext']})")
-                    for item in _sorted(checks.get(key) or ())
-                ),
-                indexes=_indexes(indexes.get(key) or (), {item["name"] for item in unique}),
-                definition=_view_definition(inspector, name) if name in views else None,
-                comment=(comments.get(key) or {"text": None})["text"],
-            )
+        comment = comments.get(key)
+        yield Table(
+            schema=details.schema,
+            name=name,
+            kind=details.kinds[name],
+            columns=tuple(_column(inspector.dialect, item) for item in columns.get(key, ())),
+            primary_key=Key(name=primary.get("name"), columns=tuple(primary["constrained_columns"]))
+            if primary and primary["constrained_columns"]
+            else None,
+            unique_constraints=_ordered(
+                Key(name=item["name"], columns=tuple(item["column_names"]))
+                for item in uniques.get(key, ())
+            ),
+            foreign_keys=_ordered(
+                _foreign_key(item, details.schema) for item in foreign_keys.get(key, ())
+            ),
+            constraints=_ordered(
+                Constraint(name=item["name"] or "", definition=f"CHECK ({item['sqltext']})")
+                for item in checks.get(key, ())
+            ),
+            indexes=_ordered(_index(item) for item in indexes.get(key, ())),
+            definition=details.definitions.get(name),
+            partition_key=details.partition_keys.get(name),
+            comment=comment["text"] if comment else None,
+            storage=details.storage.get(name, ()),
         )
-    version = ".".join(str(part) for part in connection.dialect.server_version_info or ())
-    return Snapshot(
-        dialect=address.dialect,
-        database_name=address.database,
-        server_version=version,
-        tables=tuple(tables),
-        unknown=dialect.unknown,
-    )
 
 
-def _view_definition(inspector: sa.Inspector, name: str) -> str | None:
-    with suppress(SQLAlchemyError, NotImplementedError):
-        return _CREATE_VIEW.sub("", inspector.get_view_definition(name), count=1)
-    return None
-
-
-def _column(connection: sa.Connection, item: ReflectedColumn) -> Column:
+def _column(dialect: sa.Dialect, item: ReflectedColumn) -> Column:
     computed = item.get("computed")
     return Column(
         name=item["name"],
-        type=item["type"].compile(dialect=connection.dialect),
+        type=item["type"].compile(dialect=dialect),
         nullable=item["nullable"],
         default=item.get("default"),
         identity="by default" if item.get("autoincrement") is True else None,
         generated=computed["sqltext"] if computed else None,
+        collation=getattr(item["type"], "collation", None),
         comment=item.get("comment"),
         virtual=bool(computed) and computed.get("persisted") is False,
     )
@@ -241,23 +196,25 @@ def _foreign_key(item: ReflectedForeignKeyConstraint, schema: str) -> ForeignKey
         referenced_schema=item["referred_schema"] or schema,
         referenced_table=item["referred_table"],
         referenced_columns=tuple(item["referred_columns"]),
-        on_update=str(options.get("onupdate") or "NO ACTION").upper(),
-        on_delete=str(options.get("ondelete") or "NO ACTION").upper(),
+        on_update=options.get("onupdate") or "NO ACTION",
+        on_delete=options.get("ondelete") or "NO ACTION",
+        deferrable=bool(options.get("deferrable")),
+        initially_deferred=options.get("initially") == "DEFERRED",
     )
 
 
-def _indexes(items: Iterable[ReflectedIndex], of_constraints: set[str | None]) -> tuple[Index, ...]:
-    return tuple(
-        Index(
-            name=item["name"] or "",
-            columns=tuple(name or "(expression)" for name in item["column_names"]),
-            unique=bool(item["unique"]),
-        )
-        for item in _sorted(items)
-        if item["name"] not in of_constraints
+def _index(item: ReflectedIndex) -> Index:
+    options = item.get("dialect_options") or {}
+    return Index(
+        name=item["name"] or "",
+        columns=tuple(item.get("expressions") or (name or "" for name in item["column_names"])),
+        unique=bool(item["unique"]),
+        definition=options.get("definition"),
+        predicate=options.get("where"),
+        comment=options.get("comment"),
     )
 
 
-def _sorted(items: Iterable[Any]) -> list[Any]:
+def _ordered(items: Iterable[_Named]) -> tuple[_Named, ...]:
     # The server gives them in no promised order; the fingerprint must not depend on it.
-    return sorted(items, key=lambda item: cast("str", item.get("name") or "") + repr(item))
+    return tuple(sorted(items, key=lambda item: (item.name or "", repr(item))))

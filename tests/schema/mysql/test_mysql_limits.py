@@ -1,0 +1,108 @@
+"""Servers that take too long or refuse: left in time, with the right error and no secret."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
+
+import pytest
+
+from twd_schema.extraction.dialects.mysql_catalog import MySQLCatalog
+from twd_schema.extraction.limits import ReadLimits
+from twd_schema.extraction.reachability import reach_policy
+from twd_schema.extraction.reading import SchemaReader
+from twd_shared.errors import SourceRefused, SourceUnavailable, TwdError
+
+CANARY = "canary-9c2e"
+
+
+def failure(connection: Any, limits: ReadLimits) -> TwdError:
+    reader = SchemaReader(frozenset({"mysql"}), limits, reach_policy("loopback", ""))
+    with pytest.raises(TwdError) as raised:
+        reader.read(connection)
+    assert "connection 7 (shop)" in str(raised.value)
+    assert CANARY not in str(raised.value)
+    assert raised.value.__cause__ is None
+    assert raised.value.__suppress_context__
+    return raised.value
+
+
+@pytest.fixture
+def dripping_server() -> Iterator[int]:
+    """A server that promises a long greeting and sends a byte of it now and then."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    ended = threading.Event()
+
+    def serve() -> None:
+        with suppress(OSError):
+            client, _ = listener.accept()
+            with client:
+                client.sendall(b"\xff\xff\x00\x00")
+                while not ended.wait(0.05):
+                    client.sendall(b"\x0a")
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    yield listener.getsockname()[1]
+    ended.set()
+    with suppress(OSError):
+        listener.shutdown(socket.SHUT_RDWR)
+    listener.close()
+    thread.join()
+
+
+def test_a_server_that_answers_byte_by_byte_is_given_up_in_time(
+    dripping_server: int, connection_to: Any
+) -> None:
+    started = time.monotonic()
+    error = failure(
+        connection_to(f"mysql://u:{CANARY}@127.0.0.1:{dripping_server}/shop", "mysql"),
+        ReadLimits(connect_seconds=0.5, statement_seconds=0.5),
+    )
+    assert isinstance(error, SourceUnavailable)
+    assert "did not answer in time" in str(error)
+    assert time.monotonic() - started < 6
+
+
+def test_a_statement_that_computes_too_long_is_ended_by_the_server(
+    server: Any, connection_to: Any
+) -> None:
+    database = server.database("create table t (id int)")
+    error = failure(
+        connection_to(server.dsn(database), "mysql"), ReadLimits(statement_seconds=0.0002)
+    )
+    assert isinstance(error, SourceUnavailable)
+    assert "did not answer in time" in str(error)
+
+
+def test_a_wrong_password_is_refused(server: Any, connection_to: Any) -> None:
+    dsn = f"mysql://root:{CANARY}@127.0.0.1:{server.port}/mysql"
+    error = failure(connection_to(dsn, "mysql"), ReadLimits())
+    assert isinstance(error, SourceRefused)
+    assert "wrong password" in str(error)
+
+
+def test_a_database_that_is_not_there_is_named(server: Any, connection_to: Any) -> None:
+    error = failure(connection_to(server.dsn("nope"), "mysql"), ReadLimits())
+    assert isinstance(error, SourceRefused)
+    assert "there is no such database" in str(error)
+
+
+def test_a_schema_that_changes_while_it_is_read_is_read_again(
+    server: Any, connection_to: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = server.database("create table a (id int); create table b (id int)")
+    read_checks = MySQLCatalog.get_multi_check_constraints
+
+    def meanwhile(catalog: MySQLCatalog, connection: Any, **options: Any) -> Any:
+        server.execute(f"drop table {database}.b")
+        return read_checks(catalog, connection, **options)
+
+    monkeypatch.setattr(MySQLCatalog, "get_multi_check_constraints", meanwhile)
+    error = failure(connection_to(server.dsn(database), "mysql"), ReadLimits())
+    assert isinstance(error, SourceUnavailable)
+    assert "changed while it was read" in str(error)
