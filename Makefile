@@ -84,8 +84,8 @@ clean: ## Stop the stack and delete its data
 	@if [ -x $(RUN) ]; then $(RUN) -m twd_local.stack clean; fi
 
 .PHONY: connect ask
-export NAME DSN DB Q
-connect: .venv/.stack ## Register a database: make connect NAME=shop DSN=postgresql://reader:…@host/shop
+export NAME DSN OPTIONS DB Q
+connect: .venv/.stack ## Register a database: make connect NAME=shop DSN=postgresql://reader:…@host/shop [OPTIONS='{…}']
 	@$(RUN) -m twd_local.stack connect
 ask: .venv/.stack ## Find the tables for a question: make ask DB=shop Q="Which customers …?"
 	@if [ -z "$$DB" ] || [ -z "$$Q" ]; then echo 'usage: make ask DB=shop Q="Which customers …?"' >&2; exit 2; fi
@@ -112,7 +112,7 @@ format: .venv/.tools ## Format the code
 
 typecheck: environments ## Check types
 	@status=0; \
-	.venv/bin/pyright --pythonpath .venv/bin/python libs/twd_shared/src deploy/local/src || status=1; \
+	.venv/bin/pyright --pythonpath .venv/bin/python libs/twd_shared/src deploy/local/src benchmarks || status=1; \
 	for location in $(LOCATIONS); do \
 		echo "== locations/$$location"; \
 		.venv/bin/pyright --pythonpath locations/$$location/.venv/bin/python locations/$$location/src || status=1; \
@@ -144,3 +144,10 @@ test: environments lint typecheck definitions ## Run every check and every test
 	done; \
 	echo "== tests/e2e"; $(RUN) -m pytest tests/e2e || status=1; \
 	exit $$status
+
+# --- benchmarks -----------------------------------------------------------------------------
+
+.PHONY: bench bench-extraction
+bench: bench-extraction ## Measure everything that the figures promise
+bench-extraction: environments ## Measure how fast schemas are read and saved, against pg_dump
+	@$(RUN) -m benchmarks.extraction

@@ -20,7 +20,7 @@ import psycopg2
 import pytest
 
 from twd_local import postgres, sources
-from twd_local.application import messages, outcomes, seed, tables
+from twd_local.application import catalog, messages, outcomes, seed, tables
 from twd_local.application.questions import CORPORA
 
 pytestmark = pytest.mark.integration
@@ -156,6 +156,26 @@ def test_connection_is_changed_and_removed(api: httpx.Client) -> None:
     assert api.patch(f"{PATH}/{10**20}", json={"is_active": True}).status_code == 404
 
 
+def test_extraction_options_are_kept_changed_and_taken_back(api: httpx.Client) -> None:
+    options = {"exclude": ["audit.*"], "samples": True}
+    made = api.post(PATH, json=connection_body(extraction=options)).json()
+    assert made["extraction"] == options
+    at = f"{PATH}/{made['id']}"
+    assert api.patch(at, json={"extraction": {"include": ["shop"]}}).status_code == 200
+    assert api.get(PATH).json()["connections"][0]["extraction"] == {"include": ["shop"]}
+    assert api.patch(at, json={"extraction": None}).json()["extraction"] is None
+
+
+def test_a_table_made_before_extraction_options_gets_them(application_dsn: str) -> None:
+    with tables.session(application_dsn) as connection, connection.cursor() as cursor:
+        tables.create_tables(connection)
+        cursor.execute("ALTER TABLE database_connections DROP COLUMN extraction")
+    with tables.session(application_dsn) as connection:
+        tables.create_tables(connection)
+        tables.create_tables(connection)
+        assert catalog.listed(connection) == []
+
+
 @pytest.mark.parametrize(
     ("body", "word"),
     [
@@ -171,6 +191,9 @@ def test_connection_is_changed_and_removed(api: httpx.Client) -> None:
         ),
         (json.dumps(connection_body(is_active="yes")).encode(), "is_active"),
         (json.dumps(connection_body(colour="red")).encode(), "colour"),
+        (json.dumps(connection_body(extraction="audit")).encode(), "must be an object"),
+        (json.dumps(connection_body(extraction={"skip": 1})).encode(), "unknown field `skip`"),
+        (json.dumps(connection_body(extraction={"include": ["a.b.c"]})).encode(), "no table pat"),
         (json.dumps(connection_body("a\x00b")).encode(), "control character"),
         (json.dumps(connection_body("\ud800")).encode(), "database_name"),
         (json.dumps(connection_body("x" * 201)).encode(), "longer"),

@@ -68,6 +68,16 @@ def test_given_addresses_win_and_a_real_ollama_keeps_the_default_model(tmp_path:
     assert compose_environment(home, {}, USUAL_PORTS)["TWD_EMBED_MODEL"] == "twd-lexical"
 
 
+def test_sources_on_this_machine_may_be_read_unless_the_user_says_otherwise(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    home.create()
+    assert compose_environment(home, {}, USUAL_PORTS)["TWD_SOURCE_HOSTS"] == (
+        "public,private,loopback"
+    )
+    given = compose_environment(home, {"TWD_SOURCE_HOSTS": "public"}, USUAL_PORTS)
+    assert given["TWD_SOURCE_HOSTS"] == "public"
+
+
 def test_passwords_stay_the_same_and_are_for_the_owner_alone(tmp_path: Path) -> None:
     home = Home(tmp_path)
     home.create()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ import pytest
 
 from twd_local.demo.__main__ import main as demo
 from twd_local.stack.__main__ import main as stack
-from twd_local.stack.connect import register
+from twd_local.stack.connect import connect, register
 from twd_local.stack.errors import StackError, explained
 from twd_local.stack.home import Home
 from twd_local.stack.private_files import write_private_json
@@ -23,12 +24,16 @@ DSN = "postgresql://reader:pa%24s-secret@db.internal:5432/shop"
 
 
 @contextmanager
-def application(status: int, body: str) -> Iterator[str]:
-    """A server that gives this answer to every POST; yields its address."""
+def application(
+    status: int, body: str, received: list[dict[str, object]] | None = None
+) -> Iterator[str]:
+    """A server that gives this answer to every POST; yields its address, fills `received`."""
 
     class Answer(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            self.rfile.read(int(self.headers["Content-Length"]))
+            posted = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            if received is not None:
+                received.append(posted)
             self.send_response(status)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
@@ -55,6 +60,34 @@ def test_an_answer_that_is_no_connection_is_told_as_such(body: str) -> None:
 def test_the_id_may_be_a_number_or_a_text(identifier: str, expected: int | str) -> None:
     with application(201, f'{{"id": {identifier}}}') as url:
         assert register(url, "shop", DSN) == (expected, True)
+
+
+def connected(url: str, options: str) -> str:
+    stack = {"TWD_API_URL": url, "TWD_UI_URL": "http://ui"}
+    return connect(stack, {"NAME": "shop", "DSN": DSN, "OPTIONS": options})
+
+
+@pytest.mark.parametrize(
+    ("options", "sent"),
+    [('{"exclude": ["audit.*"]}', {"extraction": {"exclude": ["audit.*"]}}), ("", {})],
+)
+def test_options_are_sent_when_they_are_given(options: str, sent: dict[str, object]) -> None:
+    received: list[dict[str, object]] = []
+    with application(201, '{"id": 12}', received) as url:
+        assert "shop is registered as connection 12" in connected(url, options)
+    base = {"database_name": "shop", "connection_string": DSN, "db_type": "postgresql"}
+    assert received == [base | sent]
+
+
+def test_options_for_what_is_registered_already_are_told_not_to_be_taken() -> None:
+    with application(200, '{"id": 12}') as url:
+        assert "Its options stay as they are" in connected(url, "{}")
+
+
+@pytest.mark.parametrize("options", ["exclude=audit", '["audit"]', "{"])
+def test_options_that_are_no_object_are_refused_without_asking(options: str) -> None:
+    with pytest.raises(StackError, match="OPTIONS is not a JSON object"):
+        connected("http://127.0.0.1:1", options)
 
 
 @pytest.mark.parametrize("secret", [DSN, "pa%24s-secret", "pa$s-secret"])

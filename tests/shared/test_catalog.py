@@ -13,7 +13,9 @@ from twd_shared.clients.catalog import (
     DatabaseCatalog,
     Listing,
     connection_of,
+    dialect_of,
 )
+from twd_shared.clients.extraction_options import ExtractionOptions
 from twd_shared.errors import CatalogUnavailable, ConfigurationError, UnknownConnection
 
 ROW = {"id": 7, "database_name": "shop", "connection_string": "postgresql://u:pw@h/shop"}
@@ -44,6 +46,27 @@ def test_a_database_type_is_told_by_its_field_or_by_the_scheme(
     http_server.answer([{**ROW, **fields}])
     [connection] = ApiCatalog(http_server.url).listing().connections
     assert connection.db_type == db_type
+
+
+@pytest.mark.parametrize(
+    ("name", "dialect"),
+    [
+        ("postgres", "postgresql"),
+        (" PostgreSQL+asyncpg ", "postgresql"),
+        ("mariadb+pymysql", "mysql"),
+        ("sqlite", "sqlite"),
+        ("Oracle", "oracle"),
+    ],
+)
+def test_a_database_type_has_one_name(name: str, dialect: str) -> None:
+    assert dialect_of(name) == dialect
+
+
+def test_extraction_options_come_with_their_connection(http_server: Any) -> None:
+    http_server.answer([{**ROW, "extraction": {"exclude": ["audit"]}}, {**ROW, "id": 8}])
+    first, second = ApiCatalog(http_server.url).listing().connections
+    assert first.extraction == ExtractionOptions(exclude=("audit",))
+    assert second.extraction == ExtractionOptions()
 
 
 def test_an_id_may_be_a_uuid(http_server: Any) -> None:
@@ -88,6 +111,11 @@ def test_an_answer_that_is_no_list_of_connections_is_explained(
         ([{**ROW, "database_name": "a\x00b"}], "7", "a name of unprintable characters"),
         ([{**ROW, "is_active": "false"}], "7", "is_active that is not true or false"),
         ([ROW, ROW], "7", "connection 7 twice"),
+        (
+            [{**ROW, "extraction": {"exclude": "audit"}}],
+            "7",
+            "connection '7' with an extraction that cannot be followed: Expected `array`",
+        ),
     ],
 )
 def test_a_row_that_cannot_be_used_is_explained_and_spoils_no_other(
@@ -132,6 +160,37 @@ def test_the_database_catalog_reads_the_applications_table(application_dsn: str)
         )
     [listed] = DatabaseCatalog(application_dsn).listing().connections
     assert (listed.database_name, listed.db_type, listed.is_active) == ("shop", "postgresql", False)
+
+
+@pytest.mark.parametrize("column_type", ["jsonb", "json", "text"])
+def test_the_database_catalog_reads_extraction_options(services: Any, column_type: str) -> None:
+    dsn = services.database()
+    engine = sa.create_engine(dsn, poolclass=sa.NullPool)
+    with engine.begin() as connection:
+        connection.exec_driver_sql(
+            "create table database_connections (id int, name text, connection_string text,"
+            f" db_type text, is_active boolean, extraction {column_type})"
+        )
+        connection.exec_driver_sql(
+            "insert into database_connections values"
+            """ (1, 'shop', 'postgresql://h/shop', null, true, '{"partitions": "listed"}'),"""
+            " (2, 'shop', 'postgresql://h/shop', null, true, null)"
+        )
+    first, second = DatabaseCatalog(dsn).listing().connections
+    assert first.extraction == ExtractionOptions(partitions="listed")
+    assert second.extraction == ExtractionOptions()
+
+
+def test_an_application_without_extraction_options_is_read(services: Any) -> None:
+    dsn = services.database()
+    engine = sa.create_engine(dsn, poolclass=sa.NullPool)
+    with engine.begin() as connection:
+        connection.exec_driver_sql(
+            "create table database_connections as select 1 as id, 'shop' as name, true as"
+            " is_active, 'postgresql' as db_type, 'postgresql://h/shop' as connection_string"
+        )
+    [listed] = DatabaseCatalog(dsn).listing().connections
+    assert listed.extraction == ExtractionOptions()
 
 
 def test_a_database_without_the_table_is_named_with_a_remedy(services: Any) -> None:

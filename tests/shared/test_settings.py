@@ -21,10 +21,14 @@ def test_values_are_read_from_the_environment() -> None:
             "TWD_NEW_CONNECTION_SECONDS": "5",
             "TWD_RUN_MAX_RETRIES": "0",
             "TWD_RECALL_BOUND": "0.25",
+            "TWD_DROP_SHARE": "0.5",
+            "TWD_CONFIRM_SECONDS": "0",
+            "TWD_SNAPSHOT_DAYS": "90",
             "TWD_UI_URL": "http://ui.example/",
         }
     )
     assert (read.new_connection_seconds, read.run_max_retries) == (5, 0)
+    assert (read.drop_share, read.confirm_seconds, read.snapshot_days) == (0.5, 0, 90)
     assert (read.recall_bound, read.ui_url) == (0.25, "http://ui.example")
 
 
@@ -40,6 +44,9 @@ def test_values_are_read_from_the_environment() -> None:
         ("TWD_RECALL_BOUND", "60"),
         ("TWD_RECALL_BOUND", "nan"),
         ("TWD_RECALL_BOUND", "much"),
+        ("TWD_DROP_SHARE", "30"),
+        ("TWD_CONFIRM_SECONDS", "-1"),
+        ("TWD_SNAPSHOT_DAYS", "for ever"),
     ],
 )
 def test_a_bad_value_names_its_variable(name: str, value: str) -> None:

@@ -27,6 +27,7 @@ from twd_local.application.tables import create_tables, session
 from twd_local.postgres import RunningPostgres, ensure_database, start_postgres
 from twd_local.postgres.running import free_port
 from twd_local.sources import ensure_reader_role, load_source, with_database, with_login
+from twd_local.sources.load import psql_path
 
 _READY_WITHIN_SECONDS = 60.0
 _READER = "source_reader"
@@ -55,6 +56,7 @@ def main() -> int:
         _say(
             {
                 "postgres": postgres.dsn(),
+                "postgres_bin": str(Path(psql_path()).parent),
                 "reader": {"user": _READER, "password": reader_password},
                 "qdrant": qdrant,
                 "qdrant_faults": str(qdrant_faults),

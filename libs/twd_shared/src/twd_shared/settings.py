@@ -48,8 +48,36 @@ LLM_MODEL = Variable("TWD_LLM_MODEL", "", "Ollama model that writes SQL; empty =
 SOURCE_DIALECTS = Variable(
     "TWD_SOURCE_DIALECTS", "postgresql,mysql", "Database types that may be read, comma-separated"
 )
+SOURCE_HOSTS = Variable(
+    "TWD_SOURCE_HOSTS",
+    "public,private",
+    "Hosts that may be read: public, private, loopback, names (*.example.com), addresses, "
+    "networks; comma-separated",
+)
+SOURCE_FILES = Variable(
+    "TWD_SOURCE_FILES",
+    "",
+    "Folders of SQLite files that may be read, comma-separated; empty = none",
+)
 SOURCE_TIMEOUT_SECONDS = Variable(
     "TWD_SOURCE_TIMEOUT_SECONDS", "60", "Limit of one statement on a source database, seconds"
+)
+DROP_SHARE = Variable(
+    "TWD_DROP_SHARE",
+    "0.3",
+    "Share of a schema's tables that may vanish before a second reading must confirm it, 0 to 1",
+)
+CONFIRM_SECONDS = Variable("TWD_CONFIRM_SECONDS", "30", "Wait before that second reading, seconds")
+SNAPSHOT_DAYS = Variable(
+    "TWD_SNAPSHOT_DAYS",
+    "0",
+    "Days that superseded versions of a schema are kept; 0 = for ever",
+)
+SCRATCH_DSN = Variable(
+    "TWD_SCRATCH_DSN",
+    "",
+    "Empty PostgreSQL database where DDL is replayed and rolled back; empty = it is only parsed",
+    secret=True,
 )
 NEW_CONNECTION_SECONDS = Variable(
     "TWD_NEW_CONNECTION_SECONDS", "30", "Interval of new_connection_sensor, seconds"
@@ -93,7 +121,13 @@ VARIABLES: tuple[Variable, ...] = (
     EMBED_MODEL,
     LLM_MODEL,
     SOURCE_DIALECTS,
+    SOURCE_HOSTS,
+    SOURCE_FILES,
     SOURCE_TIMEOUT_SECONDS,
+    DROP_SHARE,
+    CONFIRM_SECONDS,
+    SNAPSHOT_DAYS,
+    SCRATCH_DSN,
     NEW_CONNECTION_SECONDS,
     SCHEMA_CHANGE_SECONDS,
     AUTOMATION_SECONDS,
@@ -111,7 +145,7 @@ VARIABLES: tuple[Variable, ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What definitions need to know before anything runs: intervals, zone, retries. No secrets."""
+    """What definitions need to know before anything runs: intervals, bounds, zone. No secrets."""
 
     new_connection_seconds: int = 30
     schema_change_seconds: int = 300
@@ -120,6 +154,9 @@ class Settings:
     run_max_retries: int = 3
     run_retry_seconds: int = 10
     recall_bound: float = 0.6
+    drop_share: float = 0.3
+    confirm_seconds: int = 30
+    snapshot_days: int = 0
     ui_url: str = "http://127.0.0.1:3000"
 
     @classmethod
@@ -133,6 +170,9 @@ class Settings:
             run_max_retries=_whole_number(environment, RUN_MAX_RETRIES, least=0),
             run_retry_seconds=_whole_number(environment, RUN_RETRY_SECONDS, least=0),
             recall_bound=_share(environment, RECALL_BOUND),
+            drop_share=_share(environment, DROP_SHARE),
+            confirm_seconds=_whole_number(environment, CONFIRM_SECONDS, least=0),
+            snapshot_days=_whole_number(environment, SNAPSHOT_DAYS, least=0),
             ui_url=value_of(environment, UI_URL).rstrip("/"),
         )
 

@@ -10,11 +10,14 @@ from typing import Any, cast
 from urllib.parse import urlsplit
 
 from psycopg2 import errors, sql
-from psycopg2.extras import RealDictCursor
+from psycopg2.extras import Json, RealDictCursor
 
 from twd_local.application.tables import Connection
+from twd_shared.clients.extraction_options import extraction_options
 
-_FIELDS = sql.SQL("id, name AS database_name, connection_string, db_type, description, is_active")
+_FIELDS = sql.SQL(
+    "id, name AS database_name, connection_string, db_type, description, is_active, extraction"
+)
 _LONGEST = {"database_name": 200, "connection_string": 2000, "db_type": 50, "description": 2000}
 _COLUMNS = {"database_name": "name"}
 _INT_MAX = 2**31 - 1
@@ -63,10 +66,11 @@ def register(connection: Connection, sent: object) -> tuple[dict[str, Any], bool
         cursor.execute(
             sql.SQL(
                 "INSERT INTO database_connections (name, connection_string, db_type, "
-                "description, is_active) VALUES (%(database_name)s, %(connection_string)s, "
-                "%(db_type)s, %(description)s, %(is_active)s) RETURNING {}"
+                "description, is_active, extraction) VALUES (%(database_name)s, "
+                "%(connection_string)s, %(db_type)s, %(description)s, %(is_active)s, "
+                "%(extraction)s) RETURNING {}"
             ).format(_FIELDS),
-            {"description": None, "is_active": True} | fields,
+            {"description": None, "is_active": True, "extraction": None} | fields,
         )
         return dict(cast("dict[str, Any]", cursor.fetchone())), True
 
@@ -111,7 +115,7 @@ def _checked(sent: object, required: tuple[str, ...]) -> dict[str, Any]:
     if not isinstance(sent, dict):
         raise InvalidConnection("the body must be a JSON object")
     body = cast("dict[str, object]", sent)
-    unknown = sorted(set(body) - {*_LONGEST, "is_active"})
+    unknown = sorted(set(body) - {*_LONGEST, "is_active", "extraction"})
     if unknown:
         raise InvalidConnection(f"unknown field: {', '.join(unknown)}")
     fields: dict[str, Any] = {}
@@ -123,6 +127,8 @@ def _checked(sent: object, required: tuple[str, ...]) -> dict[str, Any]:
             if not isinstance(value, bool):
                 raise InvalidConnection("is_active must be true or false")
             fields[name] = value
+        elif name == "extraction":
+            fields[name] = _checked_extraction(value)
         elif name == "description" and value is None:
             fields[name] = None
         else:
@@ -130,6 +136,18 @@ def _checked(sent: object, required: tuple[str, ...]) -> dict[str, Any]:
     if "connection_string" in fields:
         _check_connection_string(fields["connection_string"])
     return fields
+
+
+def _checked_extraction(value: object) -> Json | None:
+    if value is None:
+        return None
+    if not isinstance(value, dict):
+        raise InvalidConnection("extraction must be an object")
+    try:
+        extraction_options(cast("dict[str, object]", value))
+    except ValueError as error:
+        raise InvalidConnection(f"extraction cannot be followed: {error}") from None
+    return Json(value)
 
 
 def _checked_text(name: str, value: object) -> str:

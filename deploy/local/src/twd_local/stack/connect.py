@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from urllib.parse import unquote, urlsplit
 
@@ -9,17 +10,15 @@ import httpx
 
 from twd_local.stack.errors import StackError
 from twd_shared import settings
-
-_DIALECTS = {
-    "postgres": "postgresql",
-    "postgresql": "postgresql",
-    "mysql": "mysql",
-    "mariadb": "mysql",
-}
+from twd_shared.clients.catalog import dialect_of
 
 
-def register(api_url: str, name: str, dsn: str) -> tuple[int | str, bool]:
+def register(
+    api_url: str, name: str, dsn: str, extraction: Mapping[str, object] | None = None
+) -> tuple[int | str, bool]:
     """Register database `name`; returns its id and whether it is new.
+
+    `extraction` says what of it is read; None = all that is read by default.
 
     Raises: StackError with the application's own words when it refuses, and when it is away or
     answers something else. The connection string is never part of a message.
@@ -28,8 +27,7 @@ def register(api_url: str, name: str, dsn: str) -> tuple[int | str, bool]:
         parts = urlsplit(dsn)
     except ValueError:
         parts = urlsplit("")
-    scheme = parts.scheme.split("+")[0].lower()
-    if not scheme:
+    if not parts.scheme:
         raise StackError(
             f"The DSN of {name} is not of the form postgresql://user:password@host:5432/database."
         )
@@ -40,7 +38,9 @@ def register(api_url: str, name: str, dsn: str) -> tuple[int | str, bool]:
             json={
                 "database_name": name,
                 "connection_string": dsn,
-                "db_type": _DIALECTS.get(scheme, scheme),
+                "db_type": dialect_of(parts.scheme),
+                # An application that does not know the field is not bothered with it.
+                **({} if extraction is None else {"extraction": dict(extraction)}),
             },
             timeout=10,
         )
@@ -55,18 +55,38 @@ def register(api_url: str, name: str, dsn: str) -> tuple[int | str, bool]:
 
 
 def connect(stack: Mapping[str, str], given: Mapping[str, str]) -> str:
-    """Register the database NAME at DSN of `given`; returns what to tell the user."""
+    """Register the database NAME at DSN of `given`, read as OPTIONS say; returns what to tell."""
     name, dsn = given.get("NAME", ""), given.get("DSN", "")
     if not name or not dsn:
         raise StackError("usage: make connect NAME=shop DSN=postgresql://reader:…@host:5432/shop")
-    identifier, is_new = register(stack[settings.API_URL.name], name, dsn)
+    extraction = _options(given.get("OPTIONS", ""))
+    identifier, is_new = register(stack[settings.API_URL.name], name, dsn, extraction)
     state = "is registered" if is_new else "was registered already"
     seconds = stack.get(settings.NEW_CONNECTION_SECONDS.name)
     seconds = seconds or settings.NEW_CONNECTION_SECONDS.default
-    return (
-        f"{name} {state} as connection {identifier}. It is read within {seconds} s; watch it at "
-        f"{stack[settings.UI_URL.name]}/runs"
+    kept = (
+        ""
+        if is_new or extraction is None
+        else " Its options stay as they are: change them in the application."
     )
+    return (
+        f"{name} {state} as connection {identifier}.{kept} It is read within {seconds} s; "
+        f"watch it at {stack[settings.UI_URL.name]}/runs"
+    )
+
+
+def _options(text: str) -> Mapping[str, object] | None:
+    if not text:
+        return None
+    try:
+        options = json.loads(text)
+    except (ValueError, RecursionError):
+        options = None
+    if not isinstance(options, dict):
+        raise StackError(
+            """OPTIONS is not a JSON object, such as OPTIONS='{"exclude": ["audit.*"]}'."""
+        )
+    return options
 
 
 def _identifier(answer: httpx.Response, api_url: str) -> int | str:

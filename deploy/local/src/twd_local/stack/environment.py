@@ -114,6 +114,8 @@ def compose_environment(
         settings.COMPUTE_LOG_DIR.name: str(home.root / "compute_logs"),
         settings.ARTIFACT_DIR.name: str(home.root / "artifacts"),
         settings.UI_URL.name: f"http://127.0.0.1:{ports['webserver']}",
+        # The sample databases, and most that somebody tries first, are on this machine.
+        settings.SOURCE_HOSTS.name: f"{settings.SOURCE_HOSTS.default},loopback",
         settings.MAX_CONCURRENT_RUNS.name: settings.MAX_CONCURRENT_RUNS.default or "",
         "DAGSTER_HOME": str(home.dagster_home),
         "PYTHONUNBUFFERED": "1",

@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
 from twd_shared.clients.dsn import place_of, postgresql_url
+from twd_shared.clients.extraction_options import ExtractionOptions, extraction_options
 from twd_shared.errors import CatalogUnavailable, ConfigurationError, UnknownConnection
 from twd_shared.settings import API_URL, APPLICATION_DSN
 
@@ -32,6 +33,7 @@ class Connection:
     db_type: str
     is_active: bool
     connection_string: str = field(repr=False)
+    extraction: ExtractionOptions = field(default_factory=ExtractionOptions)
 
     @property
     def label(self) -> str:
@@ -53,6 +55,12 @@ class Listing:
 
     connections: tuple[Connection, ...]
     unreadable: tuple[UnreadableRow, ...] = ()
+
+
+def dialect_of(db_type: str) -> str:
+    """The one name of a database type: postgres is postgresql, mariadb is mysql, +driver is cut."""
+    base = db_type.strip().lower().partition("+")[0]
+    return {"postgres": "postgresql", "mariadb": "mysql"}.get(base, base)
 
 
 class Catalog(Protocol):
@@ -150,9 +158,11 @@ class DatabaseCatalog:
 
     def listing(self) -> Listing:
         """Everything that is listed now; raises CatalogUnavailable if the table cannot be read."""
+        # The inner `extraction` is the table's own column, or the outer null where it has none.
         query = sa.text(
-            "select id, name as database_name, connection_string, db_type, is_active"
-            " from database_connections"
+            "select listed.* from (select null::jsonb as extraction) absent, lateral ("
+            "select id, name as database_name, connection_string, db_type, is_active, extraction"
+            " from database_connections) listed"
         )
         try:
             with self._engine.connect() as connection:
@@ -196,12 +206,19 @@ def _connection(row: Any, place: str) -> Connection | UnreadableRow:
     active = row.get("is_active")
     if active not in (None, True, False):
         return UnreadableRow(identity, f"{label} with an is_active that is not true or false.")
+    try:
+        extraction = extraction_options(row.get("extraction"))
+    except ValueError as error:
+        return UnreadableRow(
+            identity, f"{label} with an extraction that cannot be followed: {error}."
+        )
     return Connection(
         connection_id=identity,
         database_name=str(row["database_name"]),
-        db_type=_dialect(str(row.get("db_type") or _scheme(text))),
+        db_type=dialect_of(str(row.get("db_type") or _scheme(text))),
         is_active=active is None or bool(active),
         connection_string=text,
+        extraction=extraction,
     )
 
 
@@ -213,8 +230,3 @@ def _scheme(connection_string: str) -> str:
     # Only what is surely a scheme: the rest of a mistyped string may be a password.
     scheme = re.match(r"[A-Za-z0-9+]{1,32}(?=://)", connection_string)
     return scheme[0] if scheme else "unknown"
-
-
-def _dialect(name: str) -> str:
-    base = name.strip().lower().partition("+")[0]
-    return {"postgres": "postgresql", "mariadb": "mysql"}.get(base, base)

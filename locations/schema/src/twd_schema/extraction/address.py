@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import ipaddress
+import re
 from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError
 
-from twd_shared.clients.catalog import Connection
+from twd_shared.clients.catalog import Connection, dialect_of
 from twd_shared.errors import UnknownDialect, UnusableConnectionString
 
 # A connection string is written by a user of the application: an option that names a local file,
 # a socket or a service entry would let it read this machine.
 _SSL_MODES = ("disable", "allow", "prefer", "require")
 _LAST_PORT = 65535
-# The same database type under two names.
-_ALIASES = {"postgres": "postgresql", "mariadb": "mysql"}
+# In its ASCII form. Drivers take a list of hosts for several, and a slash for a socket.
+_HOST_NAME = re.compile(rb"[\w.-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,7 @@ def source_address(connection: Connection, allowed_dialects: frozenset[str]) -> 
             "cannot be parsed; it should look like dialect://user:password@host/database",
         ) from None
     scheme = url.get_backend_name()
-    if _canonical(scheme) != _canonical(connection.db_type):
+    if dialect_of(scheme) != dialect_of(connection.db_type):
         raise _unusable(
             connection,
             f"begins with {scheme!r}, but the connection is of type {connection.db_type!r}",
@@ -91,16 +93,14 @@ def source_address(connection: Connection, allowed_dialects: frozenset[str]) -> 
     )
 
 
-def _canonical(dialect: str) -> str:
-    return _ALIASES.get(dialect.lower(), dialect.lower())
-
-
 def _is_host(name: str) -> bool:
     try:
-        name.encode("idna")
-    except UnicodeError:
+        if ":" in name:
+            # With a zone it would be this machine's own network, under a name of its own.
+            return ipaddress.IPv6Address(name).scope_id is None
+        return bool(_HOST_NAME.fullmatch(name.encode("idna")))
+    except ValueError:
         return False
-    return name.isprintable() and " " not in name
 
 
 def _unusable(connection: Connection, reason: str) -> UnusableConnectionString:

@@ -1,0 +1,96 @@
+"""Which part of a snapshot a connection wants: a pure function, the same for every dialect."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+from twd_shared.clients.extraction_options import (
+    ExtractionOptions,
+    TablePattern,
+    table_pattern,
+)
+from twd_shared.schema_model.models import Snapshot, Table
+
+
+def scoped(snapshot: Snapshot, options: ExtractionOptions) -> Snapshot:
+    """The snapshot without what the options leave out.
+
+    With a table go its partitions, its statistics and the sequences that it owns. Types, routines
+    and extensions stay, since what is kept may need them; a reference to a table that was left
+    out stays as the fact that it is. A schema stays with what stands in it, or if the options
+    name none and do not leave it out as a whole.
+
+    A folded partition follows its parent; listed, it is a table that is chosen by its own name.
+    """
+    include = [table_pattern(text) for text in options.include]
+    exclude = [table_pattern(text) for text in options.exclude]
+
+    def is_chosen(table: Table) -> bool:
+        return (not include or _any_matches(include, table)) and not _any_matches(exclude, table)
+
+    if options.partitions == "listed":
+        # Without its bound, or it would be kept as a partition and folded again.
+        alone = (msgspec.structs.replace(item, partition_of=None) for item in snapshot.partitions)
+        tables = tuple(sorted(filter(is_chosen, (*snapshot.tables, *alone)), key=_key))
+        partitions: tuple[Table, ...] = ()
+    else:
+        tables = tuple(filter(is_chosen, snapshot.tables))
+        partitions = _folded(snapshot.partitions, tables, exclude)
+    kept = {_key(table) for table in (*tables, *partitions)}
+    known = {_key(table) for table in (*snapshot.tables, *snapshot.partitions)}
+    dropped = known - kept
+    changed = msgspec.structs.replace(
+        snapshot,
+        tables=tables,
+        partitions=partitions,
+        sequences=tuple(
+            sequence
+            for sequence in snapshot.sequences
+            if sequence.owner is None
+            or (sequence.owner.schema, sequence.owner.table) not in dropped
+        ),
+        statistics=tuple(
+            item for item in snapshot.statistics if (item.schema, item.table) not in dropped
+        ),
+        namespaces=(),
+    )
+    inhabited = {item.schema for item in changed.objects}
+    return msgspec.structs.replace(
+        changed,
+        namespaces=tuple(
+            namespace
+            for namespace in snapshot.namespaces
+            if namespace.name in inhabited
+            or (not include and not _leaves_out_schema(exclude, namespace.name))
+        ),
+    )
+
+
+def _folded(
+    partitions: Iterable[Table], tables: Iterable[Table], exclude: Iterable[TablePattern]
+) -> tuple[Table, ...]:
+    """The partitions of these tables, at any depth, that no pattern leaves out."""
+    partition_at = {_key(item): item for item in partitions}
+    kept = {_key(table) for table in tables}
+
+    def stays(item: Table) -> bool:
+        if item.partition_of is None or _any_matches(exclude, item):
+            return False
+        parent = (item.partition_of.schema, item.partition_of.table)
+        return parent in kept or (parent in partition_at and stays(partition_at[parent]))
+
+    return tuple(filter(stays, partition_at.values()))
+
+
+def _any_matches(patterns: Iterable[TablePattern], table: Table) -> bool:
+    return any(pattern.matches(table.schema, table.name) for pattern in patterns)
+
+
+def _leaves_out_schema(exclude: Iterable[TablePattern], name: str) -> bool:
+    return any(pattern.is_whole_schema and pattern.schema.match(name) for pattern in exclude)
+
+
+def _key(table: Table) -> tuple[str, str]:
+    return (table.schema, table.name)
