@@ -1,0 +1,1 @@
+"""What this house claims of its speed, measured: `make bench`. Nothing else imports this."""
