@@ -28,6 +28,7 @@ class Services:
     def __init__(self, process: subprocess.Popen[str], addresses: dict[str, Any]) -> None:
         self._process = process
         self.postgres: str = addresses["postgres"]
+        self.postgres_bin = Path(addresses["postgres_bin"])
         self.qdrant: str = addresses["qdrant"]
         self.ollama: str = addresses["ollama"]
         self.embed_model: str = addresses["embed_model"]

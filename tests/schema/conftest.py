@@ -15,6 +15,7 @@ import pytest
 from twd_schema.definitions import build_defs
 from twd_schema.defs.resources import SourceDatabaseResource
 from twd_schema.extraction.limits import ReadLimits
+from twd_schema.extraction.reachability import reach_policy
 from twd_schema.extraction.reading import SchemaReader
 from twd_shared.clients.catalog import Connection
 from twd_shared.resources.servers import OllamaResource, QdrantResource
@@ -78,7 +79,9 @@ def resources(services: Any, metadata_dsn: str, catalog: ListedConnections) -> d
         "catalog": CatalogResource(api_url=catalog.url, application_dsn=""),
         "ollama": OllamaResource(base_url=services.ollama, embed_model=services.embed_model),
         "qdrant": QdrantResource(url=services.qdrant, collection_name=alias),
-        "source_database": SourceDatabaseResource(dialects="postgresql,mysql,sqlite"),
+        "source_database": SourceDatabaseResource(
+            dialects="postgresql,mysql,sqlite", hosts="loopback"
+        ),
     }
 
 
@@ -122,8 +125,10 @@ def connection_to() -> Callable[..., Connection]:
 
 @pytest.fixture(scope="session")
 def reader() -> SchemaReader:
-    """A reader of the dialects that are allowed by default."""
-    return SchemaReader(frozenset({"postgresql", "mysql"}), ReadLimits())
+    """A reader of the dialects that are allowed by default, on this machine."""
+    return SchemaReader(
+        frozenset({"postgresql", "mysql"}), ReadLimits(), reach_policy("loopback", "")
+    )
 
 
 @pytest.fixture

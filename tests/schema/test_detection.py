@@ -41,7 +41,7 @@ def reader() -> Reader:
 
 def test_a_driver_that_cannot_be_interrupted_does_not_outlast_the_budget(reader: Reader) -> None:
     begun = time.monotonic()
-    readings = read_fingerprints([GOOD, BAD], reader, budget_seconds=0.3)
+    readings = read_fingerprints([GOOD, BAD], reader, lambda _: {}, budget_seconds=0.3)
     assert time.monotonic() - begun < 10
     reader.release.set()
     assert readings["1"].fingerprint is not None
@@ -50,7 +50,7 @@ def test_a_driver_that_cannot_be_interrupted_does_not_outlast_the_budget(reader:
 
 def test_an_unforeseen_error_of_one_source_is_told_without_its_text(reader: Reader) -> None:
     reader.error = ValueError("mysql://u:canary@h/bad")
-    readings = read_fingerprints([GOOD, BAD], reader, budget_seconds=5)
+    readings = read_fingerprints([GOOD, BAD], reader, lambda _: {}, budget_seconds=5)
     assert readings["1"].fingerprint is not None
     assert "connection 2 (bad) could not be read (ValueError)" in readings["2"].error
     assert "canary" not in readings["2"].error

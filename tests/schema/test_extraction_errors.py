@@ -14,6 +14,7 @@ import pytest
 import sqlalchemy as sa
 
 from twd_schema.extraction.limits import ReadLimits
+from twd_schema.extraction.reachability import reach_policy
 from twd_schema.extraction.reading import SchemaReader
 from twd_shared.errors import EmptySchema, SourceRefused, SourceUnavailable, TwdError
 
@@ -34,7 +35,8 @@ def text(url: sa.URL) -> str:
 def failure(
     connection: Any, limits: ReadLimits | None = None, dialects: str = "postgresql mysql sqlite"
 ) -> TwdError:
-    reader = SchemaReader(frozenset(dialects.split()), limits or ReadLimits())
+    policy = reach_policy("public,private,loopback", "/")
+    reader = SchemaReader(frozenset(dialects.split()), limits or ReadLimits(), policy)
     with pytest.raises(TwdError) as raised:
         reader.read(connection)
     assert "connection 7 (shop)" in str(raised.value)

@@ -15,7 +15,7 @@ from twd_schema.definitions import build_defs
 from twd_schema.documentation.cards import document_tables
 from twd_schema.drift.diff import diff_snapshots
 from twd_schema.drift.store import DiffStore
-from twd_schema.history.recording import record_snapshot
+from twd_schema.history.recording import DropPolicy, SnapshotRecorder
 from twd_schema.indexing.publication import Publisher
 from twd_shared import run_requests
 from twd_shared.contract import CONNECTION_TAG, TRIGGER_TAG
@@ -121,9 +121,9 @@ def imported(daemon: Daemon, catalog: Any, shop: str) -> str:
     # What the import job does, without a run of Dagster's; the job itself is tested elsewhere.
     store, resources = daemon.resources["metadata_store"], daemon.resources
     [connection] = resources["catalog"].catalog.listing().connections
-    recording = record_snapshot(
-        connection, resources["source_database"].reader, store.snapshots, store.connections
-    )
+    recording = SnapshotRecorder(
+        resources["source_database"].reader, store.snapshots, store.connections, DropPolicy()
+    ).record(connection)
     version = recording.saved.version.version
     DiffStore(store.database).put(
         "7", diff_snapshots(None, recording.snapshot, from_version=0, to_version=version)

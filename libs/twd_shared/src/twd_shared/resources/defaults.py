@@ -13,6 +13,12 @@ from twd_shared.resources.stores import (
 )
 
 
+def secret_value(environment: Mapping[str, str], variable: settings.Variable) -> str:
+    """The secret for a resource's field: the variable by its name, to be read in a run; or ''."""
+    is_needed = variable.default is None or environment.get(variable.name)
+    return dg.EnvVar(variable.name) if is_needed else settings.value_of(environment, variable)
+
+
 def default_resources(environment: Mapping[str, str]) -> dict[str, dg.ConfigurableResource]:
     """Resources that every location has, by the name that assets ask for.
 
@@ -24,8 +30,7 @@ def default_resources(environment: Mapping[str, str]) -> dict[str, dg.Configurab
         return settings.value_of(environment, variable)
 
     def secret(variable: settings.Variable) -> str:
-        is_needed = variable.default is None or environment.get(variable.name)
-        return dg.EnvVar(variable.name) if is_needed else plain(variable)
+        return secret_value(environment, variable)
 
     return {
         "metadata_store": MetadataStoreResource(

@@ -4,8 +4,12 @@ import dagster as dg
 
 from twd_schema.defs.publishing import publication_metadata, publish_newest
 from twd_schema.defs.resources import SourceDatabaseResource
+from twd_schema.defs.snapshot_metadata import SNAPSHOT_CHECKS, snapshot_checks, snapshot_metadata
 from twd_schema.documentation.cards import document_tables
-from twd_schema.history.recording import record_snapshot
+from twd_schema.drift.diff import changes_since
+from twd_schema.history.recording import DropPolicy, SnapshotRecorder
+from twd_schema.history.replay import ddl_problems
+from twd_schema.history.retention import forget_old_versions
 from twd_shared.automation import on_changed_inputs
 from twd_shared.contract import (
     OLLAMA_POOL,
@@ -46,6 +50,7 @@ def import_assets(settings: Settings) -> list[dg.AssetsDefinition]:
         kinds={"python", "postgresql"},
         metadata=stored_in(tables.snapshots),
         retry_policy=retry_policy(settings),
+        check_specs=SNAPSHOT_CHECKS,
     )
     def raw_schema_metadata(
         context: dg.AssetExecutionContext,
@@ -55,31 +60,20 @@ def import_assets(settings: Settings) -> list[dg.AssetsDefinition]:
     ) -> dg.MaterializeResult:
         with explained_failures():
             registered = metadata_store.connections.by_partition(context.partition_key)
-            recording = record_snapshot(
-                catalog.connection(registered),
+            snapshots = metadata_store.snapshots
+            recording = SnapshotRecorder(
                 source_database.reader,
-                metadata_store.snapshots,
+                snapshots,
                 metadata_store.connections,
-            )
-        snapshot, saved = recording.snapshot, recording.saved
+                DropPolicy(settings.drop_share, settings.confirm_seconds),
+            ).record(catalog.connection(registered))
+            forget_old_versions(snapshots, registered.connection_id, settings.snapshot_days)
+            problems = ddl_problems(recording, metadata_store.dsn, source_database.scratch_dsn)
+            changes = changes_since(snapshots, recording.snapshot, recording.saved)
         return dg.MaterializeResult(
-            metadata={
-                "database_name": snapshot.database_name,
-                "dialect": f"{snapshot.dialect} {snapshot.server_version}",
-                "schema": ", ".join(sorted({table.schema for table in snapshot.tables})),
-                "table_count": len(snapshot.tables),
-                "column_count": snapshot.column_count,
-                "tables": dg.MetadataValue.json(
-                    {table.label: len(table.columns) for table in snapshot.tables}
-                ),
-                "version": saved.version.version,
-                "fingerprint": saved.version.fingerprint,
-                "objects_added": len(saved.added),
-                "objects_removed": len(saved.removed),
-                "objects_modified": len(saved.modified),
-                "read_seconds": round(recording.read_seconds, 3),
-            },
-            data_version=dg.DataVersion(saved.version.fingerprint),
+            metadata=snapshot_metadata(recording, changes),
+            check_results=snapshot_checks(recording, problems),
+            data_version=dg.DataVersion(recording.saved.version.fingerprint),
         )
 
     @dg.asset(

@@ -19,6 +19,7 @@ from twd_shared.errors import TwdError
 from twd_shared.resources.servers import QdrantResource
 from twd_shared.resources.stores import CatalogResource, MetadataStoreResource
 from twd_shared.run_requests import Attempts, claim_run
+from twd_shared.schema_model.models import encode
 from twd_shared.settings import Settings
 from twd_shared.store.connections import RegisteredConnection
 
@@ -110,7 +111,11 @@ def new_connection_sensor(
         for registered in known:
             if registered.connection_id in absences.counts:
                 context.log.warning(f"{registered.partition_key} is no longer listed.")
-        secrets = {item.connection_id: item.connection_string for item in listed}
+        # What a user can correct, so that an import that failed is tried at once.
+        written = {
+            item.connection_id: item.connection_string + encode(item.extraction).decode()
+            for item in listed
+        }
         attempts = Attempts(memory.attempts)
         attempts.forget_others({item.connection_id for item in plan.to_import})
         claims = [
@@ -118,7 +123,7 @@ def new_connection_sensor(
                 context.instance,
                 attempts,
                 registered,
-                keyed_hash(metadata_store.dsn, secrets[registered.connection_id]),
+                keyed_hash(metadata_store.dsn, written[registered.connection_id]),
                 "new_connection_sensor",
                 ALL_OF_A_SOURCE,
             )
@@ -174,7 +179,12 @@ def schema_change_sensor(
                 for item in catalog.catalog.listing().connections
                 if item.is_active and item.connection_id in known
             ]
-            readings = read_fingerprints(connections, source_database.reader, _TICK_BUDGET_SECONDS)
+            readings = read_fingerprints(
+                connections,
+                source_database.reader,
+                metadata_store.snapshots.known_objects,
+                _TICK_BUDGET_SECONDS,
+            )
             metadata_store.alerts.deliver()
         except TwdError as error:
             return dg.SkipReason(str(error))

@@ -6,6 +6,8 @@ from typing import Literal
 
 import msgspec
 
+from twd_shared.schema_model.models import ObjectKind
+
 Severity = Literal["breaking", "risky", "safe"]
 
 RULES: dict[str, Severity] = {
@@ -22,13 +24,17 @@ RULES: dict[str, Severity] = {
     "column_comment_changed": "safe",
     "column_generation_changed": "risky",
     "column_order_changed": "safe",
+    "column_options_changed": "safe",
     "primary_key_changed": "risky",
     "unique_constraints_changed": "risky",
     "foreign_key_added": "safe",
     "foreign_key_removed": "risky",
     "constraints_changed": "risky",
     "indexes_changed": "safe",
+    "constraint_comment_changed": "safe",
     "partitioning_changed": "safe",
+    "inheritance_changed": "risky",
+    "storage_changed": "safe",
     "enum_added": "safe",
     "enum_removed": "breaking",
     "enum_label_added": "safe",
@@ -37,6 +43,27 @@ RULES: dict[str, Severity] = {
     "domain_added": "safe",
     "domain_removed": "breaking",
     "domain_changed": "risky",
+    "partition_added": "safe",
+    "partition_removed": "risky",
+    "partition_changed": "safe",
+    "composite_added": "safe",
+    "composite_removed": "breaking",
+    "composite_changed": "risky",
+    "range_added": "safe",
+    "range_removed": "breaking",
+    "range_changed": "risky",
+    "sequence_added": "safe",
+    "sequence_removed": "risky",
+    "sequence_changed": "safe",
+    "routine_added": "safe",
+    "routine_removed": "risky",
+    "routine_changed": "risky",
+    "extension_added": "safe",
+    "extension_removed": "risky",
+    "extension_changed": "safe",
+    "namespace_added": "safe",
+    "namespace_removed": "safe",
+    "namespace_changed": "safe",
 }
 """Every rule with its severity: breaking = SQL that worked fails, risky = it may mean or do
 something else, safe = it goes on as before. Codes are stable: alerts and reports use them."""
@@ -47,7 +74,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
 
     rule: str
     severity: Severity
-    object_kind: Literal["table", "enum", "domain"]
+    object_kind: ObjectKind
     schema: str
     name: str
     subject: str

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from twd_schema.extraction.reading import SchemaReader
+from twd_schema.history.confirmation import unseen
 from twd_shared.clients.catalog import Connection
 from twd_shared.errors import TwdError
 from twd_shared.schema_model.fingerprint import object_fingerprints, snapshot_fingerprint
+from twd_shared.schema_model.models import ObjectKey
 
 # Asking more at once gained nothing when measured.
 _AT_ONCE = 16
@@ -24,21 +26,34 @@ class Reading:
     error: str = ""
 
 
+KnownObjects = Callable[[str], Mapping[ObjectKey, str]]
+"""Fingerprints of the objects in the newest snapshot of a connection, by its id."""
+
+
 def read_fingerprints(
-    connections: Sequence[Connection], reader: SchemaReader, budget_seconds: float
+    connections: Sequence[Connection],
+    reader: SchemaReader,
+    known: KnownObjects,
+    budget_seconds: float,
 ) -> Mapping[str, Reading]:
-    """A reading by connection id; one that is not done within the budget says so."""
+    """A reading by connection id; one that is not done within the budget says so.
+
+    An object that a reading cannot tell to be gone counts as it is `known`, as a sync keeps it.
+    """
     # Not asyncio.run: it waits for threads, and a driver in one cannot be interrupted.
     loop = asyncio.new_event_loop()
     try:
         loop.set_default_executor(ThreadPoolExecutor(_AT_ONCE, "read-source"))
-        return loop.run_until_complete(_read_all(connections, reader, budget_seconds))
+        return loop.run_until_complete(_read_all(connections, reader, known, budget_seconds))
     finally:
         loop.close()
 
 
 async def _read_all(
-    connections: Sequence[Connection], reader: SchemaReader, budget_seconds: float
+    connections: Sequence[Connection],
+    reader: SchemaReader,
+    known: KnownObjects,
+    budget_seconds: float,
 ) -> Mapping[str, Reading]:
     places = asyncio.Semaphore(_AT_ONCE)
 
@@ -46,6 +61,10 @@ async def _read_all(
         async with places:
             try:
                 snapshot = await reader.read_async(connection)
+                fingerprints = object_fingerprints(snapshot)
+                if snapshot.granted is not None:
+                    held = await asyncio.to_thread(known, connection.connection_id)
+                    fingerprints |= {key: held[key] for key in unseen(held.keys(), snapshot)}
             except TwdError as error:
                 return Reading(None, str(error))
             except Exception as error:
@@ -55,7 +74,7 @@ async def _read_all(
                     f"{connection.label} could not be read ({type(error).__name__}). "
                     "Run schema_sync_job for it to see where.",
                 )
-            return Reading(snapshot_fingerprint(object_fingerprints(snapshot)))
+            return Reading(snapshot_fingerprint(fingerprints))
 
     tasks = {item.connection_id: asyncio.create_task(read(item)) for item in connections}
     if tasks:

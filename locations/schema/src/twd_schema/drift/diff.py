@@ -1,24 +1,58 @@
-"""Comparing two snapshots: pure functions from two schemas to a tuple of changes."""
+"""Comparing two snapshots: from two schemas to a tuple of changes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, Literal, TypeVar
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import msgspec
 
 from twd_schema.drift.changes import RULES, Change, SchemaDiff
-from twd_shared.schema_model.models import Column, DomainType, EnumType, ForeignKey, Snapshot, Table
+from twd_shared.schema_model.fingerprint import key_of
+from twd_shared.schema_model.models import (
+    Column,
+    EnumType,
+    ForeignKey,
+    ObjectKey,
+    SchemaObject,
+    Sequence,
+    Snapshot,
+    Table,
+)
+from twd_shared.store.snapshots import SavedSnapshot, SnapshotStore
 
-_Type = TypeVar("_Type", EnumType, DomainType)
+_WORDS: dict[str, str] = {
+    "partition": "Partition",
+    "enum": "Enum",
+    "domain": "Domain",
+    "composite": "Composite type",
+    "range": "Range type",
+    "sequence": "Sequence",
+    "routine": "Routine",
+    "extension": "Extension",
+    "namespace": "Schema",
+}
 
 
 def diff_snapshots(
     before: Snapshot | None, after: Snapshot, from_version: int, to_version: int
 ) -> SchemaDiff:
     """What changed from `before` (None = nothing was known) to `after`; equal gives no change."""
-    changes: list[Change] = []
-    for compare in (_tables, _enums, _domains):
-        changes += compare(before, after)
-    return SchemaDiff(from_version=from_version, to_version=to_version, changes=tuple(changes))
+    changes = (*_tables(before, after), *_others(before, after))
+    return SchemaDiff(from_version=from_version, to_version=to_version, changes=changes)
+
+
+def changes_since(
+    snapshots: SnapshotStore, snapshot: Snapshot, saved: SavedSnapshot
+) -> SchemaDiff | None:
+    """What a save changed against the version before; None if there was none before."""
+    version = saved.version.version
+    if saved.previous is None:
+        return None
+    if saved.previous == version:
+        return SchemaDiff(from_version=version, to_version=version)
+    before = snapshots.load(saved.version.connection_id, saved.previous)
+    return diff_snapshots(before, snapshot, saved.previous, version)
 
 
 def base_version(held: int | None, told: int | None) -> int:
@@ -52,11 +86,14 @@ def _table(old: Table, new: Table) -> Iterator[Change]:
         ("table_kind_changed", "kind", lambda table: table.kind),
         ("table_comment_changed", "comment", lambda table: table.comment),
         ("view_definition_changed", "definition", lambda table: table.definition),
-        ("primary_key_changed", "primary key", lambda table: table.primary_key),
-        ("unique_constraints_changed", "unique constraints", lambda t: t.unique_constraints),
-        ("constraints_changed", "check or exclusion constraints", lambda t: t.constraints),
-        ("indexes_changed", "indexes", lambda table: table.indexes),
+        ("primary_key_changed", "primary key", lambda t: _bare(t.primary_key)),
+        ("unique_constraints_changed", "unique constraints", lambda t: _bare(t.unique_constraints)),
+        ("constraints_changed", "constraints", lambda table: _bare(table.constraints)),
+        ("indexes_changed", "indexes", lambda table: _bare(table.indexes)),
+        ("constraint_comment_changed", "comment on a constraint or index", _inner_comments),
         ("partitioning_changed", "partition key", lambda table: table.partition_key),
+        ("inheritance_changed", "inheritance", _inheritance),
+        ("storage_changed", "storage", lambda t: (t.storage, t.unlogged, t.server, t.options)),
     )
     for rule, what, read in compared:
         if read(old) != read(new):
@@ -91,6 +128,8 @@ def _column(table: Table, old: Column, new: Column) -> Iterator[Change]:
             "column_default_changed",
             f"changed its default from {old.default or 'none'} to {new.default or 'none'}",
         )
+    if old.options != new.options:
+        yield change("column_options_changed", "changed its options")
     if _generation(old) != _generation(new):
         yield change("column_generation_changed", "changed how its value is generated")
     if old.comment != new.comment:
@@ -102,7 +141,7 @@ def _generation(column: Column) -> tuple[str | None, str | None, bool]:
 
 
 def _foreign_keys(old: Table, new: Table) -> Iterator[Change]:
-    before, after = set(old.foreign_keys), set(new.foreign_keys)
+    before, after = set(_bare(old.foreign_keys)), set(_bare(new.foreign_keys))
     for key in sorted(before - after, key=repr):
         yield _of_table(new, "foreign_key_removed", f"{new.label} no longer {_refers(key)}.")
     for key in sorted(after - before, key=repr):
@@ -114,56 +153,64 @@ def _refers(key: ForeignKey) -> str:
     return f"refers to {target} through {', '.join(key.columns)}"
 
 
-def _enums(before: Snapshot | None, after: Snapshot) -> Iterator[Change]:
-    old, new = _by_name(before.enums if before else ()), _by_name(after.enums)
-    yield from _added_and_removed("enum", old, new)
-    for key in sorted(old.keys() & new.keys()):
-        yield from _enum(old[key], new[key])
+def _bare(value: Any) -> Any:
+    """Keys, constraints or indexes without their comments."""
+    if isinstance(value, tuple):
+        return tuple(_bare(item) for item in value)
+    return value and msgspec.structs.replace(value, comment=None)
 
 
-def _enum(old: EnumType, new: EnumType) -> Iterator[Change]:
-    if old == new:
-        return
+def _inner_comments(table: Table) -> dict[tuple[str, str | None], str]:
+    inner = (
+        *((table.primary_key,) if table.primary_key else ()),
+        *table.unique_constraints,
+        *table.constraints,
+        *table.foreign_keys,
+        *table.indexes,
+    )
+    return {(type(item).__name__, item.name): item.comment for item in inner if item.comment}
+
+
+def _inheritance(table: Table) -> Any:
+    return table.inherits, {
+        column.name for column in table.columns if column.inherited or column.not_null_inherited
+    }
+
+
+def _others(before: Snapshot | None, after: Snapshot) -> Iterator[Change]:
+    old, new = _by_key(before), _by_key(after)
+    for key in sorted(old.keys() | new.keys()):
+        if key not in new:
+            yield _of_other(key, "removed", "was removed")
+        elif key not in old:
+            yield _of_other(key, "added", "was added")
+        elif old[key] != new[key]:
+            one, other = old[key], new[key]
+            if isinstance(one, EnumType) and isinstance(other, EnumType):
+                yield from _enum(key, one, other)
+            else:
+                yield _of_other(key, "changed", "changed")
+
+
+def _enum(key: ObjectKey, old: EnumType, new: EnumType) -> Iterator[Change]:
     lost = [label for label in old.labels if label not in new.labels]
     gained = [label for label in new.labels if label not in old.labels]
-    name = f"{new.schema}.{new.name}"
-    for rule, labels, verb in (
-        ("enum_label_removed", lost, "lost"),
-        ("enum_label_added", gained, "gained"),
+    for verb, labels, what in (
+        ("label_removed", lost, "lost"),
+        ("label_added", gained, "gained"),
     ):
         for label in labels:
-            yield _of_type(
-                "enum", new.schema, new.name, rule, f"Enum {name} {verb} label {label!r}."
-            )
+            yield _of_other(key, verb, f"{what} label {label!r}")
     if not lost and not gained:
-        yield _of_type("enum", new.schema, new.name, "enum_changed", f"Enum {name} changed.")
+        yield _of_other(key, "changed", "changed")
 
 
-def _domains(before: Snapshot | None, after: Snapshot) -> Iterator[Change]:
-    old, new = _by_name(before.domains if before else ()), _by_name(after.domains)
-    yield from _added_and_removed("domain", old, new)
-    for schema, name in sorted(old.keys() & new.keys()):
-        if old[schema, name] != new[schema, name]:
-            sentence = f"Domain {schema}.{name} changed."
-            yield _of_type("domain", schema, name, "domain_changed", sentence)
-
-
-def _added_and_removed(
-    kind: Literal["enum", "domain"],
-    old: Mapping[tuple[str, str], Any],
-    new: Mapping[tuple[str, str], Any],
-) -> Iterator[Change]:
-    for verb, keys in (
-        ("removed", sorted(old.keys() - new.keys())),
-        ("added", sorted(new.keys() - old.keys())),
-    ):
-        for schema, name in keys:
-            sentence = f"{kind.capitalize()} {schema}.{name} was {verb}."
-            yield _of_type(kind, schema, name, f"{kind}_{verb}", sentence)
-
-
-def _by_name(types: Iterable[_Type]) -> dict[tuple[str, str], _Type]:
-    return {(item.schema, item.name): item for item in types}
+def _by_key(snapshot: Snapshot | None) -> dict[ObjectKey, SchemaObject]:
+    objects = snapshot.objects[len(snapshot.tables) :] if snapshot else ()
+    # A sequence that belongs to a column is told by the column's default or identity.
+    return {
+        key_of(item): item for item in objects if not (isinstance(item, Sequence) and item.owner)
+    }
 
 
 def _of_table(table: Table, rule: str, sentence: str) -> Change:
@@ -190,15 +237,16 @@ def _of_column(table: Table, column: str, rule: str, what: str) -> Change:
     )
 
 
-def _of_type(
-    kind: Literal["enum", "domain"], schema: str, name: str, rule: str, sentence: str
-) -> Change:
+def _of_other(key: ObjectKey, verb: str, what: str) -> Change:
+    kind, schema, name = key
+    rule = f"{kind}_{verb}"
+    subject = name if kind == "namespace" else f"{schema}.{name}"
     return Change(
         rule=rule,
         severity=RULES[rule],
-        object_kind=kind,
+        object_kind=kind,  # pyright: ignore[reportArgumentType]
         schema=schema,
         name=name,
-        subject=f"{schema}.{name}",
-        sentence=sentence,
+        subject=subject,
+        sentence=f"{_WORDS[kind]} {subject} {what}.",
     )

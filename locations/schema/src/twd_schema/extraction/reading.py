@@ -3,39 +3,63 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 from twd_schema.extraction.address import source_address
 from twd_schema.extraction.limits import ReadLimits
-from twd_schema.extraction.postgresql import read_postgresql
+from twd_schema.extraction.postgresql.reading import read_postgresql
+from twd_schema.extraction.reachability import SAFE, ReachPolicy
 from twd_schema.extraction.reflection import REFLECTED_DIALECTS, read_reflected
+from twd_schema.extraction.scope import scoped
 from twd_shared.clients.catalog import Connection
 from twd_shared.errors import EmptySchema, UnknownDialect
 from twd_shared.schema_model.models import Snapshot
 
+READABLE_DIALECTS = REFLECTED_DIALECTS | {"postgresql"}
+
 
 class SchemaReader:
-    """Reads the schemas of source databases, within limits and allowed dialects."""
+    """Reads the schemas of source databases that may be read, within limits."""
 
-    def __init__(self, allowed_dialects: frozenset[str], limits: ReadLimits) -> None:
-        """`allowed_dialects` are names such as postgresql; `limits` hold for each reading."""
+    def __init__(
+        self, allowed_dialects: frozenset[str], limits: ReadLimits, policy: ReachPolicy = SAFE
+    ) -> None:
+        """`allowed_dialects` are names such as postgresql; `limits` hold for each reading.
+
+        `policy` says which hosts and files may be reached.
+        """
         self._allowed = allowed_dialects
         self._limits = limits
+        self._policy = policy
 
-    def read(self, connection: Connection) -> Snapshot:
+    def read(
+        self, connection: Connection, on_statement: Callable[[str], None] | None = None
+    ) -> Snapshot:
         """The connection's schema now; see `read_async` for the errors."""
-        return asyncio.run(self.read_async(connection))
+        return asyncio.run(self.read_async(connection, on_statement))
 
-    async def read_async(self, connection: Connection) -> Snapshot:
-        """The connection's schema now.
+    async def read_async(
+        self, connection: Connection, on_statement: Callable[[str], None] | None = None
+    ) -> Snapshot:
+        """The connection's schema now, as far as its extraction options want it.
 
+        `on_statement` gets each statement that was sent to the source.
         Raises UnusableConnectionString or UnknownDialect before connecting, SourceUnavailable or
         SourceRefused while reading, EmptySchema when the role sees no table: a database that
         seems empty is far more often a missing grant than an empty database, and must not wipe
-        what is known of it.
+        what is known of it. Nor must options that leave no table.
         """
         address = source_address(connection, self._allowed)
+        # In a thread: looking up a name blocks.
+        await asyncio.to_thread(self._policy.check, connection.label, address)
         if address.dialect == "postgresql":
-            snapshot = await read_postgresql(connection.label, address, self._limits)
+            snapshot = await read_postgresql(
+                connection.label,
+                address,
+                self._limits,
+                connection.extraction.samples,
+                on_statement,
+            )
         elif address.dialect in REFLECTED_DIALECTS:
             snapshot = await asyncio.to_thread(
                 read_reflected, connection.label, address, self._limits
@@ -43,7 +67,7 @@ class SchemaReader:
         else:
             raise UnknownDialect(
                 f"{connection.label} is of type {address.dialect!r}, which cannot be read. "
-                f"Readable: postgresql, {', '.join(sorted(REFLECTED_DIALECTS))}."
+                f"Readable: {', '.join(sorted(READABLE_DIALECTS))}."
             )
         if not snapshot.tables:
             raise EmptySchema(
@@ -51,4 +75,11 @@ class SchemaReader:
                 "Create a table, or connect to the database that has them. What was known of it "
                 "is kept."
             )
-        return snapshot
+        wanted = scoped(snapshot, connection.extraction)
+        if not wanted.tables:
+            raise EmptySchema(
+                f"The extraction options of {connection.label} leave out all of its "
+                f"{len(snapshot.tables)} tables. Correct include and exclude in the application. "
+                "What was known of it is kept."
+            )
+        return wanted

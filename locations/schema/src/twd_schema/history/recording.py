@@ -3,39 +3,101 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from twd_schema.extraction.reading import SchemaReader
+from twd_schema.history.confirmation import carried_forward, is_landslide, unseen, vanished
 from twd_shared.clients.catalog import Connection
-from twd_shared.errors import TwdError
-from twd_shared.schema_model.models import Snapshot
+from twd_shared.errors import SourceUnavailable, TwdError
+from twd_shared.schema_model.models import ObjectKey, Snapshot
 from twd_shared.store.connections import ConnectionRegistry
 from twd_shared.store.snapshots import SavedSnapshot, SnapshotStore
 
 
 @dataclass(frozen=True, slots=True)
+class DropPolicy:
+    """When a drop is believed at once: up to `share` of the tables; else read again after a wait.
+
+    `share` is from 0 to 1, `confirm_seconds` the wait; `wait` replaces the sleep.
+    """
+
+    share: float = 0.3
+    confirm_seconds: float = 30.0
+    wait: Callable[[float], None] = time.sleep
+
+
+@dataclass(frozen=True, slots=True)
 class Recording:
-    """A snapshot as read, what saving it changed, and how long the reading took."""
+    """A snapshot as it was saved, what saving it changed, and what the reading took."""
 
     snapshot: Snapshot
     saved: SavedSnapshot
     read_seconds: float
+    """Of the last reading, without a wait."""
+    statements: int
+    """Sent by the last reading."""
+    dropped_tables: tuple[str, ...] = ()
+    """Tables that are gone, if they were so many that a second reading had to confirm it."""
+    unconfirmed: tuple[ObjectKey, ...] = field(default=())
+    """Objects that may be gone or not: they are kept as they were last seen."""
 
 
-def record_snapshot(
-    connection: Connection,
-    reader: SchemaReader,
-    snapshots: SnapshotStore,
-    registry: ConnectionRegistry,
-) -> Recording:
-    """Read the connection's schema and save it; a failure is recorded as its status and raised."""
-    start = time.monotonic()
-    try:
-        snapshot = reader.read(connection)
-    except TwdError as error:
-        registry.set_status(connection.connection_id, "failing", str(error))
-        raise
-    seconds = time.monotonic() - start
-    saved = snapshots.save(connection.connection_id, snapshot)
-    registry.set_status(connection.connection_id, "ok")
-    return Recording(snapshot, saved, seconds)
+class SnapshotRecorder:
+    """Reads connections and saves what they hold, believing no deletion that is not proven."""
+
+    def __init__(
+        self,
+        reader: SchemaReader,
+        snapshots: SnapshotStore,
+        registry: ConnectionRegistry,
+        policy: DropPolicy,
+    ) -> None:
+        """Read with `reader`, save to `snapshots`, keep each connection's status in `registry`."""
+        self._reader = reader
+        self._snapshots = snapshots
+        self._registry = registry
+        self._policy = policy
+
+    def record(self, connection: Connection) -> Recording:
+        """Read the connection's schema and save it; a failure becomes its status and is raised.
+
+        A drop of more than the policy's share of the tables is read a second time; raises
+        SourceUnavailable if that reading misses other tables, as then the drop is still going on.
+        """
+        try:
+            recording = self._record(connection)
+        except TwdError as error:
+            self._registry.set_status(connection.connection_id, "failing", str(error))
+            raise
+        self._registry.set_status(connection.connection_id, "ok")
+        return recording
+
+    def _record(self, connection: Connection) -> Recording:
+        known = self._snapshots.known_objects(connection.connection_id)
+        read, statements, seconds = self._timed(connection)
+        gone = vanished(known, read)
+        confirmed: tuple[str, ...] = ()
+        if is_landslide(known, gone, self._policy.share):
+            self._policy.wait(self._policy.confirm_seconds)
+            read, statements, seconds = self._timed(connection)
+            now_gone = vanished(known, read)
+            if now_gone - gone:
+                raise SourceUnavailable(
+                    f"{connection.label} lost {len(gone)} of its known tables, and a second "
+                    f"reading {self._policy.confirm_seconds:g} s later misses others. It is being "
+                    "changed; nothing was recorded, and it is read again later."
+                )
+            confirmed = tuple(sorted(f"{schema}.{name}" for schema, name in now_gone))
+        kept = unseen(known, read)
+        if kept:
+            _, before = self._snapshots.load_newest(connection.connection_id)
+            read = carried_forward(read, before, kept)
+        saved = self._snapshots.save(connection.connection_id, read, kept)
+        return Recording(read, saved, seconds, statements, confirmed, tuple(sorted(kept)))
+
+    def _timed(self, connection: Connection) -> tuple[Snapshot, int, float]:
+        sent: list[str] = []
+        start = time.monotonic()
+        snapshot = self._reader.read(connection, sent.append)
+        return snapshot, len(sent), time.monotonic() - start

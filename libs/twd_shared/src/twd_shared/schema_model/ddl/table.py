@@ -1,142 +1,237 @@
-"""CREATE statements for the objects of a snapshot, as one string a table.
+"""The statements of one table: CREATE with everything inside, then its indexes and comments.
 
 Names are always quoted where the dialect needs it. Only what the snapshot knows is written.
 """
 
 from __future__ import annotations
 
-import re
+from collections.abc import Iterator
 
-from twd_shared.schema_model.models import Column, ForeignKey, Key, Table
-
-_PLAIN_NAME = re.compile(r"[a-z_][a-z0-9_]*\Z")
-# Reserved in PostgreSQL 18 (table C.1 of its manual) or in SQL:2023; quoting one more is harmless.
-_RESERVED = frozenset(
-    """
-    all analyse analyze and any array as asc asymmetric authorization between binary both by
-    case cast check collate collation column concurrently constraint create cross
-    current_catalog current_date current_role current_schema current_time current_timestamp
-    current_user default deferrable desc distinct do else end except false fetch for foreign
-    freeze from full grant group having ilike in index initially inner insert intersect into
-    is isnull join key lateral leading left like limit localtime localtimestamp natural not
-    notnull null offset on only or order outer overlaps placing primary range references
-    returning right rows select session_user set similar some symmetric system_user table
-    tablesample then to trailing true union unique update user using values variadic verbose
-    view when where window with
-    """.split()
+from twd_shared.schema_model.ddl.constraints import (
+    foreign_key_definition,
+    is_validated,
+    key_definition,
+    named,
 )
+from twd_shared.schema_model.ddl.names import literal, qualified, quote_name, quote_names
+from twd_shared.schema_model.models import Column, Index, Table
 
+_COMMENTED_KINDS = {
+    "view": "VIEW",
+    "materialized_view": "MATERIALIZED VIEW",
+    "foreign_table": "FOREIGN TABLE",
+}
 
-def quote_name(name: str, dialect: str = "postgresql") -> str:
-    """`name` as an identifier of `dialect`, quoted unless it is plain and not reserved."""
-    if _PLAIN_NAME.match(name) and name not in _RESERVED:
-        return name
-    mark = "`" if dialect == "mysql" else '"'
-    return mark + name.replace(mark, mark * 2) + mark
+_IDENTITY_WORDS = {"mysql": "AUTO_INCREMENT", "sqlite": "PRIMARY KEY AUTOINCREMENT"}
 
 
 def table_ddl(table: Table, dialect: str = "postgresql") -> str:
-    """Statements that create `table` and its indexes and comments, ended by semicolons."""
+    """The statements of the table as one text for people and models, each ended by a semicolon."""
+    return ";\n".join(table_statements(table, dialect)) + ";"
+
+
+def table_statements(table: Table, dialect: str = "postgresql") -> list[str]:
+    """Statements that create the table with its keys, indexes and comments, one in each string.
+
+    Its foreign keys are inside; where tables refer to each other in a circle, use `schema_script`.
+    """
     if table.kind in ("view", "materialized_view"):
-        statements = [_view_statement(table, dialect)]
+        if table.definition is None:
+            # Not shown to the role that reads: better no statement than a wrong one.
+            return []
+        statements = [view_statement(table, dialect), *view_default_statements(table)]
     else:
-        statements = [_table_statement(table, dialect)]
-    statements += [index.definition for index in table.indexes if index.definition]
+        keys = [
+            named(key.name, foreign_key_definition(key, dialect), dialect)
+            for key in table.foreign_keys
+            if is_validated(foreign_key_definition(key, dialect))
+        ]
+        statements = [create_statement(table, table.columns, keys, dialect)]
+        statements += [
+            f"ALTER TABLE {_name(table, dialect)} ADD {constraint}"
+            for constraint in unvalidated_constraints(table)
+        ]
+        statements += [
+            f"ALTER TABLE {_name(table, dialect)} ADD {named(key.name, key.definition)}"
+            for key in table.foreign_keys
+            if key.definition and not is_validated(key.definition)
+        ]
+    statements += [index_statement(table, index, dialect) for index in table.indexes]
     if dialect == "postgresql":
-        statements += _comment_statements(table)
-    return ";\n".join(statements) + ";"
+        statements += comment_statements(table)
+    return statements
 
 
-def _table_statement(table: Table, dialect: str) -> str:
-    lines = [_column_line(column, dialect) for column in table.columns]
-    if table.primary_key:
-        lines.append(_key_line(table.primary_key, "PRIMARY KEY", dialect))
-    lines += [_key_line(key, "UNIQUE", dialect) for key in table.unique_constraints]
-    lines += [
-        f"CONSTRAINT {quote_name(item.name, dialect)} {item.definition}"
-        for item in table.constraints
+def create_statement(
+    table: Table,
+    columns: tuple[Column, ...],
+    foreign_keys: list[str],
+    dialect: str = "postgresql",
+    with_identity: bool = True,
+) -> str:
+    """CREATE TABLE with these columns, the table's keys and validated constraints."""
+    separate = {
+        constraint.definition.removeprefix("NOT NULL ").removesuffix(" NO INHERIT")
+        for constraint in table.constraints
+        if constraint.definition.startswith("NOT NULL ")
+    }
+    lines = [
+        _column_line(
+            column,
+            dialect,
+            with_identity,
+            with_not_null=not column.nullable
+            and not column.not_null_inherited
+            and quote_name(column.name) not in separate,
+        )
+        for column in columns
     ]
-    lines += [_foreign_key_line(key, dialect) for key in table.foreign_keys]
-    kind = "FOREIGN TABLE" if table.kind == "foreign_table" else "TABLE"
+    if table.primary_key and not _has_inline_key(table, dialect):
+        definition = key_definition(table.primary_key, "PRIMARY KEY", dialect)
+        lines.append(named(table.primary_key.name, definition, dialect))
+    lines += [
+        named(key.name, key_definition(key, "UNIQUE", dialect), dialect)
+        for key in table.unique_constraints
+    ]
+    lines += [
+        named(item.name, item.definition, dialect)
+        for item in table.constraints
+        if is_validated(item.definition)
+    ]
+    lines += foreign_keys
     body = ",\n".join(f"    {line}" for line in lines)
-    partitioning = f"\nPARTITION BY {table.partition_key}" if table.partition_key else ""
-    return f"CREATE {kind} {_qualified(table, dialect)} (\n{body}\n){partitioning}"
+    return f"CREATE {_kind(table)} {_name(table, dialect)} (\n{body}\n)" + "".join(
+        _endings(table, dialect)
+    )
 
 
-def _view_statement(table: Table, dialect: str) -> str:
-    kind = "MATERIALIZED VIEW" if table.kind == "materialized_view" else "VIEW"
-    columns = ", ".join(quote_name(column.name, dialect) for column in table.columns)
+def view_statement(table: Table, dialect: str = "postgresql", with_data: bool = True) -> str:
+    """CREATE VIEW or CREATE MATERIALIZED VIEW."""
     query = (table.definition or "").strip().rstrip(";")
-    return f"CREATE {kind} {_qualified(table, dialect)} ({columns}) AS\n{query}"
+    head = f"CREATE {_COMMENTED_KINDS[table.kind]} {_name(table, dialect)}"
+    # PostgreSQL's own text of a query names its columns; that of others may not.
+    if dialect != "postgresql" and table.columns:
+        head += f" ({quote_names((column.name for column in table.columns), dialect)})"
+    if table.storage:
+        head += f" WITH ({_parameters(table)})"
+    return f"{head} AS\n{query}" + ("" if with_data else "\nWITH NO DATA")
 
 
-def _column_line(column: Column, dialect: str) -> str:
+def view_default_statements(table: Table) -> list[str]:
+    """ALTER VIEW for each column with a default, which an insert through the view gets."""
+    name = _name(table, "postgresql")
+    return [
+        f"ALTER VIEW {name} ALTER COLUMN {quote_name(column.name)} SET DEFAULT {column.default}"
+        for column in table.columns
+        if column.default is not None
+    ]
+
+
+def index_statement(table: Table, index: Index, dialect: str = "postgresql") -> str:
+    """CREATE INDEX: the server's own statement, or one composed of what is known."""
+    if index.definition:
+        return index.definition
+    names = {column.name for column in table.columns}
+    columns = [quote_name(item, dialect) if item in names else item for item in index.columns]
+    return (
+        f"CREATE {'UNIQUE ' if index.unique else ''}INDEX {quote_name(index.name, dialect)} "
+        f"ON {_name(table, dialect)} ({', '.join(columns)})"
+        + (f" WHERE {index.predicate}" if index.predicate else "")
+    )
+
+
+def unvalidated_constraints(table: Table) -> list[str]:
+    """Check and NOT NULL constraints that existing rows need not keep, for ALTER TABLE … ADD."""
+    return [
+        named(item.name, item.definition)
+        for item in table.constraints
+        if not is_validated(item.definition)
+    ]
+
+
+def comment_statements(table: Table) -> list[str]:
+    """COMMENT ON the table, its columns, constraints and indexes, in PostgreSQL's words."""
+    name = _name(table, "postgresql")
+    kind = _COMMENTED_KINDS.get(table.kind, "TABLE")
+    constraints = (
+        *((table.primary_key,) if table.primary_key else ()),
+        *table.unique_constraints,
+        *table.constraints,
+        *table.foreign_keys,
+    )
+    commented = [
+        (f"{kind} {name}", table.comment),
+        *((f"COLUMN {name}.{quote_name(item.name)}", item.comment) for item in table.columns),
+        *(
+            (f"CONSTRAINT {quote_name(item.name)} ON {name}", item.comment)
+            for item in constraints
+            if item.name
+        ),
+        *((f"INDEX {qualified(table.schema, item.name)}", item.comment) for item in table.indexes),
+    ]
+    return [f"COMMENT ON {what} IS {literal(text)}" for what, text in commented if text]
+
+
+def _kind(table: Table) -> str:
+    if table.kind == "foreign_table":
+        return "FOREIGN TABLE"
+    return "UNLOGGED TABLE" if table.unlogged else "TABLE"
+
+
+def _endings(table: Table, dialect: str) -> Iterator[str]:
+    if dialect == "sqlite":
+        # STRICT, WITHOUT ROWID
+        yield f" {', '.join(table.storage)}" if table.storage else ""
+        return
+    if dialect == "mysql":
+        # ENGINE=…, COLLATE=…; how it is partitioned is not read as far as CREATE TABLE needs it.
+        yield "".join(f" {parameter}" for parameter in table.storage)
+        yield f" COMMENT = {literal(table.comment, dialect)}" if table.comment else ""
+        return
+    if table.inherits:
+        parents = ", ".join(qualified(*parent) for parent in table.inherits)
+        yield f"\nINHERITS ({parents})"
+    if table.partition_key:
+        yield f"\nPARTITION BY {table.partition_key}"
+    if table.server:
+        yield f"\nSERVER {quote_name(table.server[0])}"
+    if table.options:
+        yield f"\nOPTIONS ({', '.join(table.options)})"
+    if table.storage:
+        yield f"\nWITH ({_parameters(table)})"
+
+
+def _has_inline_key(table: Table, dialect: str) -> bool:
+    """Whether the key stands in its column's line: only there SQLite takes AUTOINCREMENT."""
+    return dialect == "sqlite" and any(column.identity for column in table.columns)
+
+
+def _column_line(column: Column, dialect: str, with_identity: bool, with_not_null: bool) -> str:
     parts = [quote_name(column.name, dialect), column.type]
+    if column.options:
+        parts.append(f"OPTIONS ({', '.join(column.options)})")
     if column.collation:
         parts.append(f"COLLATE {column.collation}")
     if column.generated is not None:
         how = "VIRTUAL" if column.virtual else "STORED"
         parts.append(f"GENERATED ALWAYS AS ({column.generated}) {how}")
-    elif column.identity and dialect == "mysql":
-        parts.append("AUTO_INCREMENT")
-    elif column.identity:
+    elif column.identity and dialect in _IDENTITY_WORDS:
+        parts.append(_IDENTITY_WORDS[dialect])
+    elif column.identity and with_identity:
         parts.append(f"GENERATED {column.identity.upper()} AS IDENTITY")
     elif column.default is not None:
         parts.append(f"DEFAULT {column.default}")
-    if not column.nullable:
+    if with_not_null:
         parts.append("NOT NULL")
+    if dialect == "mysql" and column.comment:
+        parts.append(f"COMMENT {literal(column.comment, dialect)}")
     return " ".join(parts)
 
 
-def _key_line(key: Key, kind: str, dialect: str) -> str:
-    return _constraint_name(key.name, dialect) + f"{kind} ({_names(key.columns, dialect)})"
+def _parameters(table: Table) -> str:
+    pairs = (item.partition("=") for item in table.storage)
+    return ", ".join(f"{name}={literal(value)}" for name, _, value in pairs)
 
 
-def _foreign_key_line(key: ForeignKey, dialect: str) -> str:
-    target = f"{quote_name(key.referenced_schema, dialect)}." if key.referenced_schema else ""
-    target += quote_name(key.referenced_table, dialect)
-    line = (
-        _constraint_name(key.name, dialect)
-        + f"FOREIGN KEY ({_names(key.columns, dialect)}) REFERENCES {target}"
-        + (f" ({_names(key.referenced_columns, dialect)})" if key.referenced_columns else "")
-    )
-    for event, action in (("UPDATE", key.on_update), ("DELETE", key.on_delete)):
-        if action != "NO ACTION":
-            line += f" ON {event} {action}"
-    if key.deferrable:
-        line += " DEFERRABLE" + (" INITIALLY DEFERRED" if key.initially_deferred else "")
-    return line
-
-
-def _comment_statements(table: Table) -> list[str]:
-    name = _qualified(table, "postgresql")
-    kind = {
-        "view": "VIEW",
-        "materialized_view": "MATERIALIZED VIEW",
-        "foreign_table": "FOREIGN TABLE",
-    }.get(table.kind, "TABLE")
-    statements = [f"COMMENT ON {kind} {name} IS {_literal(table.comment)}"] if table.comment else []
-    statements += [
-        f"COMMENT ON COLUMN {name}.{quote_name(column.name)} IS {_literal(column.comment)}"
-        for column in table.columns
-        if column.comment
-    ]
-    return statements
-
-
-def _constraint_name(name: str | None, dialect: str) -> str:
-    return f"CONSTRAINT {quote_name(name, dialect)} " if name else ""
-
-
-def _qualified(table: Table, dialect: str) -> str:
-    name = quote_name(table.name, dialect)
-    return f"{quote_name(table.schema, dialect)}.{name}" if table.schema else name
-
-
-def _names(names: tuple[str, ...], dialect: str) -> str:
-    return ", ".join(quote_name(name, dialect) for name in names)
-
-
-def _literal(text: str) -> str:
-    quoted = "'" + text.replace("'", "''") + "'"
-    return f"E{quoted.replace(chr(92), chr(92) * 2)}" if "\\" in text else quoted
+def _name(table: Table, dialect: str) -> str:
+    return qualified(table.schema, table.name, dialect)

@@ -1,0 +1,166 @@
+"""All statements that rebuild a schema in an empty PostgreSQL database, in an order that works.
+
+Objects come after those that they name; what can go in circles comes last: partitions are
+attached and foreign keys added when every table is there. So does pg_dump.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from twd_shared.schema_model.ddl.constraints import foreign_key_definition, named
+from twd_shared.schema_model.ddl.names import qualified, quote_name
+from twd_shared.schema_model.ddl.table import (
+    comment_statements,
+    create_statement,
+    index_statement,
+    table_statements,
+    unvalidated_constraints,
+    view_default_statements,
+    view_statement,
+)
+from twd_shared.schema_model.ddl.types import (
+    object_statements,
+    ownership_statements,
+    sequence_options,
+)
+from twd_shared.schema_model.fingerprint import key_of
+from twd_shared.schema_model.models import ObjectKey, SchemaObject, Snapshot, Table
+
+
+def schema_script(snapshot: Snapshot) -> list[str]:
+    """The statements, one in each string, without semicolons at their ends.
+
+    Another dialect's gives sequences, tables and views, each with its own keys inside: where
+    tables refer to each other, its server must be told not to check foreign keys meanwhile.
+    """
+    if snapshot.dialect != "postgresql":
+        sequences = [
+            f"CREATE SEQUENCE {qualified(item.schema, item.name, snapshot.dialect)} "
+            f"{sequence_options(item)}"
+            for item in snapshot.sequences
+        ]
+        tables = sorted(snapshot.tables, key=lambda table: table.kind == "view")
+        return sequences + [
+            text for table in tables for text in table_statements(table, snapshot.dialect)
+        ]
+    return list(_statements(snapshot))
+
+
+def _statements(snapshot: Snapshot) -> Iterator[str]:
+    relations = {(item.schema, item.name): item for item in _relations(snapshot)}
+    if snapshot.routines:
+        # A body may name what comes later.
+        yield "SET check_function_bodies = off"
+    wrappers = {table.server for table in relations.values() if table.server}
+    servers = [
+        f"CREATE SERVER IF NOT EXISTS {quote_name(server)} FOREIGN DATA WRAPPER {quote_name(name)}"
+        for server, name in sorted(wrappers)
+    ]
+    for item in creation_order(snapshot):
+        if isinstance(item, Table):
+            if item.server:
+                yield from servers
+                servers = []
+            yield from _created(item, relations)
+        else:
+            yield from object_statements(item)
+    kinds = {
+        (table.label, column.name): column.identity.upper()
+        for table in relations.values()
+        for column in table.columns
+        if column.identity
+    }
+    for sequence in snapshot.sequences:
+        yield from ownership_statements(sequence, kinds)
+    for table in relations.values():
+        yield from (index_statement(table, index) for index in table.indexes)
+    yield from _attached(snapshot)
+    for table in relations.values():
+        for key in table.foreign_keys:
+            constraint = named(key.name, foreign_key_definition(key))
+            yield f"ALTER TABLE {qualified(table.schema, table.name)} ADD {constraint}"
+    for table in relations.values():
+        yield from comment_statements(table)
+
+
+def creation_order(snapshot: Snapshot) -> list[SchemaObject]:
+    """The snapshot's objects, each after the objects that it needs."""
+    ranked: tuple[tuple[SchemaObject, ...], ...] = (
+        snapshot.namespaces,
+        snapshot.extensions,
+        snapshot.sequences,
+        snapshot.enums,
+        snapshot.ranges,
+        snapshot.composites,
+        snapshot.domains,
+        snapshot.routines,
+        snapshot.tables,
+        snapshot.partitions,
+    )
+    objects = {key_of(item): item for items in ranked for item in items}
+    order: dict[ObjectKey, SchemaObject] = {}
+    opened: set[ObjectKey] = set()
+    # Not recursive: views on views may be nested deeper than Python's stack.
+    waiting = list(reversed(objects))
+    while waiting:
+        key = waiting[-1]
+        needs = [
+            other
+            for other in _needs(objects[key])
+            if other in objects and other not in order and other not in opened
+        ]
+        if key in opened or not needs:
+            waiting.pop()
+            order.setdefault(key, objects[key])
+        else:
+            # Opened: met again on top, all that it needs was tried, also in a circle.
+            opened.add(key)
+            waiting += reversed(needs)
+    return list(order.values())
+
+
+def _needs(item: SchemaObject) -> tuple[ObjectKey, ...]:
+    if isinstance(item, Table):
+        return item.depends_on + tuple(("table", *parent) for parent in item.inherits)
+    return getattr(item, "depends_on", ())
+
+
+def _relations(snapshot: Snapshot) -> tuple[Table, ...]:
+    return (*snapshot.tables, *snapshot.partitions)
+
+
+def _created(table: Table, relations: dict[tuple[str, str], Table]) -> Iterator[str]:
+    if table.kind in ("view", "materialized_view"):
+        yield view_statement(table, with_data=table.kind == "view")
+        yield from view_default_statements(table)
+        return
+    own = tuple(column for column in table.columns if not column.inherited)
+    yield create_statement(table, own, [], with_identity=False)
+    name = qualified(table.schema, table.name)
+    yield from (f"ALTER TABLE {name} ADD {text}" for text in unvalidated_constraints(table))
+    parents = [relations[parent] for parent in table.inherits if parent in relations]
+    for column in table.columns:
+        if not column.inherited:
+            continue
+        alter = f"ALTER TABLE ONLY {name} ALTER COLUMN {quote_name(column.name)}"
+        above = [item for parent in parents for item in parent.columns if item.name == column.name]
+        if column.default is not None:
+            yield f"{alter} SET DEFAULT {column.default}"
+        elif column.generated is None and any(item.default is not None for item in above):
+            yield f"{alter} DROP DEFAULT"
+        held = {item.definition for item in table.constraints}
+        if (
+            not column.nullable
+            and all(item.nullable for item in above)
+            and f"NOT NULL {quote_name(column.name)}" not in held
+        ):
+            yield f"{alter} SET NOT NULL"
+
+
+def _attached(snapshot: Snapshot) -> Iterator[str]:
+    for table in snapshot.partitions:
+        if table.partition_of:
+            parent = qualified(table.partition_of.schema, table.partition_of.table)
+            child = qualified(table.schema, table.name)
+            yield f"ALTER TABLE ONLY {parent} ATTACH PARTITION {child} {table.partition_of.bound}"

@@ -1,0 +1,163 @@
+"""What the UI shows of a snapshot: metadata and asset checks of raw_schema_metadata."""
+
+import base64
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import dagster as dg
+
+from twd_schema.documentation.diagram import entity_relationship_svg
+from twd_schema.drift.changes import SchemaDiff
+from twd_schema.drift.report import markdown_report
+from twd_schema.history.confirmation import unconfirmed_tables
+from twd_schema.history.recording import Recording
+from twd_shared.contract import RAW_SCHEMA_METADATA
+from twd_shared.schema_model.models import Column, Snapshot, Table, kind_of
+
+# More than this is no longer read by people, and weighs on each page of the UI.
+_MOST_COLUMNS = 500
+_MOST_ROWS = 200
+
+SNAPSHOT_CHECKS = [
+    dg.AssetCheckSpec(
+        "snapshot_not_empty",
+        asset=RAW_SCHEMA_METADATA.key,
+        description="The source shows at least one table.",
+    ),
+    dg.AssetCheckSpec(
+        "snapshot_not_smaller",
+        asset=RAW_SCHEMA_METADATA.key,
+        description="No large share of the tables has gone at once, and none went out of sight.",
+    ),
+    dg.AssetCheckSpec(
+        "ddl_replayable",
+        asset=RAW_SCHEMA_METADATA.key,
+        description="The DDL of what changed parses and, where TWD_SCRATCH_DSN names an empty "
+        "database, that of the whole schema runs there.",
+    ),
+]
+
+
+def snapshot_metadata(recording: Recording, changes: SchemaDiff | None) -> dict[str, Any]:
+    """Metadata of one materialization; `changes` are those since the version before."""
+    snapshot, saved = recording.snapshot, recording.saved
+    metadata: dict[str, Any] = {
+        "database_name": snapshot.database_name,
+        "dialect": f"{snapshot.dialect} {snapshot.server_version}",
+        "schema": ", ".join(sorted({table.schema for table in snapshot.tables})),
+        "table_count": len(snapshot.tables),
+        "column_count": snapshot.column_count,
+        "tables": dg.MetadataValue.json(
+            {table.label: len(table.columns) for table in snapshot.tables}
+        ),
+        "objects": dg.MetadataValue.json(Counter(kind_of(item) for item in snapshot.objects)),
+        "version": saved.version.version,
+        "fingerprint": saved.version.fingerprint,
+        "objects_added": len(saved.added),
+        "objects_removed": len(saved.removed),
+        "objects_modified": len(saved.modified),
+        "changes": dg.MetadataValue.md(
+            markdown_report(changes) if changes else "This is the first version."
+        ),
+        "read_seconds": round(recording.read_seconds, 3),
+        "statements": recording.statements,
+        "unknown": ", ".join(snapshot.unknown) or "nothing",
+        "unconfirmed_tables": dg.MetadataValue.json(unconfirmed_tables(recording.unconfirmed)),
+        "table_sizes": dg.MetadataValue.table(_size_records(snapshot)),
+    }
+    svg = entity_relationship_svg(snapshot)
+    if svg:
+        data = base64.b64encode(svg.encode()).decode()
+        metadata["diagram"] = dg.MetadataValue.md(
+            f"![Tables and their references](data:image/svg+xml;base64,{data})"
+        )
+    if snapshot.column_count <= _MOST_COLUMNS:
+        metadata["dagster/column_schema"] = dg.TableSchema(
+            columns=[_column(table, item) for table in snapshot.tables for item in table.columns]
+        )
+    return metadata
+
+
+def snapshot_checks(recording: Recording, ddl_problems: Sequence[str]) -> list[dg.AssetCheckResult]:
+    """The results of SNAPSHOT_CHECKS for one reading; `ddl_problems` are sentences."""
+    tables = len(recording.snapshot.tables)
+    unconfirmed = unconfirmed_tables(recording.unconfirmed)
+    return [
+        _check("snapshot_not_empty", tables > 0, {"table_count": tables}),
+        _check(
+            "snapshot_not_smaller",
+            not recording.dropped_tables and not unconfirmed,
+            {
+                "dropped_tables": dg.MetadataValue.json(list(recording.dropped_tables)),
+                "unconfirmed_tables": dg.MetadataValue.json(unconfirmed),
+            },
+            _losses(recording, unconfirmed),
+        ),
+        _check(
+            "ddl_replayable",
+            not ddl_problems,
+            {"problems": dg.MetadataValue.json(list(ddl_problems))},
+            ddl_problems[0] if ddl_problems else "",
+        ),
+    ]
+
+
+def _losses(recording: Recording, unconfirmed: Sequence[str]) -> str:
+    sentences: list[str] = []
+    if recording.dropped_tables:
+        sentences.append(
+            f"{len(recording.dropped_tables)} tables are gone; a second reading confirmed it."
+        )
+    if unconfirmed:
+        sentences.append(
+            f"{len(unconfirmed)} tables are no longer shown to the role that reads: dropped, or "
+            "no longer granted. They are kept as they were. Grant SELECT on the whole database to "
+            "be sure."
+        )
+    return " ".join(sentences)
+
+
+def _check(
+    name: str, passed: bool, metadata: Mapping[str, Any], description: str = ""
+) -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(
+        check_name=name,
+        passed=passed,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata=metadata,
+        description=description or None,
+    )
+
+
+def _size_records(snapshot: Snapshot) -> list[dg.TableRecord]:
+    sizes = {(item.schema, item.table): item for item in snapshot.statistics}
+    records: list[dg.TableRecord] = []
+    for table in snapshot.tables[:_MOST_ROWS]:
+        size = sizes.get((table.schema, table.name))
+        # -1: the server has no estimate. A cell of this table cannot be empty.
+        records.append(
+            dg.TableRecord(
+                {
+                    "table": table.label,
+                    "kind": table.kind,
+                    "columns": len(table.columns),
+                    "rows (estimate)": size.row_estimate or 0 if size else -1,
+                    "bytes (estimate)": size.size_bytes or 0 if size else -1,
+                }
+            )
+        )
+    return records
+
+
+def _column(table: Table, column: Column) -> dg.TableColumn:
+    keys = [table.primary_key, *table.unique_constraints]
+    return dg.TableColumn(
+        name=f"{table.label}.{column.name}",
+        type=column.type,
+        description=column.comment,
+        constraints=dg.TableColumnConstraints(
+            nullable=column.nullable,
+            unique=any(key is not None and key.columns == (column.name,) for key in keys),
+        ),
+    )

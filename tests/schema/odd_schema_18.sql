@@ -1,0 +1,13 @@
+create table public.nn (a int not null, b int constraint bnn not null, c int, d int, e int generated always as (a*2) virtual, primary key (d));
+alter table public.nn add constraint c_nv not null c not valid;
+create table public.nnp (x int constraint x_ni not null no inherit, y int not null, z int);
+create table public.nnc (z int constraint zlocal not null) inherits (public.nnp);
+create table public.nnd () inherits (public.nnp); alter table public.nnd add constraint dloc not null z;
+create table public.nne (a int, b int check (b > 0) not enforced, constraint ne foreign key (a) references public.nn(d) not enforced);
+create table public.per (id int4range, valid daterange, primary key (id, valid without overlaps));
+create table public.per2 (id int4range, valid daterange, constraint pfk foreign key (id, period valid) references public.per (id, period valid));
+create domain public.dnn as int constraint named_nn not null;
+create domain public.dnn2 as int not null;
+create table public.idp (id int generated always as identity, at date) partition by range (at);
+create table public.idp1 partition of public.idp for values from ('2020-01-01') to ('2021-01-01');
+comment on constraint bnn on public.nn is 'nn comment';

@@ -1,0 +1,183 @@
+"""What a reading of PostgreSQL sends over the wire, and what it does when the schema moves."""
+
+from __future__ import annotations
+
+import socket
+import struct
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from twd_schema.extraction.reading import SchemaReader
+from twd_shared.clients.catalog import Connection
+from twd_shared.clients.extraction_options import ExtractionOptions
+from twd_shared.errors import SourceUnavailable
+
+
+class WireTap:
+    """A relay before PostgreSQL that notes what clients send; `before` sees each statement.
+
+    Messages: https://www.postgresql.org/docs/current/protocol-message-formats.html
+    """
+
+    def __init__(self, server: sa.URL) -> None:
+        self.settings: dict[str, str] = {}
+        self.statements: list[str] = []
+        self.before: Callable[[int], None] = lambda number: None
+        self._server = server
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def close(self) -> None:
+        self._listener.close()
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                client, _ = self._listener.accept()
+                server = socket.create_connection((self._server.host, self._server.port))
+                threading.Thread(target=self._answers, args=(server, client), daemon=True).start()
+                threading.Thread(target=self._requests, args=(client, server), daemon=True).start()
+
+    def _requests(self, client: socket.socket, server: socket.socket) -> None:
+        with suppress(OSError, struct.error), client, server, client.makefile("rb") as stream:
+            head = stream.read(4)
+            body = stream.read(struct.unpack("!I", head)[0] - 4)
+            texts = body[4:].rstrip(b"\0").decode().split("\0")
+            self.settings = dict(zip(texts[::2], texts[1::2], strict=False))
+            server.sendall(head + body)
+            text = ""
+            while kind := stream.read(1):
+                head = stream.read(4)
+                body = stream.read(struct.unpack("!I", head)[0] - 4)
+                if kind in (b"P", b"Q"):
+                    # A Parse has the name of the statement first.
+                    text = body.split(b"\0")[1 if kind == b"P" else 0].decode()
+                if kind in (b"E", b"Q"):
+                    self.before(len(self.statements))
+                    self.statements.append(text)
+                server.sendall(kind + head + body)
+
+    def _answers(self, server: socket.socket, client: socket.socket) -> None:
+        with suppress(OSError):
+            while data := server.recv(65536):
+                client.sendall(data)
+
+
+@pytest.fixture
+def source(services: Any, execute: Callable[..., None]) -> str:
+    dsn = services.database()
+    execute(
+        dsn,
+        "create table shops (id int primary key, kind text check (kind <> ''))",
+        "create view open_shops as select id, kind from shops",
+    )
+    return dsn
+
+
+@pytest.fixture
+def tap(source: str) -> Iterator[WireTap]:
+    tap = WireTap(sa.make_url(source))
+    yield tap
+    tap.close()
+
+
+@pytest.fixture
+def read(tap: WireTap, reader: SchemaReader) -> Callable[..., Any]:
+    """Read a database through the tap."""
+
+    def run(dsn: str, **options: Any) -> Any:
+        url = sa.make_url(dsn).set(port=tap.port, query={"sslmode": "disable"})
+        text = url.render_as_string(hide_password=False)
+        extraction = ExtractionOptions(**options)
+        return reader.read(Connection("7", "shop", "postgresql", True, text, extraction))
+
+    return run
+
+
+def test_a_reading_takes_the_same_dozen_statements_whatever_the_size(
+    tap: WireTap, read: Any, source: str, services: Any
+) -> None:
+    counts: list[int] = []
+    for dsn, samples in ((source, False), (services.source("pagila"), False), (source, True)):
+        tap.statements.clear()
+        read(dsn, samples=samples)
+        counts.append(len(tap.statements))
+    assert counts == [11, 11, 12]
+
+
+def test_a_reading_says_who_it_is_and_binds_itself(tap: WireTap, read: Any, source: str) -> None:
+    read(source)
+    expected = {
+        "application_name": "twd-schema",
+        "search_path": "",
+        "default_transaction_read_only": "on",
+        "statement_timeout": "60000",
+        "lock_timeout": "5000",
+    }
+    assert {name: tap.settings.get(name) for name in expected} == expected
+
+
+def test_a_reading_is_one_transaction_that_only_reads(tap: WireTap, read: Any, source: str) -> None:
+    read(source)
+    assert tap.statements[0] == "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;"
+    # After it, one look at what was written meanwhile.
+    assert tap.statements[-2] == "COMMIT;"
+    words = {statement.split()[0].lower() for statement in tap.statements[1:-2]}
+    assert words == {"select", "with"}
+
+
+@pytest.mark.parametrize(
+    ("change", "columns", "view"),
+    [
+        ("alter table shops rename kind to sort", ["id", "sort"], True),
+        ("drop view open_shops", ["id", "kind"], False),
+        ("alter table shops drop constraint shops_kind_check", ["id", "kind"], True),
+    ],
+)
+def test_a_change_during_a_reading_is_seen_whole_or_not_at_all(
+    tap: WireTap,
+    read: Any,
+    source: str,
+    execute: Any,
+    change: str,
+    columns: list[str],
+    view: bool,
+) -> None:
+    # Before the relations are asked for, but after the transaction has its snapshot.
+    tap.before = lambda number: execute(source, change) if number == 2 else None
+    snapshot = read(source)
+    tables = {table.name: table for table in snapshot.tables}
+    assert [column.name for column in tables["shops"].columns] == columns
+    assert ("open_shops" in tables) == view
+    if view and "sort" in columns:
+        assert "sort AS kind" in tables["open_shops"].definition
+    assert len(tap.statements) > 11, "the first reading could not be used"
+
+
+def test_a_schema_that_never_rests_is_read_another_time(
+    tap: WireTap, read: Any, source: str, execute: Any
+) -> None:
+    # Each time before the relations are asked for: later, the reading holds locks.
+    tap.before = lambda number: (
+        execute(source, f"alter table shops alter kind set default '{number}'")
+        if tap.statements[-1:] and "extversion" in tap.statements[-1]
+        else None
+    )
+    with pytest.raises(SourceUnavailable, match="changed its schema during each of 3 readings"):
+        read(source)
+
+
+def test_tables_that_come_and_go_beside_a_reading_do_not_disturb_it(
+    tap: WireTap, read: Any, source: str, execute: Any
+) -> None:
+    tap.before = lambda number: execute(
+        source, f"create table staging_{number} (a int); drop table staging_{number}"
+    )
+    assert [table.name for table in read(source).tables] == ["open_shops", "shops"]
+    assert len(tap.statements) == 11
