@@ -1,21 +1,22 @@
 """The limit of an extraction: its own catalog queries as a script for psql, their answers dropped.
 
-`python -m benchmarks.catalog_queries`, in the schema location's environment.
+`python -m benchmarks.catalog_queries MAJOR`, of the server's major release, in the schema location's environment.
 """
 
 from __future__ import annotations
 
 import sys
 
-from twd_schema.extraction.postgresql.statements import STATEMENTS
+from twd_schema.extraction.postgresql.statements import statements
 
 
 def main() -> int:
     """Print the script: one transaction, with the settings of the reader's connection."""
     print("set jit = off;")
     print("set search_path to '';")
+    print("set work_mem = '64MB';")
     print("begin isolation level repeatable read read only;")
-    for statement in STATEMENTS.values():
+    for statement in statements(int(sys.argv[1])).values():
         # \copy takes one line.
         print(f"\\copy ({' '.join(statement.splitlines())}) to '/dev/null'")
     print("commit;")

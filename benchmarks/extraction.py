@@ -51,7 +51,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def _measure(server: RunningPostgres, tables: int) -> Results:
     large, small = (_realistic_database(server, count) for count in (tables, tables // 10))
-    contestants = Contestants(server.locations.bin_dir)
+    contestants = Contestants(server.locations.bin_dir, server.locations.major)
     times = (Times(), Times(), Times())
     with DistantServer(server.port, _ROUND_TRIP_SECONDS) as proxy:
         round_trip_seconds = _round_trip_seconds(small, proxy.port)

@@ -6,89 +6,66 @@ name and prints one JSON object. Imports are not timed: a code server has them b
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import platform
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from types import ModuleType
-from typing import Any
-from unittest.mock import patch
 
-import asyncpg
+import sqlalchemy as sa
 
-from twd_schema.extraction.address import SourceAddress
 from twd_schema.extraction.limits import ReadLimits
-from twd_schema.extraction.postgresql import reading
-from twd_schema.extraction.postgresql.statements import STATEMENTS
+from twd_schema.extraction.reachability import reach_policy
+from twd_schema.extraction.reading import SchemaReader
+from twd_shared.clients.catalog import Connection
 from twd_shared.schema_model.ddl import table_ddl
 from twd_shared.schema_model.fingerprint import object_fingerprints, snapshot_fingerprint
 from twd_shared.schema_model.models import Snapshot
 
-_LIMITS = ReadLimits(statement_seconds=600)
 
-
-def read_source() -> Snapshot:
-    """The snapshot of the database that libpq's variables name."""
-    address = SourceAddress(
-        dialect="postgresql",
+def read_source(sent: list[str]) -> Snapshot:
+    """The snapshot of the database that libpq's variables name; `sent` gets the statements."""
+    url = sa.URL.create(
+        "postgresql",
+        username=os.environ["PGUSER"],
+        password=os.environ["PGPASSWORD"],
         host=os.environ["PGHOST"],
         port=int(os.environ["PGPORT"]),
         database=os.environ["PGDATABASE"],
-        user=os.environ["PGUSER"],
-        password=os.environ["PGPASSWORD"],
     )
-    return asyncio.run(reading.read_postgresql("benchmark", address, _LIMITS))
-
-
-@dataclass(slots=True)
-class _Stopwatch:
-    seconds: float = 0.0
-
-    @contextmanager
-    def running(self) -> Iterator[None]:
-        started = time.perf_counter()
-        try:
-            yield
-        finally:
-            self.seconds += time.perf_counter() - started
+    reader = SchemaReader(
+        frozenset({"postgresql"}), ReadLimits(statement_seconds=600), reach_policy("loopback", "")
+    )
+    text = url.render_as_string(hide_password=False)
+    return reader.read(Connection("0", "benchmark", "postgresql", True, text), sent.append)
 
 
 def main() -> int:
     """Read, make the DDL and the fingerprints, and print how long each took."""
-    connect, build, read, ddl, fingerprint = (_Stopwatch() for _ in range(5))
-    with (
-        _timed_coroutine(asyncpg, "connect", connect),
-        _timed(reading, "build_snapshot", build),
-        read.running(),
-    ):
-        snapshot = read_source()
+    sent: list[str] = []
+    begun = time.perf_counter()
+    snapshot = read_source(sent)
+    read = time.perf_counter()
     relations = (*snapshot.tables, *snapshot.partitions)
-    with ddl.running():
-        # Held until the end, for those who want all of it at once.
-        texts = [table_ddl(table) for table in relations]
-    with fingerprint.running():
-        fingerprints = object_fingerprints(snapshot)
-        snapshot_fingerprint(fingerprints)
+    # Held until the end, for those who want all of it at once.
+    texts = [table_ddl(table) for table in relations]
+    written = time.perf_counter()
+    fingerprints = object_fingerprints(snapshot)
+    snapshot_fingerprint(fingerprints)
+    ended = time.perf_counter()
     print(
         json.dumps(
             {
-                "seconds": read.seconds + ddl.seconds + fingerprint.seconds,
+                "seconds": ended - begun,
                 "parts": {
-                    "connect": connect.seconds,
-                    "fetch": read.seconds - connect.seconds - build.seconds,
-                    "build": build.seconds,
-                    "DDL": ddl.seconds,
-                    "fingerprints": fingerprint.seconds,
+                    "read": read - begun,
+                    "DDL": written - read,
+                    "fingerprints": ended - written,
                 },
                 "peak_mib": _peak_mib(),
-                "statements": len(STATEMENTS),
+                "statements": len(sent),
                 "tables": len(snapshot.tables),
                 "partitions": len(snapshot.partitions),
                 "columns": sum(len(table.columns) for table in relations),
@@ -100,31 +77,6 @@ def main() -> int:
         )
     )
     return 0
-
-
-@contextmanager
-def _timed(owner: ModuleType, name: str, watch: _Stopwatch) -> Iterator[None]:
-    """Time what the reader calls by this name; the call itself stays the real one."""
-    function: Callable[..., Any] = getattr(owner, name)
-
-    def call(*arguments: Any, **named: Any) -> Any:
-        with watch.running():
-            return function(*arguments, **named)
-
-    with patch.object(owner, name, call):
-        yield
-
-
-@contextmanager
-def _timed_coroutine(owner: ModuleType, name: str, watch: _Stopwatch) -> Iterator[None]:
-    function: Callable[..., Any] = getattr(owner, name)
-
-    async def call(*arguments: Any, **named: Any) -> Any:
-        with watch.running():
-            return await function(*arguments, **named)
-
-    with patch.object(owner, name, call):
-        yield
 
 
 def _peak_mib() -> float:

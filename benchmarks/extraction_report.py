@@ -10,7 +10,7 @@ from benchmarks.extraction_rounds import Times
 from benchmarks.figures import Figure, table
 
 _COUNTS = ("tables", "partitions", "columns", "objects", "statements")
-_PARTS = ("connect", "fetch", "build", "DDL", "fingerprints")
+_PARTS = ("read", "DDL", "fingerprints")
 
 
 class Results(NamedTuple):

@@ -57,11 +57,11 @@ class Times:
 class Contestants:
     """The three programs; each is given a database by libpq's environment variables."""
 
-    def __init__(self, bin_dir: Path) -> None:
-        """`bin_dir` holds pg_dump and psql of the server's own version."""
+    def __init__(self, bin_dir: Path, major: int) -> None:
+        """`bin_dir` holds pg_dump and psql of the server's own release, which `major` is."""
         self._pg_dump = [str(bin_dir / "pg_dump"), "--schema-only", "--file=/dev/null"]
         self._psql = [str(bin_dir / "psql"), "-X", "-q", "-v", "ON_ERROR_STOP=1"]
-        self._queries = run_in_schema("benchmarks.catalog_queries")
+        self._queries = run_in_schema("benchmarks.catalog_queries", str(major))
 
     def add_round(self, environment: Mapping[str, str], times: Times) -> None:
         """Run each once and add what it took."""

@@ -33,7 +33,7 @@ _OBJECT_TABLES = ("snapshot_objects", "schema_objects")
 def main(arguments: Sequence[str]) -> int:
     """Save a snapshot for the first time, then unchanged in each round, then changed in part."""
     rounds = int(arguments[0])
-    snapshot = read_source()
+    snapshot = read_source([])
     dsn = os.environ[METADATA_DSN.name]
     upgrade(dsn)
     database = MetadataDatabase(dsn)

@@ -8,7 +8,8 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+import traceback
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -17,145 +18,217 @@ from twd_schema.drift.diff import diff_snapshots
 from twd_schema.extraction.limits import ReadLimits
 from twd_schema.extraction.reachability import reach_policy
 from twd_schema.extraction.reading import READABLE_DIALECTS, SchemaReader
+from twd_schema.extraction.scope import scoped
+from twd_schema.history.confirmation import carried_forward, unseen
 from twd_shared.clients.catalog import Connection, dialect_of
 from twd_shared.clients.extraction_options import ExtractionOptions
 from twd_shared.errors import ConfigurationError, TwdError
 from twd_shared.schema_model.ddl import schema_script, table_statements
-from twd_shared.schema_model.fingerprint import object_fingerprints, snapshot_fingerprint
+from twd_shared.schema_model.fingerprint import key_of, object_fingerprints, snapshot_fingerprint
 from twd_shared.schema_model.models import Snapshot
 
-SAME, DIFFERENT, FAILED, BREAKING = 0, 1, 2, 3
+SAME, DIFFERENT, FAILED, BREAKING, INTERRUPTED = 0, 1, 2, 3, 130
 
 _EPILOG = """\
-DSN is dialect://user:password@host:port/database, or env:NAME for the environment variable that
-holds it, so that no password stands in a list of processes. A and B of diff may also be files that
-`extract --format json` wrote.
+DSN is dialect://user:password@host:port/database or sqlite:///file, or env:NAME for the environment
+variable that holds it, so that no password stands in a list of processes. In its place, and for A
+and B of diff, may stand a file that `extract --format json` wrote.
+
+PATTERN is schema.table, or schema for all of a schema, with * and ?; a name that holds a dot, a
+quote, * or ? stands between double quotes. --exclude wins over --include; both may be repeated.
 
 exit status: 0 = done, or no difference; 1 = differences, none of them breaking; 3 = breaking ones;
 2 = it failed, and the reason is on standard error.
+
+examples:
+  twd-schema extract env:SHOP_DSN --format json > shop.json
+  twd-schema diff shop.json env:SHOP_DSN --exclude 'audit.*'
+  twd-schema ddl env:SHOP_DSN | psql --single-transaction -v ON_ERROR_STOP=1 EMPTY_DATABASE
 """
+
+_Result = tuple[int, str]
+"""Exit status, and what is written to standard output."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; gives the exit status."""
     options = _parser().parse_args(arguments)
     try:
-        return options.run(options)
+        status, text = options.run(options)
+        _write(text)
     except TwdError as error:
-        print(f"twd-schema: {error}", file=sys.stderr)
+        print(f"twd-schema: {_printable(str(error))}", file=sys.stderr)
         return FAILED
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except Exception:
+        # Python's own status for it is 1, which here says that there are harmless differences.
+        traceback.print_exc()
+        return FAILED
+    return status
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="twd-schema",
-        description=(__doc__ or "").splitlines()[0],
+        description="Read a database's schema, compare two, write its DDL.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    def command(name: str, run: object, purpose: str, *operands: str) -> argparse.ArgumentParser:
-        made = commands.add_parser(name, help=purpose, description=purpose)
+    def command(
+        name: str, run: Callable[[argparse.Namespace], _Result], purpose: str, *operands: str
+    ) -> argparse.ArgumentParser:
+        made = commands.add_parser(
+            name,
+            help=purpose,
+            description=purpose,
+            epilog=_EPILOG,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
         for operand in operands:
             made.add_argument(operand.lower(), metavar=operand)
         made.add_argument("--format", choices=("text", "json"), default="text")
-        made.add_argument("--include", action="append", default=[], metavar="PATTERN")
-        made.add_argument("--exclude", action="append", default=[], metavar="PATTERN")
+        made.add_argument(
+            "--include", action="append", default=[], metavar="PATTERN", help="only these tables"
+        )
+        made.add_argument(
+            "--exclude", action="append", default=[], metavar="PATTERN", help="not these tables"
+        )
         made.set_defaults(run=run)
         return made
 
     command("extract", _extract, "Show the tables of a database, or its whole snapshot.", "DSN")
     command("diff", _diff, "Show what changed from A to B.", "A", "B")
     ddl = command("ddl", _ddl, "Write statements that rebuild the schema.", "DSN")
-    ddl.add_argument("--table", metavar="SCHEMA.TABLE", help="of this table alone")
+    ddl.add_argument("--table", metavar="SCHEMA.TABLE", help="of this table or partition alone")
     return parser
 
 
-def _extract(options: argparse.Namespace) -> int:
-    snapshot = _snapshot(options.dsn, options)
+def _extract(options: argparse.Namespace) -> _Result:
+    snapshot = _snapshot("DSN", options.dsn, options)
     if options.format == "json":
-        print(msgspec.json.encode(snapshot, order="deterministic").decode())
-        return SAME
+        return SAME, msgspec.json.encode(snapshot, order="deterministic").decode()
     width = max(len(table.label) for table in snapshot.tables)
-    for table in snapshot.tables:
-        print(f"{_printable(table.label):{width}}  {table.kind:18}  {len(table.columns)} columns")
+    lines = [
+        f"{_printable(table.label):{width}}  {table.kind:18}  {len(table.columns)} columns"
+        for table in snapshot.tables
+    ]
     fingerprint = snapshot_fingerprint(object_fingerprints(snapshot))
-    print(
-        f"{snapshot.database_name}: {snapshot.dialect} {snapshot.server_version}, "
+    lines.append(
+        f"{_printable(snapshot.database_name)}: {snapshot.dialect} {snapshot.server_version}, "
         f"{len(snapshot.tables)} tables, {snapshot.column_count} columns, "
         f"fingerprint {fingerprint}"
     )
     if snapshot.unknown:
-        print(f"{snapshot.dialect} does not tell: {', '.join(snapshot.unknown)}")
-    return SAME
+        lines.append(f"{snapshot.dialect} does not tell: {', '.join(snapshot.unknown)}")
+    return SAME, "\n".join(lines)
 
 
-def _diff(options: argparse.Namespace) -> int:
-    before, after = _snapshot(options.a, options), _snapshot(options.b, options)
-    diff = diff_snapshots(before, after, 1, 2)
+def _diff(options: argparse.Namespace) -> _Result:
+    before, after = _snapshot("A", options.a, options), _snapshot("B", options.b, options)
+    kept = unseen([key_of(item) for item in before.objects], after)
+    diff = diff_snapshots(before, carried_forward(after, before, kept), 1, 2)
+    status = BREAKING if diff.breaking else DIFFERENT if diff.has_changes else SAME
     if options.format == "json":
-        print(msgspec.json.encode(diff.changes).decode())
-    else:
-        for change in diff.changes:
-            print(f"{change.severity:8}  {change.rule:28}  {_printable(change.sentence)}")
-        print(f"{len(diff.changes)} differences, {len(diff.breaking)} of them breaking")
-    if diff.breaking:
-        return BREAKING
-    return DIFFERENT if diff.has_changes else SAME
+        return status, msgspec.json.encode(diff.changes).decode()
+    lines = [
+        f"{change.severity:8}  {change.rule:28}  {_printable(change.sentence)}"
+        for change in diff.changes
+    ]
+    lines.append(f"{len(diff.changes)} differences, {len(diff.breaking)} of them breaking")
+    if kept:
+        lines.append(f"{len(kept)} objects of A are not compared: B cannot tell whether they exist")
+    return status, "\n".join(lines)
 
 
-def _ddl(options: argparse.Namespace) -> int:
-    snapshot = _snapshot(options.dsn, options)
+def _ddl(options: argparse.Namespace) -> _Result:
+    snapshot = _snapshot("DSN", options.dsn, options)
     if options.table is None:
         statements = schema_script(snapshot)
     else:
-        found = [table for table in snapshot.tables if table.label == options.table]
+        relations = (*snapshot.tables, *snapshot.partitions)
+        found = [table for table in relations if table.label == options.table]
         if not found:
             raise ConfigurationError(
                 f"There is no table {options.table} in {snapshot.database_name}. "
                 "`twd-schema extract` lists them; write it as schema.table."
             )
-        statements = table_statements(found[0], snapshot.dialect)
+        statements = [text for table in found for text in table_statements(table, snapshot.dialect)]
     if options.format == "json":
-        print(msgspec.json.encode(statements).decode())
-    else:
-        print("\n\n".join(f"{statement};" for statement in statements))
-    return SAME
+        return SAME, msgspec.json.encode(statements).decode()
+    return SAME, "\n\n".join(_ended(statement) for statement in statements)
 
 
-def _snapshot(place: str, options: argparse.Namespace) -> Snapshot:
-    dsn = place
-    if place.startswith("env:"):
-        dsn = os.environ.get(place.removeprefix("env:"), "")
-        if not dsn:
-            raise ConfigurationError(f"The environment variable of {place} is not set.")
-    if "://" not in dsn:
-        return _stored(dsn if place == dsn else place)
+def _ended(statement: str) -> str:
+    # A view's text in SQLite may end in a comment, which would take the semicolon in.
+    in_comment = "--" in statement.rpartition("\n")[2]
+    return f"{statement}\n;" if in_comment else f"{statement};"
+
+
+def _snapshot(operand: str, place: str, options: argparse.Namespace) -> Snapshot:
     try:
         wanted = ExtractionOptions(include=tuple(options.include), exclude=tuple(options.exclude))
     except ValueError as error:
         raise ConfigurationError(f"A pattern cannot be used: {error}.") from None
-    policy = reach_policy("public,private,loopback", "/")
-    reader = SchemaReader(READABLE_DIALECTS, ReadLimits(), policy)
-    dialect = dialect_of(dsn.partition("://")[0])
-    return reader.read(Connection("DSN", "given here", dialect, True, dsn, wanted))
+    dsn = _from_environment(place) if place.startswith("env:") else place
+    whole = _read(operand, dsn) if "://" in dsn else _stored(operand, dsn)
+    snapshot = scoped(whole, wanted)
+    if not snapshot.tables:
+        raise ConfigurationError(
+            f"{operand} holds {len(whole.tables)} tables, and --include and --exclude leave none."
+        )
+    return snapshot
 
 
-def _stored(name: str) -> Snapshot:
+def _from_environment(place: str) -> str:
+    name = place.removeprefix("env:")
+    if not name.isidentifier():
+        # It may be the connection string itself, so it is not repeated.
+        raise ConfigurationError("After env: stands the name of an environment variable.")
+    dsn = os.environ.get(name, "")
+    if "://" not in dsn:
+        raise ConfigurationError(f"The environment variable {name} holds no connection string.")
+    return dsn
+
+
+def _read(operand: str, dsn: str) -> Snapshot:
+    scheme, _, rest = dsn.partition("://")
+    dialect = dialect_of(scheme)
+    if dialect == "sqlite":
+        dsn = f"{scheme}:///{os.path.abspath(rest.removeprefix('/'))}"
+    reader = SchemaReader(READABLE_DIALECTS, ReadLimits(), reach_policy("0.0.0.0/0,::/0", "/"))
+    return reader.read(Connection(operand, "given here", dialect, True, dsn))
+
+
+def _stored(operand: str, name: str) -> Snapshot:
+    # The name is not repeated: it may be a mistyped connection string.
     try:
         return msgspec.json.decode(Path(name).read_bytes(), type=Snapshot)
     except OSError as error:
         raise ConfigurationError(
-            f"{name} is neither a connection string nor a readable file ({error.strerror})."
+            f"{operand} is neither a connection string nor a readable file ({error.strerror})."
         ) from None
     except msgspec.DecodeError:
         raise ConfigurationError(
-            f"{name} holds no snapshot. `twd-schema extract DSN --format json` writes one."
+            f"{operand} is a file that holds no snapshot. "
+            "`twd-schema extract DSN --format json` writes one."
         ) from None
 
 
+def _write(text: str) -> None:
+    """UTF-8 whatever the terminal says: the text may be a file that is read again."""
+    try:
+        sys.stdout.buffer.write(text.encode("utf-8", "backslashreplace") + b"\n")
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        # Who reads has seen enough. Python would write once more at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def _printable(text: str) -> str:
+    """For one line of a terminal: a name may hold line breaks, or codes that steer it."""
     return "".join(letter if letter.isprintable() else "�" for letter in text)
 
 

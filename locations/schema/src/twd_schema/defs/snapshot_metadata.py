@@ -12,8 +12,9 @@ from twd_schema.drift.changes import SchemaDiff
 from twd_schema.drift.report import markdown_report
 from twd_schema.history.confirmation import unconfirmed_tables
 from twd_schema.history.recording import Recording
+from twd_schema.history.replay import CHECKED_DIALECTS
 from twd_shared.contract import RAW_SCHEMA_METADATA
-from twd_shared.schema_model.models import Column, Snapshot, Table, kind_of
+from twd_shared.schema_model.models import Column, Snapshot, Table, TableStatistics, kind_of
 
 # More than this is no longer read by people, and weighs on each page of the UI.
 _MOST_COLUMNS = 500
@@ -61,11 +62,13 @@ def snapshot_metadata(recording: Recording, changes: SchemaDiff | None) -> dict[
             markdown_report(changes) if changes else "This is the first version."
         ),
         "read_seconds": round(recording.read_seconds, 3),
-        "statements": recording.statements,
         "unknown": ", ".join(snapshot.unknown) or "nothing",
         "unconfirmed_tables": dg.MetadataValue.json(unconfirmed_tables(recording.unconfirmed)),
         "table_sizes": dg.MetadataValue.table(_size_records(snapshot)),
     }
+    if recording.statements:
+        # Not every driver lets its statements be counted.
+        metadata["statements"] = recording.statements
     svg = entity_relationship_svg(snapshot)
     if svg:
         data = base64.b64encode(svg.encode()).decode()
@@ -98,9 +101,15 @@ def snapshot_checks(recording: Recording, ddl_problems: Sequence[str]) -> list[d
             "ddl_replayable",
             not ddl_problems,
             {"problems": dg.MetadataValue.json(list(ddl_problems))},
-            ddl_problems[0] if ddl_problems else "",
+            ddl_problems[0] if ddl_problems else _unchecked(recording.snapshot),
         ),
     ]
+
+
+def _unchecked(snapshot: Snapshot) -> str:
+    if snapshot.dialect in CHECKED_DIALECTS:
+        return ""
+    return f"The DDL of {snapshot.dialect} is not checked: no server here parses it."
 
 
 def _losses(recording: Recording, unconfirmed: Sequence[str]) -> str:
@@ -131,23 +140,32 @@ def _check(
 
 
 def _size_records(snapshot: Snapshot) -> list[dg.TableRecord]:
+    """The largest tables first, as only so many are shown."""
     sizes = {(item.schema, item.table): item for item in snapshot.statistics}
-    records: list[dg.TableRecord] = []
-    for table in snapshot.tables[:_MOST_ROWS]:
-        size = sizes.get((table.schema, table.name))
+
+    def estimates(table: Table) -> tuple[int, int]:
+        size = sizes.get((table.schema, table.name)) or TableStatistics(schema="", table="")
         # -1: the server has no estimate. A cell of this table cannot be empty.
-        records.append(
-            dg.TableRecord(
-                {
-                    "table": table.label,
-                    "kind": table.kind,
-                    "columns": len(table.columns),
-                    "rows (estimate)": size.row_estimate or 0 if size else -1,
-                    "bytes (estimate)": size.size_bytes or 0 if size else -1,
-                }
-            )
+        return _or_unknown(size.size_bytes), _or_unknown(size.row_estimate)
+
+    largest = sorted(snapshot.tables, key=estimates, reverse=True)[:_MOST_ROWS]
+    return [
+        dg.TableRecord(
+            {
+                "table": table.label,
+                "kind": table.kind,
+                "columns": len(table.columns),
+                "rows (estimate)": rows,
+                "bytes (estimate)": size,
+            }
         )
-    return records
+        for table in largest
+        for size, rows in [estimates(table)]
+    ]
+
+
+def _or_unknown(estimate: int | None) -> int:
+    return -1 if estimate is None else estimate
 
 
 def _column(table: Table, column: Column) -> dg.TableColumn:

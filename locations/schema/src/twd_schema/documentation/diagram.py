@@ -1,24 +1,28 @@
 """An entity-relationship picture of a small schema, as SVG.
 
-Tables stand in columns: each to the right of those that it refers to, as far as references go in
-no circle. Only key columns are written, as names and arrows are what a picture is for.
+Only key columns are written, as names and arrows are what a picture is for. Views are left out:
+they refer to nothing. Where things stand is decided in `diagram_layout.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from html import escape
+from itertools import pairwise
 
-from twd_shared.schema_model.models import Snapshot, Table
+from twd_schema.documentation.diagram_layout import (
+    BOX_WIDTH,
+    COLUMN_GAP,
+    MARGIN,
+    Place,
+    TableName,
+    layout,
+)
+from twd_shared.schema_model.models import ForeignKey, Snapshot, Table
 
 MOST_TABLES = 40
-_WIDTH, _LINE, _PAD, _GAP_X, _GAP_Y = 190, 16, 8, 90, 22
-_LONGEST_NAME = 24
+_LINE, _PAD = 16, 8
 _MOST_KEY_COLUMNS = 8
-
-TableName = tuple[str, str]
-Place = tuple[int, int]
-"""Left and top of a box, in pixels."""
+_LONGEST_NAME = 28
 
 
 def entity_relationship_svg(snapshot: Snapshot) -> str | None:
@@ -27,17 +31,28 @@ def entity_relationship_svg(snapshot: Snapshot) -> str | None:
     if not 0 < len(tables) <= MOST_TABLES:
         return None
     named = {(table.schema, table.name): table for table in tables}
-    places = _places(_levels(named), named)
-    width = max(x for x, _ in places.values()) + _WIDTH + _PAD
-    height = max(y + _height(named[name]) for name, (_, y) in places.items()) + _PAD
-    single = len({table.schema for table in tables}) == 1
-    arrows = [
-        _arrow(places[name], places[target], named[name], named[target])
+    keys = [
+        (name, key)
         for name, table in named.items()
-        for target in _targets(table)
-        if target in named and target != name
+        for key in table.foreign_keys
+        if _target(key) in named
     ]
-    boxes = [_box(named[name], place, single) for name, place in places.items()]
+    targets = {name: [_target(key) for owner, key in keys if owner == name] for name in named}
+    heights = {name: _height(table) for name, table in named.items()}
+    places, lanes = layout(targets, heights)
+    single_schema = len({table.schema for table in tables}) == 1
+    arrows = [
+        _loop(places[name], named[name], key)
+        if name == _target(key)
+        else _arrow(name, key, places, lanes, named)
+        for name, key in keys
+    ]
+    boxes = [_box(named[name], place, single_schema) for name, place in places.items()]
+    # A loop stands out to the right of its box.
+    width = max(left for left, _ in places.values()) + BOX_WIDTH + COLUMN_GAP // 3 + MARGIN
+    height = max(top + heights[name] for name, (_, top) in places.items()) + MARGIN
+    lowest = max((top for passed in lanes.values() for _, top in passed), default=0) + MARGIN
+    height = max(height, lowest)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" '
         f'viewBox="0 0 {width} {height}" font-family="sans-serif" font-size="11">'
@@ -50,95 +65,105 @@ def entity_relationship_svg(snapshot: Snapshot) -> str | None:
     )
 
 
-def _targets(table: Table) -> list[TableName]:
-    names = ((key.referenced_schema, key.referenced_table) for key in table.foreign_keys)
-    return list(dict.fromkeys(names))
+def _target(key: ForeignKey) -> TableName:
+    return key.referenced_schema, key.referenced_table
 
 
-def _levels(named: Mapping[TableName, Table]) -> list[list[TableName]]:
-    """The tables by how long their longest chain of references is; circles are cut where met."""
-    depth: dict[TableName, int] = {}
-
-    def measure(name: TableName, above: tuple[TableName, ...]) -> int:
-        if name not in depth:
-            chain = [
-                measure(target, (*above, name))
-                for target in _targets(named[name])
-                if target in named and target != name and target not in above
-            ]
-            depth[name] = 1 + max(chain, default=-1)
-        return depth[name]
-
-    for name in sorted(named):
-        measure(name, ())
-    levels: list[list[TableName]] = [[] for _ in range(max(depth.values()) + 1)]
-    for name in sorted(named):
-        levels[depth[name]].append(name)
-    return [level for level in levels if level]
-
-
-def _places(
-    levels: Sequence[Sequence[TableName]], named: Mapping[TableName, Table]
-) -> dict[TableName, Place]:
-    places: dict[TableName, Place] = {}
-    for number, level in enumerate(levels):
-        # Near the middle of what they refer to, so that arrows cross less.
-        def height_of_targets(name: TableName) -> float:
-            tops = [places[target][1] for target in _targets(named[name]) if target in places]
-            return sum(tops) / len(tops) if tops else 0.0
-
-        top = _PAD
-        for name in sorted(level, key=lambda item: (height_of_targets(item), item)):
-            places[name] = (_PAD + number * (_WIDTH + _GAP_X), top)
-            top += _height(named[name]) + _GAP_Y
-    return places
-
-
-def _key_lines(table: Table) -> list[str]:
+def _key_columns(table: Table) -> list[tuple[str, str]]:
+    """(mark, column) of each line of a box."""
     primary = table.primary_key.columns if table.primary_key else ()
-    foreign = [column for key in table.foreign_keys for column in key.columns]
-    lines = [f"PK {column}" for column in primary]
-    lines += [f"FK {column}" for column in dict.fromkeys(foreign) if column not in primary]
+    foreign = {column: None for key in table.foreign_keys for column in key.columns}
+    own = [("PK FK" if column in foreign else "PK", column) for column in primary]
+    return own + [("FK", column) for column in foreign if column not in primary]
+
+
+def _lines(table: Table) -> list[str]:
+    lines = [f"{mark} {column}" for mark, column in _key_columns(table)]
     if len(lines) > _MOST_KEY_COLUMNS:
         lines = [*lines[: _MOST_KEY_COLUMNS - 1], f"… {len(lines) - _MOST_KEY_COLUMNS + 1} more"]
     return lines
 
 
 def _height(table: Table) -> int:
-    return _LINE * (1 + len(_key_lines(table))) + 2 * _PAD
+    return _LINE * (1 + len(_lines(table))) + 2 * _PAD
+
+
+def _line_of(table: Table, columns: tuple[str, ...]) -> int:
+    """How far down in its box the line of the first of these key columns is; else its name."""
+    names = [column for _, column in _key_columns(table)]
+    if not columns or columns[0] not in names:
+        return _LINE - 4
+    number = min(names.index(columns[0]), len(_lines(table)) - 1)
+    return _LINE * (number + 2) + _PAD - 4
 
 
 def _box(table: Table, place: Place, single_schema: bool) -> str:
-    x, y = place
     name = table.name if single_schema else table.label
-    count = f"{len(table.columns)} columns"
     lines = "".join(
-        f'<text x="{x + _PAD}" y="{y + _LINE * (number + 2) + _PAD}" fill="#42526e">'
-        f"{_short(line)}</text>"
-        for number, line in enumerate(_key_lines(table))
+        f'<text x="{_PAD}" y="{_LINE * (number + 2) + _PAD}" fill="#42526e">{_short(line)}</text>'
+        for number, line in enumerate(_lines(table))
     )
+    # An svg in an svg cuts off what is wider than its box.
+    left, top = place
+    height = _height(table)
     return (
-        f"<g><title>{escape(f'{table.label}: {count}')}</title>"
-        f'<rect x="{x}" y="{y}" width="{_WIDTH}" height="{_height(table)}" rx="4" '
+        f'<svg x="{left}" y="{top}" width="{BOX_WIDTH}" height="{height}">'
+        f"<title>{escape(_printable(table.label))}: {len(table.columns)} columns</title>"
+        f'<rect x="0.5" y="0.5" width="{BOX_WIDTH - 1}" height="{height - 1}" rx="4" '
         'fill="#f4f5f7" stroke="#7a869a"/>'
-        f'<text x="{x + _PAD}" y="{y + _LINE}" font-weight="bold" fill="#172b4d">'
-        f"{_short(name)}</text>{lines}</g>"
+        f'<text x="{_PAD}" y="{_LINE}" font-weight="bold" fill="#172b4d">{_short(name)}</text>'
+        f"{lines}</svg>"
     )
 
 
-def _arrow(start: Place, end: Place, table: Table, target: Table) -> str:
-    x1, y1 = start[0], start[1] + _height(table) // 2
-    x2, y2 = end[0] + _WIDTH, end[1] + _height(target) // 2
-    if start[0] <= end[0]:
-        # Cut from a circle: it goes out at the right and comes in from the right.
-        x1 = start[0] + _WIDTH
-    bend = _GAP_X // 2 if start[0] > end[0] else -_GAP_X // 2
-    return (
-        f'<path d="M{x1},{y1} C{x1 - bend},{y1} {x2 + abs(bend)},{y2} {x2},{y2}" '
-        'fill="none" stroke="#7a869a" marker-end="url(#a)"/>'
-    )
+def _arrow(
+    name: TableName,
+    key: ForeignKey,
+    places: dict[TableName, Place],
+    lanes: dict[tuple[TableName, TableName], tuple[Place, ...]],
+    named: dict[TableName, Table],
+) -> str:
+    target = _target(key)
+    start, end = places[name], places[target]
+    y1 = start[1] + _line_of(named[name], key.columns)
+    y2 = end[1] + _line_of(named[target], key.referenced_columns)
+    if start[0] > end[0]:
+        # The usual way: out at the left side, in at the right side of the target.
+        crossed = reversed(lanes[target, name])
+        stops = [(x, y) for left, y in crossed for x in (left + BOX_WIDTH, left)]
+        points = [(start[0], y1), *stops, (end[0] + BOX_WIDTH, y2)]
+    else:
+        # Of a circle that was cut.
+        stops = [(x, y) for left, y in lanes[name, target] for x in (left, left + BOX_WIDTH)]
+        points = [(start[0] + BOX_WIDTH, y1), *stops, (end[0], y2)]
+    commands = f"M{points[0][0]},{points[0][1]}"
+    for number, ((x1, top), (x2, bottom)) in enumerate(pairwise(points)):
+        bend = (x1 + x2) // 2
+        # Curves lead from column to column, and straight lines through one.
+        straight = number % 2 == 1
+        commands += (
+            f" L{x2},{bottom}" if straight else f" C{bend},{top} {bend},{bottom} {x2},{bottom}"
+        )
+    return _path(commands)
+
+
+def _loop(place: Place, table: Table, key: ForeignKey) -> str:
+    x = place[0] + BOX_WIDTH
+    y1 = place[1] + _line_of(table, key.columns)
+    y2 = place[1] + _line_of(table, key.referenced_columns)
+    far = x + COLUMN_GAP // 3
+    return _path(f"M{x},{y1} C{far},{y1} {far},{y2} {x},{y2}")
+
+
+def _path(commands: str) -> str:
+    return f'<path d="{commands}" fill="none" stroke="#7a869a" marker-end="url(#a)"/>'
 
 
 def _short(text: str) -> str:
-    plain = "".join(letter if letter.isprintable() else "�" for letter in text)
+    plain = _printable(text)
     return escape(plain if len(plain) <= _LONGEST_NAME else plain[: _LONGEST_NAME - 1] + "…")
+
+
+def _printable(text: str) -> str:
+    # XML has no way to write most control characters.
+    return "".join(letter if letter.isprintable() else "�" for letter in text)

@@ -36,7 +36,15 @@ class SchemaReader:
         self, connection: Connection, on_statement: Callable[[str], None] | None = None
     ) -> Snapshot:
         """The connection's schema now; see `read_async` for the errors."""
-        return asyncio.run(self.read_async(connection, on_statement))
+        # Not as the task's result: when it ends, asyncio.run makes a text of the task with its
+        # result, which for a large snapshot takes longer than to build it.
+        results: list[Snapshot] = []
+
+        async def read() -> None:
+            results.append(await self.read_async(connection, on_statement))
+
+        asyncio.run(read())
+        return results[0]
 
     async def read_async(
         self, connection: Connection, on_statement: Callable[[str], None] | None = None

@@ -7,9 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from twd_schema.extraction.reading import SchemaReader
+from twd_schema.extraction.scope import scoped
 from twd_schema.history.confirmation import carried_forward, is_landslide, unseen, vanished
 from twd_shared.clients.catalog import Connection
 from twd_shared.errors import SourceUnavailable, TwdError
+from twd_shared.schema_model.fingerprint import key_of
 from twd_shared.schema_model.models import ObjectKey, Snapshot
 from twd_shared.store.connections import ConnectionRegistry
 from twd_shared.store.snapshots import SavedSnapshot, SnapshotStore
@@ -92,7 +94,10 @@ class SnapshotRecorder:
         kept = unseen(known, read)
         if kept:
             _, before = self._snapshots.load_newest(connection.connection_id)
-            read = carried_forward(read, before, kept)
+            # What the options leave out now is not waited for.
+            wanted = scoped(before, connection.extraction)
+            kept &= {key_of(item) for item in wanted.objects}
+            read = carried_forward(read, wanted, kept)
         saved = self._snapshots.save(connection.connection_id, read, kept)
         return Recording(read, saved, seconds, statements, confirmed, tuple(sorted(kept)))
 

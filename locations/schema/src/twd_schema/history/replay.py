@@ -13,22 +13,37 @@ from collections.abc import Iterable, Sequence
 from contextlib import closing
 
 import asyncpg
+import msgspec
 
 from twd_schema.history.recording import Recording
 from twd_shared.clients.dsn import place_of, postgresql_url
 from twd_shared.errors import MetadataUnavailable
 from twd_shared.schema_model.ddl import schema_script, table_statements
+from twd_shared.schema_model.ddl.types import object_statements
+from twd_shared.schema_model.fingerprint import key_of
+from twd_shared.schema_model.models import SchemaObject, Snapshot, Table
 from twd_shared.settings import METADATA_DSN, SCRATCH_DSN
+
+CHECKED_DIALECTS = ("postgresql", "sqlite")
+"""The dialects whose DDL is parsed or replayed."""
 
 _TIMEOUT_SECONDS = 60
 _MOST_ERRORS = 20
+_LOST = (OSError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError)
+
+# Whether the role may leave its database: read and write files, or run programs.
+_IS_POWERFUL = """
+select bool_or(pg_catalog.pg_has_role(current_user, r.oid, 'member')) from pg_catalog.pg_roles r
+where r.rolname in
+    ('pg_execute_server_program', 'pg_read_server_files', 'pg_write_server_files')
+"""
 
 
 def ddl_problems(recording: Recording, parser_dsn: str, scratch_dsn: str) -> list[str]:
     """Why the DDL of a recorded snapshot cannot be replayed: a sentence each; empty = it can.
 
     What changed is parsed by the PostgreSQL at `parser_dsn`; if something did and `scratch_dsn` is
-    not empty, the whole schema is replayed there. MySQL's DDL is not checked.
+    not empty, the whole schema is replayed there. Of other dialects only SQLite's is checked.
     """
     snapshot, saved = recording.snapshot, recording.saved
     changed = {*saved.added, *saved.modified}
@@ -39,14 +54,22 @@ def ddl_problems(recording: Recording, parser_dsn: str, scratch_dsn: str) -> lis
         return [error] if error else []
     if snapshot.dialect != "postgresql":
         return []
-    tables = (item for item in snapshot.tables if ("table", item.schema, item.name) in changed)
-    problems = parse_errors(
-        parser_dsn, (text for item in tables for text in table_statements(item))
-    )
+    objects = (item for item in snapshot.objects if key_of(item) in changed)
+    problems = parse_errors(parser_dsn, (text for item in objects for text in _statements(item)))
     if scratch_dsn and not problems:
-        error = replay_error(scratch_dsn, schema_script(snapshot))
+        error = replay_error(scratch_dsn, schema_script(_without_plpgsql(snapshot)))
         problems += [error] if error else []
     return problems
+
+
+def _statements(item: SchemaObject) -> Iterable[str]:
+    return table_statements(item) if isinstance(item, Table) else object_statements(item)
+
+
+def _without_plpgsql(snapshot: Snapshot) -> Snapshot:
+    # Every database has it, and only a superuser may comment on it.
+    others = tuple(item for item in snapshot.extensions if item.name != "plpgsql")
+    return msgspec.structs.replace(snapshot, extensions=others)
 
 
 def parse_errors(dsn: str, statements: Iterable[str]) -> list[str]:
@@ -60,8 +83,9 @@ def parse_errors(dsn: str, statements: Iterable[str]) -> list[str]:
 def replay_error(dsn: str, script: Sequence[str]) -> str | None:
     """Why the script does not run in the empty PostgreSQL database at `dsn`; None if it does.
 
-    It runs in one transaction that is rolled back. A database that is not reached, or not empty,
-    is a reason too.
+    It runs in one transaction that is rolled back. A database that is not reached, is not empty or
+    is opened by a superuser is a reason too: a schema holds functions, which whoever made them can
+    have run by an index, with the rights of this role.
     """
     return asyncio.run(_replay_error(dsn, script))
 
@@ -72,8 +96,8 @@ def sqlite_replay_error(script: Sequence[str]) -> str | None:
         for statement in script:
             try:
                 connection.execute(statement)
-            except sqlite3.Error as error:
-                return _sentence(statement, str(error))
+            except (sqlite3.Error, sqlite3.Warning) as error:
+                return _sentence(statement, error)
     return None
 
 
@@ -82,66 +106,89 @@ async def _parse_errors(dsn: str, statements: Iterable[str]) -> list[str]:
     url = postgresql_url(dsn, METADATA_DSN.name)
     try:
         connection = await asyncpg.connect(
-            url.render_as_string(hide_password=False), timeout=_TIMEOUT_SECONDS
+            url.render_as_string(hide_password=False),
+            timeout=_TIMEOUT_SECONDS,
+            command_timeout=_TIMEOUT_SECONDS,
         )
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        try:
+            for statement in statements:
+                # A materialized view's query would be looked up in the catalogs, a view's is not.
+                text = statement.replace("CREATE MATERIALIZED VIEW", "CREATE VIEW", 1)
+                try:
+                    await connection.prepare(text.removesuffix("\nWITH NO DATA"))
+                except asyncpg.PostgresConnectionError:
+                    raise
+                except asyncpg.PostgresError as error:
+                    errors.append(_sentence(statement, error))
+                    if len(errors) == _MOST_ERRORS:
+                        break
+        finally:
+            connection.terminate()
+    except (*_LOST, asyncpg.PostgresError) as error:
         raise MetadataUnavailable(
             f"The metadata database at {place_of(url)}, which parses DDL, is not available "
             f"({type(error).__name__}). Check that PostgreSQL runs and TWD_METADATA_DSN is right."
         ) from None
-    try:
-        for statement in statements:
-            try:
-                # A materialized view's query would be looked up in the catalogs, a view's is not.
-                text = statement.replace("CREATE MATERIALIZED VIEW", "CREATE VIEW", 1)
-                await connection.prepare(text.removesuffix("\nWITH NO DATA"))
-            except asyncpg.PostgresError as error:
-                errors.append(_sentence(statement, str(error)))
-                if len(errors) == _MOST_ERRORS:
-                    break
-    finally:
-        connection.terminate()
     return errors
 
 
 async def _replay_error(dsn: str, script: Sequence[str]) -> str | None:
     url = postgresql_url(dsn, SCRATCH_DSN.name)
+    where = f"The scratch database at {place_of(url)}"
     try:
         connection = await asyncpg.connect(
             url.render_as_string(hide_password=False),
             timeout=_TIMEOUT_SECONDS,
-            server_settings={"statement_timeout": str(_TIMEOUT_SECONDS * 1000)},
+            command_timeout=_TIMEOUT_SECONDS,
+            statement_cache_size=0,
         )
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        try:
+            return await _refusal(connection, where) or await _first_error(connection, script)
+        finally:
+            # Cut off, the server takes back what was not committed.
+            connection.terminate()
+    except (*_LOST, asyncpg.PostgresError) as error:
         return (
-            f"The scratch database at {place_of(url)} is not available ({type(error).__name__}). "
+            f"{where} is not available ({type(error).__name__}). "
             f"Start it, correct {SCRATCH_DSN.name}, or leave it empty: DDL is then only parsed."
         )
-    try:
-        occupied = await connection.fetchval(
-            "select count(*) from pg_class c join pg_namespace n on n.oid = c.relnamespace"
-            " where n.nspname <> 'information_schema' and n.nspname !~ '^pg_'"
+
+
+async def _refusal(connection: asyncpg.Connection, where: str) -> str | None:
+    if await connection.fetchval(_IS_POWERFUL):
+        return (
+            f"{where} is opened by a superuser, or by a role that may use the server's files or "
+            "programs. Functions of a source database would run with its rights: let "
+            f"{SCRATCH_DSN.name} name a plain role that owns the database."
         )
-        if occupied:
-            return (
-                f"The scratch database at {place_of(url)} holds {occupied} relations. DDL is "
-                f"replayed in an empty one: empty it, or let {SCRATCH_DSN.name} name another."
-            )
-        transaction = connection.transaction()
-        await transaction.start()
-        for statement in script:
-            try:
-                await connection.execute(statement)
-            except asyncpg.PostgresError as error:
-                return _sentence(statement, str(error))
-        return None
-    finally:
-        # Cut off, the server takes back what was not committed.
-        connection.terminate()
+    occupied = await connection.fetchval(
+        "select count(*) from pg_catalog.pg_class c"
+        " join pg_catalog.pg_namespace n on n.oid = c.relnamespace"
+        " where n.nspname <> 'information_schema' and n.nspname !~ '^pg_'"
+    )
+    if occupied:
+        return (
+            f"{where} holds {occupied} relations. DDL is replayed in an empty one: empty it, or "
+            f"let {SCRATCH_DSN.name} name another."
+        )
+    return None
 
 
-def _sentence(statement: str, error: str) -> str:
+async def _first_error(connection: asyncpg.Connection, script: Sequence[str]) -> str | None:
+    await connection.execute("begin")
+    for statement in script:
+        try:
+            # Fetched, as execute would also take several statements, and a commit among them.
+            await connection.fetch(statement)
+        except asyncpg.PostgresConnectionError:
+            raise
+        except asyncpg.PostgresError as error:
+            return _sentence(statement, error)
+    return None
+
+
+def _sentence(statement: str, error: Exception) -> str:
     beginning = " ".join(statement.split())
     if len(beginning) > 120:
         beginning = beginning[:120] + " …"
-    return f"{error}: {beginning}"
+    return f"{' '.join(str(error).split())}: {beginning}"

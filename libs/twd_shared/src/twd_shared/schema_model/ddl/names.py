@@ -4,28 +4,37 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 _PLAIN_NAME = re.compile(r"[a-z_][a-z0-9_]*\Z")
-# Reserved in PostgreSQL 18 (table C.1 of its manual) or in SQL:2023; quoting one more is harmless.
-_RESERVED = frozenset(
+# The key words that PostgreSQL 18 quotes when it writes a name (`pg_get_keywords`, all but the
+# unreserved); quoting one more is harmless for other dialects.
+_QUOTED_WORDS = frozenset(
     """
-    all analyse analyze and any array as asc asymmetric authorization between binary both by
-    case cast check collate collation column concurrently constraint create cross
-    current_catalog current_date current_role current_schema current_time current_timestamp
-    current_user default deferrable desc distinct do else end except false fetch for foreign
-    freeze from full grant group having ilike in index initially inner insert intersect into
-    is isnull join key lateral leading left like limit localtime localtimestamp natural not
-    notnull null offset on only or order outer overlaps placing primary range references
-    returning right rows select session_user set similar some symmetric system_user table
-    tablesample then to trailing true union unique update user using values variadic verbose
-    view when where window with
+    all analyse analyze and any array as asc asymmetric authorization between bigint binary
+    bit boolean both case cast char character check coalesce collate collation column
+    concurrently constraint create cross current_catalog current_date current_role
+    current_schema current_time current_timestamp current_user dec decimal default deferrable
+    desc distinct do else end except exists extract false fetch float for foreign freeze from
+    full grant greatest group grouping having ilike in initially inner inout int integer
+    intersect interval into is isnull join json json_array json_arrayagg json_exists
+    json_object json_objectagg json_query json_scalar json_serialize json_table json_value
+    lateral leading least left like limit localtime localtimestamp merge_action national
+    natural nchar none normalize not notnull null nullif numeric offset on only or order out
+    outer overlaps overlay placing position precision primary real references returning right
+    row select session_user setof similar smallint some substring symmetric system_user table
+    tablesample then time timestamp to trailing treat trim true union unique user using values
+    varchar variadic verbose when where window with xmlattributes xmlconcat xmlelement
+    xmlexists xmlforest xmlnamespaces xmlparse xmlpi xmlroot xmlserialize xmltable
     """.split()
 )
 
 
+# A schema repeats its names: each stands in its table, keys, indexes and comments.
+@lru_cache(maxsize=65536)
 def quote_name(name: str, dialect: str = "postgresql") -> str:
     """`name` as an identifier of `dialect`, quoted unless it is plain and not reserved."""
-    if _PLAIN_NAME.match(name) and name not in _RESERVED:
+    if _PLAIN_NAME.match(name) and name not in _QUOTED_WORDS:
         return name
     mark = "`" if dialect == "mysql" else '"'
     return mark + name.replace(mark, mark * 2) + mark

@@ -14,7 +14,7 @@ from twd_shared.schema_model.ddl.constraints import (
     named,
 )
 from twd_shared.schema_model.ddl.names import literal, qualified, quote_name, quote_names
-from twd_shared.schema_model.models import Column, Index, Table
+from twd_shared.schema_model.models import Column, Constraint, ForeignKey, Index, Key, Table
 
 _COMMENTED_KINDS = {
     "view": "VIEW",
@@ -70,6 +70,7 @@ def create_statement(
     with_identity: bool = True,
 ) -> str:
     """CREATE TABLE with these columns, the table's keys and validated constraints."""
+    # A NOT NULL that has a constraint of its own is written there.
     separate = {
         constraint.definition.removeprefix("NOT NULL ").removesuffix(" NO INHERIT")
         for constraint in table.constraints
@@ -80,9 +81,7 @@ def create_statement(
             column,
             dialect,
             with_identity,
-            with_not_null=not column.nullable
-            and not column.not_null_inherited
-            and quote_name(column.name) not in separate,
+            not (separate and quote_name(column.name) in separate),
         )
         for column in columns
     ]
@@ -99,9 +98,10 @@ def create_statement(
         if is_validated(item.definition)
     ]
     lines += foreign_keys
-    body = ",\n".join(f"    {line}" for line in lines)
-    return f"CREATE {_kind(table)} {_name(table, dialect)} (\n{body}\n)" + "".join(
-        _endings(table, dialect)
+    body = ",\n    ".join(lines)
+    return (
+        f"CREATE {_kind(table)} {_name(table, dialect)} (\n{'    ' if lines else ''}{body}\n)"
+        + "".join(_endings(table, dialect))
     )
 
 
@@ -152,24 +152,33 @@ def unvalidated_constraints(table: Table) -> list[str]:
 def comment_statements(table: Table) -> list[str]:
     """COMMENT ON the table, its columns, constraints and indexes, in PostgreSQL's words."""
     name = _name(table, "postgresql")
-    kind = _COMMENTED_KINDS.get(table.kind, "TABLE")
-    constraints = (
-        *((table.primary_key,) if table.primary_key else ()),
-        *table.unique_constraints,
-        *table.constraints,
-        *table.foreign_keys,
-    )
-    commented = [
-        (f"{kind} {name}", table.comment),
-        *((f"COLUMN {name}.{quote_name(item.name)}", item.comment) for item in table.columns),
-        *(
-            (f"CONSTRAINT {quote_name(item.name)} ON {name}", item.comment)
-            for item in constraints
-            if item.name
-        ),
-        *((f"INDEX {qualified(table.schema, item.name)}", item.comment) for item in table.indexes),
+    comments: list[str] = []
+    if table.comment:
+        kind = _COMMENTED_KINDS.get(table.kind, "TABLE")
+        comments.append(_comment(f"{kind} {name}", table.comment))
+    comments += [
+        _comment(f"COLUMN {name}.{quote_name(column.name)}", column.comment)
+        for column in table.columns
+        if column.comment
     ]
-    return [f"COMMENT ON {what} IS {literal(text)}" for what, text in commented if text]
+    if table.primary_key and table.primary_key.comment:
+        comments.append(_constraint_comment(name, table.primary_key))
+    for constraints in (table.unique_constraints, table.constraints, table.foreign_keys):
+        comments += [_constraint_comment(name, item) for item in constraints if item.comment]
+    comments += [
+        _comment(f"INDEX {qualified(table.schema, index.name)}", index.comment)
+        for index in table.indexes
+        if index.comment
+    ]
+    return comments
+
+
+def _constraint_comment(table: str, item: Key | ForeignKey | Constraint) -> str:
+    return _comment(f"CONSTRAINT {quote_name(item.name or '')} ON {table}", item.comment or "")
+
+
+def _comment(what: str, text: str) -> str:
+    return f"COMMENT ON {what} IS {literal(text)}"
 
 
 def _kind(table: Table) -> str:
@@ -207,25 +216,25 @@ def _has_inline_key(table: Table, dialect: str) -> bool:
 
 
 def _column_line(column: Column, dialect: str, with_identity: bool, with_not_null: bool) -> str:
-    parts = [quote_name(column.name, dialect), column.type]
+    line = f"{quote_name(column.name, dialect)} {column.type}"
     if column.options:
-        parts.append(f"OPTIONS ({', '.join(column.options)})")
+        line += f" OPTIONS ({', '.join(column.options)})"
     if column.collation:
-        parts.append(f"COLLATE {column.collation}")
+        line += f" COLLATE {column.collation}"
     if column.generated is not None:
         how = "VIRTUAL" if column.virtual else "STORED"
-        parts.append(f"GENERATED ALWAYS AS ({column.generated}) {how}")
+        line += f" GENERATED ALWAYS AS ({column.generated}) {how}"
     elif column.identity and dialect in _IDENTITY_WORDS:
-        parts.append(_IDENTITY_WORDS[dialect])
+        line += f" {_IDENTITY_WORDS[dialect]}"
     elif column.identity and with_identity:
-        parts.append(f"GENERATED {column.identity.upper()} AS IDENTITY")
+        line += f" GENERATED {column.identity.upper()} AS IDENTITY"
     elif column.default is not None:
-        parts.append(f"DEFAULT {column.default}")
-    if with_not_null:
-        parts.append("NOT NULL")
+        line += f" DEFAULT {column.default}"
+    if with_not_null and not column.nullable and not column.not_null_inherited:
+        line += " NOT NULL"
     if dialect == "mysql" and column.comment:
-        parts.append(f"COMMENT {literal(column.comment, dialect)}")
-    return " ".join(parts)
+        line += f" COMMENT {literal(column.comment, dialect)}"
+    return line
 
 
 def _parameters(table: Table) -> str:

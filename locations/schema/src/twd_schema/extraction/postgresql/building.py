@@ -1,14 +1,15 @@
-"""A snapshot from the rows of PostgreSQL's catalogs: pure functions, no connection."""
+"""A snapshot from the rows of PostgreSQL's catalogs; no connection."""
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from operator import attrgetter, itemgetter
 from typing import Any
 
 import msgspec
 
-from twd_shared.schema_model.ddl import foreign_key_definition, key_definition
+from twd_shared.schema_model.ddl.names import qualified, quote_name
 from twd_shared.schema_model.fingerprint import key_of
 from twd_shared.schema_model.models import (
     Column,
@@ -45,6 +46,8 @@ _KINDS: Mapping[str, TableKind] = {
 }
 _ACTIONS = {"a": "NO ACTION", "r": "RESTRICT", "c": "CASCADE", "n": "SET NULL", "d": "SET DEFAULT"}
 _IDENTITIES = {"a": "always", "d": "by default"}
+_ORDERS = {"0": "", "1": " DESC NULLS LAST", "2": " NULLS FIRST", "3": " DESC"}
+"""What a server writes of a column's order in an index, by its bits in pg_index.indoption."""
 _ROUTINES = {"f": "function", "p": "procedure", "a": "aggregate", "w": "window"}
 
 
@@ -52,135 +55,147 @@ class ObjectVanished(Exception):
     """The server could no longer deparse an object that the transaction still sees."""
 
 
-def build_snapshot(rows: Mapping[str, Rows]) -> Snapshot:
-    """The snapshot in `rows`, which hold the answers to STATEMENTS by their names.
+TAKEN_AFTER: Mapping[str, tuple[str, ...]] = {
+    "tables": (),
+    "columns": (),
+    "constraints": ("tables", "columns"),
+    "indexes": ("tables", "columns"),
+    "dependencies": ("tables",),
+}
+"""Which answers must be taken before which: keys and indexes give columns by their numbers."""
 
-    Raises ObjectVanished if the schema changed under the reading.
+
+class SnapshotBuilder:
+    """Takes the answers as they come, in the order of TAKEN_AFTER, and makes a snapshot of them.
+
+    What is taken can be dropped: values are made at once, while the server works on the next.
     """
-    relations = [row for row in rows["tables"] if row["kind"] != "S"]
-    builder = _TableBuilder(rows, _names_by_oid(rows, relations))
-    tables = [builder.table(row) for row in relations]
-    composites = tuple(
-        _composite(row, builder.needs["r", row["typrelid"]])
-        for row in rows["types"]
-        if row["kind"] == "c"
-    )
-    types = [(row, builder.needs["t", row["oid"]]) for row in rows["types"]]
-    server = next(row for row in rows["places"] if row["kind"] == "server")
-    return Snapshot(
-        dialect="postgresql",
-        database_name=server["name"],
-        server_version=server["version"],
-        tables=tuple(table for table in tables if table.partition_of is None),
-        partitions=tuple(table for table in tables if table.partition_of is not None),
-        enums=tuple(_enum(row) for row, _ in types if row["kind"] == "e"),
-        domains=tuple(_domain(row, needs) for row, needs in types if row["kind"] == "d"),
-        composites=composites,
-        ranges=tuple(
-            RangeType(
-                schema=row["nspname"],
-                name=row["typname"],
-                options=tuple(row["range_options"]),
-                comment=row["comment"],
-                depends_on=needs,
-            )
-            for row, needs in types
-            if row["kind"] == "r"
-        ),
-        sequences=tuple(builder.sequence(row) for row in rows["tables"] if row["kind"] == "S"),
-        routines=tuple(
-            sorted(
-                (_routine(row, builder.needs["p", row["oid"]]) for row in rows["routines"]),
-                key=key_of,
-            )
-        ),
-        extensions=tuple(
-            Extension(
-                schema=row["place"],
-                name=row["name"],
-                version=row["version"],
-                comment=row["comment"],
-            )
-            for row in sorted(rows["places"], key=lambda row: (row["place"] or "", row["name"]))
-            if row["kind"] == "extension"
-        ),
-        namespaces=tuple(
-            Namespace(name=row["name"], comment=row["comment"])
-            for row in sorted(rows["places"], key=lambda row: row["name"])
-            if row["kind"] == "namespace"
-        ),
-        statistics=_statistics(relations),
-    )
 
+    def __init__(self, places: Rows, types: Rows, routines: Rows) -> None:
+        """The answers to what there is little of."""
+        self._places, self._types, self._routines = places, types, routines
+        self._tables: Rows = ()
+        self._table_names: dict[int, tuple[str, str]] = {}
+        self._row_of: dict[int, Row] = {}
+        self._columns: dict[int, tuple[Column, ...]] = {}
+        self._column_names: dict[int, dict[int, str]] = {}
+        self._constraints: dict[int, _Constraints] = {}
+        self._indexes: dict[int, tuple[Index, ...]] = {}
+        self._needs: Mapping[tuple[str, int], tuple[ObjectKey, ...]] = {}
 
-class _TableBuilder:
-    """What building one table needs of all the rows: groups by table and names by number."""
+    @property
+    def relations(self) -> set[int]:
+        """The oids of the relations that were taken."""
+        return set(self._row_of)
 
-    def __init__(self, rows: Mapping[str, Rows], keys: Mapping[tuple[str, int], ObjectKey]) -> None:
-        self._columns = _grouped(rows["columns"], "attrelid")
-        self._constraints = _grouped(rows["constraints"], "conrelid")
-        self._indexes = _grouped(rows["indexes"], "indrelid")
-        self._names = {
-            oid: {row["attnum"]: row["attname"] for row in group}
-            for oid, group in self._columns.items()
-        }
-        self._places = {row["oid"]: (row["nspname"], row["relname"]) for row in rows["tables"]}
-        self.needs = _needs(rows["dependencies"], keys)
+    def take(self, name: str, rows: Rows) -> None:
+        """Take the answer to the statement of that name; see TAKEN_AFTER for the order."""
+        getattr(self, f"_take_{name}")(rows)
 
-    def table(self, row: Row) -> Table:
+    def _take_tables(self, rows: Rows) -> None:
+        # Sorted here: for the server it costs more.
+        self._tables = sorted(rows, key=lambda row: (row["nspname"], row["relname"]))
+        self._table_names = {row["oid"]: (row["nspname"], row["relname"]) for row in rows}
+        self._row_of = {row["oid"]: row for row in rows}
+
+    def _take_columns(self, rows: Rows) -> None:
+        for oid, group in _grouped(rows, "attrelid", "attnum").items():
+            self._columns[oid] = tuple([_column(row) for row in group])
+            self._column_names[oid] = {row["attnum"]: row["attname"] for row in group}
+            named = [_not_null(row) for row in group if row["not_null_name"]]
+            if named:
+                self._constraints[oid] = _Constraints(others=named)
+
+    def _take_constraints(self, rows: Rows) -> None:
+        for oid, group in _grouped(rows, "conrelid", "conname").items():
+            names = self._column_names.get(oid, {})
+            made = self._constraints.setdefault(oid, _Constraints())
+            for row in group:
+                match row["kind"]:
+                    case "p":
+                        made.primary_key = _key(row, names)
+                    case "u":
+                        made.unique.append(_key(row, names))
+                    case "f":
+                        made.foreign.append(self._foreign_key(row, names))
+                    case _:
+                        made.others.append(_constraint(row))
+            made.others.sort(key=attrgetter("name"))
+
+    def _take_indexes(self, rows: Rows) -> None:
+        for oid, group in _grouped(rows, "indrelid", "relname").items():
+            names, table = self._column_names[oid], self._row_of[oid]
+            self._indexes[oid] = tuple([_index(row, names, table) for row in group])
+
+    def _take_dependencies(self, rows: Rows) -> None:
+        self._needs = _needs(rows, self._keys())
+
+    def snapshot(self) -> Snapshot:
+        """What all the answers make; raises ObjectVanished if the schema changed meanwhile."""
+        relations = [row for row in self._tables if row["kind"] != "S"]
+        tables = [self._table(row) for row in relations]
+        server = next(row for row in self._places if row["kind"] == "server")
+        types = [(row, self._needs_of("t", row["oid"])) for row in self._types]
+        return Snapshot(
+            dialect="postgresql",
+            database_name=server["name"],
+            server_version=server["version"],
+            tables=tuple(table for table in tables if table.partition_of is None),
+            partitions=tuple(table for table in tables if table.partition_of is not None),
+            enums=tuple(_enum(row) for row, _ in types if row["kind"] == "e"),
+            domains=tuple(_domain(row, needs) for row, needs in types if row["kind"] == "d"),
+            composites=tuple(
+                _composite(row, self._needs_of("r", row["typrelid"]))
+                for row, _ in types
+                if row["kind"] == "c"
+            ),
+            ranges=tuple(_range(row, needs) for row, needs in types if row["kind"] == "r"),
+            sequences=tuple(self._sequence(row) for row in self._tables if row["kind"] == "S"),
+            routines=tuple(
+                sorted(
+                    (_routine(row, self._needs_of("p", row["oid"])) for row in self._routines),
+                    key=key_of,
+                )
+            ),
+            extensions=_extensions(self._places),
+            namespaces=_namespaces(self._places),
+            statistics=_statistics(relations),
+        )
+
+    def _needs_of(self, kind: str, oid: int) -> tuple[ObjectKey, ...]:
+        return self._needs.get((kind, oid), ())
+
+    def _table(self, row: Row) -> Table:
         oid = row["oid"]
-        names = self._names.get(oid, {})
-        kind = _KINDS[row["kind"]]
-        parents = tuple(self._places[parent] for parent in row["parents"] or ())
-        constraints = self._constraints.get(oid, ())
-        primary_key: Key | None = None
-        unique: list[Key] = []
-        foreign: list[ForeignKey] = []
-        others: list[Constraint] = []
-        for item in constraints:
-            match item["kind"]:
-                case "p":
-                    primary_key = _key(item, names, "PRIMARY KEY")
-                case "u":
-                    unique.append(_key(item, names, "UNIQUE"))
-                case "f":
-                    foreign.append(self._foreign_key(item, names))
-                case _:
-                    others.append(
-                        Constraint(
-                            name=item["conname"],
-                            definition=_there(item["definition"]),
-                            comment=item["comment"],
-                        )
-                    )
+        parents = tuple([self._table_names[parent] for parent in row["parents"] or ()])
+        bound = _there(row["bound"]) if row["relispartition"] else None
+        constraints = self._constraints.get(oid, _NO_CONSTRAINTS)
         return Table(
             schema=row["nspname"],
             name=row["relname"],
-            kind=kind,
-            columns=tuple([_column(item) for item in self._columns.get(oid, ())]),
-            primary_key=primary_key,
-            unique_constraints=tuple(unique),
-            foreign_keys=tuple(foreign),
-            constraints=tuple(others),
-            indexes=tuple([_index(item, names) for item in self._indexes.get(oid, ())]),
+            kind=_KINDS[row["kind"]],
+            columns=self._columns.get(oid, ()),
+            primary_key=constraints.primary_key,
+            unique_constraints=tuple(constraints.unique),
+            foreign_keys=tuple(constraints.foreign),
+            constraints=tuple(constraints.others),
+            indexes=self._indexes.get(oid, ()),
             definition=_there(row["definition"]) if row["kind"] in "vm" else None,
             partition_key=_there(row["partition_key"]) if row["kind"] == "p" else None,
             comment=row["comment"],
-            partition_of=PartitionOf(
-                schema=parents[0][0], table=parents[0][1], bound=_there(row["bound"])
-            )
-            if row["bound"] is not None
+            partition_of=PartitionOf(schema=parents[0][0], table=parents[0][1], bound=bound)
+            if bound is not None
             else None,
-            inherits=parents if row["bound"] is None else (),
+            inherits=() if bound is not None else parents,
             unlogged=row["unlogged"],
             storage=tuple(row["storage"] or ()),
             server=(row["server"], row["wrapper"]) if row["server"] else None,
             options=tuple(row["options"] or ()),
-            depends_on=self.needs["r", oid],
+            depends_on=self._needs_of("r", oid),
         )
 
-    def sequence(self, row: Row) -> SequenceObject:
-        owner = self._places.get(row["owner"])
+    def _sequence(self, row: Row) -> SequenceObject:
+        owner = self._table_names.get(row["owner"])
         return SequenceObject(
             schema=row["nspname"],
             name=row["relname"],
@@ -194,7 +209,7 @@ class _TableBuilder:
             owner=ColumnReference(
                 schema=owner[0],
                 table=owner[1],
-                column=self._names[row["owner"]][row["owner_column"]],
+                column=self._column_names[row["owner"]][row["owner_column"]],
             )
             if owner
             else None,
@@ -204,8 +219,8 @@ class _TableBuilder:
         )
 
     def _foreign_key(self, row: Row, names: Mapping[int, str]) -> ForeignKey:
-        referenced = self._names.get(row["confrelid"], {})
-        key = ForeignKey(
+        referenced = self._column_names.get(row["confrelid"], {})
+        return ForeignKey(
             name=row["conname"],
             columns=_named(row["columns"], names),
             referenced_schema=row["foreign_schema"],
@@ -217,24 +232,94 @@ class _TableBuilder:
             on_delete=_ACTIONS[row["on_delete"]],
             deferrable=row["condeferrable"],
             initially_deferred=row["condeferred"],
+            definition=_there(row["definition"]) if row["is_deparsed"] else None,
             comment=row["comment"],
         )
-        definition = _there(row["definition"])
-        if definition == foreign_key_definition(key):
-            return key
-        return msgspec.structs.replace(key, definition=definition)
+
+    def _keys(self) -> dict[tuple[str, int], ObjectKey]:
+        """The key of every object that another can need, by (class, oid) as asked for."""
+        keys: dict[tuple[str, int], ObjectKey] = {}
+        for row in self._tables:
+            kind = "partition" if row["relispartition"] else "table"
+            kind = "sequence" if row["kind"] == "S" else kind
+            keys["r", row["oid"]] = (kind, row["nspname"], row["relname"])
+        kinds = {"e": "enum", "d": "domain", "r": "range", "c": "composite"}
+        for row in self._types:
+            key = (kinds[row["kind"]], row["nspname"], row["typname"])
+            keys["t", row["oid"]] = key
+            if row["kind"] == "c":
+                keys["r", row["typrelid"]] = key
+        for row in self._routines:
+            name = f"{row['proname']}({row['arguments']})"
+            keys["p", row["oid"]] = ("routine", row["nspname"], name)
+        return keys
 
 
-def _key(row: Row, names: Mapping[int, str], kind: str) -> Key:
-    definition = _there(row["definition"])
-    key = Key(
+@dataclass(slots=True)
+class _Constraints:
+    """Constraints of one table, each kind sorted by name."""
+
+    primary_key: Key | None = None
+    unique: list[Key] = field(default_factory=list)
+    foreign: list[ForeignKey] = field(default_factory=list)
+    others: list[Constraint] = field(default_factory=list)
+
+
+_NO_CONSTRAINTS = _Constraints()
+
+
+def _constraint(row: Row) -> Constraint:
+    return Constraint(
+        name=row["conname"], definition=_there(row["definition"]), comment=row["comment"]
+    )
+
+
+def _extensions(places: Rows) -> tuple[Extension, ...]:
+    found = (row for row in places if row["kind"] == "extension")
+    return tuple(
+        Extension(
+            schema=row["place"], name=row["name"], version=row["version"], comment=row["comment"]
+        )
+        for row in sorted(found, key=lambda row: (row["place"], row["name"]))
+    )
+
+
+def _namespaces(places: Rows) -> tuple[Namespace, ...]:
+    found = (row for row in places if row["kind"] == "namespace")
+    return tuple(
+        Namespace(name=row["name"], comment=row["comment"])
+        for row in sorted(found, key=lambda row: row["name"])
+    )
+
+
+def _range(row: Row, needs: tuple[ObjectKey, ...]) -> RangeType:
+    return RangeType(
+        schema=row["nspname"],
+        name=row["typname"],
+        options=tuple(row["range_options"]),
+        comment=row["comment"],
+        depends_on=needs,
+    )
+
+
+def _key(row: Row, names: Mapping[int, str]) -> Key:
+    return Key(
         name=row["conname"],
         columns=_named(row["columns"], names),
+        definition=_there(row["definition"]) if row["is_deparsed"] else None,
         comment=row["comment"],
     )
-    if definition == key_definition(key, kind):
-        return key
-    return msgspec.structs.replace(key, definition=definition)
+
+
+def _not_null(row: Row) -> Constraint:
+    definition = f"NOT NULL {quote_name(row['attname'])}"
+    if row["not_null_no_inherit"]:
+        definition += " NO INHERIT"
+    if not row["not_null_validated"]:
+        definition += " NOT VALID"
+    return Constraint(
+        name=row["not_null_name"], definition=definition, comment=row["not_null_comment"]
+    )
 
 
 def _named(numbers: str, names: Mapping[int, str]) -> tuple[str, ...]:
@@ -242,12 +327,16 @@ def _named(numbers: str, names: Mapping[int, str]) -> tuple[str, ...]:
 
 
 def _column(row: Row) -> Column:
+    name, type_, not_null = row["attname"], row["type"], row["not_null"]
+    if row["is_bare"]:
+        # Most columns: what is not given costs as much as what is.
+        return Column(name=name, type=type_, nullable=not not_null)
     expression = _there(row["expression"]) if row["has_default"] else None
     generated = row["generated"]
     return Column(
-        name=row["attname"],
-        type=row["type"],
-        nullable=not row["not_null"],
+        name=name,
+        type=type_,
+        nullable=not not_null,
         default=None if generated else expression,
         identity=_IDENTITIES.get(row["identity"]),  # pyright: ignore[reportArgumentType]
         generated=expression if generated else None,
@@ -260,14 +349,38 @@ def _column(row: Row) -> Column:
     )
 
 
-def _index(row: Row, names: Mapping[int, str]) -> Index:
+def _index(row: Row, names: Mapping[int, str], table: Row) -> Index:
+    numbers = row["columns"].split(",")
+    columns = tuple(
+        [
+            expression or names[int(number)]
+            for number, expression in zip(
+                numbers, row["expressions"] or [None] * len(numbers), strict=True
+            )
+        ]
+    )
     return Index(
         name=row["relname"],
-        columns=tuple(row["expressions"] or _named(row["columns"], names)),
+        columns=columns,
         unique=row["indisunique"],
-        definition=_there(row["definition"]),
+        definition=_there(row["definition"])
+        if row["is_deparsed"]
+        else plain_index(row, columns, table),
         predicate=_there(row["predicate"]) if row["is_partial"] else None,
         comment=row["comment"],
+    )
+
+
+def plain_index(row: Row, columns: tuple[str, ...], table: Row) -> str:
+    """A plain B-tree's statement as the server deparses it, from rows of indexes and tables."""
+    ordered = [
+        quote_name(name) + _ORDERS[order]
+        for name, order in zip(columns, row["orders"].split(","), strict=True)
+    ]
+    return (
+        f"CREATE {'UNIQUE ' if row['indisunique'] else ''}INDEX {quote_name(row['relname'])} "
+        f"ON {'ONLY ' if table['kind'] == 'p' else ''}"
+        f"{qualified(table['nspname'], table['relname'])} USING btree ({', '.join(ordered)})"
     )
 
 
@@ -330,7 +443,7 @@ def _statistics(relations: Rows) -> tuple[TableStatistics, ...]:
     """Estimates of each table; those of a partitioned one are the sums of its partitions."""
     rows_of: dict[int, float] = {}
     sizes: dict[int, int] = {}
-    parent_of = {row["oid"]: row["parents"][0] for row in relations if row["bound"] is not None}
+    parent_of = {row["oid"]: row["parents"][0] for row in relations if row["relispartition"]}
     for row in relations:
         # -1 = never analyzed; a partitioned table holds no rows of its own.
         if row["row_estimate"] < 0 or row["kind"] in "pvf":
@@ -352,43 +465,24 @@ def _statistics(relations: Rows) -> tuple[TableStatistics, ...]:
     )
 
 
-def _names_by_oid(rows: Mapping[str, Rows], relations: Rows) -> dict[tuple[str, int], ObjectKey]:
-    """The key of every object that another can need, by (class, oid) as _DEPENDENCIES has it."""
-    keys: dict[tuple[str, int], ObjectKey] = {}
-    for row in rows["tables"]:
-        kind = "sequence" if row["kind"] == "S" else "table"
-        keys["r", row["oid"]] = (kind, row["nspname"], row["relname"])
-    for row in relations:
-        if row["bound"] is not None:
-            keys["r", row["oid"]] = ("partition", row["nspname"], row["relname"])
-    kinds = {"e": "enum", "d": "domain", "r": "range", "c": "composite"}
-    for row in rows["types"]:
-        key = (kinds[row["kind"]], row["nspname"], row["typname"])
-        keys["t", row["oid"]] = key
-        if row["kind"] == "c":
-            keys["r", row["typrelid"]] = key
-    for row in rows["routines"]:
-        name = f"{row['proname']}({row['arguments']})"
-        keys["p", row["oid"]] = ("routine", row["nspname"], name)
-    return keys
-
-
 def _needs(
     rows: Rows, keys: Mapping[tuple[str, int], ObjectKey]
-) -> defaultdict[tuple[str, int], tuple[ObjectKey, ...]]:
+) -> dict[tuple[str, int], tuple[ObjectKey, ...]]:
     found: dict[tuple[str, int], set[ObjectKey]] = {}
     for row in rows:
         holder = (row["holder_class"], row["holder"])
         needed = keys.get((row["needed_class"], row["needed"]))
         if needed is not None and keys.get(holder) not in (None, needed):
             found.setdefault(holder, set()).add(needed)
-    return defaultdict(tuple, {key: tuple(sorted(needed)) for key, needed in found.items()})
+    return {key: tuple(sorted(needed)) for key, needed in found.items()}
 
 
-def _grouped(rows: Iterable[Row], key: str) -> dict[Any, list[Row]]:
+def _grouped(rows: Iterable[Row], key: str, order: str) -> dict[Any, list[Row]]:
     groups: dict[Any, list[Row]] = {}
     for row in rows:
         groups.setdefault(row[key], []).append(row)
+    for group in groups.values():
+        group.sort(key=itemgetter(order))
     return groups
 
 

@@ -9,16 +9,23 @@ from __future__ import annotations
 import asyncio
 import gc
 import ssl
+import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
 import asyncpg
+import msgspec
 
 from twd_schema.extraction.address import SourceAddress
 from twd_schema.extraction.limits import ReadLimits
-from twd_schema.extraction.postgresql.building import ObjectVanished, Rows, build_snapshot
+from twd_schema.extraction.postgresql.building import (
+    TAKEN_AFTER,
+    ObjectVanished,
+    Rows,
+    SnapshotBuilder,
+)
 from twd_schema.extraction.postgresql.samples import LARGEST_CATEGORY, with_categories
-from twd_schema.extraction.postgresql.statements import CHANGED_SINCE, SAMPLES, STATEMENTS
+from twd_schema.extraction.postgresql.statements import CHANGED_SINCE, SAMPLES, statements
 from twd_shared.errors import SourceRefused, SourceUnavailable, TwdError
 from twd_shared.schema_model.models import Snapshot
 
@@ -40,31 +47,121 @@ async def read_postgresql(
     faster than it can be read, and SourceRefused when it answers and refuses. A reading that is
     cut off gives no snapshot.
     """
+    reading = _Reading(address, limits, samples, on_statement)
     with _source_errors(label, address, limits):
         # The limit over all of it is for a server that accepts and then says nothing.
         async with asyncio.timeout(limits.connect_seconds + limits.statement_seconds):
-            connection = await _connect(address, limits)
-            if on_statement:
-                connection.add_query_logger(lambda record: on_statement(record.query))
-            try:
-                for attempt in range(1, _ATTEMPTS + 1):
-                    try:
-                        rows = await _fetch_all(connection, samples)
-                    except asyncpg.InternalServerError:
-                        # So the server says that what it deparses was dropped meanwhile.
-                        if attempt == _ATTEMPTS:
-                            raise
-                        continue
-                    if await _is_settled(connection, rows):
-                        with _no_cycle_collection(), suppress(ObjectVanished):
-                            return with_categories(build_snapshot(rows), rows)
-            finally:
-                # A polite close waits for the server; one that hangs must not hold us.
-                connection.terminate()
+            for attempt in range(1, _ATTEMPTS + 1):
+                try:
+                    return await reading.snapshot()
+                except ObjectVanished:
+                    continue
+                except asyncpg.InternalServerError:
+                    # So the server says, too, that what it deparses was dropped meanwhile.
+                    if attempt == _ATTEMPTS:
+                        raise
     raise SourceUnavailable(
         f"{label} at {address.place} changed its schema during each of {_ATTEMPTS} readings. "
         "Nothing was recorded; it is read again later."
     )
+
+
+class _Reading:
+    """The sessions of one reading: one, or two on the same snapshot where the catalogs are large.
+
+    While the server works on an answer, the one before is made into values, in a thread.
+    """
+
+    def __init__(
+        self,
+        address: SourceAddress,
+        limits: ReadLimits,
+        samples: bool,
+        on_statement: Callable[[str], None] | None,
+    ) -> None:
+        self._address, self._limits = address, limits
+        self._samples = samples
+        self._on_statement = on_statement
+
+    async def snapshot(self) -> Snapshot:
+        """One attempt; raises ObjectVanished if the schema changed meanwhile."""
+        first = await self._connect()
+        second: asyncpg.Connection | None = None
+        try:
+            with _no_cycle_collection:
+                async with first.transaction(isolation="repeatable_read", readonly=True):
+                    asked = statements(first.get_server_version().major)
+                    [little] = await first.fetch(asked["little"])
+                    rows = {
+                        name: msgspec.json.decode(text or "[]") for name, text in little.items()
+                    }
+                    server = next(row for row in rows["places"] if row["kind"] == "server")
+                    builder = SnapshotBuilder(**rows)
+                    if server["comment"]:
+                        second = await self._join(server["comment"])
+                    await _fetch_into(
+                        builder,
+                        asked,
+                        {first: "tables constraints dependencies", second: "columns indexes"}
+                        if second
+                        else {first: "tables columns constraints indexes dependencies"},
+                    )
+                    samples = await first.fetch(SAMPLES, LARGEST_CATEGORY) if self._samples else []
+                written = await first.fetch(CHANGED_SINCE, server["place"])
+                if not builder.relations.isdisjoint(row["oid"] for row in written):
+                    raise ObjectVanished
+                return with_categories(builder.snapshot(), samples)
+        finally:
+            # A polite close waits for the server; one that hangs must not hold us.
+            first.terminate()
+            if second:
+                second.terminate()
+
+    async def _join(self, exported: str) -> asyncpg.Connection | None:
+        """A session on the exported snapshot; None if there can be no second one."""
+        connection: asyncpg.Connection | None = None
+        try:
+            connection = await self._connect()
+            await connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            name = exported.replace("'", "")
+            await connection.execute(f"SET TRANSACTION SNAPSHOT '{name}'")
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            # A limit on connections, or a proxy that leads elsewhere: one session does it too.
+            if connection:
+                connection.terminate()
+            return None
+        return connection
+
+    async def _connect(self) -> asyncpg.Connection:
+        connection = await _connect(self._address, self._limits)
+        if on_statement := self._on_statement:
+            connection.add_query_logger(lambda record: on_statement(record.query))
+        return connection
+
+
+async def _fetch_into(
+    builder: SnapshotBuilder, asked: Mapping[str, str], sessions: Mapping[asyncpg.Connection, str]
+) -> None:
+    """Let the builder take the answers; each session asks for the names in its text, in order."""
+    taken = {name: asyncio.Event() for name in asked}
+
+    async def take(name: str, rows: Rows) -> None:
+        for needed in TAKEN_AFTER[name]:
+            await taken[needed].wait()
+        await asyncio.to_thread(builder.take, name, rows)
+        taken[name].set()
+
+    async def ask(session: asyncpg.Connection, names: str) -> None:
+        for name in names.split():
+            rows = await session.fetch(asked[name])
+            group.create_task(take(name, rows))
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            for session, names in sessions.items():
+                group.create_task(ask(session, names))
+    except ExceptionGroup as failures:
+        raise failures.exceptions[0] from None
 
 
 async def _connect(address: SourceAddress, limits: ReadLimits) -> asyncpg.Connection:
@@ -85,35 +182,38 @@ async def _connect(address: SourceAddress, limits: ReadLimits) -> asyncpg.Connec
             "lock_timeout": str(int(limits.lock_seconds * 1000)),
             # Compiling a catalog query for its size takes longer than running it.
             "jit": "off",
+            # The default makes the server sort and join a large catalog on disk.
+            "work_mem": "64MB",
         },
     )
 
 
-async def _fetch_all(connection: asyncpg.Connection, samples: bool) -> Mapping[str, Rows]:
-    async with connection.transaction(isolation="repeatable_read", readonly=True):
-        rows: dict[str, Rows] = {
-            name: await connection.fetch(statement) for name, statement in STATEMENTS.items()
-        }
-        rows["samples"] = await connection.fetch(SAMPLES, LARGEST_CATEGORY) if samples else []
-    return rows
+class _NoCycleCollection:
+    """Switches the collection of cycles off while any reading is going on.
+
+    Rows and values hold no cycles, and looking for some while 100,000 are made costs the most time.
+    """
+
+    def __init__(self) -> None:
+        self._readings = 0
+        self._lock = threading.Lock()
+        self._was_enabled = False
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if not self._readings:
+                self._was_enabled = gc.isenabled()
+                gc.disable()
+            self._readings += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._readings -= 1
+            if not self._readings and self._was_enabled:
+                gc.enable()
 
 
-async def _is_settled(connection: asyncpg.Connection, rows: Mapping[str, Rows]) -> bool:
-    taken = next(row["place"] for row in rows["places"] if row["kind"] == "server")
-    written = {row["oid"] for row in await connection.fetch(CHANGED_SINCE, taken)}
-    return written.isdisjoint(row["oid"] for row in rows["tables"])
-
-
-@contextmanager
-def _no_cycle_collection() -> Iterator[None]:
-    # The values hold no cycles, and looking for some while 100,000 are made costs the most time.
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
+_no_cycle_collection = _NoCycleCollection()
 
 
 @contextmanager

@@ -7,8 +7,8 @@ in many rows, and neither its name nor a value looks like data of a person or a 
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import defaultdict
-from collections.abc import Mapping
 
 import msgspec
 
@@ -22,30 +22,59 @@ LARGEST_CATEGORY = 30
 _LEAST_ROWS = 10
 _LONGEST_VALUE = 40
 
-_PERSONAL_NAMES = frozenset(
+# Names are compared without accents and in lower case. A name too many costs a category that would
+# have helped; a name too few tells the data of a person.
+# Parts of a name, wherever they stand in it: people also write customername and sodienthoai.
+_PERSONAL_PARTS = tuple(
     """
-    name names firstname lastname surname fullname nickname username login user email mail phone
-    mobile fax tel telephone address street zip zipcode postcode postal birth birthday birthdate
-    dob age gender sex ssn passport iban account card cvv pin password passwd pwd secret token key
-    hash salt ip mac latitude longitude lat lon lng location religion ethnicity nationality
-    diagnosis disease health salary note notes comment comments description message body text
-    ho ten hoten sdt dienthoai diachi ngaysinh cmnd cccd matkhau luong gioitinh tuoi
+    name mail phone mobile telefon address adresse street postal postcode zipcode birth geburt
+    gender passport iban account credential password passwd secret token apikey cookie session
+    signature hash salt latitude longitude location religion ethnic nationality marital diagnos
+    disease health salary income comment descri message body remark login nombre apellido prenom
+    correo
+    hoten dienthoai diachi ngaysinh namsinh quequan cancuoc hochieu taikhoan matkhau gioitinh
+    tongiao dantoc quoctich benh luong ghichu mota noidung masothue
     """.split()
 )
-_PERSONAL_VALUE = re.compile(r"@|\d{6,}|\d{1,3}(?:\.\d{1,3}){3}|\d[\d .()/-]{7,}\d|^eyJ|^\+?\d{7,}")
+# Words too short or too common inside other words.
+_PERSONAL_WORDS = frozenset(
+    """
+    user users fax tel zip dob age sex race ssn card cvv pin pwd key otp ip mac lat lon lng note
+    notes text ho ten sdt cmnd cccd stk tuoi
+    """.split()
+)
+# Last words of a column that names a person: `sales_manager` does, `manager_level` does not.
+_PEOPLE = frozenset(
+    """
+    by contact person people customer client employee staff manager supervisor owner author
+    creator editor reviewer approver assignee reporter agent seller buyer vendor doctor physician
+    nurse patient teacher student pupil driver courier member guest tenant recipient sender
+    """.split()
+)
+_PERSONAL_VALUE = re.compile(
+    r"@|://|\d{6,}"
+    r"|(?:\d[\s.()/+-]*){7,}"  # telephone and card numbers, dates
+    r"|\d{1,3}(?:\.\d{1,3}){3}|(?:[\da-f]{0,4}:){3,}"  # addresses of machines
+    r"|^eyJ|(?=[\w+/=-]*\d)(?=[\w+/=-]*[a-z])[\w+/=-]{16,}",  # tokens
+    re.IGNORECASE,
+)
 
 
-def with_categories(snapshot: Snapshot, rows: Mapping[str, Rows]) -> Snapshot:
-    """The snapshot with the values of its columns of few values, as `rows["samples"]` has them."""
-    if not rows["samples"]:
+def with_categories(snapshot: Snapshot, samples: Rows) -> Snapshot:
+    """The snapshot with the values of its columns of few values, as the rows of `samples` say."""
+    if not samples:
         return snapshot
-    places = {row["oid"]: (row["nspname"], row["relname"]) for row in rows["tables"]}
     found: defaultdict[tuple[str, str], dict[str, tuple[str, ...]]] = defaultdict(dict)
     estimates = {(item.schema, item.table): item.row_estimate for item in snapshot.statistics}
-    for row in rows["samples"]:
-        place = places[row["oid"]]
+    types = {
+        (table.schema, table.name, column.name): column.type
+        for table in snapshot.tables
+        for column in table.columns
+    }
+    for row in samples:
+        place = (row["nspname"], row["relname"])
         values = category(row, estimates.get(place) or 0)
-        if values:
+        if values and not _is_personal_type(types.get((*place, row["attname"]), "")):
             found[place][row["attname"]] = values
     return msgspec.structs.replace(
         snapshot,
@@ -69,11 +98,29 @@ def category(row: Row, row_estimate: int) -> tuple[str, ...]:
         return ()
     if least_frequent * row_estimate < _LEAST_ROWS:
         return ()
-    if any(len(value) > _LONGEST_VALUE or _PERSONAL_VALUE.search(value) for value in values):
+    if any(not _may_be_told(value) for value in values):
         return ()
     return tuple(sorted(values))
 
 
-def _names_a_person(column: str) -> bool:
-    parts = words(column).split()
-    return not _PERSONAL_NAMES.isdisjoint(parts) or "".join(parts) in _PERSONAL_NAMES
+def _may_be_told(value: str) -> bool:
+    return (
+        len(value) <= _LONGEST_VALUE and value.isprintable() and not _PERSONAL_VALUE.search(value)
+    )
+
+
+def _is_personal_type(type_: str) -> bool:
+    # Only a type that a user made stands in a schema: the name of others says nothing.
+    return "." in type_ and _names_a_person(type_)
+
+
+def _names_a_person(name: str) -> bool:
+    decomposed = unicodedata.normalize("NFKD", name.replace("Đ", "D").replace("đ", "d"))
+    plain = "".join(letter for letter in decomposed if not unicodedata.combining(letter))
+    parts = words(plain).split()
+    together = "".join(parts)
+    return (
+        any(part in together for part in _PERSONAL_PARTS)
+        or not _PERSONAL_WORDS.isdisjoint(parts)
+        or any(part.removesuffix("s") in _PEOPLE for part in parts[-1:])
+    )

@@ -9,6 +9,8 @@ Catalogs: https://www.postgresql.org/docs/current/catalogs.html
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 # A schema that a user made. All names that begin with pg_ are the system's.
 _USERS_SCHEMA = """
     n.nspname <> 'information_schema' and n.nspname !~ '^pg_'
@@ -17,10 +19,10 @@ _USERS_SCHEMA = """
 
 def _no_member(catalog: str, oid: str) -> str:
     """The condition that an object came with no extension, which brings it by itself."""
-    return f"""not exists (
-          select from pg_catalog.pg_depend e
-          where e.classid = 'pg_catalog.{catalog}'::regclass and e.objid = {oid}
-            and e.deptype = 'e')"""
+    return f"""{oid} <> all (array(
+          select e.objid from pg_catalog.pg_depend e
+          where e.refclassid = 'pg_catalog.pg_extension'::regclass
+            and e.classid = 'pg_catalog.{catalog}'::regclass and e.deptype = 'e'))"""
 
 
 _RELATIONS = f"""
@@ -31,10 +33,15 @@ _RELATIONS = f"""
       and c.relpersistence <> 't' and {_USERS_SCHEMA} and {_no_member("pg_class", "c.oid")}
 """
 
+# From so many relations on, indexes and all, a second session is worth its connection.
+_LARGE_CATALOG = 5000
+
 _PLACES = f"""
 select 'server' as kind, pg_catalog.current_database()::text as name,
        pg_catalog.current_setting('server_version') as version,
-       (pg_catalog.pg_current_snapshot())::text as place, null as comment
+       (pg_catalog.pg_current_snapshot())::text as place,
+       (select case when c.reltuples > {_LARGE_CATALOG} then pg_catalog.pg_export_snapshot() end
+        from pg_catalog.pg_class c where c.oid = 'pg_catalog.pg_class'::regclass) as comment
 union all
 select 'namespace', n.nspname, null, null, d.description
 from pg_catalog.pg_namespace n
@@ -61,7 +68,8 @@ with relations as (
     where c.relkind = 'S' and c.relpersistence <> 't' and {_USERS_SCHEMA}
       and {_no_member("pg_class", "c.oid")}
 )
-select r.oid, r.nspname, r.relname, r.relkind::text as kind, d.description as comment,
+select r.oid, r.nspname, r.relname, r.relkind::text as kind, r.relispartition,
+       d.description as comment,
        c.relpersistence = 'u' as unlogged, c.reloptions as storage,
        c.reltuples::float8 as row_estimate,
        (c.relpages::bigint + coalesce(tc.relpages, 0))
@@ -93,23 +101,35 @@ left join pg_catalog.pg_depend own
   on r.relkind = 'S' and own.objid = r.oid and own.objsubid = 0 and own.refobjsubid > 0
   and own.classid = 'pg_catalog.pg_class'::regclass
   and own.refclassid = 'pg_catalog.pg_class'::regclass and own.deptype in ('a', 'i')
-order by r.nspname, r.relname
 """
 
-# Since PostgreSQL 18 a NOT NULL is a constraint with a name; before, the join finds none.
+# Since PostgreSQL 18 a NOT NULL is a constraint with a name; before, the join finds none. One that
+# is not plain comes with its name. To deparse an expression of columns, the server opens the whole
+# relation; a default has none.
 _COLUMNS = f"""
 with relations as ({_RELATIONS})
 select a.attrelid, a.attnum, a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod) as type,
        a.attnotnull and coalesce(nn.convalidated, true) as not_null,
        a.attislocal and not (nn.conislocal or r.relispartition) as not_null_inherited,
+       case when (nn.conislocal or r.relispartition)
+             and (nn.conname <> r.relname || '_' || a.attname || '_not_null'
+               or not nn.convalidated or nn.connoinherit or nd.description is not null
+               or not r.relispartition and (nn.coninhcount > 0 or not a.attislocal))
+            then nn.conname end as not_null_name,
+       nn.connoinherit as not_null_no_inherit, nn.convalidated as not_null_validated,
+       nd.description as not_null_comment,
        a.attidentity::text as identity, a.attgenerated::text as generated,
        a.atthasdef as has_default,
-       pg_catalog.pg_get_expr(ad.adbin, ad.adrelid) as expression,
+       pg_catalog.pg_get_expr(
+           ad.adbin, case when a.attgenerated = '' then 0 else ad.adrelid end) as expression,
        case when a.attcollation <> t.typcollation
             then pg_catalog.quote_ident(cn.nspname) || '.' || pg_catalog.quote_ident(co.collname)
        end as collation,
        d.description as comment,
        not a.attislocal and not r.relispartition as inherited,
+       not a.atthasdef and a.attidentity = '' and d.description is null and a.attislocal
+           and a.attcollation = t.typcollation and a.attfdwoptions is null
+           and coalesce(nn.conislocal, true) as is_bare,
        case when a.attfdwoptions is not null then array(
            select pg_catalog.quote_ident(o.option_name) || ' '
                   || pg_catalog.quote_literal(o.option_value)
@@ -120,20 +140,48 @@ join pg_catalog.pg_type t on t.oid = a.atttypid
 left join pg_catalog.pg_attrdef ad on ad.adrelid = a.attrelid and ad.adnum = a.attnum
 left join pg_catalog.pg_constraint nn
   on nn.conrelid = a.attrelid and nn.contype = 'n' and nn.conkey[1] = a.attnum
+left join pg_catalog.pg_description nd
+  on nd.objoid = nn.oid and nd.classoid = 'pg_catalog.pg_constraint'::regclass
 left join pg_catalog.pg_collation co on co.oid = a.attcollation and a.attcollation <> t.typcollation
 left join pg_catalog.pg_namespace cn on cn.oid = co.collnamespace
 left join pg_catalog.pg_description d
   on d.objoid = a.attrelid and d.classoid = 'pg_catalog.pg_class'::regclass
   and d.objsubid = a.attnum
-order by a.attrelid, a.attnum
 """
 
-# A key to a partitioned table has a copy for each of its partitions, and a partition has a copy of
-# each key of its parent: those belong to the parent. An inherited check belongs to the parent too.
-_CONSTRAINTS = f"""
+# What says more of a constraint than its columns, by the major release that brought it.
+_KEY_EXTRAS = {
+    0: "k.condeferrable or x.indnatts <> x.indnkeyatts",
+    15: "x.indnullsnotdistinct",
+    18: "k.conperiod",
+}
+_FOREIGN_KEY_EXTRAS = {
+    0: "k.confmatchtype <> 's' or not k.convalidated",
+    15: "k.confdelsetcols is not null",
+    18: "k.conperiod or not k.conenforced",
+}
+
+
+def _extras(conditions: Mapping[int, str], major: int) -> str:
+    return " or ".join(text for release, text in conditions.items() if release <= major)
+
+
+def _constraints(major: int) -> str:
+    """Constraints but NOT NULL, deparsed only where their columns do not say it all.
+
+    A key to a partitioned table has a copy for each of its partitions, and a partition has a copy
+    of each key of its parent: those belong to the parent. So does an inherited check.
+    """
+    return f"""
 with relations as ({_RELATIONS})
 select k.conrelid, k.conname, k.contype::text as kind,
-       pg_catalog.pg_get_constraintdef(k.oid) as definition,
+       k.contype in ('c', 'x') or coalesce(case k.contype
+           when 'f' then {_extras(_FOREIGN_KEY_EXTRAS, major)}
+           else {_extras(_KEY_EXTRAS, major)} end, false) as is_deparsed,
+       case when k.contype in ('c', 'x') or case k.contype
+           when 'f' then {_extras(_FOREIGN_KEY_EXTRAS, major)}
+           else {_extras(_KEY_EXTRAS, major)} end
+       then pg_catalog.pg_get_constraintdef(k.oid) end as definition,
        pg_catalog.array_to_string(k.conkey, ',') as columns,
        k.confrelid, fn.nspname as foreign_schema, fc.relname as foreign_table,
        pg_catalog.array_to_string(k.confkey, ',') as foreign_columns,
@@ -149,46 +197,76 @@ join pg_catalog.pg_constraint k on k.conrelid = r.oid
 left join relations fr on fr.oid = k.confrelid
 left join pg_catalog.pg_class fc on fc.oid = k.confrelid
 left join pg_catalog.pg_namespace fn on fn.oid = fc.relnamespace
+left join pg_catalog.pg_index x on x.indexrelid = k.conindid and k.contype in ('p', 'u')
 left join pg_catalog.pg_description d
   on d.objoid = k.oid and d.classoid = 'pg_catalog.pg_constraint'::regclass
 where k.contype in ('p', 'u', 'x')
    or k.contype = 'f' and k.conparentid = 0
    or k.contype = 'c' and (k.conislocal or r.relispartition)
-   or k.contype = 'n' and (k.conislocal or r.relispartition)
-      and (not k.convalidated or k.connoinherit or k.coninhcount > 0 and not r.relispartition
-        or d.description is not null
-        or exists (
-            select from pg_catalog.pg_attribute a
-            where a.attrelid = k.conrelid and a.attnum = k.conkey[1]
-              and (not a.attislocal and not r.relispartition
-                or k.conname <> r.relname || '_' || a.attname || '_not_null')))
-order by k.conrelid, k.conname
 """
 
-_INDEXES = f"""
-with relations as ({_RELATIONS})
-select i.indrelid, ic.relname, i.indisunique,
-       pg_catalog.pg_get_indexdef(i.indexrelid) as definition,
+
+_PLAIN_OPERATOR_CLASSES = """array(
+    select o.oid from pg_catalog.pg_opclass o
+    join pg_catalog.pg_am m on m.oid = o.opcmethod
+    where m.amname = 'btree' and o.opcdefault and o.opcintype <> 'pg_catalog.bpchar'::regtype)
+"""
+_ODD_COLUMNS = """
+    select a.attrelid, pg_catalog.array_agg(a.attnum) as numbers
+    from pg_catalog.pg_attribute a
+    where a.attnum > 0 and a.attrelid >= 16384
+      and (a.atttypid = 'pg_catalog.bpchar'::regtype
+        or a.attcollation not in (0, 'pg_catalog."default"'::regcollation))
+    group by a.attrelid
+"""
+_INDEX_EXTRAS = {
+    0: f"""i.indexprs is not null or i.indpred is not null or i.indnatts <> i.indnkeyatts
+        or ic.reloptions is not null or ic.reltablespace <> 0
+        or not i.indclass::oid[] <@ {_PLAIN_OPERATOR_CLASSES}
+        or not i.indcollation::oid[] <@ array[0, 'pg_catalog."default"'::regcollation]::oid[]
+        or coalesce(i.indkey::int2[] && odd.numbers, false)""",
+    15: "i.indnullsnotdistinct",
+}
+
+
+def _indexes(major: int) -> str:
+    """Indexes that no constraint owns, deparsed only where they are more than plain B-trees.
+
+    Deparsing an index costs more than all else that is asked of it. Plain is one whose columns'
+    types and collations leave the server nothing to write but their names and order.
+    """
+    return f"""
+with relations as ({_RELATIONS}), found as materialized (
+    select i.*, ic.relname, {_extras(_INDEX_EXTRAS, major)} as is_deparsed
+    from relations r
+    join pg_catalog.pg_index i on i.indrelid = r.oid and i.indislive
+    join pg_catalog.pg_class ic on ic.oid = i.indexrelid
+    left join ({_ODD_COLUMNS}) odd on odd.attrelid = i.indrelid
+    where not exists (
+        select from pg_catalog.pg_constraint k
+        where k.conindid = i.indexrelid and k.contype in ('p', 'u', 'x'))
+)
+select i.indrelid, i.relname, i.indisunique, i.is_deparsed,
+       case when i.is_deparsed then pg_catalog.pg_get_indexdef(i.indexrelid) end as definition,
        pg_catalog.array_to_string((i.indkey::int2[])[0:i.indnkeyatts - 1], ',') as columns,
+       pg_catalog.array_to_string(i.indoption::int2[], ',') as orders,
        case when i.indexprs is not null then array(
-           select pg_catalog.pg_get_indexdef(i.indexrelid, place, true)
-           from pg_catalog.generate_series(1, i.indnkeyatts) as place) end as expressions,
+           select case when p.attnum = 0
+                       then pg_catalog.pg_get_indexdef(i.indexrelid, p.place::int, true) end
+           from pg_catalog.unnest(i.indkey::int2[]) with ordinality as p(attnum, place)
+           where p.place <= i.indnkeyatts order by p.place) end as expressions,
        i.indpred is not null as is_partial,
        pg_catalog.pg_get_expr(i.indpred, i.indrelid) as predicate, d.description as comment
-from relations r
-join pg_catalog.pg_index i on i.indrelid = r.oid and i.indislive
-join pg_catalog.pg_class ic on ic.oid = i.indexrelid
+from found i
 left join pg_catalog.pg_description d
-  on d.objoid = ic.oid and d.classoid = 'pg_catalog.pg_class'::regclass and d.objsubid = 0
-where not exists (
-    select from pg_catalog.pg_constraint k
-    where k.conindid = i.indexrelid and k.contype in ('p', 'u', 'x'))
-order by i.indrelid, ic.relname
+  on d.objoid = i.indexrelid and d.classoid = 'pg_catalog.pg_class'::regclass and d.objsubid = 0
 """
+
 
 # What a server's release may not have yet is looked up in the row as JSON.
 _TYPES = f"""
-select t.oid, n.nspname, t.typname, t.typtype::text as kind, t.typrelid, d.description as comment,
+select t.oid::bigint as oid, n.nspname, t.typname, t.typtype::text as kind,
+       t.typrelid::bigint as typrelid, d.description as comment,
        case when t.typtype = 'd'
             then pg_catalog.format_type(t.typbasetype, t.typtypmod) end as base,
        case when t.typcollation <> b.typcollation
@@ -258,7 +336,8 @@ order by n.nspname, t.typname
 # Routines that a view, default, constraint, index, type or other such routine needs. What is only
 # called by a trigger or by hand is not part of a schema's tables.
 _ROUTINES = f"""
-select p.oid, n.nspname, p.proname, p.prokind::text as kind, d.description as comment,
+select p.oid::bigint as oid, n.nspname, p.proname, p.prokind::text as kind,
+       d.description as comment,
        pg_catalog.oidvectortypes(p.proargtypes) as arguments,
        case when p.prokind <> 'a' then pg_catalog.pg_get_functiondef(p.oid)
        else 'CREATE AGGREGATE ' || pg_catalog.quote_ident(n.nspname) || '.'
@@ -340,21 +419,33 @@ where d.deptype = 'n' and d.refobjid >= 16384
            'pg_catalog.pg_type'::regclass, 'pg_catalog.pg_proc'::regclass))
 """
 
-STATEMENTS = {
-    "places": _PLACES,
-    "tables": _TABLES,
-    "columns": _COLUMNS,
-    "constraints": _CONSTRAINTS,
-    "indexes": _INDEXES,
-    "types": _TYPES,
-    "routines": _ROUTINES,
-    "dependencies": _DEPENDENCIES,
-}
-"""What one transaction of a reading sends, by what it asks for."""
+
+# What there is little of comes together, each answer as JSON, for the sake of the round trips.
+_LITTLE = f"""
+select (select pg_catalog.json_agg(r)::text from ({_PLACES}) r) as places,
+       (select pg_catalog.json_agg(r)::text from ({_TYPES}) r) as types,
+       (select pg_catalog.json_agg(r)::text from ({_ROUTINES}) r) as routines
+"""
+
+
+def statements(major: int) -> dict[str, str]:
+    """What is sent to a server of that major release, by what it asks for; `little` comes first.
+
+    The order of their rows is not promised.
+    """
+    return {
+        "little": _LITTLE,
+        "tables": _TABLES,
+        "columns": _COLUMNS,
+        "constraints": _constraints(major),
+        "indexes": _indexes(major),
+        "dependencies": _DEPENDENCIES,
+    }
+
 
 SAMPLES = f"""
 with relations as ({_RELATIONS})
-select r.oid, s.attname, s.n_distinct::float8 as n_distinct,
+select r.nspname, r.relname, s.attname, s.n_distinct::float8 as n_distinct,
        s.most_common_vals::text::text[] as values,
        pg_catalog.array_to_string(s.most_common_freqs, ',') as frequencies
 from relations r

@@ -1,0 +1,129 @@
+"""What a reading proves gone, and what it merely did not see."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from twd_schema.history.confirmation import (
+    carried_forward,
+    is_landslide,
+    unconfirmed_tables,
+    unseen,
+    vanished,
+)
+from twd_shared.schema_model.fingerprint import key_of
+from twd_shared.schema_model.models import (
+    EnumType,
+    ObjectKey,
+    PartitionOf,
+    Sequence,
+    Snapshot,
+    Table,
+    TableStatistics,
+)
+
+
+def table(name: str, parent: str | None = None) -> Table:
+    place = PartitionOf(schema="shop", table=parent, bound="DEFAULT") if parent else None
+    return Table(schema="shop", name=name, kind="table", partition_of=place)
+
+
+MOOD = EnumType(schema="shop", name="mood", labels=("ok",))
+COUNTER = Sequence(
+    schema="shop", name="counter", type="bigint", start=1, increment=1, minimum=1, maximum=9
+)
+BEFORE = Snapshot(
+    dialect="mysql",
+    database_name="shop",
+    server_version="8.0",
+    tables=(table("customers"), table("orders")),
+    partitions=(table("orders_1", "orders"),),
+    enums=(MOOD,),
+    sequences=(COUNTER,),
+)
+KNOWN = {key_of(item) for item in BEFORE.objects}
+NOTHING = Snapshot(dialect="mysql", database_name="shop", server_version="8.4")
+
+
+def keys(*names: str, kind: str = "table") -> set[ObjectKey]:
+    return {(kind, "shop", name) for name in names}  # pyright: ignore[reportReturnType]
+
+
+def test_a_server_that_shows_all_proves_what_it_lacks_absent() -> None:
+    assert unseen(KNOWN, NOTHING) == set()
+    assert vanished(KNOWN, NOTHING) == {("shop", "customers"), ("shop", "orders")}
+
+
+def test_a_table_that_is_not_granted_is_unknown_and_has_not_vanished() -> None:
+    read = msgspec.structs.replace(NOTHING, granted=(("shop", "orders"),))
+    assert unseen(KNOWN, read) == keys("customers") | keys("orders_1", kind="partition")
+    assert vanished(KNOWN, read) == {("shop", "orders")}
+
+
+def test_a_grant_on_a_table_of_the_same_name_elsewhere_proves_nothing() -> None:
+    read = msgspec.structs.replace(NOTHING, granted=(("other", "orders"),))
+    assert ("table", "shop", "orders") in unseen(KNOWN, read)
+
+
+def test_a_kind_that_the_dialect_cannot_tell_is_unknown() -> None:
+    read = msgspec.structs.replace(NOTHING, unknown=("enums", "partitions"))
+    assert unseen(KNOWN, read) == keys("mood", kind="enum")
+
+
+def test_what_is_seen_is_neither_unknown_nor_gone() -> None:
+    read = msgspec.structs.replace(BEFORE, granted=(), unknown=("enums", "sequences"))
+    assert (unseen(KNOWN, read), vanished(KNOWN, read)) == (set(), set())
+
+
+def test_what_was_never_known_is_not_missed() -> None:
+    assert (unseen((), BEFORE), vanished((), BEFORE)) == (set(), set())
+
+
+def test_unknown_objects_are_carried_forward_as_they_were() -> None:
+    read = msgspec.structs.replace(
+        BEFORE,
+        server_version="8.4",
+        tables=(table("visits"),),
+        partitions=(),
+        granted=(("shop", "visits"),),
+        statistics=(TableStatistics(schema="shop", table="visits", row_estimate=3),),
+        unknown=("comments",),
+    )
+    whole = carried_forward(read, BEFORE, unseen(KNOWN, read))
+    assert whole == msgspec.structs.replace(
+        read,
+        tables=(table("customers"), table("orders"), table("visits")),
+        partitions=BEFORE.partitions,
+    )
+
+
+def test_carrying_nothing_forward_changes_nothing() -> None:
+    assert carried_forward(BEFORE, NOTHING, ()) == BEFORE
+
+
+@pytest.mark.parametrize(
+    ("known", "gone", "share", "expected"),
+    [
+        (10, 4, 0.3, True),
+        (10, 3, 0.3, False),
+        (10, 0, 0.3, False),
+        (10, 0, 0.0, False),
+        (10, 1, 0.0, True),
+        (10, 10, 1.0, False),
+        (2, 1, 0.3, True),
+        (0, 0, 0.3, False),
+    ],
+)
+def test_more_than_the_share_of_the_known_tables_is_a_landslide(
+    known: int, gone: int, share: float, expected: bool
+) -> None:
+    tables = keys(*(f"t{number}" for number in range(known)))
+    lost = [("shop", f"t{number}") for number in range(gone)]
+    # Other objects do not make the share smaller.
+    others = keys(*(f"e{number}" for number in range(50)), kind="enum")
+    assert is_landslide(tables | others, lost, share) is expected
+
+
+def test_unconfirmed_tables_are_told_by_label_in_order() -> None:
+    assert unconfirmed_tables(KNOWN) == ["shop.customers", "shop.orders"]

@@ -1,0 +1,203 @@
+"""Recording a reading: no deletion is believed that is not proven, on a real PostgreSQL."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from twd_schema.extraction.limits import ReadLimits
+from twd_schema.extraction.reachability import reach_policy
+from twd_schema.extraction.reading import SchemaReader
+from twd_schema.history.recording import DropPolicy, Recording, SnapshotRecorder
+from twd_shared.clients.catalog import Connection
+from twd_shared.clients.extraction_options import ExtractionOptions
+from twd_shared.errors import SourceRefused, SourceUnavailable, TwdError
+from twd_shared.resources.stores import MetadataStoreResource
+from twd_shared.schema_model.models import Snapshot
+
+TABLES = [f"t{number}" for number in range(10)]
+
+
+class Shop:
+    """A source of ten tables, the history of it, and the waits between two readings."""
+
+    def __init__(self, dsn: str, metadata_dsn: str, execute: Callable[..., None]) -> None:
+        self.dsn = dsn
+        self.execute = lambda *statements: execute(dsn, *statements)
+        store = MetadataStoreResource(dsn=metadata_dsn)
+        self.snapshots, self._registry = store.snapshots, store.connections
+        self._registry.register([self.connection()])
+        self.waits: list[float] = []
+        self.meanwhile: tuple[str, ...] = ()
+
+    def connection(self, dsn: str | None = None, **options: Any) -> Connection:
+        extraction = ExtractionOptions(**options)
+        return Connection("7", "shop", "postgresql", True, dsn or self.dsn, extraction)
+
+    def record(
+        self, connection: Connection | None = None, limits: ReadLimits | None = None
+    ) -> Recording:
+        reader = SchemaReader(
+            frozenset({"postgresql"}), limits or ReadLimits(), reach_policy("loopback", "")
+        )
+        policy = DropPolicy(share=0.3, confirm_seconds=12, wait=self._wait)
+        recorder = SnapshotRecorder(reader, self.snapshots, self._registry, policy)
+        return recorder.record(connection or self.connection())
+
+    def drop(self, *tables: str) -> None:
+        self.execute(f"drop table {', '.join(tables)}")
+
+    @property
+    def stored(self) -> tuple[int, Snapshot]:
+        version, snapshot = self.snapshots.load_newest("7")
+        return version.version, snapshot
+
+    @property
+    def stored_tables(self) -> list[str]:
+        return [table.name for table in self.stored[1].tables]
+
+    @property
+    def status(self) -> tuple[str, str]:
+        [known] = self._registry.known()
+        return known.status, known.status_reason
+
+    def _wait(self, seconds: float) -> None:
+        self.waits.append(seconds)
+        self.execute(*self.meanwhile)
+
+
+@pytest.fixture
+def shop(services: Any, metadata_dsn: str, execute: Callable[..., None]) -> Shop:
+    """The shop, once recorded."""
+    made = Shop(services.database(), metadata_dsn, execute)
+    made.execute(*(f"create table {name} (id int primary key)" for name in TABLES))
+    made.record()
+    return made
+
+
+def test_a_recording_says_what_it_took(shop: Shop) -> None:
+    recording = shop.record()
+    assert 0 < recording.read_seconds < 30
+    assert 0 < recording.statements <= 12
+    assert shop.status == ("ok", "")
+
+
+def test_a_small_drop_is_believed_at_once(shop: Shop) -> None:
+    shop.drop("t0", "t1")
+    recording = shop.record()
+    assert shop.waits == []
+    assert recording.dropped_tables == ()
+    assert shop.stored_tables == TABLES[2:]
+
+
+def test_a_large_drop_is_believed_after_one_more_reading(shop: Shop) -> None:
+    shop.drop("t0", "t1", "t2", "t3")
+    recording = shop.record()
+    assert shop.waits == [12]
+    assert recording.dropped_tables == ("public.t0", "public.t1", "public.t2", "public.t3")
+    assert shop.stored_tables == TABLES[4:]
+    assert shop.status == ("ok", "")
+
+
+def test_a_believed_drop_is_told_once(shop: Shop) -> None:
+    shop.drop("t0", "t1", "t2", "t3")
+    shop.record()
+    assert shop.record().dropped_tables == ()
+    assert shop.waits == [12]
+
+
+def test_a_drop_that_is_undone_meanwhile_removes_nothing(shop: Shop) -> None:
+    shop.drop("t0", "t1", "t2", "t3")
+    shop.meanwhile = tuple(f"create table {name} (id int primary key)" for name in TABLES[:4])
+    recording = shop.record()
+    assert (recording.dropped_tables, recording.saved.removed) == ((), ())
+    assert shop.stored[0] == 1
+
+
+def test_a_drop_that_goes_on_records_nothing_and_says_so(shop: Shop) -> None:
+    before = shop.stored
+    shop.drop("t0", "t1", "t2", "t3")
+    shop.meanwhile = ("drop table t4",)
+    with pytest.raises(SourceUnavailable, match="It is being changed; nothing was recorded"):
+        shop.record()
+    assert shop.stored == before
+    assert shop.status[0] == "failing"
+
+
+def test_a_second_reading_that_fails_records_nothing(shop: Shop) -> None:
+    before = shop.stored
+    shop.drop("t0", "t1", "t2", "t3")
+    role = _role(shop, "connect")
+    shop.meanwhile = (f"revoke connect on database {_database(shop)} from {role}, public",)
+    with pytest.raises(SourceRefused):
+        shop.record(shop.connection(_as(shop, role)))
+    assert shop.stored == before
+
+
+def test_a_table_that_is_renamed_is_one_gone_and_one_new(shop: Shop) -> None:
+    shop.execute("alter table t0 rename to t99")
+    saved = shop.record().saved
+    assert ("table", "public", "t0") in saved.removed
+    assert ("table", "public", "t99") in saved.added
+
+
+def test_what_the_options_leave_out_is_confirmed_like_a_drop(shop: Shop) -> None:
+    recording = shop.record(shop.connection(include=("public.t9",)))
+    assert len(recording.dropped_tables) == 9
+    assert shop.waits == [12]
+
+
+@pytest.mark.parametrize("failure", ["slow", "revoked", "gone", "dropped", "empty"])
+def test_a_reading_that_fails_leaves_the_history_and_marks_the_connection(
+    shop: Shop, services: Any, execute: Callable[..., None], failure: str
+) -> None:
+    before = shop.stored
+    connection, limits = shop.connection(), ReadLimits()
+    if failure == "slow":
+        limits = ReadLimits(statement_seconds=0.001)
+    elif failure == "revoked":
+        role = _role(shop, "connect")
+        shop.execute(f"revoke connect on database {_database(shop)} from {role}, public")
+        connection = shop.connection(_as(shop, role))
+    elif failure == "gone":
+        connection = shop.connection("postgresql://u:canary-9f2c@127.0.0.1:1/shop")
+    elif failure == "dropped":
+        execute(services.postgres, f"drop database {_database(shop)}")
+    else:
+        shop.execute("drop schema public cascade")
+    with pytest.raises(TwdError) as raised:
+        shop.record(connection, limits)
+    assert shop.stored == before
+    assert shop.status == ("failing", str(raised.value))
+    assert "canary" not in str(raised.value)
+
+
+def test_a_connection_that_works_again_is_no_longer_failing(shop: Shop) -> None:
+    with pytest.raises(SourceUnavailable):
+        shop.record(shop.connection("postgresql://127.0.0.1:1/shop"))
+    shop.record()
+    assert shop.status == ("ok", "")
+
+
+def _database(shop: Shop) -> str:
+    name = sa.make_url(shop.dsn).database
+    assert name is not None
+    return name
+
+
+def _role(shop: Shop, grant: str) -> str:
+    role = f"r_{uuid.uuid4().hex[:8]}"
+    shop.execute(
+        f"create role {role} login password '{role}'",
+        f"grant {grant} on database {_database(shop)} to {role}",
+    )
+    return role
+
+
+def _as(shop: Shop, role: str) -> str:
+    url = sa.make_url(shop.dsn).set(username=role, password=role)
+    return url.render_as_string(hide_password=False)
