@@ -1,6 +1,7 @@
 """The limit of an extraction: its own catalog queries as a script for psql, their answers dropped.
 
-`python -m benchmarks.catalog_queries MAJOR`, of the server's major release, in the schema location's environment.
+`python -m benchmarks.catalog_queries MAJOR`, in the schema location's environment; MAJOR is the
+server's release.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ def main() -> int:
     print("set jit = off;")
     print("set search_path to '';")
     print("set work_mem = '64MB';")
+    print("set max_parallel_workers_per_gather = 0;")
     print("begin isolation level repeatable read read only;")
     for statement in statements(int(sys.argv[1])).values():
         # \copy takes one line.

@@ -88,7 +88,9 @@ def resources(services: Any, metadata_dsn: str, catalog: ListedConnections) -> d
 @pytest.fixture
 def location(resources: dict[str, Any]) -> dg.Definitions:
     """The location's definitions, with quick retries."""
-    return build_defs(Settings(run_retry_seconds=0, run_max_retries=1), resources)
+    return build_defs(
+        Settings(run_retry_seconds=0, run_max_retries=1, confirm_seconds=0), resources
+    )
 
 
 @pytest.fixture

@@ -18,7 +18,13 @@ BASELINE = """
 drop schema if exists s cascade;
 drop extension if exists vector cascade;
 drop schema if exists other cascade;
+create schema if not exists public;
+comment on schema public is 'standard public schema';
+drop foreign data wrapper if exists wrapper cascade;
+create foreign data wrapper wrapper;
+create server elsewhere foreign data wrapper wrapper;
 create schema s;
+create foreign table s.remote (id int options (key 'true')) server elsewhere;
 create type s.mood as enum ('sad', 'ok');
 create type s.unused as enum ('x');
 create domain s.positive as integer constraint positive_check check (value > 0);
@@ -168,6 +174,9 @@ CHANGES: dict[str, set[tuple[str, str]]] = {
     "for values from ('2026-01-01') to ('2027-01-01')": {("partition_added", "s.days_2026")},
     "comment on table s.days_2025 is 'old'": {("partition_changed", "s.days_2025")},
     "drop table s.days_2025": {("partition_removed", "s.days_2025")},
+    "alter foreign table s.remote alter id options (set key 'false')": {
+        ("column_options_changed", "s.remote.id")
+    },
     "create schema other": {("namespace_added", "other")},
     "comment on schema s is 'ours'": {("namespace_changed", "s")},
     "alter schema public rename to other": {

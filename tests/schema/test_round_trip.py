@@ -153,3 +153,21 @@ def test_odd_but_legal_schemas_come_back_the_same(
     dsn = services.database()
     psql(dsn, (Path(__file__).parent / name).read_text())
     assert_round_trip(dsn)
+
+
+def test_a_foreign_table_comes_back_where_its_wrapper_is(services: Any, read: Any) -> None:
+    original, copy = services.database(), services.database()
+    for dsn in (original, copy):
+        execute_all(dsn, ["create foreign data wrapper elsewhere"])
+    execute_all(
+        original,
+        [
+            "create server remote foreign data wrapper elsewhere",
+            "create foreign table orders (id int options (key 'true') not null, note text)"
+            " server remote options (table_name 'o''rders')",
+        ],
+    )
+    snapshot = read(original)
+    assert [table.server for table in snapshot.tables] == [("remote", "elsewhere")]
+    execute_all(copy, schema_script(snapshot))
+    assert read(copy) == snapshot

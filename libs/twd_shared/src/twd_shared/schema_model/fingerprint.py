@@ -31,12 +31,9 @@ def object_fingerprint(schema_object: SchemaObject) -> str:
 
 def content_fingerprint(parts: Iterable[str]) -> str:
     """SHA-256 over the parts in their order, 32 hex digits; parts are length-prefixed."""
-    digest = hashlib.sha256()
-    for part in parts:
-        data = part.encode()
-        digest.update(len(data).to_bytes(8, "big"))
-        digest.update(data)
-    return digest.hexdigest()[:32]
+    encoded = (part.encode() for part in parts)
+    prefixed = b"".join([b"%b%b" % (len(data).to_bytes(8, "big"), data) for data in encoded])
+    return hashlib.sha256(prefixed).hexdigest()[:32]
 
 
 def object_fingerprints(snapshot: Snapshot) -> dict[ObjectKey, str]:

@@ -373,7 +373,7 @@ def snapshot_of(
 
 def encode(value: msgspec.Struct) -> bytes:
     """Canonical JSON of a model value: the same value gives the same bytes."""
-    return msgspec.json.encode(value, order="deterministic")
+    return _encoder.encode(value)
 
 
 def decode_object(body: bytes | str) -> SchemaObject:
@@ -381,5 +381,6 @@ def decode_object(body: bytes | str) -> SchemaObject:
     return _object_decoder.decode(body)
 
 
-# Making a decoder for so many types takes longer than using it.
+# Making them takes longer than using them.
+_encoder = msgspec.json.Encoder(order="deterministic")
 _object_decoder = msgspec.json.Decoder(SchemaObject)

@@ -37,6 +37,11 @@ SOURCE_DATABASE = dg.AssetSpec(
 )
 
 
+def _fenced(text: str) -> str:
+    # A comment of the source must not end the fence.
+    return f"```text\n{text.replace('```', chr(39) * 3)}\n```"
+
+
 def import_assets(settings: Settings) -> list[dg.AssetsDefinition]:
     """The three assets that a schema import materializes."""
 
@@ -103,7 +108,7 @@ def import_assets(settings: Settings) -> list[dg.AssetsDefinition]:
                 "database_name": registered.database_name,
                 "documented_tables": len(cards),
                 "version": version.version,
-                "example": dg.MetadataValue.md(f"```text\n{cards[0].card}\n```"),
+                "example": dg.MetadataValue.md(_fenced(cards[0].card)),
             },
             data_version=dg.DataVersion(content_fingerprint(card.content_hash for card in cards)),
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from twd_schema.drift.changes import SchemaDiff
 from twd_shared.store.alerts import Alert
 
@@ -47,4 +49,5 @@ def breaking_alert(
 
 
 def _cell(text: str) -> str:
-    return " ".join(text.replace("|", "\\|").split())
+    # Names are a source's own: one must not end the cell, nor make the UI load a picture.
+    return re.sub(r"([\\`*\[\]<>!|])", r"\\\1", " ".join(text.split()))

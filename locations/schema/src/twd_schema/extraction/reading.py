@@ -70,7 +70,7 @@ class SchemaReader:
             )
         elif address.dialect in REFLECTED_DIALECTS:
             snapshot = await asyncio.to_thread(
-                read_reflected, connection.label, address, self._limits
+                read_reflected, connection.label, address, self._limits, on_statement
             )
         else:
             raise UnknownDialect(

@@ -6,7 +6,7 @@ tells (`dialects/`). What a dialect cannot tell is named in `Snapshot.unknown`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -46,9 +46,15 @@ for _name, _dialect in DIALECTS.items():
     registry.register(f"{_name}.catalog", _dialect.catalog.__module__, _dialect.catalog.__name__)
 
 
-def read_reflected(label: str, address: SourceAddress, limits: ReadLimits) -> Snapshot:
+def read_reflected(
+    label: str,
+    address: SourceAddress,
+    limits: ReadLimits,
+    on_statement: Callable[[str], None] | None = None,
+) -> Snapshot:
     """The schema of a MySQL, MariaDB or SQLite database; `label` names it in errors.
 
+    `on_statement` gets each statement that was sent.
     Raises SourceRefused when the server refuses the user or the database, SourceUnavailable when
     it cannot be reached, fails or takes too long.
     """
@@ -57,6 +63,12 @@ def read_reflected(label: str, address: SourceAddress, limits: ReadLimits) -> Sn
     with Deadline(limits.connect_seconds + limits.statement_seconds) as deadline:
         try:
             with connected(address, limits, deadline) as connection:
+                if on_statement:
+                    event.listen(
+                        connection,
+                        "before_cursor_execute",
+                        lambda _connection, _cursor, statement, *_: on_statement(statement),
+                    )
                 inspector = sa.inspect(connection)
                 snapshot = _snapshot(inspector, address, dialect)
                 dialect.confirm(inspector)

@@ -13,7 +13,6 @@ from collections.abc import Iterable, Sequence
 from contextlib import closing
 
 import asyncpg
-import msgspec
 
 from twd_schema.history.recording import Recording
 from twd_shared.clients.dsn import place_of, postgresql_url
@@ -21,7 +20,7 @@ from twd_shared.errors import MetadataUnavailable
 from twd_shared.schema_model.ddl import schema_script, table_statements
 from twd_shared.schema_model.ddl.types import object_statements
 from twd_shared.schema_model.fingerprint import key_of
-from twd_shared.schema_model.models import SchemaObject, Snapshot, Table
+from twd_shared.schema_model.models import SchemaObject, Table
 from twd_shared.settings import METADATA_DSN, SCRATCH_DSN
 
 CHECKED_DIALECTS = ("postgresql", "sqlite")
@@ -57,19 +56,13 @@ def ddl_problems(recording: Recording, parser_dsn: str, scratch_dsn: str) -> lis
     objects = (item for item in snapshot.objects if key_of(item) in changed)
     problems = parse_errors(parser_dsn, (text for item in objects for text in _statements(item)))
     if scratch_dsn and not problems:
-        error = replay_error(scratch_dsn, schema_script(_without_plpgsql(snapshot)))
+        error = replay_error(scratch_dsn, schema_script(snapshot))
         problems += [error] if error else []
     return problems
 
 
 def _statements(item: SchemaObject) -> Iterable[str]:
     return table_statements(item) if isinstance(item, Table) else object_statements(item)
-
-
-def _without_plpgsql(snapshot: Snapshot) -> Snapshot:
-    # Every database has it, and only a superuser may comment on it.
-    others = tuple(item for item in snapshot.extensions if item.name != "plpgsql")
-    return msgspec.structs.replace(snapshot, extensions=others)
 
 
 def parse_errors(dsn: str, statements: Iterable[str]) -> list[str]:

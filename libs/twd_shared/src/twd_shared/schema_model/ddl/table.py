@@ -42,20 +42,14 @@ def table_statements(table: Table, dialect: str = "postgresql") -> list[str]:
         statements = [view_statement(table, dialect), *view_default_statements(table)]
     else:
         keys = [
-            named(key.name, foreign_key_definition(key, dialect), dialect)
+            (named(key.name, definition, dialect), is_validated(definition))
             for key in table.foreign_keys
-            if is_validated(foreign_key_definition(key, dialect))
+            for definition in (foreign_key_definition(key, dialect),)
         ]
-        statements = [create_statement(table, table.columns, keys, dialect)]
-        statements += [
-            f"ALTER TABLE {_name(table, dialect)} ADD {constraint}"
-            for constraint in unvalidated_constraints(table)
-        ]
-        statements += [
-            f"ALTER TABLE {_name(table, dialect)} ADD {named(key.name, key.definition)}"
-            for key in table.foreign_keys
-            if key.definition and not is_validated(key.definition)
-        ]
+        inside = [key for key, is_valid in keys if is_valid]
+        statements = [create_statement(table, table.columns, inside, dialect)]
+        later = [*unvalidated_constraints(table), *(key for key, is_valid in keys if not is_valid)]
+        statements += [f"ALTER TABLE {_name(table, dialect)} ADD {text}" for text in later]
     statements += [index_statement(table, index, dialect) for index in table.indexes]
     if dialect == "postgresql":
         statements += comment_statements(table)

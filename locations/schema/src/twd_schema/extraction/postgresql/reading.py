@@ -102,7 +102,7 @@ class _Reading:
                     await _fetch_into(
                         builder,
                         asked,
-                        {first: "tables constraints dependencies", second: "columns indexes"}
+                        {first: "tables columns dependencies", second: "constraints indexes"}
                         if second
                         else {first: "tables columns constraints indexes dependencies"},
                     )
@@ -184,6 +184,8 @@ async def _connect(address: SourceAddress, limits: ReadLimits) -> asyncpg.Connec
             "jit": "off",
             # The default makes the server sort and join a large catalog on disk.
             "work_mem": "64MB",
+            # A guest: the source's other cores are for its own work.
+            "max_parallel_workers_per_gather": "0",
         },
     )
 

@@ -36,6 +36,7 @@ _RELATIONS = f"""
 # From so many relations on, indexes and all, a second session is worth its connection.
 _LARGE_CATALOG = 5000
 
+# Extensions below oid 16384 came with the database itself, and are in every other one too.
 _PLACES = f"""
 select 'server' as kind, pg_catalog.current_database()::text as name,
        pg_catalog.current_setting('server_version') as version,
@@ -52,6 +53,7 @@ union all
 select 'extension', x.extname, x.extversion, n.nspname, d.description
 from pg_catalog.pg_extension x
 join pg_catalog.pg_namespace n on n.oid = x.extnamespace
+  and x.oid >= 16384
 left join pg_catalog.pg_description d
   on d.objoid = x.oid and d.classoid = 'pg_catalog.pg_extension'::regclass
 order by 1, 2
