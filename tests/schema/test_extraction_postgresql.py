@@ -7,6 +7,7 @@ from typing import Any
 
 import psycopg2
 import pytest
+import sqlalchemy as sa
 
 from twd_shared.schema_model.ddl import quote_name
 from twd_shared.schema_model.models import Column, EnumType, Index, Key, Snapshot, Table
@@ -275,3 +276,12 @@ def test_pagila_is_read_by_a_role_that_may_only_select(
     }
     assert [item.name for item in read.enums] == ["mpaa_rating"]
     assert sorted(item.name for item in read.domains) == ["bıgınt", "year"]
+
+
+def test_a_schema_that_the_role_may_not_use_is_read_like_any_other(
+    services: Any, source: str, execute: Any, reader: Any, connection_to: Any, snapshot: Snapshot
+) -> None:
+    execute(source, "create role stranger login password 'nothing'")
+    url = sa.make_url(source).set(username="stranger", password="nothing")
+    read = reader.read(connection_to(url.render_as_string(hide_password=False)))
+    assert read == snapshot
