@@ -18,20 +18,24 @@ class SlowProxy:
         self._open: list[socket.socket] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._accepting = threading.Thread(target=self._accept, daemon=True)
+        self._accepting.start()
 
     def _accept(self) -> None:
         while True:
             try:
                 client, _ = self._listener.accept()
-                server = socket.create_connection(("127.0.0.1", self._target_port))
             except OSError:
                 return
-            self._open += [client, server]
-            for source, sink, waits in ((client, server, False), (server, client, True)):
-                threading.Thread(
-                    target=self._forward, args=(source, sink, waits), daemon=True
-                ).start()
+            # Noted at once: a client that finds no server behind must be closed as well.
+            self._open.append(client)
+            with suppress(OSError):
+                server = socket.create_connection(("127.0.0.1", self._target_port))
+                self._open.append(server)
+                for source, sink, waits in ((client, server, False), (server, client, True)):
+                    threading.Thread(
+                        target=self._forward, args=(source, sink, waits), daemon=True
+                    ).start()
 
     def _forward(self, source: socket.socket, sink: socket.socket, waits: bool) -> None:
         try:
@@ -55,6 +59,9 @@ class SlowProxy:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        # Closing alone would leave the thread waiting in accept.
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._accepting.join()
         self._listener.close()
         for end in self._open:
             end.close()

@@ -104,7 +104,7 @@ def test_a_table_with_keys_is_written_out_in_full() -> None:
         "    twice integer GENERATED ALWAYS AS (id * 2) STORED,\n"
         "    CONSTRAINT order_pkey PRIMARY KEY (id, shop_id),\n"
         "    UNIQUE (shop_id),\n"
-        '    CONSTRAINT order_shop FOREIGN KEY (shop_id) REFERENCES public."Shop" (id)'
+        '    CONSTRAINT order_shop FOREIGN KEY (shop_id) REFERENCES public."Shop"(id)'
         " ON UPDATE CASCADE ON DELETE SET NULL DEFERRABLE INITIALLY DEFERRED\n"
         ");\n"
         "COMMENT ON TABLE sales.\"order\" IS 'it''s';"
