@@ -177,6 +177,11 @@ CHANGES: dict[str, set[tuple[str, str]]] = {
     "alter foreign table s.remote alter id options (set key 'false')": {
         ("column_options_changed", "s.remote.id")
     },
+    "alter extension vector add function s.rate()": {
+        ("routine_removed", "s.rate()"),
+        ("table_definition_changed", "s.prices"),
+    },
+    "alter sequence s.orders_id_seq increment 10": {("sequence_changed", "s.orders_id_seq")},
     "create schema other": {("namespace_added", "other")},
     "comment on schema s is 'ours'": {("namespace_changed", "s")},
     "alter schema public rename to other": {

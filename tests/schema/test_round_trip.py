@@ -18,7 +18,7 @@ import pytest
 import sqlalchemy as sa
 
 from twd_shared.clients.catalog import Connection
-from twd_shared.schema_model.ddl import schema_script
+from twd_shared.schema_model.ddl import schema_script, table_statements
 from twd_shared.schema_model.models import Snapshot
 
 SHARED = Path(__file__).parents[3] / "shared/fixtures"
@@ -171,3 +171,90 @@ def test_a_foreign_table_comes_back_where_its_wrapper_is(services: Any, read: An
     assert [table.server for table in snapshot.tables] == [("remote", "elsewhere")]
     execute_all(copy, schema_script(snapshot))
     assert read(copy) == snapshot
+
+
+def test_the_statements_of_one_table_make_it_with_its_own_sequences_and_place(
+    services: Any, read: Any, psql: Any
+) -> None:
+    original, copy = services.database(), services.database()
+    psql(original, ONE_TABLE)
+    snapshot = read(original)
+    for table in (*snapshot.tables, *snapshot.partitions):
+        execute_all(copy, table_statements(table, sequences=snapshot.sequences))
+    again = read(copy)
+    assert (again.tables, again.partitions) == (snapshot.tables, snapshot.partitions)
+    assert again.sequences == snapshot.sequences
+
+
+ONE_TABLE = """
+create table numbered (a integer generated always as identity (start 100 increment 5), b serial);
+create table days (at date not null) partition by range (at);
+create table days_2025 partition of days for values from ('2025-01-01') to ('2026-01-01');
+create table days_rest partition of days default;
+"""
+
+
+def test_a_rule_that_only_writes_elsewhere_is_no_part_of_a_table(
+    services: Any, read: Any, psql: Any
+) -> None:
+    dsn = services.database()
+    psql(dsn, "create table t (a int); create table log (a int);")
+    psql(dsn, "create function f(a int) returns int language sql as 'select a';")
+    before = read(dsn)
+    psql(dsn, "create rule r as on insert to t do also insert into log values (f(new.a));")
+    assert read(dsn) == before
+
+
+def test_an_index_that_was_given_up_half_way_is_not_read(
+    services: Any, read: Any, psql: Any
+) -> None:
+    dsn = services.database()
+    psql(dsn, "create table t (a int); insert into t values (1), (1);")
+    with pytest.raises(psycopg2.errors.UniqueViolation):
+        execute_all(dsn, ["create unique index concurrently half on t (a)"])
+    [table] = read(dsn).tables
+    assert table.indexes == ()
+
+
+ODD_SETTINGS = {
+    "datestyle": "SQL, DMY",
+    "intervalstyle": "iso_8601",
+    "timezone": "Asia/Ho_Chi_Minh",
+    "extra_float_digits": "-5",
+    "bytea_output": "escape",
+    "quote_all_identifiers": "on",
+    "standard_conforming_strings": "off",
+    "search_path": "public",
+    "idle_in_transaction_session_timeout": "1",
+}
+
+
+def test_how_a_source_likes_its_constants_written_changes_nothing(
+    services: Any, read: Any, psql: Any
+) -> None:
+    dsn = services.database()
+    psql(
+        dsn,
+        "create table t (d date default '2020-02-01', i interval default '1 day 2 hours',"
+        " f float8 default 0.1::float8, b bytea default '\\xdeadbeef', s text default E'a\\\\b',"
+        " z timestamptz default '2020-02-01 00:00+00') partition by range (z);"
+        "create table p partition of t for values from ('2020-01-01 00:00+00') to (maxvalue);"
+        "create index on t (d desc);",
+    )
+    before = read(dsn)
+    database = sa.make_url(dsn).database
+    for name, value in ODD_SETTINGS.items():
+        execute_all(dsn, [f"alter database {database} set {name} = {value!r}"])
+    assert read(dsn) == before
+
+
+def test_the_password_of_a_foreign_table_is_not_read(services: Any, read: Any, psql: Any) -> None:
+    dsn = services.database()
+    psql(
+        dsn,
+        "create foreign data wrapper w; create server elsewhere foreign data wrapper w;"
+        "create foreign table t (a int) server elsewhere"
+        " options (file 'x.csv', user_password 'canary-77');",
+    )
+    [table] = read(dsn).tables
+    assert table.options == ("file 'x.csv'", "user_password '…'")

@@ -257,6 +257,7 @@ class Extension(_Value, frozen=True, tag_field="object", tag="extension"):
     name: str
     version: str
     comment: str | None = None
+    depends_on: tuple[ObjectKey, ...] = ()
 
 
 class Namespace(_Value, frozen=True, tag_field="object", tag="namespace"):

@@ -15,6 +15,7 @@ RULES: dict[str, Severity] = {
     "table_removed": "breaking",
     "table_kind_changed": "risky",
     "table_comment_changed": "safe",
+    "table_definition_changed": "safe",
     "view_definition_changed": "risky",
     "column_added": "safe",
     "column_removed": "breaking",

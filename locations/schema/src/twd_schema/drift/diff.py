@@ -11,6 +11,7 @@ from twd_schema.drift.changes import RULES, Change, SchemaDiff
 from twd_shared.schema_model.fingerprint import key_of
 from twd_shared.schema_model.models import (
     Column,
+    ColumnReference,
     EnumType,
     ForeignKey,
     ObjectKey,
@@ -76,7 +77,15 @@ def _tables(before: Snapshot | None, after: Snapshot) -> Iterator[Change]:
                 new[key], "table_added", f"Table {new[key].label} was added with {count} columns."
             )
         elif old[key] != new[key]:
-            yield from _table(old[key], new[key])
+            changes = tuple(_table(old[key], new[key]))
+            # Nothing that differs goes untold: it may be what its definition depends on.
+            yield from changes or (
+                _of_table(
+                    new[key],
+                    "table_definition_changed",
+                    f"What makes {new[key].label} changed.",
+                ),
+            )
 
 
 def _table(old: Table, new: Table) -> Iterator[Change]:
@@ -181,15 +190,41 @@ def _others(before: Snapshot | None, after: Snapshot) -> Iterator[Change]:
     old, new = _by_key(before), _by_key(after)
     for key in sorted(old.keys() | new.keys()):
         if key not in new:
-            yield _of_other(key, "removed", "was removed")
+            if not _told_by_column(old[key], after):
+                yield _of_other(key, "removed", "was removed")
         elif key not in old:
-            yield _of_other(key, "added", "was added")
+            if not _told_by_column(new[key], before):
+                yield _of_other(key, "added", "was added")
         elif old[key] != new[key]:
             one, other = old[key], new[key]
             if isinstance(one, EnumType) and isinstance(other, EnumType):
                 yield from _enum(key, one, other)
-            else:
+            elif not _moved_with_column(one, other, after):
                 yield _of_other(key, "changed", "changed")
+
+
+def _told_by_column(item: SchemaObject, elsewhere: Snapshot | None) -> bool:
+    """Whether a sequence came or went with its column, or is a column's identity."""
+    if not isinstance(item, Sequence) or item.owner is None:
+        return False
+    return item.identity or not _has_column(elsewhere, item.owner)
+
+
+def _moved_with_column(one: SchemaObject, other: SchemaObject, after: Snapshot) -> bool:
+    """Whether of a sequence only the name of its owner changed, which the table's name tells."""
+    if not isinstance(one, Sequence) or not isinstance(other, Sequence) or one.owner is None:
+        return False
+    renamed = msgspec.structs.replace(one, owner=other.owner) == other
+    return renamed and not _has_column(after, one.owner)
+
+
+def _has_column(snapshot: Snapshot | None, column: ColumnReference) -> bool:
+    tables = (*snapshot.tables, *snapshot.partitions) if snapshot else ()
+    return any(
+        (table.schema, table.name) == (column.schema, column.table)
+        and any(item.name == column.column for item in table.columns)
+        for table in tables
+    )
 
 
 def _enum(key: ObjectKey, old: EnumType, new: EnumType) -> Iterator[Change]:
@@ -207,10 +242,7 @@ def _enum(key: ObjectKey, old: EnumType, new: EnumType) -> Iterator[Change]:
 
 def _by_key(snapshot: Snapshot | None) -> dict[ObjectKey, SchemaObject]:
     objects = snapshot.objects[len(snapshot.tables) :] if snapshot else ()
-    # A sequence that belongs to a column is told by the column's default or identity.
-    return {
-        key_of(item): item for item in objects if not (isinstance(item, Sequence) and item.owner)
-    }
+    return {key_of(item): item for item in objects}
 
 
 def _of_table(table: Table, rule: str, sentence: str) -> Change:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from twd_shared.schema_model.ddl.constraints import foreign_key_definition, named
 from twd_shared.schema_model.ddl.names import qualified, quote_name
 from twd_shared.schema_model.ddl.table import (
+    attach_statements,
     comment_statements,
     create_statement,
     index_statement,
@@ -20,6 +21,7 @@ from twd_shared.schema_model.ddl.table import (
     view_statement,
 )
 from twd_shared.schema_model.ddl.types import (
+    identity_kinds,
     object_statements,
     ownership_statements,
     sequence_options,
@@ -65,17 +67,13 @@ def _statements(snapshot: Snapshot) -> Iterator[str]:
             yield from _created(item, relations)
         else:
             yield from object_statements(item)
-    kinds = {
-        (table.label, column.name): column.identity.upper()
-        for table in relations.values()
-        for column in table.columns
-        if column.identity
-    }
+    kinds = identity_kinds(relations.values())
     for sequence in snapshot.sequences:
         yield from ownership_statements(sequence, kinds)
     for table in relations.values():
         yield from (index_statement(table, index) for index in table.indexes)
-    yield from _attached(snapshot)
+    for table in snapshot.partitions:
+        yield from attach_statements(table)
     for table in relations.values():
         for key in table.foreign_keys:
             constraint = named(key.name, foreign_key_definition(key))
@@ -156,11 +154,3 @@ def _created(table: Table, relations: dict[tuple[str, str], Table]) -> Iterator[
             and f"NOT NULL {quote_name(column.name)}" not in held
         ):
             yield f"{alter} SET NOT NULL"
-
-
-def _attached(snapshot: Snapshot) -> Iterator[str]:
-    for table in snapshot.partitions:
-        if table.partition_of:
-            parent = qualified(table.partition_of.schema, table.partition_of.table)
-            child = qualified(table.schema, table.name)
-            yield f"ALTER TABLE ONLY {parent} ATTACH PARTITION {child} {table.partition_of.bound}"

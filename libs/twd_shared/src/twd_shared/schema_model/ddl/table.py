@@ -5,7 +5,7 @@ Names are always quoted where the dialect needs it. Only what the snapshot knows
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from twd_shared.schema_model.ddl.constraints import (
     foreign_key_definition,
@@ -14,7 +14,20 @@ from twd_shared.schema_model.ddl.constraints import (
     named,
 )
 from twd_shared.schema_model.ddl.names import literal, qualified, quote_name, quote_names
-from twd_shared.schema_model.models import Column, Constraint, ForeignKey, Index, Key, Table
+from twd_shared.schema_model.ddl.types import (
+    identity_kinds,
+    object_statements,
+    ownership_statements,
+)
+from twd_shared.schema_model.models import (
+    Column,
+    Constraint,
+    ForeignKey,
+    Index,
+    Key,
+    Sequence,
+    Table,
+)
 
 _COMMENTED_KINDS = {
     "view": "VIEW",
@@ -30,10 +43,14 @@ def table_ddl(table: Table, dialect: str = "postgresql") -> str:
     return ";\n".join(table_statements(table, dialect)) + ";"
 
 
-def table_statements(table: Table, dialect: str = "postgresql") -> list[str]:
+def table_statements(
+    table: Table, dialect: str = "postgresql", sequences: Iterable[Sequence] = ()
+) -> list[str]:
     """Statements that create the table with its keys, indexes and comments, one in each string.
 
-    Its foreign keys are inside; where tables refer to each other in a circle, use `schema_script`.
+    With the snapshot's `sequences`, those that the table owns are made exactly as they are;
+    without, as the server makes them by itself. Its foreign keys are inside: where tables refer to
+    each other in a circle, use `schema_script`.
     """
     if table.kind in ("view", "materialized_view"):
         if table.definition is None:
@@ -47,11 +64,23 @@ def table_statements(table: Table, dialect: str = "postgresql") -> list[str]:
             for definition in (foreign_key_definition(key, dialect),)
         ]
         inside = [key for key, is_valid in keys if is_valid]
-        statements = [create_statement(table, table.columns, inside, dialect)]
+        place = (table.schema, table.name)
+        own = [
+            item
+            for item in sequences
+            if item.owner and (item.owner.schema, item.owner.table) == place
+        ]
+        statements = [text for item in own for text in object_statements(item)]
+        statements.append(
+            create_statement(table, table.columns, inside, dialect, with_identity=not own)
+        )
+        kinds = identity_kinds([table])
+        statements += [text for item in own for text in ownership_statements(item, kinds)]
         later = [*unvalidated_constraints(table), *(key for key, is_valid in keys if not is_valid)]
         statements += [f"ALTER TABLE {_name(table, dialect)} ADD {text}" for text in later]
     statements += [index_statement(table, index, dialect) for index in table.indexes]
     if dialect == "postgresql":
+        statements += attach_statements(table)
         statements += comment_statements(table)
     return statements
 
@@ -141,6 +170,15 @@ def unvalidated_constraints(table: Table) -> list[str]:
         for item in table.constraints
         if not is_validated(item.definition)
     ]
+
+
+def attach_statements(table: Table) -> list[str]:
+    """ALTER TABLE that makes a partition part of its parent; none for another table."""
+    if table.partition_of is None:
+        return []
+    parent = qualified(table.partition_of.schema, table.partition_of.table)
+    child = qualified(table.schema, table.name)
+    return [f"ALTER TABLE ONLY {parent} ATTACH PARTITION {child} {table.partition_of.bound}"]
 
 
 def comment_statements(table: Table) -> list[str]:

@@ -5,7 +5,7 @@ PostgreSQL's alone: no other dialect that is read tells of them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from twd_shared.schema_model.ddl.constraints import is_validated, named
 from twd_shared.schema_model.ddl.names import literal, qualified, quote_name
@@ -18,6 +18,7 @@ from twd_shared.schema_model.models import (
     RangeType,
     Routine,
     Sequence,
+    Table,
 )
 
 Other = (
@@ -61,17 +62,19 @@ def object_statements(item: Other) -> Iterator[str]:
                 yield f"CREATE {kind} {name} AS {item.type} {sequence_options(item)}"
 
 
-def ownership_statements(item: Sequence, kinds: dict[tuple[str, str], str]) -> Iterator[str]:
+def ownership_statements(
+    item: Sequence, kinds: Mapping[tuple[str, str, str], str]
+) -> Iterator[str]:
     """Statements that tie a sequence to its column, once the table is there.
 
-    `kinds` has ALWAYS or BY DEFAULT for the identity columns, by (schema.table, column).
+    `kinds` has ALWAYS or BY DEFAULT for the identity columns, by (schema, table, column).
     """
     name = qualified(item.schema, item.name)
     if item.owner:
         table = qualified(item.owner.schema, item.owner.table)
         column = quote_name(item.owner.column)
         if item.identity:
-            kind = kinds[f"{item.owner.schema}.{item.owner.table}", item.owner.column]
+            kind = kinds[item.owner.schema, item.owner.table, item.owner.column]
             yield (
                 f"ALTER TABLE {table} ALTER COLUMN {column} ADD GENERATED {kind} AS IDENTITY "
                 f"(SEQUENCE NAME {name} {sequence_options(item)})"
@@ -79,6 +82,16 @@ def ownership_statements(item: Sequence, kinds: dict[tuple[str, str], str]) -> I
         else:
             yield f"ALTER SEQUENCE {name} OWNED BY {table}.{column}"
     yield from _comment(f"SEQUENCE {name}", item.comment)
+
+
+def identity_kinds(tables: Iterable[Table]) -> dict[tuple[str, str, str], str]:
+    """ALWAYS or BY DEFAULT for the identity columns of the tables, by (schema, table, column)."""
+    return {
+        (table.schema, table.name, column.name): column.identity.upper()
+        for table in tables
+        for column in table.columns
+        if column.identity
+    }
 
 
 def sequence_options(item: Sequence) -> str:

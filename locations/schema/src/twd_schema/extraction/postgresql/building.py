@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter, itemgetter
@@ -51,6 +52,9 @@ _ORDERS = {"0": "", "1": " DESC NULLS LAST", "2": " NULLS FIRST", "3": " DESC"}
 _ROUTINES = {"f": "function", "p": "procedure", "a": "aggregate", "w": "window"}
 
 
+_SECRET_OPTION = re.compile(r"pass|secret|token|credential|api_?key|private", re.IGNORECASE)
+
+
 class ObjectVanished(Exception):
     """The server could no longer deparse an object that the transaction still sees."""
 
@@ -81,12 +85,33 @@ class SnapshotBuilder:
         self._column_names: dict[int, dict[int, str]] = {}
         self._constraints: dict[int, _Constraints] = {}
         self._indexes: dict[int, tuple[Index, ...]] = {}
+        self._index_names: dict[int, tuple[str, str]] = {}
         self._needs: Mapping[tuple[str, int], tuple[ObjectKey, ...]] = {}
 
-    @property
-    def relations(self) -> set[int]:
-        """The oids of the relations that were taken."""
-        return set(self._row_of)
+    def has_changed(self, written: Rows) -> bool:
+        """Whether what was written during the reading can show in a text that was taken.
+
+        `written` is the answer to CHANGED_SINCE. A relation that has kept its name and place is
+        as it was for all texts: so its row is after a TRUNCATE, whatever else was written of it
+        is a column's, a type's or another relation's row.
+        """
+        names = self._table_names | self._index_names
+        types = {row["oid"] for row in self._types}
+        routines = {row["oid"] for row in self._routines}
+        schemas = {row["oid"] for row in self._places if row["kind"] == "namespace"}
+        for row in written:
+            kind, oid = row["kind"], row["oid"]
+            if kind == "r" and oid in names:
+                if (row["schema"], row["name"]) != names[oid]:
+                    return True
+            elif (
+                (kind == "a" and oid in self._table_names)
+                or (kind == "t" and oid in types)
+                or (kind == "p" and oid in routines)
+                or (kind == "n" and oid in schemas)
+            ):
+                return True
+        return False
 
     def take(self, name: str, rows: Rows) -> None:
         """Take the answer to the statement of that name; see TAKEN_AFTER for the order."""
@@ -125,10 +150,23 @@ class SnapshotBuilder:
     def _take_indexes(self, rows: Rows) -> None:
         for oid, group in _grouped(rows, "indrelid", "relname").items():
             names, table = self._column_names[oid], self._row_of[oid]
+            for row in group:
+                self._index_names[row["indexrelid"]] = (table["nspname"], row["relname"])
             self._indexes[oid] = tuple([_index(row, names, table) for row in group])
 
     def _take_dependencies(self, rows: Rows) -> None:
-        self._needs = _needs(rows, self._keys())
+        keys = self._keys()
+        self._needs = _needs(rows, keys)
+        # What only a routine needs that nothing kept needs is not kept either.
+        kept: set[ObjectKey] = set()
+        oids = {key: oid for (kind, oid), key in keys.items() if kind == "p"}
+        waiting = [key for (kind, _), needs in self._needs.items() if kind != "p" for key in needs]
+        while waiting:
+            key = waiting.pop()
+            if key in oids and key not in kept:
+                kept.add(key)
+                waiting += self._needs.get(("p", oids[key]), ())
+        self._routines = [row for row in self._routines if keys["p", row["oid"]] in kept]
 
     def snapshot(self) -> Snapshot:
         """What all the answers make; raises ObjectVanished if the schema changed meanwhile."""
@@ -190,7 +228,7 @@ class SnapshotBuilder:
             unlogged=row["unlogged"],
             storage=tuple(row["storage"] or ()),
             server=(row["server"], row["wrapper"]) if row["server"] else None,
-            options=tuple(row["options"] or ()),
+            options=_options(row["options"]),
             depends_on=self._needs_of("r", oid),
         )
 
@@ -275,12 +313,20 @@ def _constraint(row: Row) -> Constraint:
 
 
 def _extensions(places: Rows) -> tuple[Extension, ...]:
-    found = (row for row in places if row["kind"] == "extension")
+    found = {row["name"]: row for row in places if row["kind"] == "extension"}
     return tuple(
         Extension(
-            schema=row["place"], name=row["name"], version=row["version"], comment=row["comment"]
+            schema=row["place"],
+            name=row["name"],
+            version=row["version"],
+            comment=row["comment"],
+            depends_on=tuple(
+                ("extension", found[name]["place"], name)
+                for name in sorted(row["needs"])
+                if name in found
+            ),
         )
-        for row in sorted(found, key=lambda row: (row["place"], row["name"]))
+        for row in sorted(found.values(), key=lambda row: (row["place"], row["name"]))
     )
 
 
@@ -345,7 +391,7 @@ def _column(row: Row) -> Column:
         virtual=generated == "v",
         inherited=row["inherited"],
         not_null_inherited=bool(row["not_null_inherited"]),
-        options=tuple(row["options"] or ()),
+        options=_options(row["options"]),
     )
 
 
@@ -484,6 +530,15 @@ def _grouped(rows: Iterable[Row], key: str, order: str) -> dict[Any, list[Row]]:
     for group in groups.values():
         group.sort(key=itemgetter(order))
     return groups
+
+
+def _options(texts: Iterable[str] | None) -> tuple[str, ...]:
+    """Options of a foreign table; the values of those that name a secret are left out."""
+    parted = (text.partition(" ") for text in texts or ())
+    return tuple(
+        f"{name} '…'" if _SECRET_OPTION.search(name) else f"{name} {value}"
+        for name, _, value in parted
+    )
 
 
 def _there(text: Any) -> Any:

@@ -108,7 +108,7 @@ class _Reading:
                     )
                     samples = await first.fetch(SAMPLES, LARGEST_CATEGORY) if self._samples else []
                 written = await first.fetch(CHANGED_SINCE, server["place"])
-                if not builder.relations.isdisjoint(row["oid"] for row in written):
+                if builder.has_changed(written):
                     raise ObjectVanished
                 return with_categories(builder.snapshot(), samples)
         finally:
@@ -130,6 +130,10 @@ class _Reading:
             if connection:
                 connection.terminate()
             return None
+        except asyncio.CancelledError:
+            if connection:
+                connection.terminate()
+            raise
         return connection
 
     async def _connect(self) -> asyncpg.Connection:
@@ -180,6 +184,15 @@ async def _connect(address: SourceAddress, limits: ReadLimits) -> asyncpg.Connec
             "default_transaction_read_only": "on",
             "statement_timeout": str(int(limits.statement_seconds * 1000)),
             "lock_timeout": str(int(limits.lock_seconds * 1000)),
+            "idle_in_transaction_session_timeout": "0",
+            # How the server writes constants; a source may have set any of them to its own taste.
+            "datestyle": "ISO, YMD",
+            "intervalstyle": "postgres",
+            "timezone": "UTC",
+            "extra_float_digits": "1",
+            "bytea_output": "hex",
+            "quote_all_identifiers": "off",
+            "standard_conforming_strings": "on",
             # Compiling a catalog query for its size takes longer than running it.
             "jit": "off",
             # The default makes the server sort and join a large catalog on disk.

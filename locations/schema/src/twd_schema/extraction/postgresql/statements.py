@@ -38,25 +38,31 @@ _LARGE_CATALOG = 5000
 
 # Extensions below oid 16384 came with the database itself, and are in every other one too.
 _PLACES = f"""
-select 'server' as kind, pg_catalog.current_database()::text as name,
+select 'server' as kind, 0::bigint as oid, pg_catalog.current_database()::text as name,
        pg_catalog.current_setting('server_version') as version,
        (pg_catalog.pg_current_snapshot())::text as place,
        (select case when c.reltuples > {_LARGE_CATALOG} then pg_catalog.pg_export_snapshot() end
-        from pg_catalog.pg_class c where c.oid = 'pg_catalog.pg_class'::regclass) as comment
+        from pg_catalog.pg_class c where c.oid = 'pg_catalog.pg_class'::regclass) as comment,
+       null::text[] as needs
 union all
-select 'namespace', n.nspname, null, null, d.description
+select 'namespace', n.oid::bigint, n.nspname, null, null, d.description, null
 from pg_catalog.pg_namespace n
 left join pg_catalog.pg_description d
   on d.objoid = n.oid and d.classoid = 'pg_catalog.pg_namespace'::regclass
 where {_USERS_SCHEMA} and {_no_member("pg_namespace", "n.oid")}
 union all
-select 'extension', x.extname, x.extversion, n.nspname, d.description
+select 'extension', x.oid::bigint, x.extname, x.extversion, n.nspname, d.description, array(
+           select o.extname::text
+           from pg_catalog.pg_depend p
+           join pg_catalog.pg_extension o
+             on o.oid = p.refobjid and p.refclassid = 'pg_catalog.pg_extension'::regclass
+           where p.classid = 'pg_catalog.pg_extension'::regclass and p.objid = x.oid)
 from pg_catalog.pg_extension x
 join pg_catalog.pg_namespace n on n.oid = x.extnamespace
   and x.oid >= 16384
 left join pg_catalog.pg_description d
   on d.objoid = x.oid and d.classoid = 'pg_catalog.pg_extension'::regclass
-order by 1, 2
+order by 1, 3
 """
 
 # Tables and sequences are both relations; what only sequences have is null for the others.
@@ -242,13 +248,15 @@ with relations as ({_RELATIONS}), found as materialized (
     select i.*, ic.relname, {_extras(_INDEX_EXTRAS, major)} as is_deparsed
     from relations r
     join pg_catalog.pg_index i on i.indrelid = r.oid and i.indislive
+      -- One that is not valid was given up half-way; a partitioned one may wait for its parts.
+      and (i.indisvalid or r.relkind = 'p')
     join pg_catalog.pg_class ic on ic.oid = i.indexrelid
     left join ({_ODD_COLUMNS}) odd on odd.attrelid = i.indrelid
     where not exists (
         select from pg_catalog.pg_constraint k
         where k.conindid = i.indexrelid and k.contype in ('p', 'u', 'x'))
 )
-select i.indrelid, i.relname, i.indisunique, i.is_deparsed,
+select i.indrelid, i.indexrelid, i.relname, i.indisunique, i.is_deparsed,
        case when i.is_deparsed then pg_catalog.pg_get_indexdef(i.indexrelid) end as definition,
        pg_catalog.array_to_string((i.indkey::int2[])[0:i.indnkeyatts - 1], ',') as columns,
        pg_catalog.array_to_string(i.indoption::int2[], ',') as orders,
@@ -274,7 +282,8 @@ select t.oid::bigint as oid, n.nspname, t.typname, t.typtype::text as kind,
        case when t.typcollation <> b.typcollation
             then pg_catalog.quote_ident(cn.nspname) || '.' || pg_catalog.quote_ident(co.collname)
        end as collation,
-       t.typnotnull, t.typdefault,
+       t.typnotnull,
+       coalesce(pg_catalog.pg_get_expr(t.typdefaultbin, 0), t.typdefault) as typdefault,
        (select pg_catalog.array_agg(e.enumlabel::text order by e.enumsortorder)
         from pg_catalog.pg_enum e where e.enumtypid = t.oid) as labels,
        (select pg_catalog.json_agg(pg_catalog.json_build_object(
@@ -412,8 +421,13 @@ left join pg_catalog.pg_type e on e.oid = t.typelem and e.typarray = t.oid
 left join pg_catalog.pg_range g
   on t.typtype = 'm' and (pg_catalog.to_jsonb(g) ->> 'rngmultitypid')::oid = t.oid
 where d.deptype = 'n' and d.refobjid >= 16384
+  -- Of the rules only those that are a view's query.
+  and (w.rulename is null or w.rulename = '_RETURN')
   and (d.refclassid = 'pg_catalog.pg_class'::regclass
-       and d.classid = 'pg_catalog.pg_rewrite'::regclass
+       and (d.classid in ('pg_catalog.pg_rewrite'::regclass, 'pg_catalog.pg_proc'::regclass)
+         or d.classid = 'pg_catalog.pg_attrdef'::regclass and d.refobjsubid = 0
+         or d.classid = 'pg_catalog.pg_constraint'::regclass and k.contype in ('c', 'x')
+            and d.refobjid <> k.conrelid)
     or d.refclassid in ('pg_catalog.pg_proc'::regclass, 'pg_catalog.pg_type'::regclass)
        and d.classid in (
            'pg_catalog.pg_rewrite'::regclass, 'pg_catalog.pg_attrdef'::regclass,
@@ -464,21 +478,34 @@ and PostgreSQL shows those of a column only to a role that may read the column."
 
 CHANGED_SINCE = """
 with written as (
-    select c.oid, c.xmin::text::bigint as xid
+    select 'r' as kind, c.oid, c.relname::text as name, c.relnamespace as place,
+           c.xmin::text::bigint as xid
     from pg_catalog.pg_class c where c.relpersistence <> 't'
     union all
-    select a.attrelid, a.xmin::text::bigint from pg_catalog.pg_attribute a where a.attnum > 0
+    select 'a', a.attrelid, null, 0, a.xmin::text::bigint
+    from pg_catalog.pg_attribute a where a.attnum > 0
+    union all
+    select 't', t.oid, null, 0, t.xmin::text::bigint
+    from pg_catalog.pg_type t where t.typtype <> 'b' and (t.typrelid = 0 or t.typtype <> 'c')
+    union all
+    select 'p', p.oid, null, 0, p.xmin::text::bigint from pg_catalog.pg_proc p
+    union all
+    select 'n', n.oid, n.nspname::text, 0, n.xmin::text::bigint
+    from pg_catalog.pg_namespace n where n.nspname !~ '^pg_'
 ), taken as (
     select $1::text::pg_catalog.pg_snapshot as snapshot,
            pg_catalog.pg_snapshot_xmin($1::text::pg_catalog.pg_snapshot)::text::bigint as oldest
 ), recent as (
-    select w.oid, t.snapshot, t.oldest + (w.xid - t.oldest & 4294967295) as xid
+    select w.kind, w.oid, w.name, w.place, t.snapshot,
+           t.oldest + (w.xid - t.oldest & 4294967295) as xid
     from written w cross join taken t
     where (w.xid - t.oldest & 4294967295) < 1000000
 )
-select distinct oid from recent where not pg_catalog.pg_visible_in_snapshot(
-    xid::text::pg_catalog.xid8, snapshot)
+select distinct r.kind, r.oid, r.name, n.nspname as schema
+from recent r left join pg_catalog.pg_namespace n on n.oid = r.place
+where not pg_catalog.pg_visible_in_snapshot(r.xid::text::pg_catalog.xid8, r.snapshot)
 """
-"""Relations that a transaction outside snapshot $1 has written: what a deparsed text may have seen
-already, as the server deparses from the newest catalogs. Ids of transactions are compared modulo
-2^32 from the snapshot's oldest on; more than a million of them do not fit into one reading."""
+"""What a transaction outside snapshot $1 has written: a deparsed text may have seen it already, as
+the server deparses from the newest catalogs. Kinds: r = relation, a = column of a relation, t =
+type, p = routine, n = schema. Ids of transactions are compared modulo 2^32 from the snapshot's
+oldest on; more than a million of them do not fit into one reading."""
