@@ -62,7 +62,7 @@ def report(results: Results) -> str:
         *([f"  {name}", *(_seconds(item.part(name)) for item in columns)] for name in _PARTS),
         ["ours", *(_seconds(item.ours) for item in columns)],
         ["pg_dump --schema-only", *(_seconds(item.pg_dump) for item in columns)],
-        ["same queries by psql's \\copy", *(_seconds(item.limit) for item in columns)],
+        ["same queries by psql, one session", *(_seconds(item.limit) for item in columns)],
         ["peak memory of ours", *(f"{item.peak_mib:.0f} MiB" for item in columns)],
     ]
     saves = [

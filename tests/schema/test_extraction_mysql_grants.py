@@ -51,12 +51,25 @@ def test_what_does_not_surely_show_the_database_shows_nothing(line: str) -> None
 def test_granted_tables_are_listed_in_order() -> None:
     lines = [
         USAGE,
-        "GRANT SELECT (`a`, `b`), INSERT (`a`) ON `shop`.`orders` TO `u`@`%`",
+        "GRANT SELECT, INSERT (`a`) ON `shop`.`orders` TO `u`@`%`",
         "GRANT SELECT, DELETE ON `shop`.`customers` TO `u`@`%`",
         "GRANT DELETE ON `shop`.`hidden` TO `u`@`%`",
         "GRANT SELECT ON `other`.`visits` TO `u`@`%`",
     ]
     assert granted_tables(lines, "shop") == (("shop", "customers"), ("shop", "orders"))
+
+
+def test_a_table_of_which_only_columns_are_granted_is_not_listed() -> None:
+    line = "GRANT SELECT (`a`, `b`), INSERT (`a`), DELETE ON `shop`.`orders` TO `u`@`%`"
+    assert granted_tables([USAGE, line], "shop") == ()
+
+
+def test_a_table_that_one_of_several_grants_shows_whole_is_listed() -> None:
+    lines = [
+        "GRANT SELECT (`a`) ON `shop`.`orders` TO `u`@`%`",
+        "GRANT SELECT ON `shop`.`orders` TO `r`",
+    ]
+    assert granted_tables(lines, "shop") == (("shop", "orders"),)
 
 
 @pytest.mark.parametrize(

@@ -214,3 +214,46 @@ def test_tables_that_come_and_go_beside_a_reading_do_not_disturb_it(
     )
     assert [table.name for table in read(source).tables] == ["open_shops", "shops", "moods"]
     assert len(tap.statements) == 9
+
+
+@pytest.fixture(scope="module")
+def large(services: Any, execute: Callable[..., None]) -> str:
+    """A database whose catalogs are large enough for two sessions."""
+    dsn = services.database()
+    execute(
+        dsn,
+        "create table parent (id int primary key)",
+        "do $$ begin for i in 1..1400 loop execute format("
+        "'create table t%s (id int primary key references parent, note text check (note <> %L));"
+        " create index on t%s (lower(note))', i, i, i); end loop; end $$",
+        "vacuum analyze pg_class",
+        "create role lonely login password 'nobody' connection limit 1",
+    )
+    return dsn
+
+
+def test_large_catalogs_are_read_by_two_sessions_on_one_snapshot(
+    services: Any, large: str, reader: SchemaReader
+) -> None:
+    url = sa.make_url(large)
+    tap = WireTap(url)
+    text = url.set(port=tap.port, query={"sslmode": "disable"})
+    connection = Connection(
+        "7", "shop", "postgresql", True, text.render_as_string(hide_password=False)
+    )
+    snapshot = reader.read(connection)
+    tap.close()
+    assert len(snapshot.tables) == 1401
+    assert len(tap.statements) == 11
+    assert sum(text.startswith("SET TRANSACTION SNAPSHOT") for text in tap.statements) == 1
+
+
+def test_where_a_second_session_is_refused_one_reads_the_same(
+    large: str, reader: SchemaReader
+) -> None:
+    url = sa.make_url(large)
+    readings: list[Any] = []
+    for address in (url, url.set(username="lonely", password="nobody")):
+        text = address.render_as_string(hide_password=False)
+        readings.append(reader.read(Connection("7", "shop", "postgresql", True, text)))
+    assert readings[0] == readings[1]

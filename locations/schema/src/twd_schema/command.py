@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NoReturn
 
 import msgspec
 
@@ -49,6 +51,17 @@ examples:
 _Result = tuple[int, str]
 """Exit status, and what is written to standard output."""
 
+# To the end of the message: a password may hold spaces.
+_CONNECTION_STRING = re.compile(r"\S*(?:://|@).*", re.DOTALL)
+
+
+class _Parser(argparse.ArgumentParser):
+    """Repeats no connection string where the command line is wrong; nor do its sub-parsers."""
+
+    def error(self, message: str) -> NoReturn:
+        """End with the usage, the message without connection strings, and status 2."""
+        super().error(_printable(_CONNECTION_STRING.sub("…", message)))
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; gives the exit status."""
@@ -69,7 +82,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="twd-schema",
         description="Read a database's schema, compare two, write its DDL.",
         epilog=_EPILOG,
@@ -90,12 +103,14 @@ def _parser() -> argparse.ArgumentParser:
         for operand in operands:
             made.add_argument(operand.lower(), metavar=operand)
         made.add_argument("--format", choices=("text", "json"), default="text")
-        made.add_argument(
-            "--include", action="append", default=[], metavar="PATTERN", help="only these tables"
-        )
-        made.add_argument(
-            "--exclude", action="append", default=[], metavar="PATTERN", help="not these tables"
-        )
+        sides = f" of {' and '.join(operands)}" if len(operands) > 1 else ""
+        for option, which in (
+            ("--include", "only these tables"),
+            ("--exclude", "not these tables"),
+        ):
+            made.add_argument(
+                option, action="append", default=[], metavar="PATTERN", help=which + sides
+            )
         made.set_defaults(run=run)
         return made
 
@@ -139,7 +154,7 @@ def _diff(options: argparse.Namespace) -> _Result:
     ]
     lines.append(f"{len(diff.changes)} differences, {len(diff.breaking)} of them breaking")
     if kept:
-        lines.append(f"{len(kept)} objects of A are not compared: B cannot tell whether they exist")
+        lines.append(f"{len(kept)} objects of A are not compared in full: B does not show them all")
     return status, "\n".join(lines)
 
 
@@ -223,8 +238,18 @@ def _write(text: str) -> None:
         sys.stdout.buffer.write(text.encode("utf-8", "backslashreplace") + b"\n")
         sys.stdout.buffer.flush()
     except BrokenPipeError:
-        # Who reads has seen enough. Python would write once more at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # Who reads has seen enough.
+        _write_no_more()
+    except OSError as error:
+        _write_no_more()
+        raise ConfigurationError(
+            f"The output cannot be written ({error.strerror}). Make room, or write it elsewhere."
+        ) from None
+
+
+def _write_no_more() -> None:
+    # Else Python would try once more at its end, and say at length that it cannot.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _printable(text: str) -> str:

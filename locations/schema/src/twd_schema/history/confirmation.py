@@ -1,7 +1,11 @@
 """What a reading proves gone, and what it merely did not see: pure functions.
 
 An object that was known is seen, confirmed absent, or unknown. Unknown is what the reading's role
-is not shown, or what its dialect does not tell; it stays in the snapshot as it was last seen.
+is not shown, or what its dialect does not tell; it stays in the snapshot as it was last seen. So
+does what is unknown inside an object: columns that are not granted, a view's hidden query.
+
+Of a table that is shown in part and was never known, the part is all there is: it is kept as it is
+shown. A column that is shown is believed, one that is not is never taken for dropped.
 """
 
 from __future__ import annotations
@@ -11,32 +15,81 @@ from collections.abc import Collection
 import msgspec
 
 from twd_shared.schema_model.fingerprint import key_of
-from twd_shared.schema_model.models import ObjectKey, SchemaObject, Snapshot, snapshot_of
+from twd_shared.schema_model.models import (
+    Column,
+    ObjectKey,
+    SchemaObject,
+    Snapshot,
+    Table,
+    UnknownFact,
+    snapshot_of,
+)
 
 TableName = tuple[str, str]
 """(schema, name) of a table."""
 
+_RELATIONS = ("table", "partition")
+# Facts inside a table that a role or a server may stop telling.
+_INNER_FACTS: frozenset[UnknownFact] = frozenset({"check_constraints", "definitions"})
+
 
 def unseen(known: Collection[ObjectKey], read: Snapshot) -> set[ObjectKey]:
-    """The known objects that `read` lacks, and of which it cannot tell whether they are gone."""
+    """The known objects that `read` lacks or has in part, and of whose rest it cannot tell."""
     seen = {key_of(item) for item in read.objects}
-    return {key for key in known if key not in seen and not _proves_absent(read, key)}
+    return {
+        key
+        for key in known
+        if (key not in seen or key[0] in _RELATIONS) and not _tells_all_of(read, key)
+    }
+
+
+def hides_facts(read: Snapshot) -> bool:
+    """Whether a table that was read may lack a fact which an earlier reading told."""
+    return not _INNER_FACTS.isdisjoint(read.unknown)
 
 
 def carried_forward(read: Snapshot, before: Snapshot, kept: Collection[ObjectKey]) -> Snapshot:
-    """`read` with the objects of `before` whose keys are in `kept`, in the order of objects."""
-    objects: list[SchemaObject] = [
-        *read.objects,
-        *(item for item in before.objects if key_of(item) in kept),
-    ]
+    """`read` with what it cannot tell as it is in `before`, in the order of objects.
+
+    That is objects whose keys are in `kept`, and facts of tables which `read.unknown` names.
+    """
+    known = {key_of(item): item for item in before.objects}
+    objects = {key: known[key] for key in kept if key in known}
+    for item in read.objects:
+        key = key_of(item)
+        objects[key] = _completed(item, known.get(key), read.unknown, in_part=key in kept)
     whole = snapshot_of(
-        sorted(objects, key=key_of),
+        [objects[key] for key in sorted(objects)],
         dialect=read.dialect,
         database_name=read.database_name,
         server_version=read.server_version,
         unknown=read.unknown,
     )
     return msgspec.structs.replace(whole, statistics=read.statistics, granted=read.granted)
+
+
+def _completed(
+    item: SchemaObject,
+    known: SchemaObject | None,
+    unknown: Collection[UnknownFact],
+    *,
+    in_part: bool,
+) -> SchemaObject:
+    if not isinstance(item, Table) or not isinstance(known, Table) or item.kind != known.kind:
+        return item
+    if in_part:
+        # Keys and constraints need not be shown even where all of their columns are.
+        return msgspec.structs.replace(known, columns=_merged(known.columns, item.columns))
+    if "definitions" in unknown and item.definition is None:
+        item = msgspec.structs.replace(item, definition=known.definition)
+    if "check_constraints" in unknown:
+        item = msgspec.structs.replace(item, constraints=known.constraints)
+    return item
+
+
+def _merged(known: Collection[Column], shown: Collection[Column]) -> tuple[Column, ...]:
+    by_name = {column.name: column for column in (*known, *shown)}
+    return tuple(by_name.values())
 
 
 def vanished(known: Collection[ObjectKey], read: Snapshot) -> set[TableName]:
@@ -47,7 +100,7 @@ def vanished(known: Collection[ObjectKey], read: Snapshot) -> set[TableName]:
         for kind, schema, name in known
         if kind == "table"
         and (schema, name) not in seen
-        and _proves_absent(read, (kind, schema, name))
+        and _tells_all_of(read, (kind, schema, name))
     }
 
 
@@ -57,9 +110,9 @@ def is_landslide(known: Collection[ObjectKey], gone: Collection[TableName], shar
     return len(gone) > share * count
 
 
-def _proves_absent(read: Snapshot, key: ObjectKey) -> bool:
+def _tells_all_of(read: Snapshot, key: ObjectKey) -> bool:
     kind, schema, name = key
-    if kind in ("table", "partition"):
+    if kind in _RELATIONS:
         return read.granted is None or (schema, name) in read.granted
     return f"{kind}s" not in read.unknown
 

@@ -8,7 +8,13 @@ from dataclasses import dataclass, field
 
 from twd_schema.extraction.reading import SchemaReader
 from twd_schema.extraction.scope import scoped
-from twd_schema.history.confirmation import carried_forward, is_landslide, unseen, vanished
+from twd_schema.history.confirmation import (
+    carried_forward,
+    hides_facts,
+    is_landslide,
+    unseen,
+    vanished,
+)
 from twd_shared.clients.catalog import Connection
 from twd_shared.errors import SourceUnavailable, TwdError
 from twd_shared.schema_model.fingerprint import key_of
@@ -42,7 +48,7 @@ class Recording:
     dropped_tables: tuple[str, ...] = ()
     """Tables that are gone, if they were so many that a second reading had to confirm it."""
     unconfirmed: tuple[ObjectKey, ...] = field(default=())
-    """Objects that may be gone or not: they are kept as they were last seen."""
+    """Objects that are not shown, or in part: the rest is kept as it was last seen."""
 
 
 class SnapshotRecorder:
@@ -92,7 +98,7 @@ class SnapshotRecorder:
                 )
             confirmed = tuple(sorted(f"{schema}.{name}" for schema, name in now_gone))
         kept = unseen(known, read)
-        if kept:
+        if known and (kept or hides_facts(read)):
             _, before = self._snapshots.load_newest(connection.connection_id)
             # What the options leave out now is not waited for.
             wanted = scoped(before, connection.extraction)

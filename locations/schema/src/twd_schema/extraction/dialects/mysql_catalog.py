@@ -76,7 +76,7 @@ class MySQLCatalog(MySQLDialect_pymysql):
 
     @reflection.cache
     def granted(self, connection: sa.Connection, **_: Any) -> tuple[tuple[str, str], ...] | None:
-        """The tables that the role was granted; None if it sees all."""
+        """The tables that the role was granted with all columns; None if it sees all."""
         statement = "show grants"
         if not self.is_mariadb and (self.server_version_info or ()) >= _ROLES_SINCE:
             roles = connection.exec_driver_sql("select current_role()").scalar_one()

@@ -1,7 +1,8 @@
 """What SHOW GRANTS says about which tables a role can see. Pure; asks no server.
 
 MySQL and MariaDB show a role only what it was granted, so a table that is not listed may merely be
-hidden. A grant on a table outlives the table: what is granted and not listed was dropped.
+hidden. A grant on a table outlives the table: what is granted and not listed was dropped. A grant
+on columns shows a part of the table, which proves nothing of the rest.
 """
 
 from __future__ import annotations
@@ -19,9 +20,8 @@ _SHOWING = frozenset({"ALL", "ALL PRIVILEGES", "SELECT", "INSERT", "UPDATE", "RE
 @dataclass(frozen=True, slots=True)
 class _Grant:
     revoked: bool
-    shows: bool
     whole: bool
-    """Whether it is for all columns."""
+    """Whether it shows what it is for, with all columns."""
     database: str | None
     """None = every one."""
     table: str | None
@@ -29,7 +29,7 @@ class _Grant:
 
 
 def granted_tables(lines: Iterable[str], database: str) -> tuple[tuple[str, str], ...] | None:
-    """The sorted (database, table) pairs that `lines` of SHOW GRANTS show; None = all of them.
+    """The sorted (database, table) pairs that `lines` of SHOW GRANTS show whole; None = all.
 
     None only where that is certain: a line that is not understood shows nothing.
     """
@@ -41,7 +41,7 @@ def granted_tables(lines: Iterable[str], database: str) -> tuple[tuple[str, str]
             {
                 (database, grant.table)
                 for grant in grants
-                if grant.shows
+                if grant.whole
                 and not grant.revoked
                 and grant.database == database
                 and grant.table is not None
@@ -58,15 +58,14 @@ def _sees_all(grants: list[_Grant], database: str) -> bool:
     ]
     restricted = any(grant.revoked for grant in of_database)
     if not restricted and any(
-        grant.shows and grant.whole and grant.database is None and not grant.revoked
-        for grant in grants
+        grant.whole and grant.database is None and not grant.revoked for grant in grants
     ):
         return True
     # Of several patterns that match, the server takes the most specific one alone.
     by_grantee: dict[tuple[str, ...], list[bool]] = {}
     for grant in of_database:
         if not grant.revoked:
-            by_grantee.setdefault(grant.grantee, []).append(grant.shows and grant.whole)
+            by_grantee.setdefault(grant.grantee, []).append(grant.whole)
     return any(all(shown) for shown in by_grantee.values())
 
 
@@ -82,15 +81,12 @@ def _parsed(line: str) -> _Grant | None:
     target, rest = found[on + 1 : on + 4], found[on + 4 :]
     if len(target) < 3 or target[1].text != "." or not rest or rest[0].keyword != joined:
         return None
-    whole, shows = False, False
-    for privilege in items(found[1:on]):
-        if _spelled(privilege) in _SHOWING:
-            shows = True
-            whole = whole or privilege[-1].kind != "group"
     return _Grant(
         revoked=verb == "REVOKE",
-        shows=shows,
-        whole=whole,
+        whole=any(
+            _spelled(privilege) in _SHOWING and privilege[-1].kind != "group"
+            for privilege in items(found[1:on])
+        ),
         database=_named(target[0]),
         table=_named(target[2]),
         grantee=_grantee(rest[1:]),

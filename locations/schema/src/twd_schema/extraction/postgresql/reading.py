@@ -18,18 +18,20 @@ import msgspec
 
 from twd_schema.extraction.address import SourceAddress
 from twd_schema.extraction.limits import ReadLimits
-from twd_schema.extraction.postgresql.building import (
-    TAKEN_AFTER,
-    ObjectVanished,
-    Rows,
-    SnapshotBuilder,
-)
+from twd_schema.extraction.postgresql.building import TAKEN_AFTER, SnapshotBuilder
 from twd_schema.extraction.postgresql.samples import LARGEST_CATEGORY, with_categories
 from twd_schema.extraction.postgresql.statements import CHANGED_SINCE, SAMPLES, statements
+from twd_schema.extraction.postgresql.values import ObjectVanished, Rows
 from twd_shared.errors import SourceRefused, SourceUnavailable, TwdError
 from twd_shared.schema_model.models import Snapshot
 
 _ATTEMPTS = 3
+# The first with transaction ids of 64 bits, by which a change during the reading is noticed.
+_OLDEST_RELEASE = 13
+
+
+class _ReleaseTooOld(Exception):
+    """The server's major release is older than can be read."""
 
 
 async def read_postgresql(
@@ -88,9 +90,12 @@ class _Reading:
         first = await self._connect()
         second: asyncpg.Connection | None = None
         try:
+            major = first.get_server_version().major
+            if major < _OLDEST_RELEASE:
+                raise _ReleaseTooOld(major)
             with _no_cycle_collection:
                 async with first.transaction(isolation="repeatable_read", readonly=True):
-                    asked = statements(first.get_server_version().major)
+                    asked = statements(major)
                     [little] = await first.fetch(asked["little"])
                     rows = {
                         name: msgspec.json.decode(text or "[]") for name, text in little.items()
@@ -238,6 +243,11 @@ def _source_errors(label: str, address: SourceAddress, limits: ReadLimits) -> It
         yield
     except TwdError:
         raise
+    except _ReleaseTooOld as error:
+        raise SourceRefused(
+            f"{where} is PostgreSQL {error.args[0]}; {_OLDEST_RELEASE} is the oldest release that "
+            "is read. Upgrade the server."
+        ) from None
     except asyncpg.InvalidAuthorizationSpecificationError:
         raise SourceRefused(
             f"{where} refused user {address.user!r}: wrong password, unknown user or not allowed "

@@ -1,7 +1,8 @@
 """The few values of a column, from the planner's statistics, with a guard for personal data.
 
 Only for connections that opted in. A column is told only if all its values are known, each stands
-in many rows, and neither its name nor a value looks like data of a person or a secret.
+in many rows, and neither its name nor a value looks like data of a person or a secret. Nor may
+most of the values look like names of people.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections import defaultdict
 
 import msgspec
 
-from twd_schema.extraction.postgresql.building import Row, Rows
+from twd_schema.extraction.postgresql.values import Row, Rows
 from twd_shared.schema_model.models import Snapshot
 from twd_shared.schema_model.wording import words
 
@@ -30,16 +31,16 @@ _PERSONAL_PARTS = tuple(
     name mail phone mobile telefon address adresse street postal postcode zipcode birth geburt
     gender passport iban account credential password passwd secret token apikey cookie session
     signature hash salt latitude longitude location religion ethnic nationality marital diagnos
-    disease health salary income comment descri message body remark login nombre apellido prenom
+    disease health blood allerg medical pregnan salary income comment descri message body remark login nombre apellido prenom
     correo
     hoten dienthoai diachi ngaysinh namsinh quequan cancuoc hochieu taikhoan matkhau gioitinh
-    tongiao dantoc quoctich benh luong ghichu mota noidung masothue
+    tongiao dantoc quoctich benh nhommau khuyettat honnhan luong ghichu mota noidung masothue
     """.split()
 )
 # Words too short or too common inside other words.
 _PERSONAL_WORDS = frozenset(
     """
-    user users fax tel zip dob age sex race ssn card cvv pin pwd key otp ip mac lat lon lng note
+    user users fax tel zip dob age sex race hiv ssn card cvv pin pwd key otp ip mac lat lon lng note
     notes text ho ten sdt cmnd cccd stk tuoi
     """.split()
 )
@@ -49,13 +50,28 @@ _PEOPLE = frozenset(
     by contact person people customer client employee staff manager supervisor owner author
     creator editor reviewer approver assignee reporter agent seller buyer vendor doctor physician
     nurse patient teacher student pupil driver courier member guest tenant recipient sender
+    rep representative technician engineer operator cashier worker contractor consultant lawyer
+    instructor trainer dentist pharmacist therapist candidate applicant passenger resident
+    borrower payer payee beneficiary subscriber shipper
+    spouse husband wife father mother guardian first last
+    """.split()
+)
+# In Vietnamese they stand first: `nhan_vien_kinh_doanh` does, `loai_khach_hang` does not.
+_PEOPLE_FIRST = tuple(
+    """
+    nguoi nhanvien khachhang bacsi giaovien giangvien taixe laixe hocsinh sinhvien hocvien congnhan
+    thanhvien kythuatvien tuvanvien congtacvien dieuduong luatsu kysu quanly giamdoc truongphong
+    truongnhom thungan tacgia hanhkhach cudan chuho chunha chuxe
     """.split()
 )
 _PERSONAL_VALUE = re.compile(
     r"@|://|\d{6,}"
     r"|(?:\d[\s.()/+-]*){7,}"  # telephone and card numbers, dates
     r"|\d{1,3}(?:\.\d{1,3}){3}|(?:[\da-f]{0,4}:){3,}"  # addresses of machines
-    r"|^eyJ|(?=[\w+/=-]*\d)(?=[\w+/=-]*[a-z])[\w+/=-]{16,}",  # tokens
+    r"|^eyJ|(?=[\w+/=-]*\d)(?=[\w+/=-]*[a-z])[\w+/=-]{16,}"  # tokens
+    # Keys say by how they begin what they are for. sk_SK is a language.
+    r"|^(?:sk[_-]\w{3}|[pr]k_(?:live|test)|whsec_|gh[oprsu]_|github_pat_|glpat-|xox[a-z]|xapp-"
+    r"|akia|aiza|ya29|npm_|hf_|shpat_|pypi-|bearer |-----begin)",
     re.IGNORECASE,
 )
 
@@ -100,6 +116,8 @@ def category(row: Row, row_estimate: int) -> tuple[str, ...]:
         return ()
     if any(not _may_be_told(value) for value in values):
         return ()
+    if sum(map(_is_like_a_persons_name, values)) * 2 > len(values):
+        return ()
     return tuple(sorted(values))
 
 
@@ -107,6 +125,12 @@ def _may_be_told(value: str) -> bool:
     return (
         len(value) <= _LONGEST_VALUE and value.isprintable() and not _PERSONAL_VALUE.search(value)
     )
+
+
+def _is_like_a_persons_name(value: str) -> bool:
+    parts = re.sub("[.,'’-]", "", unicodedata.normalize("NFC", value)).split()
+    # Places and titles are written so too: telling fewer categories is the smaller harm.
+    return 2 <= len(parts) <= 4 and all(part.isalpha() and part[0].isupper() for part in parts)
 
 
 def _is_personal_type(type_: str) -> bool:
@@ -123,4 +147,5 @@ def _names_a_person(name: str) -> bool:
         any(part in together for part in _PERSONAL_PARTS)
         or not _PERSONAL_WORDS.isdisjoint(parts)
         or any(part.removesuffix("s") in _PEOPLE for part in parts[-1:])
+        or together.startswith(_PEOPLE_FIRST)
     )

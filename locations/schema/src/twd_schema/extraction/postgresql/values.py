@@ -1,0 +1,283 @@
+"""Values of the snapshot model from single rows of PostgreSQL's catalogs: pure functions."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from operator import itemgetter
+from typing import Any
+
+import msgspec
+
+from twd_shared.schema_model.ddl.names import qualified, quote_name
+from twd_shared.schema_model.models import (
+    Column,
+    CompositeType,
+    Constraint,
+    DomainType,
+    EnumType,
+    Extension,
+    Index,
+    Key,
+    Namespace,
+    ObjectKey,
+    RangeType,
+    Routine,
+    TableStatistics,
+)
+
+Row = Mapping[str, Any]
+Rows = Sequence[Row]
+
+_IDENTITIES = {"a": "always", "d": "by default"}
+_ORDERS = {"0": "", "1": " DESC NULLS LAST", "2": " NULLS FIRST", "3": " DESC"}
+"""What a server writes of a column's order in an index, by its bits in pg_index.indoption."""
+_ROUTINES = {"f": "function", "p": "procedure", "a": "aggregate", "w": "window"}
+
+
+_SECRET_OPTION = re.compile(r"pass|secret|token|credential|api_?key|private", re.IGNORECASE)
+
+
+class ObjectVanished(Exception):
+    """The server could no longer deparse an object that the transaction still sees."""
+
+
+def constraint_of(row: Row) -> Constraint:
+    return Constraint(
+        name=row["conname"], definition=there(row["definition"]), comment=row["comment"]
+    )
+
+
+def extensions_of(places: Rows) -> tuple[Extension, ...]:
+    found = {row["name"]: row for row in places if row["kind"] == "extension"}
+    return tuple(
+        Extension(
+            schema=row["place"],
+            name=row["name"],
+            version=row["version"],
+            comment=row["comment"],
+            depends_on=tuple(
+                ("extension", found[name]["place"], name)
+                for name in sorted(row["needs"])
+                if name in found
+            ),
+        )
+        for row in sorted(found.values(), key=lambda row: (row["place"], row["name"]))
+    )
+
+
+def namespaces_of(places: Rows) -> tuple[Namespace, ...]:
+    found = (row for row in places if row["kind"] == "namespace")
+    return tuple(
+        Namespace(name=row["name"], comment=row["comment"])
+        for row in sorted(found, key=lambda row: row["name"])
+    )
+
+
+def range_of(row: Row, needs: tuple[ObjectKey, ...]) -> RangeType:
+    return RangeType(
+        schema=row["nspname"],
+        name=row["typname"],
+        options=tuple(row["range_options"]),
+        comment=row["comment"],
+        depends_on=needs,
+    )
+
+
+def unique_key_of(row: Row, names: Mapping[int, str]) -> Key:
+    return Key(
+        name=row["conname"],
+        columns=named_columns(row["columns"], names),
+        definition=there(row["definition"]) if row["is_deparsed"] else None,
+        comment=row["comment"],
+    )
+
+
+def not_null_of(row: Row) -> Constraint:
+    definition = f"NOT NULL {quote_name(row['attname'])}"
+    if row["not_null_no_inherit"]:
+        definition += " NO INHERIT"
+    if not row["not_null_validated"]:
+        definition += " NOT VALID"
+    return Constraint(
+        name=row["not_null_name"], definition=definition, comment=row["not_null_comment"]
+    )
+
+
+def named_columns(numbers: str, names: Mapping[int, str]) -> tuple[str, ...]:
+    return tuple([names[int(number)] for number in numbers.split(",")])
+
+
+def column_of(row: Row) -> Column:
+    name, type_, not_null = row["attname"], row["type"], row["not_null"]
+    if row["is_bare"]:
+        # Most columns: what is not given costs as much as what is.
+        return Column(name=name, type=type_, nullable=not not_null)
+    expression = there(row["expression"]) if row["has_default"] else None
+    generated = row["generated"]
+    return Column(
+        name=name,
+        type=type_,
+        nullable=not not_null,
+        default=None if generated else expression,
+        identity=_IDENTITIES.get(row["identity"]),  # pyright: ignore[reportArgumentType]
+        generated=expression if generated else None,
+        collation=row["collation"],
+        comment=row["comment"],
+        virtual=generated == "v",
+        inherited=row["inherited"],
+        not_null_inherited=bool(row["not_null_inherited"]),
+        options=options_of(row["options"]),
+    )
+
+
+def index_of(row: Row, names: Mapping[int, str], table: Row) -> Index:
+    numbers = row["columns"].split(",")
+    columns = tuple(
+        [
+            expression or names[int(number)]
+            for number, expression in zip(
+                numbers, row["expressions"] or [None] * len(numbers), strict=True
+            )
+        ]
+    )
+    return Index(
+        name=row["relname"],
+        columns=columns,
+        unique=row["indisunique"],
+        definition=there(row["definition"])
+        if row["is_deparsed"]
+        else plain_index(row, columns, table),
+        predicate=there(row["predicate"]) if row["is_partial"] else None,
+        comment=row["comment"],
+    )
+
+
+def plain_index(row: Row, columns: tuple[str, ...], table: Row) -> str:
+    """A plain B-tree's statement as the server deparses it, from rows of indexes and tables."""
+    ordered = [
+        quote_name(name) + _ORDERS[order]
+        for name, order in zip(columns, row["orders"].split(","), strict=True)
+    ]
+    return (
+        f"CREATE {'UNIQUE ' if row['indisunique'] else ''}INDEX {quote_name(row['relname'])} "
+        f"ON {'ONLY ' if table['kind'] == 'p' else ''}"
+        f"{qualified(table['nspname'], table['relname'])} USING btree ({', '.join(ordered)})"
+    )
+
+
+def enum_of(row: Row) -> EnumType:
+    return EnumType(
+        schema=row["nspname"],
+        name=row["typname"],
+        labels=tuple(row["labels"] or ()),
+        comment=row["comment"],
+    )
+
+
+def domain_of(row: Row, needs: tuple[ObjectKey, ...]) -> DomainType:
+    constraints = msgspec.json.decode(row["constraints"] or "[]")
+    return DomainType(
+        schema=row["nspname"],
+        name=row["typname"],
+        type=row["base"],
+        nullable=not row["typnotnull"],
+        default=row["typdefault"],
+        constraints=tuple(
+            Constraint(
+                name=item["name"], definition=there(item["definition"]), comment=item["comment"]
+            )
+            for item in constraints
+            # Since PostgreSQL 17 a domain's NOT NULL is a constraint with a name.
+            if item["kind"] == "c"
+            or item["comment"]
+            or item["name"] != f"{row['typname']}_not_null"
+        ),
+        comment=row["comment"],
+        collation=row["collation"],
+        depends_on=needs,
+    )
+
+
+def composite_of(row: Row, needs: tuple[ObjectKey, ...]) -> CompositeType:
+    return CompositeType(
+        schema=row["nspname"],
+        name=row["typname"],
+        attributes=tuple(Column(**item) for item in msgspec.json.decode(row["attributes"] or "[]")),
+        comment=row["comment"],
+        depends_on=needs,
+    )
+
+
+def routine_of(row: Row, needs: tuple[ObjectKey, ...]) -> Routine:
+    return Routine(
+        schema=row["nspname"],
+        name=row["proname"],
+        kind=_ROUTINES[row["kind"]],  # pyright: ignore[reportArgumentType]
+        arguments=row["arguments"],
+        definition=there(row["definition"]).rstrip(),
+        comment=row["comment"],
+        depends_on=needs,
+    )
+
+
+def statistics_of(relations: Rows) -> tuple[TableStatistics, ...]:
+    """Estimates of each table; those of a partitioned one are the sums of its partitions."""
+    rows_of: dict[int, float] = {}
+    sizes: dict[int, int] = {}
+    parent_of = {row["oid"]: row["parents"][0] for row in relations if row["relispartition"]}
+    for row in relations:
+        # -1 = never analyzed; a partitioned table holds no rows of its own.
+        if row["row_estimate"] < 0 or row["kind"] in "pvf":
+            continue
+        root = row["oid"]
+        while root in parent_of:
+            root = parent_of[root]
+        rows_of[root] = rows_of.get(root, 0) + row["row_estimate"]
+        sizes[root] = sizes.get(root, 0) + row["size_bytes"]
+    return tuple(
+        TableStatistics(
+            schema=row["nspname"],
+            table=row["relname"],
+            row_estimate=round(rows_of[row["oid"]]),
+            size_bytes=sizes[row["oid"]],
+        )
+        for row in relations
+        if row["oid"] in rows_of
+    )
+
+
+def needs_by_holder(
+    rows: Rows, keys: Mapping[tuple[str, int], ObjectKey]
+) -> dict[tuple[str, int], tuple[ObjectKey, ...]]:
+    found: dict[tuple[str, int], set[ObjectKey]] = {}
+    for row in rows:
+        holder = (row["holder_class"], row["holder"])
+        needed = keys.get((row["needed_class"], row["needed"]))
+        if needed is not None and keys.get(holder) not in (None, needed):
+            found.setdefault(holder, set()).add(needed)
+    return {key: tuple(sorted(needed)) for key, needed in found.items()}
+
+
+def grouped(rows: Iterable[Row], key: str, order: str) -> dict[Any, list[Row]]:
+    groups: dict[Any, list[Row]] = {}
+    for row in rows:
+        groups.setdefault(row[key], []).append(row)
+    for group in groups.values():
+        group.sort(key=itemgetter(order))
+    return groups
+
+
+def options_of(texts: Iterable[str] | None) -> tuple[str, ...]:
+    """Options of a foreign table; the values of those that name a secret are left out."""
+    parted = (text.partition(" ") for text in texts or ())
+    return tuple(
+        f"{name} '…'" if _SECRET_OPTION.search(name) else f"{name} {value}"
+        for name, _, value in parted
+    )
+
+
+def there(text: Any) -> Any:
+    if text is None:
+        raise ObjectVanished
+    return text
