@@ -277,6 +277,40 @@ def test_a_refused_password_is_never_repeated(
     assert CANARY not in captured.err
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [f"postgresql://u:{CANARY}@h/db"],
+        [f"u:{CANARY}@h/db"],
+        ["extract", "a", f"postgresql://u:{CANARY}@h/db"],
+        ["extract", "a", f"postgresql://u:x {CANARY}@h/db"],
+        ["extract", f"--dsn=postgresql://u:{CANARY}@h/db", "x"],
+        ["extract", "a", "--format", f"postgresql://u:{CANARY}@h/db"],
+    ],
+)
+def test_a_wrong_command_line_repeats_no_password(
+    capsys: pytest.CaptureFixture[str], arguments: list[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 2
+    captured = capsys.readouterr()
+    assert "twd-schema" in captured.err
+    assert CANARY not in captured.err + captured.out
+
+
+def test_a_wrong_command_line_says_what_is_wrong(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["extract", "a", "--colour"])
+    assert "unrecognized arguments: --colour" in capsys.readouterr().err
+
+
+def test_help_of_diff_says_that_patterns_hold_for_both_sides() -> None:
+    shown = run("diff", "--help").stdout
+    assert "only these tables of A and B" in shown
+    assert "not these tables of A and B" in shown
+
+
 def test_help_says_how_to_hide_a_password_and_what_the_statuses_mean() -> None:
     done = run("diff", "--help")
     assert done.returncode == 0
@@ -302,12 +336,15 @@ def test_a_reader_that_has_seen_enough_is_no_failure(services: Any) -> None:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
-def test_output_that_cannot_be_written_is_not_taken_for_a_difference(stored: str) -> None:
-    command = [sys.executable, "-m", "twd_schema.command", "diff", stored, stored]
+@pytest.mark.parametrize("command", ["diff", "ddl"])
+def test_output_that_cannot_be_written_is_a_failure_of_one_line(stored: str, command: str) -> None:
+    operands = [stored] * (2 if command == "diff" else 1)
+    arguments = [sys.executable, "-m", "twd_schema.command", command, *operands]
     with Path("/dev/full").open("wb") as full:
-        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, check=False)
+        done = subprocess.run(arguments, stdout=full, stderr=subprocess.PIPE, check=False)
     assert done.returncode == 2
     assert b"No space left on device" in done.stderr
+    assert done.stderr.count(b"\n") == 1
 
 
 def test_a_sqlite_file_is_read_by_its_relative_path(

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 import pytest
 
 from twd_schema.history.confirmation import (
     carried_forward,
+    hides_facts,
     is_landslide,
     unconfirmed_tables,
     unseen,
@@ -14,13 +17,18 @@ from twd_schema.history.confirmation import (
 )
 from twd_shared.schema_model.fingerprint import key_of
 from twd_shared.schema_model.models import (
+    Column,
+    Constraint,
     EnumType,
+    Key,
     ObjectKey,
     PartitionOf,
     Sequence,
     Snapshot,
     Table,
+    TableKind,
     TableStatistics,
+    UnknownFact,
 )
 
 
@@ -72,7 +80,8 @@ def test_a_kind_that_the_dialect_cannot_tell_is_unknown() -> None:
 
 
 def test_what_is_seen_is_neither_unknown_nor_gone() -> None:
-    read = msgspec.structs.replace(BEFORE, granted=(), unknown=("enums", "sequences"))
+    shown = tuple((item.schema, item.name) for item in (*BEFORE.tables, *BEFORE.partitions))
+    read = msgspec.structs.replace(BEFORE, granted=shown, unknown=("enums", "sequences"))
     assert (unseen(KNOWN, read), vanished(KNOWN, read)) == (set(), set())
 
 
@@ -96,6 +105,83 @@ def test_unknown_objects_are_carried_forward_as_they_were() -> None:
         tables=(table("customers"), table("orders"), table("visits")),
         partitions=BEFORE.partitions,
     )
+
+
+def test_a_table_that_is_shown_in_part_is_unknown_and_has_not_vanished() -> None:
+    read = msgspec.structs.replace(BEFORE, granted=(("shop", "orders"),), partitions=())
+    assert unseen(keys("customers", "orders"), read) == keys("customers")
+    assert vanished(keys("customers", "orders"), read) == set()
+
+
+def relation(*columns: str, kind: TableKind = "table", **facts: Any) -> Table:
+    listed = tuple(Column(name=name, type="int") for name in columns)
+    return Table(schema="shop", name="orders", kind=kind, columns=listed, **facts)
+
+
+def reading(item: Table, *unknown: UnknownFact) -> Snapshot:
+    return msgspec.structs.replace(NOTHING, tables=(item,), unknown=unknown)
+
+
+def test_of_a_table_that_is_shown_in_part_the_rest_is_carried_forward() -> None:
+    unique = (Key(name="uk", columns=("secret",)),)
+    before = reading(relation("id", "secret", "total", unique_constraints=unique))
+    changed = Column(name="total", type="bigint")
+    part = msgspec.structs.replace(relation("id"), columns=(*relation("id").columns, changed))
+    whole = carried_forward(reading(part), before, keys("orders"))
+    [id_, secret, _] = before.tables[0].columns
+    assert whole.tables == (
+        msgspec.structs.replace(before.tables[0], columns=(id_, secret, changed)),
+    )
+
+
+def test_a_new_column_of_a_table_that_is_shown_in_part_is_believed() -> None:
+    whole = carried_forward(
+        reading(relation("id", "at")), reading(relation("id", "secret")), keys("orders")
+    )
+    assert whole.tables == (relation("id", "secret", "at"),)
+
+
+def test_a_table_that_is_shown_in_part_and_was_never_known_is_as_it_is_shown() -> None:
+    read = reading(relation("id"))
+    assert carried_forward(read, NOTHING, ()) == read
+
+
+def test_a_query_that_is_hidden_is_carried_forward() -> None:
+    before = reading(relation("id", kind="view", definition="select 1"))
+    read = reading(relation("id", "at", kind="view"), "definitions")
+    whole = carried_forward(read, before, ())
+    assert whole.tables == (relation("id", "at", kind="view", definition="select 1"),)
+
+
+def test_a_query_that_is_shown_beside_hidden_ones_is_believed() -> None:
+    before = reading(relation("id", kind="view", definition="select 1"))
+    read = reading(relation("id", kind="view", definition="select 2"), "definitions")
+    assert carried_forward(read, before, ()) == read
+
+
+def test_a_table_in_the_place_of_a_view_does_not_get_its_query() -> None:
+    before = reading(relation("id", kind="view", definition="select 1"))
+    read = reading(relation("id"), "definitions")
+    assert carried_forward(read, before, ()) == read
+
+
+@pytest.mark.parametrize("unknown", [(), ("check_constraints",)])
+def test_checks_are_carried_forward_only_where_they_are_unknown(
+    unknown: tuple[UnknownFact, ...],
+) -> None:
+    checks = (Constraint(name="ck", definition="CHECK (id > 0)"),)
+    whole = carried_forward(
+        reading(relation("id"), *unknown), reading(relation("id", constraints=checks)), ()
+    )
+    assert whole.tables[0].constraints == (checks if unknown else ())
+
+
+@pytest.mark.parametrize(
+    ("unknown", "expected"),
+    [("definitions", True), ("check_constraints", True), ("routines", False)],
+)
+def test_a_reading_hides_facts_of_tables_or_not(unknown: UnknownFact, expected: bool) -> None:
+    assert hides_facts(reading(relation("id"), unknown)) is expected
 
 
 def test_carrying_nothing_forward_changes_nothing() -> None:

@@ -5,17 +5,22 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from typing import Any
 
+import msgspec
 import pytest
 
 from twd_schema.drift.detection import read_fingerprints
 from twd_schema.extraction.limits import ReadLimits
 from twd_schema.extraction.reading import SchemaReader
 from twd_shared.clients.catalog import Connection
-from twd_shared.schema_model.models import Snapshot
+from twd_shared.schema_model.fingerprint import object_fingerprints, snapshot_fingerprint
+from twd_shared.schema_model.models import Column, Snapshot, Table
 
 GOOD = Connection("1", "good", "postgresql", True, "postgresql://u:canary@h/good")
 BAD = Connection("2", "bad", "mysql", True, "mysql://u:canary@h/bad")
+
+EMPTY = Snapshot(dialect="mysql", database_name="good", server_version="11")
 
 
 class Reader(SchemaReader):
@@ -41,7 +46,7 @@ def reader() -> Reader:
 
 def test_a_driver_that_cannot_be_interrupted_does_not_outlast_the_budget(reader: Reader) -> None:
     begun = time.monotonic()
-    readings = read_fingerprints([GOOD, BAD], reader, lambda _: {}, budget_seconds=0.3)
+    readings = read_fingerprints([GOOD, BAD], reader, lambda _: EMPTY, budget_seconds=0.3)
     assert time.monotonic() - begun < 10
     reader.release.set()
     assert readings["1"].fingerprint is not None
@@ -50,7 +55,23 @@ def test_a_driver_that_cannot_be_interrupted_does_not_outlast_the_budget(reader:
 
 def test_an_unforeseen_error_of_one_source_is_told_without_its_text(reader: Reader) -> None:
     reader.error = ValueError("mysql://u:canary@h/bad")
-    readings = read_fingerprints([GOOD, BAD], reader, lambda _: {}, budget_seconds=5)
+    readings = read_fingerprints([GOOD, BAD], reader, lambda _: EMPTY, budget_seconds=5)
     assert readings["1"].fingerprint is not None
     assert "connection 2 (bad) could not be read (ValueError)" in readings["2"].error
     assert "canary" not in readings["2"].error
+
+
+def test_what_a_role_is_no_longer_shown_is_no_drift() -> None:
+    known = Table(
+        schema="shop", name="orders", kind="table", columns=(Column(name="id", type="int"),)
+    )
+    seen = Table(schema="shop", name="customers", kind="table")
+    before = msgspec.structs.replace(EMPTY, tables=(seen, known))
+
+    class Shown(SchemaReader):
+        async def read_async(self, connection: Connection, on_statement: Any = None) -> Snapshot:
+            return msgspec.structs.replace(EMPTY, tables=(seen,), granted=(("shop", "customers"),))
+
+    reader = Shown(frozenset(), ReadLimits())
+    [reading] = read_fingerprints([GOOD], reader, lambda _: before, budget_seconds=5).values()
+    assert reading.fingerprint == snapshot_fingerprint(object_fingerprints(before))

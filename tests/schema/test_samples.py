@@ -153,6 +153,7 @@ def told(name: str, *values: str, rows: int = 1000, distinct: float | None = Non
     [
         "status", "order_status", "paymentMethod", "kind", "language", "page_size", "stage",
         "trạng_thái", "customer_segment", "manager_level", "outcome", "currency", "country_code",
+        "loai_khach_hang", "first_channel", "report_type",
     ],
 )  # fmt: skip
 def test_a_name_that_names_no_person_is_told(name: str) -> None:
@@ -171,6 +172,10 @@ def test_a_name_that_names_no_person_is_told(name: str) -> None:
         "ho_ten", "HọTên", "họ và tên", "ten", "sdt", "so_dien_thoai", "sodienthoai", "địa_chỉ",
         "ĐịaChỉ", "ngày sinh", "cmnd", "mật_khẩu", "giới_tính", "lương", "ghi_chú",
         "ho\u0323_te\u0302n",
+        "sales_rep", "technician", "spouse", "father", "first", "last", "contact_last", "hiv",
+        "hiv_status", "blood_type", "nhan_vien", "NhânViên", "nhân viên kinh doanh", "khach_hang",
+        "khách_hàng", "nguoi_tao", "nguoi_duyet", "Người duyệt", "bac_si", "bác_sĩ", "giao_vien",
+        "tai_xe", "lai_xe", "nhom_mau", "nhóm_máu", "tinh_trang_hon_nhan",
     ],
 )  # fmt: skip
 def test_a_name_that_names_a_person_or_secret_is_never_told(name: str) -> None:
@@ -185,6 +190,8 @@ def test_a_name_that_names_a_person_or_secret_is_never_told(name: str) -> None:
         "aa:bb:cc:dd:ee:ff", "eyJhbGciOiJIUzI1NiJ9.e30.x", "sk_live_4a8b9c0d1e2f",
         "AKIAIOSFODNN7EXAMPLE", "550e8400-e29b-41d4-a716-446655440000",
         "a8f5f167f44f4964e6c998dee827110c", "x" * 41, "two\nlines", "\x1b[31mred",
+        "sk_live_abc", "sk_abc", "sk-abc", "pk_live_abc", "ghp_abc", "xoxb-abc", "AKIAABC",
+        "glpat-abc", "Bearer abc", "-----BEGIN KEY",
     ],
 )  # fmt: skip
 def test_one_value_that_may_be_of_a_person_or_a_secret_hides_the_column(value: str) -> None:
@@ -192,10 +199,43 @@ def test_one_value_that_may_be_of_a_person_or_a_secret_hides_the_column(value: s
 
 
 @pytest.mark.parametrize(
-    "value", ["10:30", "v1.2.3", "12.50", "2024", "IN_PROGRESS_OF_PAYMENT", "cửa hàng", "", "Q1-24"]
-)
+    "value",
+    [
+        "10:30", "v1.2.3", "12.50", "2024", "IN_PROGRESS_OF_PAYMENT", "cửa hàng", "", "Q1-24",
+        "sk_SK", "skilled", "Asia", "task_abc",
+    ],
+)  # fmt: skip
 def test_an_ordinary_value_is_told(value: str) -> None:
     assert told("kind", "plain", value)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        ("Nguyễn Văn A", "Trần Thị B"),
+        ("Nguye\u0302\u0303n Va\u0306n A", "Tra\u0302\u0300n Thi\u0323 B"),
+        ("NGUYEN VAN A", "TRAN THI B"),
+        ("John Smith", "Mary-Ann O'Neill", "admin"),
+        ("Smith, J.", "Lê Văn Bốn Năm"),
+    ],
+)
+def test_values_that_are_mostly_like_names_of_people_hide_the_column(
+    values: tuple[str, ...],
+) -> None:
+    assert not told("kind", *values)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        ("New", "In Progress"),
+        ("Tier 1", "Tier 2"),
+        ("Cash on delivery", "Credit card"),
+        ("IN_PROGRESS", "NOT_STARTED"),
+    ],
+)
+def test_values_that_are_not_mostly_like_names_of_people_are_told(values: tuple[str, ...]) -> None:
+    assert told("kind", *values)
 
 
 def test_a_value_of_fewer_than_ten_rows_hides_the_column() -> None:

@@ -245,7 +245,7 @@ def test_tables_out_of_sight_fail_their_check_with_a_remedy(recording: Recording
     passed, description = outcome(made, "snapshot_not_smaller")
     assert not passed
     assert description is not None
-    assert description.startswith("1 tables are no longer shown to the role that reads")
+    assert description.startswith("1 tables are not shown to the role that reads")
     assert "Grant SELECT" in description
 
 

@@ -14,6 +14,7 @@ from twd_schema.history.recording import DropPolicy, Recording, SnapshotRecorder
 from twd_shared.clients.catalog import Connection
 from twd_shared.clients.extraction_options import ExtractionOptions
 from twd_shared.resources.stores import MetadataStoreResource
+from twd_shared.schema_model.models import Table
 from twd_shared.store.snapshots import SnapshotStore
 
 TABLES = ("customers", "orders", "visits")
@@ -60,9 +61,14 @@ def record(server: Any, database: str, role: str, metadata_dsn: str) -> Callable
     return recording
 
 
-def revoke(server: Any, database: str, table: str, role: str) -> None:
+def revoke(server: Any, database: str, table: str, role: str, what: str = "select") -> None:
     for host in ("127.0.0.1", "localhost"):
-        server.execute(f"revoke select on {database}.{table} from {role}@'{host}'")
+        server.execute(f"revoke {what} on {database}.{table} from {role}@'{host}'")
+
+
+def grant(server: Any, database: str, table: str, role: str, what: str = "select") -> None:
+    for host in ("127.0.0.1", "localhost"):
+        server.execute(f"grant {what} on {database}.{table} to {role}@'{host}'")
 
 
 def stored(snapshots: SnapshotStore) -> list[str]:
@@ -94,8 +100,7 @@ def test_a_table_that_is_granted_again_is_confirmed(
 ) -> None:
     revoke(server, database, "orders", role)
     record()
-    for host in ("127.0.0.1", "localhost"):
-        server.execute(f"grant select on {database}.orders to {role}@'{host}'")
+    grant(server, database, "orders", role)
     assert record().unconfirmed == ()
     assert snapshots.newest("7").unconfirmed == ()
 
@@ -117,3 +122,76 @@ def test_a_table_that_is_revoked_and_left_out_by_the_options_is_let_go(
     recording = record(exclude=("*.orders",))
     assert recording.unconfirmed == ()
     assert stored(snapshots) == ["customers", "visits"]
+
+
+PRICES = """
+create table prices (id int primary key, c int check (c > 0), secret int, unique key uk (secret));
+create view cheap as select id from prices where c < 5;
+"""
+
+
+class TestLostPrivileges:
+    """A role of the whole database, which may then only read columns of a table, and a view."""
+
+    @pytest.fixture
+    def database(self, server: Any) -> str:
+        return server.database(PRICES)
+
+    @pytest.fixture
+    def role(self, server: Any, database: str) -> str:
+        return server.role(f"select, show view on {database}.*")
+
+    @pytest.fixture
+    def narrowed(
+        self, server: Any, database: str, role: str, record: Callable[..., Recording]
+    ) -> Callable[..., Recording]:
+        """Records again, after the role has lost what it had."""
+        revoke(server, database, "*", role, "select, show view")
+        grant(server, database, "prices", role, "select (id, c)")
+        grant(server, database, "cheap", role)
+        return record
+
+    def test_they_change_nothing_that_was_known(
+        self, database: str, narrowed: Callable[..., Recording], snapshots: SnapshotStore
+    ) -> None:
+        _, before = snapshots.load_newest("7")
+        recording = narrowed()
+        assert (recording.saved.modified, recording.saved.removed) == ((), ())
+        assert snapshots.load_newest("7")[1].objects == before.objects
+        assert recording.unconfirmed == (("table", database, "prices"),)
+
+    def test_a_column_that_is_shown_still_changes(
+        self, server: Any, database: str, narrowed: Callable[..., Recording], snapshots: Any
+    ) -> None:
+        server.execute("alter table prices modify c bigint", database=database)
+        narrowed()
+        [_, prices] = snapshots.load_newest("7")[1].tables
+        assert [column.name for column in prices.columns] == ["id", "c", "secret"]
+        assert prices.columns[1].type.startswith("bigint")
+
+    def test_a_drop_is_believed_when_the_whole_table_is_granted_again(
+        self,
+        server: Any,
+        database: str,
+        role: str,
+        narrowed: Callable[..., Recording],
+        snapshots: Any,
+    ) -> None:
+        server.execute("alter table prices drop secret", database=database)
+        narrowed()
+        grant(server, database, "prices", role)
+        assert narrowed().unconfirmed == ()
+        assert [column.name for column in snapshots.load_newest("7")[1].tables[1].columns] == [
+            "id",
+            "c",
+        ]
+
+
+def test_a_table_that_is_never_shown_whole_is_recorded_as_it_is_shown(
+    server: Any, record: Callable[..., Recording], database: str, role: str, snapshots: Any
+) -> None:
+    server.execute("create table prices (id int, secret int)", database=database)
+    grant(server, database, "prices", role, "select (id)")
+    record()
+    prices: Table = snapshots.load_newest("7")[1].tables[2]
+    assert (prices.name, [column.name for column in prices.columns]) == ("prices", ["id"])

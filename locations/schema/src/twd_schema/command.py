@@ -170,7 +170,11 @@ def _ddl(options: argparse.Namespace) -> _Result:
                 f"There is no table {options.table} in {snapshot.database_name}. "
                 "`twd-schema extract` lists them; write it as schema.table."
             )
-        statements = [text for table in found for text in table_statements(table, snapshot.dialect)]
+        statements = [
+            text
+            for table in found
+            for text in table_statements(table, snapshot.dialect, snapshot.sequences)
+        ]
     if options.format == "json":
         return SAME, msgspec.json.encode(statements).decode()
     return SAME, "\n\n".join(_ended(statement) for statement in statements)

@@ -320,7 +320,8 @@ class Snapshot(_Value, frozen=True):
     """Of the tables, in no promised order; no part of the fingerprint: they always change."""
     granted: tuple[tuple[str, str], ...] | None = None
     """Where the server shows a role only what it was granted: the (schema, table) pairs that it
-    was. An absent table that is not among them is unknown, not dropped. None = it shows all."""
+    was, with all columns. An absent table that is not among them is unknown, not dropped; one that
+    was read and is not among them was shown in part. None = the server shows all."""
 
     @property
     def objects(self) -> tuple[SchemaObject, ...]:

@@ -182,7 +182,7 @@ def schema_change_sensor(
             readings = read_fingerprints(
                 connections,
                 source_database.reader,
-                metadata_store.snapshots.known_objects,
+                lambda connection_id: metadata_store.snapshots.load_newest(connection_id)[1],
                 _TICK_BUDGET_SECONDS,
             )
             metadata_store.alerts.deliver()

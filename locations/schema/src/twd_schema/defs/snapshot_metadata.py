@@ -120,9 +120,9 @@ def _losses(recording: Recording, unconfirmed: Sequence[str]) -> str:
         )
     if unconfirmed:
         sentences.append(
-            f"{len(unconfirmed)} tables are no longer shown to the role that reads: dropped, or "
-            "no longer granted. They are kept as they were. Grant SELECT on the whole database to "
-            "be sure."
+            f"{len(unconfirmed)} tables are not shown to the role that reads, or in part: "
+            "dropped, or no longer granted. They are kept as they were. Grant SELECT on the "
+            "whole database to be sure."
         )
     return " ".join(sentences)
 

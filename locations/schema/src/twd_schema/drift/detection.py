@@ -8,11 +8,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from twd_schema.extraction.reading import SchemaReader
-from twd_schema.history.confirmation import unseen
+from twd_schema.extraction.scope import scoped
+from twd_schema.history.confirmation import carried_forward, hides_facts, unseen
 from twd_shared.clients.catalog import Connection
 from twd_shared.errors import TwdError
-from twd_shared.schema_model.fingerprint import object_fingerprints, snapshot_fingerprint
-from twd_shared.schema_model.models import ObjectKey
+from twd_shared.schema_model.fingerprint import key_of, object_fingerprints, snapshot_fingerprint
+from twd_shared.schema_model.models import Snapshot
 
 # Asking more at once gained nothing when measured.
 _AT_ONCE = 16
@@ -26,25 +27,25 @@ class Reading:
     error: str = ""
 
 
-KnownObjects = Callable[[str], Mapping[ObjectKey, str]]
-"""Fingerprints of the objects in the newest snapshot of a connection, by its id."""
+NewestSnapshot = Callable[[str], Snapshot]
+"""The newest stored snapshot of a connection, by its id."""
 
 
 def read_fingerprints(
     connections: Sequence[Connection],
     reader: SchemaReader,
-    known: KnownObjects,
+    newest: NewestSnapshot,
     budget_seconds: float,
 ) -> Mapping[str, Reading]:
     """A reading by connection id; one that is not done within the budget says so.
 
-    An object that a reading cannot tell to be gone counts as it is `known`, as a sync keeps it.
+    What a reading cannot tell counts as it is in the newest snapshot, as a sync keeps it.
     """
     # Not asyncio.run: it waits for threads, and a driver in one cannot be interrupted.
     loop = asyncio.new_event_loop()
     try:
         loop.set_default_executor(ThreadPoolExecutor(_AT_ONCE, "read-source"))
-        return loop.run_until_complete(_read_all(connections, reader, known, budget_seconds))
+        return loop.run_until_complete(_read_all(connections, reader, newest, budget_seconds))
     finally:
         loop.close()
 
@@ -52,7 +53,7 @@ def read_fingerprints(
 async def _read_all(
     connections: Sequence[Connection],
     reader: SchemaReader,
-    known: KnownObjects,
+    newest: NewestSnapshot,
     budget_seconds: float,
 ) -> Mapping[str, Reading]:
     places = asyncio.Semaphore(_AT_ONCE)
@@ -61,10 +62,12 @@ async def _read_all(
         async with places:
             try:
                 snapshot = await reader.read_async(connection)
+                if snapshot.granted is not None or hides_facts(snapshot):
+                    stored = await asyncio.to_thread(newest, connection.connection_id)
+                    before = scoped(stored, connection.extraction)
+                    kept = unseen({key_of(item) for item in before.objects}, snapshot)
+                    snapshot = carried_forward(snapshot, before, kept)
                 fingerprints = object_fingerprints(snapshot)
-                if snapshot.granted is not None:
-                    held = await asyncio.to_thread(known, connection.connection_id)
-                    fingerprints |= {key: held[key] for key in unseen(held.keys(), snapshot)}
             except TwdError as error:
                 return Reading(None, str(error))
             except Exception as error:

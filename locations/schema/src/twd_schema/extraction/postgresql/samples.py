@@ -31,8 +31,8 @@ _PERSONAL_PARTS = tuple(
     name mail phone mobile telefon address adresse street postal postcode zipcode birth geburt
     gender passport iban account credential password passwd secret token apikey cookie session
     signature hash salt latitude longitude location religion ethnic nationality marital diagnos
-    disease health blood allerg medical pregnan salary income comment descri message body remark login nombre apellido prenom
-    correo
+    disease health blood allerg medical pregnan salary income comment descri message
+    body remark login nombre apellido prenom correo
     hoten dienthoai diachi ngaysinh namsinh quequan cancuoc hochieu taikhoan matkhau gioitinh
     tongiao dantoc quoctich benh nhommau khuyettat honnhan luong ghichu mota noidung masothue
     """.split()
