@@ -157,7 +157,7 @@ order by n.nspname, p.proname, 6
 
 # Which object names which, each as (class, oid): r = relation, t = type, p = routine. Objects
 # below oid 16384 are the system's. Types are followed to what made them: an array to its element,
-# a row type to its relation, a multirange to its range.
+# a row type to its relation, a multirange to its range. Of the rules only a view's query counts.
 DEPENDENCIES = """
 select distinct
        case when d.classid = 'pg_catalog.pg_proc'::regclass then 'p'
@@ -186,7 +186,6 @@ left join pg_catalog.pg_type e on e.oid = t.typelem and e.typarray = t.oid
 left join pg_catalog.pg_range g
   on t.typtype = 'm' and (pg_catalog.to_jsonb(g) ->> 'rngmultitypid')::oid = t.oid
 where d.deptype = 'n' and d.refobjid >= 16384
-  -- Of the rules only those that are a view's query.
   and (w.rulename is null or w.rulename = '_RETURN')
   and (d.refclassid = 'pg_catalog.pg_class'::regclass
        and (d.classid in ('pg_catalog.pg_rewrite'::regclass, 'pg_catalog.pg_proc'::regclass)

@@ -186,14 +186,14 @@ def indexes(major: int) -> str:
     """Indexes that no constraint owns, deparsed only where they are more than plain B-trees.
 
     Deparsing an index costs more than all else that is asked of it. Plain is one whose columns'
-    types and collations leave the server nothing to write but their names and order.
+    types and collations leave the server nothing to write but their names and order. One that is
+    not valid was given up half-way; only a partitioned one may wait for its parts.
     """
     return f"""
 with relations as ({RELATIONS}), found as materialized (
     select i.*, ic.relname, {_extras(_INDEX_EXTRAS, major)} as is_deparsed
     from relations r
     join pg_catalog.pg_index i on i.indrelid = r.oid and i.indislive
-      -- One that is not valid was given up half-way; a partitioned one may wait for its parts.
       and (i.indisvalid or r.relkind = 'p')
     join pg_catalog.pg_class ic on ic.oid = i.indexrelid
     left join ({_ODD_COLUMNS}) odd on odd.attrelid = i.indrelid
