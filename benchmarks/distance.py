@@ -27,18 +27,24 @@ class DistantServer:
         self._open: list[socket.socket] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._accepting = threading.Thread(target=self._accept, daemon=True)
+        self._accepting.start()
 
     def _accept(self) -> None:
         while True:
             try:
                 client, _ = self._listener.accept()
+            except OSError:
+                return
+            # Noted at once: a client that finds no server behind must be closed as well.
+            self._open.append(client)
+            try:
                 server = socket.create_connection(("127.0.0.1", self._target_port))
             except OSError:
                 return
+            self._open.append(server)
             for end in (client, server):
                 end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            self._open += [client, server]
             for source, sink in ((client, server), (server, client)):
                 under_way: _UnderWay = SimpleQueue()
                 for work, end in ((self._take, source), (self._deliver, sink)):
@@ -73,6 +79,9 @@ class DistantServer:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        # Closing alone would leave the thread waiting in accept.
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._accepting.join()
         self._listener.close()
         for end in self._open:
             end.close()

@@ -15,7 +15,7 @@ from twd_schema.extraction.limits import ReadLimits
 from twd_schema.extraction.reading import SchemaReader
 from twd_shared.clients.catalog import Connection
 from twd_shared.schema_model.fingerprint import object_fingerprints, snapshot_fingerprint
-from twd_shared.schema_model.models import Column, Snapshot, Table
+from twd_shared.schema_model.models import Column, Sequence, Snapshot, Table
 
 GOOD = Connection("1", "good", "postgresql", True, "postgresql://u:canary@h/good")
 BAD = Connection("2", "bad", "mysql", True, "mysql://u:canary@h/bad")
@@ -61,17 +61,33 @@ def test_an_unforeseen_error_of_one_source_is_told_without_its_text(reader: Read
     assert "canary" not in readings["2"].error
 
 
+class Shown(SchemaReader):
+    """Reads one snapshot, whatever it is asked for."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        super().__init__(frozenset(), ReadLimits())
+        self.snapshot = snapshot
+
+    async def read_async(self, connection: Connection, on_statement: Any = None) -> Snapshot:
+        return self.snapshot
+
+
 def test_what_a_role_is_no_longer_shown_is_no_drift() -> None:
     known = Table(
         schema="shop", name="orders", kind="table", columns=(Column(name="id", type="int"),)
     )
     seen = Table(schema="shop", name="customers", kind="table")
     before = msgspec.structs.replace(EMPTY, tables=(seen, known))
+    shown = Shown(msgspec.structs.replace(EMPTY, tables=(seen,), granted=(("shop", "customers"),)))
+    [reading] = read_fingerprints([GOOD], shown, lambda _: before, budget_seconds=5).values()
+    assert reading.fingerprint == snapshot_fingerprint(object_fingerprints(before))
 
-    class Shown(SchemaReader):
-        async def read_async(self, connection: Connection, on_statement: Any = None) -> Snapshot:
-            return msgspec.structs.replace(EMPTY, tables=(seen,), granted=(("shop", "customers"),))
 
-    reader = Shown(frozenset(), ReadLimits())
-    [reading] = read_fingerprints([GOOD], reader, lambda _: before, budget_seconds=5).values()
+def test_a_kind_that_a_reading_can_no_longer_tell_is_no_drift() -> None:
+    number = Sequence(
+        schema="shop", name="numbers", type="bigint", start=1, increment=1, minimum=1, maximum=9
+    )
+    before = msgspec.structs.replace(EMPTY, sequences=(number,))
+    shown = Shown(msgspec.structs.replace(EMPTY, unknown=("sequences",)))
+    [reading] = read_fingerprints([GOOD], shown, lambda _: before, budget_seconds=5).values()
     assert reading.fingerprint == snapshot_fingerprint(object_fingerprints(before))

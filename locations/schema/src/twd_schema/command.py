@@ -21,12 +21,12 @@ from twd_schema.extraction.limits import ReadLimits
 from twd_schema.extraction.reachability import reach_policy
 from twd_schema.extraction.reading import READABLE_DIALECTS, SchemaReader
 from twd_schema.extraction.scope import scoped
-from twd_schema.history.confirmation import carried_forward, unseen
+from twd_schema.history.confirmation import completed
 from twd_shared.clients.catalog import Connection, dialect_of
 from twd_shared.clients.extraction_options import ExtractionOptions
 from twd_shared.errors import ConfigurationError, TwdError
 from twd_shared.schema_model.ddl import schema_script, table_statements
-from twd_shared.schema_model.fingerprint import key_of, object_fingerprints, snapshot_fingerprint
+from twd_shared.schema_model.fingerprint import object_fingerprints, snapshot_fingerprint
 from twd_shared.schema_model.models import Snapshot
 
 SAME, DIFFERENT, FAILED, BREAKING, INTERRUPTED = 0, 1, 2, 3, 130
@@ -143,8 +143,8 @@ def _extract(options: argparse.Namespace) -> _Result:
 
 def _diff(options: argparse.Namespace) -> _Result:
     before, after = _snapshot("A", options.a, options), _snapshot("B", options.b, options)
-    kept = unseen([key_of(item) for item in before.objects], after)
-    diff = diff_snapshots(before, carried_forward(after, before, kept), 1, 2)
+    whole, kept = completed(after, before)
+    diff = diff_snapshots(before, whole, 1, 2)
     status = BREAKING if diff.breaking else DIFFERENT if diff.has_changes else SAME
     if options.format == "json":
         return status, msgspec.json.encode(diff.changes).decode()

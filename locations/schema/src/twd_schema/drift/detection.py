@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 from twd_schema.extraction.reading import SchemaReader
 from twd_schema.extraction.scope import scoped
-from twd_schema.history.confirmation import carried_forward, hides_facts, unseen
+from twd_schema.history.confirmation import completed
 from twd_shared.clients.catalog import Connection
 from twd_shared.errors import TwdError
-from twd_shared.schema_model.fingerprint import key_of, object_fingerprints, snapshot_fingerprint
+from twd_shared.schema_model.fingerprint import object_fingerprints, snapshot_fingerprint
 from twd_shared.schema_model.models import Snapshot
 
 # Asking more at once gained nothing when measured.
@@ -62,11 +62,9 @@ async def _read_all(
         async with places:
             try:
                 snapshot = await reader.read_async(connection)
-                if snapshot.granted is not None or hides_facts(snapshot):
+                if snapshot.granted is not None or snapshot.unknown:
                     stored = await asyncio.to_thread(newest, connection.connection_id)
-                    before = scoped(stored, connection.extraction)
-                    kept = unseen({key_of(item) for item in before.objects}, snapshot)
-                    snapshot = carried_forward(snapshot, before, kept)
+                    snapshot, _ = completed(snapshot, scoped(stored, connection.extraction))
                 fingerprints = object_fingerprints(snapshot)
             except TwdError as error:
                 return Reading(None, str(error))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from typing import Any
 
 import msgspec
@@ -188,43 +188,49 @@ def _inheritance(table: Table) -> Any:
 
 def _others(before: Snapshot | None, after: Snapshot) -> Iterator[Change]:
     old, new = _by_key(before), _by_key(after)
-    for key in sorted(old.keys() | new.keys()):
+    differing = sorted(key for key in old.keys() | new.keys() if old.get(key) != new.get(key))
+    if not differing:
+        return
+    old_columns, new_columns = _column_references(before), _column_references(after)
+    for key in differing:
         if key not in new:
-            if not _told_by_column(old[key], after):
+            if not _told_by_column(old[key], new_columns):
                 yield _of_other(key, "removed", "was removed")
         elif key not in old:
-            if not _told_by_column(new[key], before):
+            if not _told_by_column(new[key], old_columns):
                 yield _of_other(key, "added", "was added")
-        elif old[key] != new[key]:
+        else:
             one, other = old[key], new[key]
             if isinstance(one, EnumType) and isinstance(other, EnumType):
                 yield from _enum(key, one, other)
-            elif not _moved_with_column(one, other, after):
+            elif not _moved_with_column(one, other, new_columns):
                 yield _of_other(key, "changed", "changed")
 
 
-def _told_by_column(item: SchemaObject, elsewhere: Snapshot | None) -> bool:
+def _told_by_column(item: SchemaObject, elsewhere: Container[ColumnReference]) -> bool:
     """Whether a sequence came or went with its column, or is a column's identity."""
     if not isinstance(item, Sequence) or item.owner is None:
         return False
-    return item.identity or not _has_column(elsewhere, item.owner)
+    return item.identity or item.owner not in elsewhere
 
 
-def _moved_with_column(one: SchemaObject, other: SchemaObject, after: Snapshot) -> bool:
+def _moved_with_column(
+    one: SchemaObject, other: SchemaObject, after: Container[ColumnReference]
+) -> bool:
     """Whether of a sequence only the name of its owner changed, which the table's name tells."""
     if not isinstance(one, Sequence) or not isinstance(other, Sequence) or one.owner is None:
         return False
-    renamed = msgspec.structs.replace(one, owner=other.owner) == other
-    return renamed and not _has_column(after, one.owner)
+    return msgspec.structs.replace(one, owner=other.owner) == other and one.owner not in after
 
 
-def _has_column(snapshot: Snapshot | None, column: ColumnReference) -> bool:
+def _column_references(snapshot: Snapshot | None) -> set[ColumnReference]:
+    """Every column of the snapshot, as a sequence names the one that owns it."""
     tables = (*snapshot.tables, *snapshot.partitions) if snapshot else ()
-    return any(
-        (table.schema, table.name) == (column.schema, column.table)
-        and any(item.name == column.column for item in table.columns)
+    return {
+        ColumnReference(schema=table.schema, table=table.name, column=column.name)
         for table in tables
-    )
+        for column in table.columns
+    }
 
 
 def _enum(key: ObjectKey, old: EnumType, new: EnumType) -> Iterator[Change]:

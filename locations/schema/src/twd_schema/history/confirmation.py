@@ -48,6 +48,12 @@ def hides_facts(read: Snapshot) -> bool:
     return not _INNER_FACTS.isdisjoint(read.unknown)
 
 
+def completed(read: Snapshot, before: Snapshot) -> tuple[Snapshot, set[ObjectKey]]:
+    """`read` with what it cannot tell as it is in `before`, and the keys of what it hides."""
+    kept = unseen({key_of(item) for item in before.objects}, read)
+    return carried_forward(read, before, kept), kept
+
+
 def carried_forward(read: Snapshot, before: Snapshot, kept: Collection[ObjectKey]) -> Snapshot:
     """`read` with what it cannot tell as it is in `before`, in the order of objects.
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from twd_schema.extraction.reading import SchemaReader
 from twd_schema.extraction.scope import scoped
 from twd_schema.history.confirmation import (
-    carried_forward,
+    completed,
     hides_facts,
     is_landslide,
     unseen,
@@ -17,7 +17,6 @@ from twd_schema.history.confirmation import (
 )
 from twd_shared.clients.catalog import Connection
 from twd_shared.errors import SourceUnavailable, TwdError
-from twd_shared.schema_model.fingerprint import key_of
 from twd_shared.schema_model.models import ObjectKey, Snapshot
 from twd_shared.store.connections import ConnectionRegistry
 from twd_shared.store.snapshots import SavedSnapshot, SnapshotStore
@@ -47,7 +46,7 @@ class Recording:
     """Sent by the last reading."""
     dropped_tables: tuple[str, ...] = ()
     """Tables that are gone, if they were so many that a second reading had to confirm it."""
-    unconfirmed: tuple[ObjectKey, ...] = field(default=())
+    unconfirmed: tuple[ObjectKey, ...] = ()
     """Objects that are not shown, or in part: the rest is kept as it was last seen."""
 
 
@@ -101,9 +100,7 @@ class SnapshotRecorder:
         if known and (kept or hides_facts(read)):
             _, before = self._snapshots.load_newest(connection.connection_id)
             # What the options leave out now is not waited for.
-            wanted = scoped(before, connection.extraction)
-            kept &= {key_of(item) for item in wanted.objects}
-            read = carried_forward(read, wanted, kept)
+            read, kept = completed(read, scoped(before, connection.extraction))
         saved = self._snapshots.save(connection.connection_id, read, kept)
         return Recording(read, saved, seconds, statements, confirmed, tuple(sorted(kept)))
 

@@ -58,3 +58,8 @@ def literal(text: str, dialect: str = "postgresql") -> str:
         return quoted
     quoted = quoted.replace("\\", "\\\\")
     return quoted if dialect == "mysql" else f"E{quoted}"
+
+
+def comment_on(what: str, text: str) -> str:
+    """PostgreSQL's COMMENT ON, for `what` as it names an object: `TABLE sales.orders`."""
+    return f"COMMENT ON {what} IS {literal(text)}"

@@ -13,7 +13,13 @@ from twd_shared.schema_model.ddl.constraints import (
     key_definition,
     named,
 )
-from twd_shared.schema_model.ddl.names import literal, qualified, quote_name, quote_names
+from twd_shared.schema_model.ddl.names import (
+    comment_on,
+    literal,
+    qualified,
+    quote_name,
+    quote_names,
+)
 from twd_shared.schema_model.ddl.types import (
     identity_kinds,
     object_statements,
@@ -187,9 +193,9 @@ def comment_statements(table: Table) -> list[str]:
     comments: list[str] = []
     if table.comment:
         kind = _COMMENTED_KINDS.get(table.kind, "TABLE")
-        comments.append(_comment(f"{kind} {name}", table.comment))
+        comments.append(comment_on(f"{kind} {name}", table.comment))
     comments += [
-        _comment(f"COLUMN {name}.{quote_name(column.name)}", column.comment)
+        comment_on(f"COLUMN {name}.{quote_name(column.name)}", column.comment)
         for column in table.columns
         if column.comment
     ]
@@ -198,7 +204,7 @@ def comment_statements(table: Table) -> list[str]:
     for constraints in (table.unique_constraints, table.constraints, table.foreign_keys):
         comments += [_constraint_comment(name, item) for item in constraints if item.comment]
     comments += [
-        _comment(f"INDEX {qualified(table.schema, index.name)}", index.comment)
+        comment_on(f"INDEX {qualified(table.schema, index.name)}", index.comment)
         for index in table.indexes
         if index.comment
     ]
@@ -206,11 +212,7 @@ def comment_statements(table: Table) -> list[str]:
 
 
 def _constraint_comment(table: str, item: Key | ForeignKey | Constraint) -> str:
-    return _comment(f"CONSTRAINT {quote_name(item.name or '')} ON {table}", item.comment or "")
-
-
-def _comment(what: str, text: str) -> str:
-    return f"COMMENT ON {what} IS {literal(text)}"
+    return comment_on(f"CONSTRAINT {quote_name(item.name or '')} ON {table}", item.comment or "")
 
 
 def _kind(table: Table) -> str:

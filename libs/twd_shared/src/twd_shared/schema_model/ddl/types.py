@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from twd_shared.schema_model.ddl.constraints import is_validated, named
-from twd_shared.schema_model.ddl.names import literal, qualified, quote_name
+from twd_shared.schema_model.ddl.names import comment_on, literal, qualified, quote_name
 from twd_shared.schema_model.models import (
     CompositeType,
     DomainType,
@@ -137,4 +137,4 @@ def _domain(item: DomainType) -> Iterator[str]:
 
 def _comment(what: str, text: str | None) -> Iterator[str]:
     if text:
-        yield f"COMMENT ON {what} IS {literal(text)}"
+        yield comment_on(what, text)

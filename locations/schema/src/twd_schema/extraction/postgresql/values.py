@@ -33,8 +33,6 @@ _IDENTITIES = {"a": "always", "d": "by default"}
 _ORDERS = {"0": "", "1": " DESC NULLS LAST", "2": " NULLS FIRST", "3": " DESC"}
 """What a server writes of a column's order in an index, by its bits in pg_index.indoption."""
 _ROUTINES = {"f": "function", "p": "procedure", "a": "aggregate", "w": "window"}
-
-
 _SECRET_OPTION = re.compile(r"pass|secret|token|credential|api_?key|private", re.IGNORECASE)
 
 
@@ -43,12 +41,14 @@ class ObjectVanished(Exception):
 
 
 def constraint_of(row: Row) -> Constraint:
+    """A check or exclusion constraint."""
     return Constraint(
         name=row["conname"], definition=there(row["definition"]), comment=row["comment"]
     )
 
 
 def extensions_of(places: Rows) -> tuple[Extension, ...]:
+    """The installed extensions, sorted by schema and name."""
     found = {row["name"]: row for row in places if row["kind"] == "extension"}
     return tuple(
         Extension(
@@ -67,6 +67,7 @@ def extensions_of(places: Rows) -> tuple[Extension, ...]:
 
 
 def namespaces_of(places: Rows) -> tuple[Namespace, ...]:
+    """The schemas, sorted by name."""
     found = (row for row in places if row["kind"] == "namespace")
     return tuple(
         Namespace(name=row["name"], comment=row["comment"])
@@ -75,6 +76,7 @@ def namespaces_of(places: Rows) -> tuple[Namespace, ...]:
 
 
 def range_of(row: Row, needs: tuple[ObjectKey, ...]) -> RangeType:
+    """A range type."""
     return RangeType(
         schema=row["nspname"],
         name=row["typname"],
@@ -85,6 +87,7 @@ def range_of(row: Row, needs: tuple[ObjectKey, ...]) -> RangeType:
 
 
 def unique_key_of(row: Row, names: Mapping[int, str]) -> Key:
+    """A primary key or unique constraint."""
     return Key(
         name=row["conname"],
         columns=named_columns(row["columns"], names),
@@ -94,6 +97,7 @@ def unique_key_of(row: Row, names: Mapping[int, str]) -> Key:
 
 
 def not_null_of(row: Row) -> Constraint:
+    """The constraint of a column whose NOT NULL is more than that."""
     definition = f"NOT NULL {quote_name(row['attname'])}"
     if row["not_null_no_inherit"]:
         definition += " NO INHERIT"
@@ -105,10 +109,12 @@ def not_null_of(row: Row) -> Constraint:
 
 
 def named_columns(numbers: str, names: Mapping[int, str]) -> tuple[str, ...]:
+    """The names of columns whose numbers stand in a text, with commas."""
     return tuple([names[int(number)] for number in numbers.split(",")])
 
 
 def column_of(row: Row) -> Column:
+    """A column."""
     name, type_, not_null = row["attname"], row["type"], row["not_null"]
     if row["is_bare"]:
         # Most columns: what is not given costs as much as what is.
@@ -132,6 +138,7 @@ def column_of(row: Row) -> Column:
 
 
 def index_of(row: Row, names: Mapping[int, str], table: Row) -> Index:
+    """An index of the table in row `table`."""
     numbers = row["columns"].split(",")
     columns = tuple(
         [
@@ -167,6 +174,7 @@ def plain_index(row: Row, columns: tuple[str, ...], table: Row) -> str:
 
 
 def enum_of(row: Row) -> EnumType:
+    """An enumerated type."""
     return EnumType(
         schema=row["nspname"],
         name=row["typname"],
@@ -176,6 +184,7 @@ def enum_of(row: Row) -> EnumType:
 
 
 def domain_of(row: Row, needs: tuple[ObjectKey, ...]) -> DomainType:
+    """A domain."""
     constraints = msgspec.json.decode(row["constraints"] or "[]")
     return DomainType(
         schema=row["nspname"],
@@ -200,6 +209,7 @@ def domain_of(row: Row, needs: tuple[ObjectKey, ...]) -> DomainType:
 
 
 def composite_of(row: Row, needs: tuple[ObjectKey, ...]) -> CompositeType:
+    """A composite type."""
     return CompositeType(
         schema=row["nspname"],
         name=row["typname"],
@@ -210,6 +220,7 @@ def composite_of(row: Row, needs: tuple[ObjectKey, ...]) -> CompositeType:
 
 
 def routine_of(row: Row, needs: tuple[ObjectKey, ...]) -> Routine:
+    """A routine with its whole definition."""
     return Routine(
         schema=row["nspname"],
         name=row["proname"],
@@ -250,6 +261,7 @@ def statistics_of(relations: Rows) -> tuple[TableStatistics, ...]:
 def needs_by_holder(
     rows: Rows, keys: Mapping[tuple[str, int], ObjectKey]
 ) -> dict[tuple[str, int], tuple[ObjectKey, ...]]:
+    """What each object needs, by (class, oid) of the holder; `keys` knows the objects."""
     found: dict[tuple[str, int], set[ObjectKey]] = {}
     for row in rows:
         holder = (row["holder_class"], row["holder"])
@@ -260,6 +272,7 @@ def needs_by_holder(
 
 
 def grouped(rows: Iterable[Row], key: str, order: str) -> dict[Any, list[Row]]:
+    """The rows by their value of `key`, each group sorted by `order`."""
     groups: dict[Any, list[Row]] = {}
     for row in rows:
         groups.setdefault(row[key], []).append(row)
@@ -278,6 +291,7 @@ def options_of(texts: Iterable[str] | None) -> tuple[str, ...]:
 
 
 def there(text: Any) -> Any:
+    """The text that the server must have given; raises ObjectVanished if it is missing."""
     if text is None:
         raise ObjectVanished
     return text
