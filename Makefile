@@ -51,6 +51,14 @@ locations/%/.venv/.ready: .venv/.uv locations/%/requirements.txt locations/%/pyp
 	$(UV) pip install --quiet --python locations/$*/.venv --no-deps -e libs/twd_shared -e locations/$*
 	@touch $@
 
+# The schema location's, and the libraries that benchmarks compare with.
+benchmarks/.venv/.ready: .venv/.uv benchmarks/requirements.txt locations/schema/requirements.txt locations/schema/pyproject.toml libs/twd_shared/pyproject.toml
+	$(UV) venv --quiet --clear --python $(RUN) benchmarks/.venv
+	$(UV) pip install --quiet --python benchmarks/.venv --require-hashes -r locations/schema/requirements.txt
+	$(UV) pip install --quiet --python benchmarks/.venv --require-hashes -r benchmarks/requirements.txt
+	$(UV) pip install --quiet --python benchmarks/.venv --no-deps -e libs/twd_shared -e locations/schema
+	@touch $@
+
 LOCATION_ENVIRONMENTS := $(LOCATIONS:%=locations/%/.venv/.ready)
 .PRECIOUS: $(LOCATION_ENVIRONMENTS)
 
@@ -64,6 +72,7 @@ lock: .venv/.uv ## Recompile all hash-pinned requirements to the newest versions
 	for location in $(LOCATIONS); do (cd locations/$$location && $(COMPILE) -c ../../deploy/local/requirements.txt pyproject.toml -o requirements.txt) || exit 1; done
 	cd deploy/compose && $(COMPILE) -c ../local/requirements.txt host-requirements.in -o host-requirements.txt
 	cd deploy/helm && $(COMPILE) -c ../local/requirements.txt cluster-requirements.in -o cluster-requirements.txt
+	cd benchmarks && $(COMPILE) -c ../deploy/local/requirements.txt -c ../locations/schema/requirements.txt requirements.in -o requirements.txt
 	cd tests && for set in requirements requirements-unit; do $(COMPILE) -c ../deploy/local/requirements.txt $(LOCATIONS:%=-c ../locations/%/requirements.txt) $$set.in -o $$set.txt || exit 1; done
 
 # --- the stack ------------------------------------------------------------------------------
@@ -91,6 +100,19 @@ ask: .venv/.stack ## Find the tables for a question: make ask DB=shop Q="Which c
 	@if [ -z "$$DB" ] || [ -z "$$Q" ]; then echo 'usage: make ask DB=shop Q="Which customers …?"' >&2; exit 2; fi
 	@$(RUN) -m twd_local.stack run -- $(RUN) -m twd_shared.retrieval --database "$$DB" "$$Q"
 
+.PHONY: describe
+export TABLE COLUMN TEXT
+# An empty TEXT takes a description back, a forgotten one must not.
+describe: .venv/.stack locations/schema/.venv/.ready ## Say what a table or column is: make describe DB=shop TABLE=public.film [COLUMN=rating] TEXT="…"
+	@if [ -z "$$DB" ] || [ -z "$$TABLE" ] || [ "$(origin TEXT)" = file ]; then echo 'usage: make describe DB=shop TABLE=public.film [COLUMN=rating] TEXT="…" (TEXT= takes it back)' >&2; exit 2; fi
+	@$(RUN) -m twd_local.stack run -- locations/schema/.venv/bin/python -m twd_schema.command describe "$$DB" "$$TABLE" --column="$$COLUMN" --text="$$TEXT"
+
+.PHONY: migrate-index rollback-index
+migrate-index: .venv/.stack ## Serve a schema index made by TWD_EMBED_MODEL, built beside the present one: [REBUILD=1] [ACCEPT_LOSS=1]
+	@$(RUN) -m twd_local.index_migration $(if $(REBUILD),--rebuild) $(if $(ACCEPT_LOSS),--accept-loss)
+rollback-index: .venv/.stack locations/schema/.venv/.ready ## Serve the schema index that was served before
+	@$(RUN) -m twd_local.stack run -- locations/schema/.venv/bin/python -m twd_schema.command rollback-index
+
 .PHONY: deploy-schema deploy-training deploy-analytics
 deploy-schema: ## Replace one code server only (the same for training, analytics): TARGET=local|compose|k8s
 deploy-training: ## Replace the training code server only
@@ -110,9 +132,10 @@ format: .venv/.tools ## Format the code
 	$(RUN) -m ruff check --fix .
 	$(RUN) -m ruff format .
 
-typecheck: environments ## Check types
+typecheck: environments benchmarks/.venv/.ready ## Check types
 	@status=0; \
-	.venv/bin/pyright --pythonpath .venv/bin/python libs/twd_shared/src deploy/local/src benchmarks || status=1; \
+	.venv/bin/pyright --pythonpath .venv/bin/python libs/twd_shared/src deploy/local/src || status=1; \
+	.venv/bin/pyright --pythonpath benchmarks/.venv/bin/python benchmarks || status=1; \
 	for location in $(LOCATIONS); do \
 		echo "== locations/$$location"; \
 		.venv/bin/pyright --pythonpath locations/$$location/.venv/bin/python locations/$$location/src || status=1; \
@@ -147,7 +170,11 @@ test: environments lint typecheck definitions ## Run every check and every test
 
 # --- benchmarks -----------------------------------------------------------------------------
 
-.PHONY: bench bench-extraction
-bench: bench-extraction ## Measure everything that the figures promise
+.PHONY: bench bench-extraction bench-index bench-retrieval
+bench: bench-extraction bench-index bench-retrieval ## Measure everything that the figures promise
 bench-extraction: environments ## Measure how fast schemas are read and saved, against pg_dump
 	@$(RUN) -m benchmarks.extraction
+bench-index: environments benchmarks/.venv/.ready ## Measure how fast the schema index is published, against LangChain
+	@benchmarks/.venv/bin/python -m benchmarks.index
+bench-retrieval: environments benchmarks/.venv/.ready ## Measure how well tables are found, against BM25: [DATA=folder]
+	@benchmarks/.venv/bin/python -m benchmarks.retrieval $(if $(DATA),--data "$(DATA)")

@@ -11,30 +11,53 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from twd_local.ollama_server import lexical, tokens
+from twd_local.ollama_server import tokens
+from twd_local.ollama_server.lexical import (
+    CONTEXT_TOKENS,
+    MODELS,
+    TWD_LEXICAL,
+    TWD_LEXICAL_SMALL,
+    LexicalModel,
+)
 
 
-def nearness(one: str, other: str) -> float:
-    return float(lexical.embed(one) @ lexical.embed(other))
+def nearness(one: str, other: str, model: LexicalModel = TWD_LEXICAL) -> float:
+    return float(model.embed(one) @ model.embed(other))
 
 
-@given(st.text(st.characters(codec=None)))
-def test_any_text_gives_one_unit_vector(text: str) -> None:
-    vector = lexical.embed(text)
-    assert vector.shape == (768,)
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.name)
+@given(text=st.text(st.characters(codec=None)))
+def test_any_text_gives_one_unit_vector(model: LexicalModel, text: str) -> None:
+    vector = model.embed(text)
+    assert vector.shape == (model.dimensions,)
     assert vector.dtype == np.float32
     assert np.isfinite(vector).all()
     assert np.linalg.norm(vector) == pytest.approx(1, abs=1e-5)
-    assert np.array_equal(vector, lexical.embed(text))
+    assert np.array_equal(vector, model.embed(text))
+
+
+def test_the_models_differ_in_dimension_and_digest() -> None:
+    assert (TWD_LEXICAL.dimensions, TWD_LEXICAL_SMALL.dimensions) == (768, 256)
+    assert TWD_LEXICAL.digest != TWD_LEXICAL_SMALL.digest
+
+
+def test_an_index_made_before_there_were_two_models_stays_valid() -> None:
+    vector = TWD_LEXICAL.embed("film_category · thể loại phim · 顧客の注文 orderDetails2")
+    assert hashlib.sha256(vector.tobytes()).hexdigest() == (
+        "74a3caec001dbf7157acb19b3a15bb4658fbb31470800f882ffb8e566af41ee6"
+    )
+    assert TWD_LEXICAL.digest == (
+        "1c993662ce4699db34d95b41b3c986760361abf14272a0954a45815b88a7d5f4"
+    )
 
 
 def test_vectors_do_not_depend_on_the_hash_seed_of_the_process() -> None:
     text = "film_category · thể loại phim · 顧客の注文 orderDetails2"
     program = (
-        "import hashlib; from twd_local.ollama_server import lexical; "
-        f"print(hashlib.sha256(lexical.embed({text!r}).tobytes()).hexdigest())"
+        "import hashlib; from twd_local.ollama_server.lexical import TWD_LEXICAL; "
+        f"print(hashlib.sha256(TWD_LEXICAL.embed({text!r}).tobytes()).hexdigest())"
     )
-    here = hashlib.sha256(lexical.embed(text).tobytes()).hexdigest()
+    here = hashlib.sha256(TWD_LEXICAL.embed(text).tobytes()).hexdigest()
     for hash_seed in ("1", "77"):
         there = subprocess.run(
             [sys.executable, "-c", program],
@@ -72,12 +95,17 @@ def test_other_words_and_sql_noise_are_far() -> None:
     assert nearness(full, "CREATE TABLE actor (actor_id integer NOT NULL PRIMARY KEY)") < 0.2
 
 
+def test_the_small_model_tells_tables_apart_too() -> None:
+    assert nearness("customerOrders", "customer_order", TWD_LEXICAL_SMALL) >= 0.999
+    assert nearness("customer", "film", TWD_LEXICAL_SMALL) < 0.3
+
+
 def test_long_hostile_word_is_cheap_and_clipped() -> None:
     text = "x" * 500_000
-    clipped, counted, was_cut = tokens.clip_to_tokens(text, lexical.CONTEXT_TOKENS)
-    assert (counted, was_cut) == (lexical.CONTEXT_TOKENS, True)
-    assert len(clipped) == lexical.CONTEXT_TOKENS
-    assert np.linalg.norm(lexical.embed(text)) == pytest.approx(1, abs=1e-5)
+    clipped, counted, was_cut = tokens.clip_to_tokens(text, CONTEXT_TOKENS)
+    assert (counted, was_cut) == (CONTEXT_TOKENS, True)
+    assert len(clipped) == CONTEXT_TOKENS
+    assert np.linalg.norm(TWD_LEXICAL.embed(text)) == pytest.approx(1, abs=1e-5)
 
 
 @settings(max_examples=50)

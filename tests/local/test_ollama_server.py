@@ -17,7 +17,7 @@ import numpy as np
 import ollama
 import pytest
 
-from twd_local.ollama_server import lexical
+from twd_local.ollama_server.lexical import MODELS, TWD_LEXICAL, LexicalModel
 
 pytestmark = pytest.mark.integration
 MODEL = "twd-lexical"
@@ -77,7 +77,7 @@ def test_embeds_a_list_in_order(client: ollama.Client) -> None:
     assert answer.model == MODEL
     assert len(answer.embeddings) == len(texts)
     for text, vector in zip(texts, answer.embeddings, strict=True):
-        assert np.allclose(vector, lexical.embed(text), atol=1e-7)
+        assert np.allclose(vector, TWD_LEXICAL.embed(text), atol=1e-7)
     assert answer.prompt_eval_count is not None
     assert answer.prompt_eval_count > len(texts)
     assert answer.total_duration is not None
@@ -87,7 +87,7 @@ def test_embeds_one_text_and_nothing(client: ollama.Client) -> None:
     assert len(client.embed("twd-lexical:latest", "film").embeddings) == 1
     assert client.embed(MODEL, "").embeddings == []
     assert client.embed(MODEL, []).embeddings == []
-    assert np.allclose(client.embeddings(MODEL, "film").embedding, lexical.embed("film"))
+    assert np.allclose(client.embeddings(MODEL, "film").embedding, TWD_LEXICAL.embed("film"))
 
 
 def test_shorter_vectors_are_unit_vectors_too(client: ollama.Client) -> None:
@@ -121,17 +121,24 @@ def test_unknown_model_and_missing_llm(client: ollama.Client) -> None:
         client.generate(MODEL, "hello")
 
 
-def test_tells_its_model_and_version(client: ollama.Client, http: httpx.Client) -> None:
-    (model,) = client.list().models
-    assert (model.model, model.digest) == ("twd-lexical:latest", lexical.digest())
-    assert model.details is not None
-    assert model.details.family == "lexical"
-    shown = client.show(MODEL)
+def test_lists_its_models(client: ollama.Client, http: httpx.Client) -> None:
+    assert [(m.model, m.digest) for m in client.list().models] == [
+        (f"{model.name}:latest", model.digest) for model in MODELS
+    ]
+    assert "version" in http.get("/api/version").json()
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.name)
+def test_a_model_says_what_it_is_and_embeds_like_that(
+    client: ollama.Client, model: LexicalModel
+) -> None:
+    shown = client.show(model.name)
     assert shown.capabilities == ["embedding"]
     assert shown.modelinfo is not None
-    assert shown.modelinfo["lexical.embedding_length"] == 768
+    assert shown.modelinfo["lexical.embedding_length"] == model.dimensions
     assert shown.modelinfo["lexical.context_length"] == 2048
-    assert "version" in http.get("/api/version").json()
+    [vector] = client.embed(model.name, ["film actor"]).embeddings
+    assert np.allclose(vector, model.embed("film actor"), atol=1e-7)
 
 
 @pytest.mark.parametrize(

@@ -106,7 +106,7 @@ def test_an_imported_table_is_found_by_its_comment(
         index=resources["qdrant"].schema_index,
         ollama=resources["ollama"].client,
     )
-    assert found[0].label == "public.invoices"
+    assert found.tables[0].label == "public.invoices"
 
 
 def test_another_connection_finds_nothing_of_it(
@@ -117,7 +117,7 @@ def test_another_connection_finds_nothing_of_it(
         connection_id="8",
         index=resources["qdrant"].schema_index,
         ollama=resources["ollama"].client,
-    )
+    ).tables
 
 
 def test_a_sync_without_a_change_embeds_nothing_and_keeps_every_data_version(

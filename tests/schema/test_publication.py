@@ -1,78 +1,27 @@
-"""Publishing to the schema index: only what is new is embedded, and no failure loses anything."""
+"""Publishing to the schema index: only what is new is embedded, and readers miss nothing."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from dataclasses import replace
 from typing import Any
 
 import msgspec
 import pytest
 
-from twd_schema.indexing import publication
-from twd_schema.indexing.documents import documents_of
-from twd_schema.indexing.publication import Publication, Publisher
-from twd_shared.clients import ollama
+from twd_schema.indexing import publication, shares
+from twd_schema.indexing.documents import Document
+from twd_schema.indexing.publication import Publisher
+from twd_shared.clients import index_points, ollama
 from twd_shared.clients.catalog import Connection
-from twd_shared.clients.schema_index import Point, point_id
-from twd_shared.errors import (
-    EmbeddingRejected,
-    EmbeddingUnavailable,
-    IndexRejected,
-    IndexUnavailable,
-    ModelUnavailable,
-    TextTooLong,
-)
-from twd_shared.resources.servers import OllamaResource, QdrantResource
-from twd_shared.retrieval.search import retrieve_tables
-from twd_shared.schema_model.models import Column, Snapshot, Table
+from twd_shared.clients.index_layout import Point, point_id
+from twd_shared.errors import EmbeddingUnavailable, IndexOutdated, UnknownConnection
+from twd_shared.resources.servers import OllamaResource
+from twd_shared.retrieval.terms import SparseTerms
+from twd_shared.schema_model.models import Column, Table
 
-SHOP = Connection("7", "shop", "postgresql", True, "postgresql://u:p@h/shop")
-LONGEST_TEXT = 6000
-
-
-def table(name: str, *columns: str) -> Table:
-    return Table(
-        schema="public",
-        name=name,
-        kind="table",
-        columns=tuple(Column(name=column, type="integer") for column in columns),
-    )
-
-
-def snapshot(*tables: Table) -> Snapshot:
-    return Snapshot(dialect="postgresql", database_name="shop", server_version="16", tables=tables)
-
-
-SIX = [table(name, "id") for name in ("actors", "books", "cities", "dogs", "eggs", "films")]
-
-
-class Shop:
-    """The connection's share of the index: published and asked."""
-
-    def __init__(self, resources: dict[str, Any]) -> None:
-        self.resources = resources
-        self.store = resources["metadata_store"]
-        self.store.connections.register([SHOP])
-
-    def publish(self, *tables: Table, version: int = 1) -> Publication:
-        publisher = Publisher(
-            self.resources["qdrant"].schema_index,
-            self.resources["ollama"].client,
-            self.store.index_states,
-        )
-        return publisher.publish(SHOP, snapshot(*tables), version)
-
-    def find(self, question: str, limit: int = 5) -> list[str]:
-        found = retrieve_tables(
-            question,
-            connection_id="7",
-            index=self.resources["qdrant"].schema_index,
-            ollama=self.resources["ollama"].client,
-            limit=limit,
-        )
-        return [item.table for item in found]
+from .index_shop import LARGE, SHOP, SIX, SMALL, Shop, snapshot, table, with_comment
 
 
 @pytest.fixture
@@ -81,215 +30,232 @@ def shop(resources: dict[str, Any]) -> Shop:
 
 
 @pytest.fixture
-def no_second_try(monkeypatch: pytest.MonkeyPatch) -> None:
+def embedded(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many texts went in each call of /api/embed, so far."""
+    calls: list[int] = []
+    embed = ollama.embed
+
+    async def counted(http: Any, model: str, texts: list[str]) -> Any:
+        calls.append(len(texts))
+        return await embed(http, model, texts)
+
+    monkeypatch.setattr(ollama, "embed", counted)
+    return calls
+
+
+@pytest.fixture
+def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ollama, "_BATCH", 2)
+    monkeypatch.setattr(ollama, "_CONCURRENT_BATCHES", 1)
     monkeypatch.setattr(ollama, "_ATTEMPTS", 1)
 
 
-def test_a_second_publication_embeds_nothing(shop: Shop) -> None:
-    first, second = shop.publish(*SIX), shop.publish(*SIX, version=2)
-    assert (first.embedded, first.expected, first.present) == (6, 6, 6)
-    assert (second.embedded, second.unchanged, second.deleted) == (0, 6, 0)
+def test_what_is_published_is_found(shop: Shop) -> None:
+    published = shop.publish(*SIX)
+    assert (published.points.embedded, published.points.present) == (6, 6)
+    assert shop.find("films")[0] == "films"
+
+
+def test_a_second_publication_calls_no_model(shop: Shop, embedded: list[int]) -> None:
+    first = shop.publish(*SIX)
+    embedded.clear()
+    second = shop.publish(*SIX)
+    assert embedded == []
+    assert second.points.unchanged == 6
     assert first.state.content_hash == second.state.content_hash
 
 
 def test_only_what_changed_is_embedded_and_what_is_gone_is_deleted(shop: Shop) -> None:
     shop.publish(*SIX)
-    changed = shop.publish(table("actors", "id", "name"), *SIX[1:5], version=2)
+    changed = shop.publish(table("actors", "id", "name"), *SIX[1:5]).points
     assert (changed.embedded, changed.unchanged, changed.deleted) == (1, 4, 1)
-    assert sorted(shop.find("films", limit=10)) == ["actors", "books", "cities", "dogs", "eggs"]
+    assert shop.held() == ["actors", "books", "cities", "dogs", "eggs"]
+
+
+def test_a_change_of_a_few_tables_takes_one_call_for_each_64(
+    shop: Shop, embedded: list[int]
+) -> None:
+    many = [table(f"t{number}", "id") for number in range(200)]
+    shop.publish(*many)
+    embedded.clear()
+    shop.publish(*(with_comment(one, "changed") for one in many[:70]), *many[70:])
+    assert sorted(embedded) == [6, 64]
+
+
+def test_what_is_not_in_the_text_is_written_without_embedding(
+    shop: Shop, embedded: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.publish(*SIX)
+    embedded.clear()
+    each_document = shares.each_document
+
+    def with_a_note(*arguments: Any) -> Iterator[Document]:
+        for item in each_document(*arguments):
+            payload = {**item.payload, "note": "new"}
+            yield replace(item, payload=payload, content_hash=f"{item.content_hash} later")
+
+    monkeypatch.setattr(shares, "each_document", with_a_note)
+    monkeypatch.setattr(shares, "code_revision", lambda: "later")
+    published = shop.publish(*SIX)
+    assert embedded == []
+    assert published.points.rewritten == 6
+    assert [held["note"] for held in shop.points.held(["note"]).values()] == ["new"] * 6
+    assert shop.find("films")[0] == "films"
 
 
 def test_another_connections_points_are_left_alone(shop: Shop) -> None:
+    other = Shop(shop.resources, Connection("8", "shop", "postgresql", True, ""))
     shop.publish(*SIX)
-    index = shop.resources["qdrant"].schema_index
-    other = Connection("8", "shop", "postgresql", True, "postgresql://u:p@h/shop")
-    shop.store.connections.register([other])
-    publisher = Publisher(index, shop.resources["ollama"].client, shop.store.index_states)
-    publisher.publish(other, snapshot(SIX[0]), 1)
-    index.delete_connection("8")
-    assert len(shop.find("films", limit=10)) == 6
+    other.publish(SIX[0])
+    other.publish(SIX[1])
+    other.index.delete_connection("8")
+    assert len(shop.held()) == 6
 
 
 def test_a_publication_that_was_cut_off_goes_on_where_it_stopped(
-    shop: Shop,
-    faults: Callable[..., None],
-    monkeypatch: pytest.MonkeyPatch,
-    no_second_try: None,
+    shop: Shop, faults: Callable[..., None], small_batches: None
 ) -> None:
-    monkeypatch.setattr(publication, "_SLICE", 2)
-    # The model is asked once for its dimension, then for two slices of two.
-    faults("ollama", {"path": "/api/embed", "status": 500, "skip": 3})
+    shop.publish(SIX[0])
+    faults("ollama", {"path": "/api/embed", "status": 500, "skip": 2})
     with pytest.raises(EmbeddingUnavailable, match="failed on /api/embed"):
         shop.publish(*SIX)
-    assert shop.store.index_states.get("7") is None
     faults("ollama")
-    again = shop.publish(*SIX)
-    assert (again.embedded, again.unchanged) == (2, 4)
+    again = shop.publish(*SIX).points
+    assert (again.embedded, again.unchanged, again.repaired) == (1, 5, 0)
 
 
-def test_a_passing_failure_of_the_model_is_tried_again(
-    shop: Shop, faults: Callable[..., None]
-) -> None:
-    faults("ollama", {"path": "/api/embed", "status": 503, "count": 1})
-    assert shop.publish(*SIX).embedded == 6
+def test_points_that_somebody_deleted_are_repaired_and_told(shop: Shop) -> None:
+    shop.publish(*SIX)
+    shop.points.delete([point_id("7", "public", "dogs"), point_id("7", "public", "eggs")])
+    repaired = shop.publish(*SIX).points
+    assert (repaired.repaired, repaired.present) == (2, 6)
 
 
-def test_a_model_that_the_server_does_not_have_is_not_retried(shop: Shop) -> None:
-    shop.resources["ollama"] = OllamaResource(
-        base_url=shop.resources["ollama"].base_url, embed_model="no-such-model"
-    )
-    with pytest.raises(ModelUnavailable, match="ollama pull no-such-model"):
+def test_points_that_nobody_published_are_removed_and_told(shop: Shop) -> None:
+    shop.publish(*SIX)
+    stranger = Point("0" * 32, [0.1] * 768, SparseTerms((1,), (1.0,)), {"connection_id": "7"})
+    shop.points.upsert([stranger])
+    repaired = shop.publish(*SIX).points
+    assert (repaired.repaired, repaired.deleted, repaired.present) == (1, 1, 6)
+
+
+def test_a_difference_is_told_also_when_the_schema_has_changed(shop: Shop) -> None:
+    shop.publish(*SIX)
+    shop.points.delete([point_id("7", "public", "dogs")])
+    repaired = shop.publish(*SIX, table("goats", "id")).points
+    assert (repaired.repaired, repaired.present) == (1, 7)
+
+
+def test_an_older_snapshot_never_replaces_a_newer_one(shop: Shop) -> None:
+    old = shop.read(*SIX[:2])
+    shop.publish(*SIX)
+    publisher = Publisher(shop.index, shop.ollama, shop.database)
+    assert publisher.publish(SHOP, snapshot(*SIX[:2]), old).state.snapshot_version == old + 1
+    assert len(shop.held()) == 6
+
+
+def test_a_connection_that_was_taken_out_meanwhile_is_not_indexed(shop: Shop) -> None:
+    shop.store.connections.deactivate("7")
+    with pytest.raises(UnknownConnection, match="taken out"):
         shop.publish(*SIX)
+    assert shop.index.served() is None
 
 
-@pytest.mark.parametrize(
-    ("path", "method"), [("/points", "PUT"), ("/points/scroll", "POST"), ("/aliases", "GET")]
-)
-def test_a_failing_index_keeps_what_it_held(
-    shop: Shop, faults: Callable[..., None], path: str, method: str
-) -> None:
-    shop.publish(*SIX[:2])
-    before = shop.store.index_states.get("7")
-    faults("qdrant", {"path": path, "method": method, "status": 500})
-    with pytest.raises(IndexUnavailable, match="Qdrant failed"):
-        shop.publish(*SIX[2:], version=2)
-    faults("qdrant")
-    assert shop.store.index_states.get("7") == before
-    assert {"actors", "books"} <= set(shop.find("actors", limit=10))
+def test_first_imports_at_the_same_moment_share_one_collection(resources: dict[str, Any]) -> None:
+    shops = [Shop(resources, Connection(str(n), "shop", "postgresql", True, "")) for n in range(6)]
+    with ThreadPoolExecutor(6) as pool:
+        published = list(pool.map(lambda shop: shop.publish(*SIX[:2]), shops))
+    assert len({item.state.collection for item in published}) == 1
+    assert shops[0].index.collections() == [published[0].state.collection]
+    assert [shop.held() for shop in shops] == [["actors", "books"]] * 6
 
 
-def test_an_index_that_forgets_what_it_took_loses_nothing_old(
-    shop: Shop, faults: Callable[..., None]
-) -> None:
-    shop.publish(*SIX[:2])
-    taken = {"result": {"operation_id": 1, "status": "completed"}, "status": "ok", "time": 0.0}
-    faults("qdrant", {"path": "/points", "method": "PUT", "status": 200, "body": taken})
-    with pytest.raises(IndexUnavailable, match=r"does not hold what was written for connection 7"):
-        shop.publish(*SIX[2:], version=2)
-    faults("qdrant")
-    assert sorted(shop.find("actors", limit=10)) == ["actors", "books"]
-
-
-def test_an_index_that_is_down_is_retried_later(shop: Shop) -> None:
-    shop.resources["qdrant"] = QdrantResource(url="http://127.0.0.1:9")
-    with pytest.raises(IndexUnavailable, match="QDRANT_URL"):
-        shop.publish(*SIX)
-
-
-def test_vectors_of_another_dimension_than_the_models_are_rejected(
-    shop: Shop, faults: Callable[..., None]
-) -> None:
-    faults(
-        "ollama",
-        {
-            "path": "/api/embed",
-            "skip": 1,
-            "status": 200,
-            "body": {"model": "m", "embeddings": [[0.1, 0.2, 0.3]]},
-        },
-    )
-    with pytest.raises(EmbeddingRejected, match="768 dimensions but gave vectors of 3"):
-        shop.publish(SIX[0])
-
-
-def test_an_index_never_mixes_two_models(shop: Shop) -> None:
+def test_two_publications_of_one_connection_at_once_leave_the_newest(shop: Shop) -> None:
     shop.publish(SIX[0])
-    with pytest.raises(IndexRejected, match="TWD_EMBED_MODEL"):
-        shop.resources["qdrant"].schema_index.prepare("another-model", 768)
+    versions = [shop.read(*SIX[: number + 2]) for number in range(4)]
+    publisher = Publisher(shop.index, shop.ollama, shop.database)
+
+    def publish(number: int) -> int:
+        read = snapshot(*SIX[: number + 2])
+        return publisher.publish(SHOP, read, versions[number]).points.present
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(publish, range(4)))
+    assert shop.held() == ["actors", "books", "cities", "dogs", "eggs"]
 
 
-def test_first_imports_at_the_same_moment_share_one_index(resources: dict[str, Any]) -> None:
-    def prepare(_: int) -> str:
-        qdrant = QdrantResource(
-            url=resources["qdrant"].url, collection_name=resources["qdrant"].collection_name
-        )
-        with closing(qdrant.client):
-            return qdrant.schema_index.prepare("a-model", 3)
+def test_the_served_model_goes_on_being_used_until_another_is_served(shop: Shop) -> None:
+    shop.publish(*SIX[:2])
+    shop.resources["ollama"] = OllamaResource(
+        base_url=shop.resources["ollama"].base_url, embed_model=SMALL
+    )
+    published = shop.publish(*SIX)
+    assert (published.state.model, published.state.dimension) == (LARGE, 768)
+    assert published.pending_model == SMALL
+    assert shop.find("films")[0] == "films"
 
-    with ThreadPoolExecutor(8) as pool:
-        assert len(set(pool.map(prepare, range(8)))) == 1
+
+def test_a_model_that_was_pulled_again_is_not_mixed_in(
+    shop: Shop, faults: Callable[..., None]
+) -> None:
+    shop.publish(*SIX[:2])
+    listed = {"models": [{"model": f"{LARGE}:latest", "digest": "f" * 64}]}
+    faults("ollama", {"path": "/api/tags", "status": 200, "body": listed})
+    with pytest.raises(IndexOutdated, match=r"digest ffffffffffff.*make migrate-index"):
+        shop.publish(*SIX)
+    assert shop.held() == ["actors", "books"]
+
+
+def test_an_index_of_another_layout_is_not_mixed(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.publish(*SIX[:2])
+    monkeypatch.setattr(publication, "LAYOUT", "9.9")
+    with pytest.raises(IndexOutdated, match=r"writes 9\.9.*make migrate-index"):
+        shop.publish(*SIX)
+    assert shop.held() == ["actors", "books"]
 
 
 def test_points_with_much_payload_are_written_in_requests_that_qdrant_takes(shop: Shop) -> None:
-    index = shop.resources["qdrant"].schema_index
-    collection = index.prepare("twd-lexical", 3)
-    payload = {"connection_id": "7", "content_hash": "h", "ddl": "x" * 12_000_000}
+    shop.publish(SIX[0])
+    payload = {"connection_id": "7", "ddl": "x" * 12_000_000}
     ids = [point_id("7", "public", name) for name in ("a", "b", "c")]
-    index.upsert(collection, [Point(key, [0.1, 0.2, 0.3], payload) for key in ids])
-    assert index.held("7", collection) == dict.fromkeys(ids, "h")
+    shop.points.upsert([Point(key, [0.1] * 768, SparseTerms((), ()), payload) for key in ids])
+    assert set(ids) <= shop.points.held([]).keys()
 
 
-def wide_table() -> Table:
-    columns = [f"measured_value_{number}" for number in range(600)]
-    columns[300] = "số_lượng_khách_hàng_" * 3
-    columns[599] = "zebra_stripes"
-    return Table(
-        schema="public",
-        name="measurements",
-        kind="table",
-        columns=tuple(
-            Column(name=name, type="numeric(10,2)", comment="đo được " * (index % 20))
-            for index, name in enumerate(columns)
-        ),
-    )
-
-
-def test_no_text_is_longer_than_the_model_takes() -> None:
-    huge_view = Table(
-        schema="public",
-        name="v" * 63,
-        kind="view",
-        columns=(Column(name="💥" * 15, type="text", comment="x" * 100_000),),
-        definition="select 1 -- " + "y" * 100_000,
-        comment="đ" * 100_000,
-    )
-    texts = [item.text for item in documents_of(SHOP, snapshot(wide_table(), huge_view), 1)]
-    lengths = [sum(1 if letter.isascii() else 3 for letter in text) for text in texts]
-    assert len(lengths) > 10
-    assert max(lengths) <= LONGEST_TEXT
-
-
-def test_a_table_whose_text_is_denser_than_estimated_is_indexed_with_its_neighbours(
-    shop: Shop,
+def test_points_of_more_than_one_page_are_all_seen(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(index_points, "_PAGE", 4)
+    monkeypatch.setattr(index_points, "_BATCH", 4)
+    assert shop.publish(*SIX).points.present == 6
+    assert shop.publish(*SIX).points.unchanged == 6
+
+
+def dense_table() -> Table:
+    """A table whose text has more tokens than any estimate expects."""
     dense = Table(schema="public", name="readings", kind="table", comment="a1 " * 160)
     columns = tuple(Column(name=f"c{n}", type="bit", comment="1a" * 60) for n in range(36))
-    dense = msgspec.structs.replace(dense, columns=columns)
-    [text, *_] = [item.text for item in documents_of(SHOP, snapshot(dense), 1)]
-    with pytest.raises(TextTooLong):
-        shop.resources["ollama"].client.embed([text], "document")
-    published = shop.publish(*SIX, dense)
-    assert published.present == published.expected
+    return msgspec.structs.replace(dense, columns=columns)
+
+
+def test_a_text_that_the_model_refuses_is_shortened_and_told_and_keeps_no_neighbour_back(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As if the budget had been measured too large: the whole table goes in one text.
+    budget = shop.ollama.token_budget()
+    large = type(budget)(limit=100_000, rates=budget.rates)
+    monkeypatch.setattr(ollama.Ollama, "token_budget", lambda _: large)
+    published = shop.publish(*SIX, dense_table()).points
+    assert published.present == published.expected == 7
+    assert published.shortened == ("public.readings",)
     assert "readings" in shop.find("readings", limit=10)
 
 
-def test_an_index_of_another_model_is_not_searched(shop: Shop) -> None:
-    shop.publish(SIX[0])
-    index = shop.resources["qdrant"].schema_index
-    [vector] = shop.resources["ollama"].client.embed(["actors"], "query")
-    with pytest.raises(IndexRejected, match="TWD_EMBED_MODEL"):
-        index.search_many("7", [vector], 1, "another-model")
-    with pytest.raises(IndexRejected, match=r"3 dimensions.*TWD_EMBED_MODEL"):
-        index.search_many("7", [[0.1, 0.2, 0.3]], 1, shop.resources["ollama"].embed_model)
-
-
-def test_every_column_of_a_wide_table_is_in_some_text() -> None:
-    texts = "\n".join(item.text for item in documents_of(SHOP, snapshot(wide_table()), 1))
-    assert not [c.name for c in wide_table().columns if f"- {c.name} (" not in texts]
-
-
 def test_a_wide_table_is_found_by_its_last_column_and_named_once(shop: Shop) -> None:
-    published = shop.publish(wide_table(), *SIX)
-    assert published.expected > 10
-    found = shop.find("zebra stripes", limit=3)
-    assert found[0] == "measurements"
-    assert found.count("measurements") == 1
-
-
-def test_names_with_the_same_letters_in_other_places_have_points_of_their_own() -> None:
-    tables = [
-        Table(schema="a", name="b.c", kind="table"),
-        Table(schema="a.b", name="c", kind="table"),
-    ]
-    ids = [item.point_id for item in documents_of(SHOP, snapshot(*tables), 1)]
-    assert len(set(ids)) == 2
+    columns = [f"measured_value_{number}" for number in range(600)]
+    wide = table("measurements", *columns[:-1], "zebra_stripes")
+    published = shop.publish(wide, *SIX)
+    assert published.points.expected > 8
+    assert shop.find("zebra stripes", limit=3)[0] == "measurements"

@@ -129,9 +129,9 @@ def imported(daemon: Daemon, catalog: Any, shop: str) -> str:
         "7", diff_snapshots(None, recording.snapshot, from_version=0, to_version=version)
     )
     store.documentation.replace("7", version, document_tables(recording.snapshot))
-    Publisher(
-        resources["qdrant"].schema_index, resources["ollama"].client, store.index_states
-    ).publish(connection, recording.snapshot, version)
+    Publisher(resources["qdrant"].schema_index, resources["ollama"].client, store.database).publish(
+        connection, recording.snapshot, version
+    )
     return shop
 
 
@@ -155,7 +155,7 @@ def found(daemon: Daemon, connection_id: str) -> list[str]:
             connection_id=connection_id,
             index=daemon.resources["qdrant"].schema_index,
             ollama=daemon.resources["ollama"].client,
-        )
+        ).tables
     ]
 
 

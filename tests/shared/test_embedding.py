@@ -1,8 +1,11 @@
-"""Texts that are too long for the model, on a server that refuses them as Ollama does."""
+"""Many texts at once: in batches, some too long, on a server that refuses or cuts them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+import threading
+import time
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -10,70 +13,189 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from twd_shared.clients.embedding import LONGEST_TEXT, cut_text, embed_within, estimated_length
-from twd_shared.clients.ollama import Ollama
-from twd_shared.errors import EmbeddingRejected, TextTooLong
+from twd_shared.clients.ollama import Ollama, TextsTooLong
+from twd_shared.errors import EmbeddingRejected, EmbeddingUnavailable, TextTooLong
+
+from .ollama_relay import OllamaRelay
 
 # Each sign is a token of its own: far more tokens than the estimate says.
 DENSE = "a1" * 2900
-
-
-class Counting(Ollama):
-    """The real client, which remembers what it was asked for and what was taken."""
-
-    def __init__(self, url: str, model: str) -> None:
-        super().__init__(url, model)
-        self.taken: list[str] = []
-        self.calls = 0
-
-    def embed(self, texts: Sequence[str], purpose: Any) -> list[list[float]]:
-        self.calls += 1
-        vectors = super().embed(texts, purpose)
-        self.taken += texts
-        return vectors
+TABLES = [f"table number {number} holds orders" for number in range(300)]
 
 
 @pytest.fixture
-def ollama(services: Any) -> Counting:
-    return Counting(services.ollama, services.embed_model)
+def relay(services: Any) -> Iterator[OllamaRelay]:
+    """The real server, remembering what it is asked."""
+    made = OllamaRelay(services.ollama)
+    yield made
+    made.close()
 
 
-def test_only_the_texts_that_are_refused_are_cut(ollama: Counting) -> None:
-    texts = [f"table number {number} holds orders" for number in range(40)]
+@pytest.fixture
+def cutting_relay(services: Any) -> Iterator[OllamaRelay]:
+    """The real server, too old to know `truncate`: it cuts at 2,048 tokens and says nothing."""
+    made = OllamaRelay(services.ollama, knows_truncate=False)
+    yield made
+    made.close()
+
+
+def client_of(relay: OllamaRelay) -> Ollama:
+    return Ollama(relay.url, "twd-lexical")
+
+
+def collected(ollama: Ollama, texts: list[str]) -> tuple[dict[int, list[float]], tuple[int, ...]]:
+    """The vectors by place, and the places that were refused."""
+    vectors: dict[int, list[float]] = {}
+    try:
+        for start, part in ollama.embed_batches(texts, "document"):
+            vectors.update(enumerate(part, start))
+    except TextsTooLong as error:
+        return vectors, error.positions
+    return vectors, ()
+
+
+@pytest.mark.integration
+def test_batches_of_64_texts_are_asked_for_and_each_vector_has_its_place(
+    relay: OllamaRelay,
+) -> None:
+    ollama = client_of(relay)
+    vectors, refused = collected(ollama, TABLES)
+    assert sorted(map(len, relay.embedded)) == [44, 64, 64, 64, 64]
+    assert refused == ()
+    assert [vectors[place] for place in range(300)] == ollama.embed(TABLES, "document")
+    assert vectors[150] == ollama.embed([TABLES[150]], "document")[0]
+
+
+@pytest.mark.integration
+def test_four_batches_are_under_way_at_once(services: Any) -> None:
+    slow = {"path": "/api/embed", "latency_ms": 200}
+    services.ollama_faults.write_text(json.dumps({"rules": [slow]}))
+    started = time.perf_counter()
+    try:
+        Ollama(services.ollama, "twd-lexical").embed(["film"] * 64 * 8, "document")
+    finally:
+        services.ollama_faults.unlink()
+    assert 0.4 <= time.perf_counter() - started < 1.2, "one after the other is 1.6 s"
+
+
+@pytest.mark.integration
+def test_an_error_comes_behind_the_batches_that_were_done(
+    services: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("twd_shared.clients.ollama._ATTEMPTS", 1)
+    monkeypatch.setattr("twd_shared.clients.ollama._CONCURRENT_BATCHES", 1)
+    broken = {"path": "/api/embed", "skip": 2, "status": 500}
+    services.ollama_faults.write_text(json.dumps({"rules": [broken]}))
+    taken: list[int] = []
+    try:
+        with pytest.raises(EmbeddingUnavailable):
+            taken.extend(
+                start
+                for start, _ in Ollama(services.ollama, "twd-lexical").embed_batches(
+                    TABLES, "document"
+                )
+            )
+    finally:
+        services.ollama_faults.unlink()
+    assert taken == [0, 64]
+
+
+@pytest.mark.integration
+def test_a_taker_that_stops_ends_the_calls_that_are_under_way(services: Any) -> None:
+    hanging = {"path": "/api/embed", "skip": 1, "latency_ms": 3000}
+    services.ollama_faults.write_text(json.dumps({"rules": [hanging]}))
+    started = time.perf_counter()
+    try:
+        batches = Ollama(services.ollama, "twd-lexical").embed_batches(TABLES, "document")
+        next(batches)
+        batches.close()
+    finally:
+        services.ollama_faults.unlink()
+    assert time.perf_counter() - started < 2
+    assert "twd-background" not in {thread.name for thread in threading.enumerate()}
+
+
+@pytest.mark.integration
+def test_texts_that_are_refused_are_named_and_all_others_embedded(relay: OllamaRelay) -> None:
+    texts = list(TABLES)
+    texts[7], texts[31], texts[299] = DENSE, DENSE + "b2", DENSE
+    vectors, refused = collected(client_of(relay), texts)
+    assert refused == (7, 31, 299)
+    assert vectors.keys() == set(range(300)) - {7, 31, 299}
+
+
+@pytest.mark.integration
+def test_a_server_that_cuts_without_a_word_is_found_out(cutting_relay: OllamaRelay) -> None:
+    texts = list(TABLES[:64])
+    texts[5] = "word " * 2100
+    vectors, refused = collected(client_of(cutting_relay), texts)
+    assert refused == (5,)
+    assert vectors.keys() == set(range(64)) - {5}
+
+
+@pytest.mark.integration
+def test_long_texts_that_fit_are_taken_by_a_server_that_cuts(cutting_relay: OllamaRelay) -> None:
+    texts = ["customer " * 900, "order " * 1500, *TABLES[:10]]
+    vectors, refused = collected(client_of(cutting_relay), texts)
+    assert refused == ()
+    assert len(vectors) == 12
+
+
+@pytest.mark.integration
+def test_whether_a_server_cuts_is_asked_once(relay: OllamaRelay) -> None:
+    ollama = client_of(relay)
+    long = ["order " * 1000] * 200
+    ollama.embed(long, "document")
+    ollama.embed(long, "document")
+    assert len([texts for texts in relay.embedded if texts[0].startswith("a a ")]) == 1
+    assert relay.paths.count("/api/show") == 1
+
+
+@pytest.mark.integration
+def test_a_question_is_one_request(relay: OllamaRelay) -> None:
+    client_of(relay).embed(["Which customers ordered twice?"], "query")
+    assert relay.paths == ["/api/embed"]
+
+
+@pytest.mark.integration
+def test_only_the_texts_that_are_refused_are_cut(relay: OllamaRelay) -> None:
+    texts = TABLES[:40]
     texts[7], texts[31] = DENSE, DENSE + "b2"
+    ollama = client_of(relay)
     vectors = embed_within(ollama, texts, "document")
-    assert [a for a, b in zip(texts, ollama.taken, strict=True) if a != b] == [texts[7], texts[31]]
-    for text, taken in zip(texts, ollama.taken, strict=True):
-        assert text.startswith(taken)
-        assert taken
-    plain = [text for text in texts if not text.startswith("a1")]
-    expected = ollama.embed(plain, "document")
-    assert [v for t, v in zip(texts, vectors, strict=True) if t in plain] == expected
+    cut = relay.embedded[-1]
+    assert [len(text) > 1500 for text in cut] == [True, True]
+    assert DENSE.startswith(cut[0])
+    plain = [place for place in range(40) if place not in (7, 31)]
+    expected = ollama.embed([texts[place] for place in plain] + cut, "document")
+    assert [vectors[place] for place in [*plain, 7, 31]] == expected
 
 
-def test_texts_that_fit_are_asked_for_in_one_call(ollama: Counting) -> None:
-    texts = ["short", "đơn hàng " * 100, "x" * 100_000]
-    assert len(embed_within(ollama, texts, "document")) == 3
-    assert ollama.taken[:2] == texts[:2]
-    assert ollama.calls == 1
-    assert embed_within(ollama, [], "document") == []
+@pytest.mark.integration
+def test_texts_that_are_short_enough_are_embedded_whole(relay: OllamaRelay) -> None:
+    texts = ["short", "đơn hàng " * 100]
+    embed_within(client_of(relay), [*texts, "x" * 100_000], "document")
+    [asked] = relay.embedded
+    assert asked[:2] == texts
+    assert len(asked[2]) == LONGEST_TEXT
+
+
+def test_nothing_to_embed_asks_nobody() -> None:
+    assert embed_within(Ollama("http://127.0.0.1:9", "m"), [], "document") == []
 
 
 def test_a_model_that_refuses_any_length_ends_in_the_error(http_server: Any) -> None:
     http_server.status = 400
     http_server.answer({"error": "the input length exceeds the context length"})
-    ollama = Counting(http_server.url, "m")
     with pytest.raises(TextTooLong):
-        embed_within(ollama, ["word " * 1000], "document")
-    assert 1 < ollama.calls < 20
+        embed_within(Ollama(http_server.url, "m"), ["word " * 1000], "document")
 
 
 def test_a_refusal_for_another_reason_cuts_nothing(http_server: Any) -> None:
     http_server.status = 400
     http_server.answer({"error": "invalid input"})
-    ollama = Counting(http_server.url, "m")
-    with pytest.raises(EmbeddingRejected):
-        embed_within(ollama, ["word " * 1000, "other"], "document")
-    assert ollama.calls == 1
+    with pytest.raises(EmbeddingRejected, match="invalid input"):
+        embed_within(Ollama(http_server.url, "m"), ["word " * 1000, "other"], "document")
 
 
 @given(st.text(st.sampled_from("ađ💥 _1"), max_size=9000))

@@ -11,6 +11,7 @@ from alembic.migration import MigrationContext
 from twd_shared.schema_model.fingerprint import key_of, object_fingerprint, snapshot_fingerprint
 from twd_shared.schema_model.models import Table, encode
 from twd_shared.store.database import MetadataDatabase
+from twd_shared.store.documentation import DocumentationStore, TableCard
 from twd_shared.store.migrate import downgrade, main, upgrade
 from twd_shared.store.snapshots import SnapshotStore
 from twd_shared.store.tables import SCHEMA_NAME, metadata
@@ -28,8 +29,8 @@ def table(comment: str) -> Table:
 OLD, NEW = table("old"), table("new")
 
 
-def write_two_versions(dsn: str) -> None:
-    """What revision 0001 wrote when `OLD` became `NEW`."""
+def write_connection(dsn: str) -> None:
+    """Connection 7, shop."""
     engine = sa.create_engine(dsn, poolclass=sa.NullPool)
     with engine.begin() as connection:
         connection.execute(
@@ -39,6 +40,13 @@ def write_two_versions(dsn: str) -> None:
                 " values ('7', 'shop', 'shop', 'postgresql', true)"
             )
         )
+
+
+def write_two_versions(dsn: str) -> None:
+    """What revision 0001 wrote when `OLD` became `NEW`."""
+    write_connection(dsn)
+    engine = sa.create_engine(dsn, poolclass=sa.NullPool)
+    with engine.begin() as connection:
         for version, item in ((1, OLD), (2, NEW)):
             values = {
                 "version": version,
@@ -128,6 +136,27 @@ def test_a_downgrade_to_the_first_revision_keeps_its_rows(services: Any) -> None
     upgrade(dsn)
     downgrade(dsn, "0001")
     assert rows_of(dsn) == before
+
+
+def test_cards_of_the_second_revision_are_read_after_the_upgrade(services: Any) -> None:
+    dsn = services.database()
+    upgrade(dsn, "0002")
+    write_connection(dsn)
+    engine = sa.create_engine(dsn, poolclass=sa.NullPool)
+    with engine.begin() as connection:
+        connection.execute(
+            sa.text(
+                "insert into twd.table_documentation (connection_id, schema_name, table_name, card,"
+                " content_hash, table_fingerprint, snapshot_version)"
+                " values ('7', 'public', 'orders', 'A card', 'hash', 'print', 2)"
+            )
+        )
+    upgrade(dsn)
+    database = MetadataDatabase(dsn)
+    assert DocumentationStore(database).cards("7") == [
+        TableCard("public", "orders", "A card", "hash", "print")
+    ]
+    database.close()
 
 
 def test_an_upgrade_of_an_upgraded_database_keeps_its_rows(

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 
 import pytest
 
+from twd_shared.clients.index_collections import Making
+from twd_shared.clients.index_layout import LAYOUT
+from twd_shared.clients.qdrant import open_client
+from twd_shared.clients.schema_index import SchemaIndex
+from twd_shared.clients.token_budget import TokenBudget, TokenRates
 from twd_shared.retrieval.__main__ import main
 
 
@@ -53,9 +61,20 @@ def test_a_metadata_database_that_is_down_is_named_without_its_password(
     assert "canary" not in said
 
 
+@pytest.fixture
+def index_of_a_missing_model(environment: None) -> Iterator[None]:
+    """A schema index that a model made which the server does not have any more."""
+    with closing(open_client(os.environ["QDRANT_URL"])) as client:
+        index = SchemaIndex(client, os.environ["TWD_INDEX_ALIAS"])
+        made = index.create(
+            Making("gone-model", "digest", 3, LAYOUT), TokenBudget(100, TokenRates(1, 1, 1))
+        )
+        index.serve(made.name)
+        yield
+
+
 def test_an_embedding_model_that_is_missing_comes_with_the_command_that_fetches_it(
-    environment: None, registry: Any, monkeypatch: pytest.MonkeyPatch, capsys: Any
+    index_of_a_missing_model: None, registry: Any, capsys: Any
 ) -> None:
-    monkeypatch.setenv("TWD_EMBED_MODEL", "no-such-model")
     assert main(["--database", "shop", "how many?"]) == 2
-    assert "ollama pull no-such-model" in capsys.readouterr().err
+    assert "ollama pull gone-model" in capsys.readouterr().err

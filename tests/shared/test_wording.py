@@ -5,7 +5,14 @@ from __future__ import annotations
 import pytest
 
 from twd_shared.schema_model.models import Column, ForeignKey, Table
-from twd_shared.schema_model.wording import relationship, words
+from twd_shared.schema_model.wording import (
+    flat,
+    relationship,
+    said,
+    shortened,
+    shown,
+    words,
+)
 
 
 def table(*columns: Column) -> Table:
@@ -59,3 +66,50 @@ def test_a_relationship_without_known_columns_names_both_tables() -> None:
 )
 def test_identifiers_are_told_in_words(name: str, said: str) -> None:
     assert words(name) == said
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("film", "film"),
+        ("salesInvoice", "salesInvoice"),
+        ("khách_hàng", "khách_hàng"),
+        ("order details", '"order details"'),
+        ('say "x"', '"say ""x"""'),
+        ("a\n- b (integer)", '"a\\n- b (integer)"'),
+        ("a\u202eb", '"a\\u202eb"'),
+        ("", '""'),
+        ("x" * 201, f'"{"x" * 200} …"'),
+    ],
+)
+def test_a_name_stands_on_one_line_and_its_end_is_seen(name: str, told: str) -> None:
+    assert shown(name) == told
+
+
+def test_a_text_is_flattened_to_one_line() -> None:
+    assert flat(" a\n\n b\x00\x1b[31m\u2028c\u202e d ") == "a b [31m c d"
+
+
+def test_a_text_is_cut_between_words_and_says_so() -> None:
+    assert shortened("one two three", 10) == "one two …"
+    assert shortened("one two three", 13) == "one two three"
+    assert shortened("onetwothree", 10) == "onetwothre …"
+
+
+@pytest.mark.parametrize("name", ["\n", "", "💥", "  "])
+def test_a_name_without_letters_is_still_said(name: str) -> None:
+    assert said(name).strip()
+    assert "\n" not in said(name)
+
+
+def test_a_relationship_of_hostile_names_stays_one_sentence_on_one_line() -> None:
+    hostile = Table(
+        schema="s",
+        name="a\n- password (text)",
+        kind="table",
+        columns=(Column(name="b\nc", type="int", nullable=False),),
+    )
+    assert relationship(hostile, key(("b\nc",), ("id",))) == (
+        "Each a password text refers to a sales invoice: join them on "
+        's."a\\n- password (text)"."b\\nc" = t.salesInvoice.id.'
+    )

@@ -11,7 +11,8 @@ import psycopg2
 import pytest
 
 from twd_shared.clients.catalog import Connection
-from twd_shared.clients.schema_index import Point, point_id
+from twd_shared.clients.index_collections import making_of
+from twd_shared.clients.index_layout import Point, point_id
 from twd_shared.contract import source_databases
 from twd_shared.resources.servers import OllamaResource, QdrantResource
 from twd_shared.resources.stores import (
@@ -19,6 +20,7 @@ from twd_shared.resources.stores import (
     CatalogResource,
     MetadataStoreResource,
 )
+from twd_shared.retrieval.terms import document_terms, significant_words
 from twd_shared.schema_model.ddl import table_ddl
 from twd_shared.schema_model.models import Column, ForeignKey, Key, Snapshot, Table
 from twd_shared.settings import Settings
@@ -114,35 +116,36 @@ class Location:
         ]
         self.store.documentation.replace(self.connection_id, version.version, cards)
         ollama, index = self.resources["ollama"].client, self.resources["qdrant"].schema_index
-        model = ollama.embedding_model()
-        collection = index.prepare(model.name, model.dimension)
-        index.delete_connection(self.connection_id)
+        making = making_of(ollama.embedding_model())
+        collection = index.served() or index.create(making, ollama.token_budget())
+        index.serve(collection.name)
+        points = index.points(self.connection_id, collection.name)
+        points.delete_all()
         ddl = [table_ddl(table) for table in tables]
-        index.upsert(
-            collection,
-            [
-                Point(
-                    point_id(self.connection_id, table.schema, table.name),
-                    vector,
-                    {
-                        "connection_id": self.connection_id,
-                        "schema_name": table.schema,
-                        "table_name": table.name,
-                        "ddl": text,
-                    },
-                )
-                for table, text, vector in zip(
-                    tables, ddl, ollama.embed(ddl, "document"), strict=True
-                )
-            ],
+        points.upsert(
+            Point(
+                point_id(self.connection_id, table.schema, table.name),
+                vector,
+                document_terms(names=[table.name], columns=[], prose=[]),
+                {
+                    "connection_id": self.connection_id,
+                    "schema_name": table.schema,
+                    "table_name": table.name,
+                    "kind": table.kind,
+                    "words": list(significant_words(table.name)),
+                    "ddl": text,
+                    "card": "",
+                },
+            )
+            for table, text, vector in zip(tables, ddl, ollama.embed(ddl, "document"), strict=True)
         )
         self.store.index_states.put(
             IndexState(
                 connection_id=self.connection_id,
-                collection=collection,
-                model=model.name,
-                model_digest=model.digest,
-                dimension=model.dimension,
+                collection=collection.name,
+                model=collection.model,
+                model_digest=collection.model_digest,
+                dimension=collection.dimension,
                 snapshot_version=version.version,
                 content_hash=version.fingerprint,
                 point_count=len(tables),
@@ -192,8 +195,9 @@ def location(services: Any, metadata_dsn: str, application_dsn: str) -> Iterator
     client, index = resources["qdrant"].client, resources["qdrant"].schema_index
     collections = Collections(client, made.key)
     collections.drop(collections.present())
-    model = resources["ollama"].client.embedding_model()
-    client.delete_collection(index.collection_for(model.name, model.dimension))
+    served = index.served()
+    if served:
+        client.delete_collection(served.name)
     client.close()
     made.database.close()
 

@@ -6,13 +6,13 @@ import uuid
 
 import pytest
 
-from twd_training.evaluation.questions import (
+from twd_shared.retrieval.questions import (
     LabelledQuestion,
     generated_questions,
     question_set_hash,
-    questions_of_users,
 )
-from twd_training.evaluation.scoring import scores_of
+from twd_shared.retrieval.scoring import scores_of
+from twd_training.evaluation.questions import questions_of_users
 from twd_training.examples.models import TrainingItem
 
 from .conftest import CUSTOMER, INVOICE, WAREHOUSE, snapshot_of

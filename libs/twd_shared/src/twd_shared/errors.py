@@ -85,3 +85,11 @@ class TextTooLong(EmbeddingRejected):
 
 class IndexRejected(PermanentError):
     """The Qdrant server refused the request: wrong dimension, wrong key, no such collection."""
+
+
+class IndexOutdated(PermanentError):
+    """The schema index that is served was made by another model or layout than is there now."""
+
+
+class MigrationRefused(PermanentError):
+    """A new schema index is not served: it is not complete, or finds less than the old one."""

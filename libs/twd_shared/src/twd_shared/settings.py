@@ -44,7 +44,9 @@ INDEX_ALIAS = Variable(
 )
 OLLAMA_BASE_URL = Variable("OLLAMA_BASE_URL", "http://127.0.0.1:11434", "Ollama's address")
 EMBED_MODEL = Variable("TWD_EMBED_MODEL", "nomic-embed-text", "Ollama model that embeds texts")
-LLM_MODEL = Variable("TWD_LLM_MODEL", "", "Ollama model that writes SQL; empty = none")
+LLM_MODEL = Variable(
+    "TWD_LLM_MODEL", "", "Ollama model that writes SQL and describes tables; empty = none"
+)
 SOURCE_DIALECTS = Variable(
     "TWD_SOURCE_DIALECTS", "postgresql,mysql", "Database types that may be read, comma-separated"
 )

@@ -1,6 +1,7 @@
 """The command line `twd-schema`: read a database's schema, compare two, write its DDL.
 
-For people and CI. It reads with the rights of whoever types it: every dialect, host and file.
+For people and CI. It reads with the rights of whoever types it: every dialect, host and file. What
+people say of a table is in `describe_command.py`.
 """
 
 from __future__ import annotations
@@ -16,12 +17,14 @@ from typing import NoReturn
 
 import msgspec
 
+from twd_schema.describe_command import add_describe
 from twd_schema.drift.diff import diff_snapshots
 from twd_schema.extraction.limits import ReadLimits
 from twd_schema.extraction.reachability import reach_policy
 from twd_schema.extraction.reading import READABLE_DIALECTS, SchemaReader
 from twd_schema.extraction.scope import scoped
 from twd_schema.history.confirmation import completed
+from twd_schema.rollback_command import add_rollback
 from twd_shared.clients.catalog import Connection, dialect_of
 from twd_shared.clients.extraction_options import ExtractionOptions
 from twd_shared.errors import ConfigurationError, TwdError
@@ -84,7 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="twd-schema",
-        description="Read a database's schema, compare two, write its DDL.",
+        description="Read a database's schema, compare two, write its DDL; describe its tables.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -118,6 +121,8 @@ def _parser() -> argparse.ArgumentParser:
     command("diff", _diff, "Show what changed from A to B.", "A", "B")
     ddl = command("ddl", _ddl, "Write statements that rebuild the schema.", "DSN")
     ddl.add_argument("--table", metavar="SCHEMA.TABLE", help="of this table or partition alone")
+    add_describe(commands)
+    add_rollback(commands)
     return parser
 
 

@@ -7,6 +7,7 @@ import dagster as dg
 
 from twd_schema.defs.import_assets import SOURCE_DATABASE, import_assets
 from twd_schema.defs.jobs import check_connections_job, schema_jobs
+from twd_schema.defs.migration_job import index_migration_job
 from twd_schema.defs.resources import source_database_resource
 from twd_schema.defs.schedules import schema_sync_schedule
 from twd_schema.defs.sensors import new_connection_sensor, schema_change_sensor
@@ -23,7 +24,7 @@ def build_defs(settings: Settings, resources: Mapping[str, object]) -> dg.Defini
     jobs = schema_jobs(settings)
     return dg.Definitions(
         assets=[SOURCE_DATABASE, *import_assets(settings), *sync_assets(settings)],
-        jobs=[*jobs.values(), check_connections_job(settings)],
+        jobs=[*jobs.values(), check_connections_job(settings), index_migration_job(settings)],
         sensors=[
             new_connection_sensor(settings, jobs["schema_import_job"]),
             schema_change_sensor(settings, jobs["schema_sync_job"]),

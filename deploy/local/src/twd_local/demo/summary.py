@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from rich.console import Console
 from rich.table import Table
@@ -14,7 +14,7 @@ from twd_shared import settings
 from twd_shared.clients.ollama import Ollama
 from twd_shared.clients.qdrant import open_client
 from twd_shared.clients.schema_index import SchemaIndex
-from twd_shared.retrieval.search import RetrievedTable, retrieve_tables
+from twd_shared.retrieval.search import retrieve_tables
 
 SEARCHABLE = "schema/schema_embeddings"
 TRAINED = "training/trained_model"
@@ -72,8 +72,5 @@ def print_questions(console: Console, stack: Stack, ids: Mapping[str, int]) -> N
             QUESTIONS[name], connection_id=str(identifier), index=index, ollama=ollama, limit=3
         )
         console.print(f"  {name}: {QUESTIONS[name]}", soft_wrap=True)
-        console.print(f"    {_names(found)}", style="green", soft_wrap=True)
-
-
-def _names(found: Sequence[RetrievedTable]) -> str:
-    return ", ".join(f"{table.label} ({table.score:.2f})" for table in found) or "nothing"
+        names = ", ".join(f"{table.label} ({table.score:.2f})" for table in found.tables)
+        console.print(f"    {names or 'nothing'}", style="green", soft_wrap=True)

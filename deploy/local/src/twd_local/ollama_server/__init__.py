@@ -1,1 +1,1 @@
-"""A server that speaks the Ollama HTTP protocol, with one lexical embedding model and no LLM."""
+"""A server that speaks the Ollama HTTP protocol, with two lexical embedding models and no LLM."""

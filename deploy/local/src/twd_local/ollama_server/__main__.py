@@ -18,7 +18,7 @@ def main() -> None:
     """Parse the arguments and serve on 127.0.0.1 until a signal comes."""
     parser = argparse.ArgumentParser(
         prog="python -m twd_local.ollama_server",
-        description="Ollama-protocol server with one lexical embedding model and no LLM.",
+        description="Ollama-protocol server with two lexical embedding models and no LLM.",
     )
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--faults-file", type=Path, help="JSON file with faults to inject")

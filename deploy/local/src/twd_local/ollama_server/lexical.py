@@ -1,7 +1,8 @@
-"""The lexical embedding model: hashed identifier words and character n-grams, 768 dimensions.
+"""The lexical embedding models: hashed identifier words and character n-grams.
 
 Belongs here: weights and vectors. Not here: reading text (`tokens.py`), HTTP (`server.py`).
-The model knows spelling, not meaning: two words are near each other when they share letters.
+They know spelling, not meaning: two words are near each other when they share letters. They differ
+in the number of places that features are hashed to, so that a change of models can be shown.
 Feature hashing with signs after Weinberger et al., "Feature Hashing for Large Scale Multitask
 Learning" (2009); logarithmic term frequency as in the SMART system's `l` weighting.
 """
@@ -11,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections import Counter
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -18,7 +20,6 @@ from numpy.typing import NDArray
 
 from twd_local.ollama_server import tokens
 
-DIMENSIONS = 768
 CONTEXT_TOKENS = 2048
 # Raise it when a change makes the same text give another vector: the digest follows.
 REVISION = 1
@@ -57,39 +58,53 @@ _STOP = frozenset(_STOP_TEXT.split())
 Vector = NDArray[np.float32]
 
 
-def digest() -> str:
-    """Content address of the model: 64 hexadecimal digits that change with its behaviour."""
-    return hashlib.sha256(f"twd-lexical/{DIMENSIONS}/{REVISION}".encode()).hexdigest()
+@dataclass(frozen=True, slots=True)
+class LexicalModel:
+    """An embedding model: its name, and the length of its vectors."""
+
+    name: str
+    dimensions: int
+
+    @property
+    def digest(self) -> str:
+        """Content address of the model: 64 hexadecimal digits that change with its behaviour."""
+        return hashlib.sha256(f"{self.name}/{self.dimensions}/{REVISION}".encode()).hexdigest()
+
+    def embed(self, text: str) -> Vector:
+        """One text → float32 vector of `dimensions`, L2 norm 1, the same on every machine.
+
+        A text without any word (empty, punctuation only) gives one fixed unit vector, because a
+        zero vector has no direction for a cosine index to compare.
+        """
+        counts = Counter(tokens.words(tokens.without_task_prefix(text)))
+        if not counts:
+            counts[""] = 1
+        places: list[NDArray[np.int64]] = []
+        values: list[NDArray[np.float64]] = []
+        # Sorted, so that floating-point sums do not depend on the order of words in the text.
+        for word in sorted(counts):
+            where, what = _word_features(word)
+            places.append(where)
+            values.append(what * (1.0 + math.log(counts[word])))
+        total = np.bincount(
+            np.concatenate(places) % self.dimensions,
+            weights=np.concatenate(values),
+            minlength=self.dimensions,
+        )
+        norm = float(np.linalg.norm(total))
+        if norm == 0.0:  # features can cancel out exactly
+            return self.embed("")
+        return (total / norm).astype(np.float32)
 
 
-def embed(text: str) -> Vector:
-    """One text → float32 vector of shape (768,), L2 norm 1, the same on every machine.
-
-    A text without any word (empty, punctuation only) gives one fixed unit vector, because a zero
-    vector has no direction for a cosine index to compare.
-    """
-    counts = Counter(tokens.words(tokens.without_task_prefix(text)))
-    if not counts:
-        counts[""] = 1
-    places: list[NDArray[np.int64]] = []
-    values: list[NDArray[np.float64]] = []
-    # Sorted, so that floating-point sums do not depend on the order of words in the text.
-    for word in sorted(counts):
-        where, what = _word_features(word)
-        places.append(where)
-        values.append(what * (1.0 + math.log(counts[word])))
-    total = np.bincount(
-        np.concatenate(places), weights=np.concatenate(values), minlength=DIMENSIONS
-    )
-    norm = float(np.linalg.norm(total))
-    if norm == 0.0:  # features can cancel out exactly
-        return embed("")
-    return (total / norm).astype(np.float32)
+TWD_LEXICAL = LexicalModel("twd-lexical", 768)
+TWD_LEXICAL_SMALL = LexicalModel("twd-lexical-small", 256)
+MODELS = (TWD_LEXICAL, TWD_LEXICAL_SMALL)
 
 
 @lru_cache(maxsize=50_000)
 def _word_features(word: str) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Positions and signed values that one word adds to a vector."""
+    """Hashes and signed values that one word adds to a vector, at the hash modulo its length."""
     weight = _word_weight(word)
     features: list[tuple[str, float]] = [(f"w:{tokens.singular(word)}", weight)]
     folded = tokens.without_accents(word)
@@ -107,7 +122,7 @@ def _word_features(word: str) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
             hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8).digest(),
             "big",
         )
-        where[i] = (hashed >> 1) % DIMENSIONS
+        where[i] = hashed >> 1
         what[i] = value if hashed & 1 else -value
     return where, what
 

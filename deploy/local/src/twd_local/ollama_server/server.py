@@ -17,16 +17,16 @@ import numpy as np
 import orjson
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from twd_local.faults import Faults
-from twd_local.ollama_server import lexical, tokens
+from twd_local.ollama_server import tokens
+from twd_local.ollama_server.lexical import CONTEXT_TOKENS, MODELS, LexicalModel, Vector
 
 PROTOCOL_VERSION = "0.12.6"
-MODEL = "twd-lexical:latest"
 _MODIFIED_AT = "2026-01-01T00:00:00Z"
 _DETAILS: dict[str, Any] = {
     "parent_model": "",
@@ -71,7 +71,7 @@ def build_app(pace: Pace | None = None, faults_file: Path | None = None) -> ASGI
             Route("/api/generate", _generate, methods=["POST"]),
             Route("/api/chat", _chat, methods=["POST"]),
         ],
-        exception_handlers={ProtocolError: _refuse},
+        exception_handlers={ProtocolError: _refuse, ClientDisconnect: _forget},
     )
     return Faults(app, faults_file)
 
@@ -86,7 +86,7 @@ class _Server:
     async def embed(self, request: Request) -> Response:
         """`/api/embed`: a text or a list of texts → one vector each."""
         body = await _body(request)
-        _require_model(body)
+        model = _model(body)
         raw = body.get("input")
         match raw:
             case None | "":
@@ -97,12 +97,12 @@ class _Server:
                 texts = cast("list[str]", raw)
             case _:
                 raise ProtocolError(400, "invalid input type")
-        dimensions = body.get("dimensions") or lexical.DIMENSIONS
+        dimensions = body.get("dimensions") or model.dimensions
         if not isinstance(dimensions, int) or dimensions < 0:
             raise ProtocolError(400, "invalid value for dimensions: a positive integer is expected")
         started = time.perf_counter_ns()
         vectors, counted = await self._vectors(
-            texts, truncate=body.get("truncate") is not False, limit=_context(body)
+            model, texts, truncate=body.get("truncate") is not False, limit=_context(body)
         )
         return _json(
             {
@@ -117,27 +117,29 @@ class _Server:
     async def embeddings(self, request: Request) -> Response:
         """`/api/embeddings`, the older form: one prompt → one vector."""
         body = await _body(request)
-        _require_model(body)
+        model = _model(body)
         prompt = body.get("prompt") or ""
         if not isinstance(prompt, str):
             raise ProtocolError(400, "invalid input type")
         if not prompt:
             return _json({"embedding": []})
-        vectors, _ = await self._vectors([prompt], truncate=True, limit=_context(body))
+        vectors, _ = await self._vectors(model, [prompt], truncate=True, limit=_context(body))
         return _json({"embedding": vectors[0]})
 
     async def _vectors(
-        self, texts: list[str], *, truncate: bool, limit: int
-    ) -> tuple[list[lexical.Vector], int]:
+        self, model: LexicalModel, texts: list[str], *, truncate: bool, limit: int
+    ) -> tuple[list[Vector], int]:
         async with self._slots:
             started = time.perf_counter()
-            result = await run_in_threadpool(_compute, texts, truncate, limit)
+            result = await run_in_threadpool(_compute, model, texts, truncate, limit)
             due = self._pace.call_seconds + self._pace.text_seconds * len(texts)
             await asyncio.sleep(max(0.0, due - (time.perf_counter() - started)))
             return result
 
 
-def _compute(texts: list[str], truncate: bool, limit: int) -> tuple[list[lexical.Vector], int]:
+def _compute(
+    model: LexicalModel, texts: list[str], truncate: bool, limit: int
+) -> tuple[list[Vector], int]:
     """Vectors of the texts and the tokens read, before anything is computed when one is too long.
 
     Raises: ProtocolError(400) for a text over the limit when truncation was refused.
@@ -145,12 +147,12 @@ def _compute(texts: list[str], truncate: bool, limit: int) -> tuple[list[lexical
     clipped = [tokens.clip_to_tokens(text, limit) for text in texts]
     if not truncate and any(was_cut for _, _, was_cut in clipped):
         raise ProtocolError(400, "the input length exceeds the context length")
-    return [lexical.embed(text) for text, _, _ in clipped], sum(count for _, count, _ in clipped)
+    return [model.embed(text) for text, _, _ in clipped], sum(count for _, count, _ in clipped)
 
 
-def _shortened(vectors: list[lexical.Vector], dimensions: int) -> list[lexical.Vector]:
+def _shortened(vectors: list[Vector], dimensions: int) -> list[Vector]:
     """Leading `dimensions` values of each vector, normalised again, as the protocol defines it."""
-    if dimensions >= lexical.DIMENSIONS:
+    if not vectors or dimensions >= len(vectors[0]):
         return vectors
     heads = [vector[:dimensions] for vector in vectors]
     return [np.ascontiguousarray(h / (float(np.linalg.norm(h)) or 1.0)) for h in heads]
@@ -173,19 +175,18 @@ async def _body(request: Request) -> dict[str, Any]:
 def _context(body: dict[str, Any]) -> int:
     options = body.get("options")
     asked = cast("dict[str, Any]", options).get("num_ctx") if isinstance(options, dict) else None
-    return (
-        min(asked, lexical.CONTEXT_TOKENS)
-        if isinstance(asked, int) and asked > 0
-        else (lexical.CONTEXT_TOKENS)
-    )
+    return min(asked, CONTEXT_TOKENS) if isinstance(asked, int) and asked > 0 else CONTEXT_TOKENS
 
 
-def _require_model(body: dict[str, Any]) -> None:
+def _model(body: dict[str, Any]) -> LexicalModel:
+    """The model that a request names. Raises: ProtocolError(400 or 404) when there is none."""
     name = body.get("model") or body.get("name")
     if not isinstance(name, str) or not name:
         raise ProtocolError(400, "model is required")
-    if name not in (MODEL, MODEL.partition(":")[0]):
-        raise ProtocolError(404, f"model '{name}' not found")
+    for model in MODELS:
+        if name in (model.name, f"{model.name}:latest"):
+            return model
+    raise ProtocolError(404, f"model '{name}' not found")
 
 
 async def _alive(_: Request) -> Response:
@@ -197,39 +198,33 @@ async def _version(_: Request) -> Response:
 
 
 async def _tags(_: Request) -> Response:
-    return _json({"models": [_model_entry() | {"modified_at": _MODIFIED_AT}]})
+    return _json({"models": [_entry(model) | {"modified_at": _MODIFIED_AT} for model in MODELS]})
 
 
 async def _ps(_: Request) -> Response:
     never = {"expires_at": "2318-01-01T00:00:00Z", "size_vram": 0}
-    return _json({"models": [_model_entry() | never]})
+    return _json({"models": [_entry(model) | never for model in MODELS]})
 
 
-def _model_entry() -> dict[str, Any]:
-    return {
-        "name": MODEL,
-        "model": MODEL,
-        "size": 0,
-        "digest": lexical.digest(),
-        "details": _DETAILS,
-    }
+def _entry(model: LexicalModel) -> dict[str, Any]:
+    name = f"{model.name}:latest"
+    return {"name": name, "model": name, "size": 0, "digest": model.digest, "details": _DETAILS}
 
 
 async def _show(request: Request) -> Response:
-    body = await _body(request)
-    _require_model(body)
+    model = _model(await _body(request))
     return _json(
         {
             "license": "Part of this project, under its licence.",
-            "modelfile": f"FROM {MODEL}",
+            "modelfile": f"FROM {model.name}:latest",
             "parameters": "",
             "template": "{{ .Prompt }}",
             "details": _DETAILS,
             "model_info": {
                 "general.architecture": "lexical",
                 "general.parameter_count": 0,
-                "lexical.context_length": lexical.CONTEXT_TOKENS,
-                "lexical.embedding_length": lexical.DIMENSIONS,
+                "lexical.context_length": CONTEXT_TOKENS,
+                "lexical.embedding_length": model.dimensions,
             },
             "capabilities": ["embedding"],
             "modified_at": _MODIFIED_AT,
@@ -248,13 +243,18 @@ async def _chat(request: Request) -> Response:
 async def _no_llm(request: Request, ability: str) -> Response:
     """Refuse as the real server does: unknown model, or one that only embeds."""
     body = await _body(request)
-    _require_model(body)
+    _model(body)
     raise ProtocolError(400, f'"{body["model"]}" does not support {ability}')
 
 
 async def _refuse(_: Request, error: Exception) -> Response:
     refused = cast("ProtocolError", error)
     return _json({"error": refused.message}, refused.status)
+
+
+async def _forget(_: Request, __: Exception) -> Response:
+    # A client that went away before its request was read is no error of this server.
+    return Response(status_code=499)
 
 
 def _json(content: object, status: int = 200) -> Response:

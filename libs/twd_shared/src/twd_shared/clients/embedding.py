@@ -1,15 +1,16 @@
-"""Embedding texts that may be too long for the model: each is cut only as far as needed.
+"""Embedding texts that may be too long for the model, for callers to whom a beginning is enough.
 
 How long a text may be is estimated first, for every caller in the same way; what the server still
-refuses for its length is cut further, without touching the other texts of the call.
+refuses for its length is cut further, without touching the other texts of the call. Who must not
+lose a word divides texts by `Ollama.token_budget()` instead.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from twd_shared.clients.ollama import Ollama, Purpose
-from twd_shared.errors import TextTooLong
+from twd_shared.clients.embedding_models import Purpose
+from twd_shared.clients.ollama import Ollama, TextsTooLong
 
 LONGEST_TEXT = 6000
 """Estimated length above which a text is cut before it is sent.
@@ -34,22 +35,21 @@ def cut_text(text: str) -> str:
 
 
 def embed_within(ollama: Ollama, texts: Sequence[str], purpose: Purpose) -> list[list[float]]:
-    """One vector a text, in order, of as much of its beginning as the model takes.
+    """One vector a text, in order, of as much of its beginning as the model takes: it cuts.
 
-    Raises what `Ollama.embed` raises; TextTooLong only when even a short beginning is refused.
+    Raises what `Ollama.embed` raises; TextsTooLong only when even a short beginning is refused.
     """
-    return _embed(ollama, [cut_text(text) for text in texts], purpose)
-
-
-def _embed(ollama: Ollama, texts: Sequence[str], purpose: Purpose) -> list[list[float]]:
-    try:
-        return ollama.embed(texts, purpose)
-    except TextTooLong:
-        if len(texts) == 1:
-            shorter = texts[0][: len(texts[0]) * 3 // 4]
-            if len(shorter) < _SHORTEST_CUT:
+    left = {position: cut_text(text) for position, text in enumerate(texts)}
+    vectors: dict[int, list[float]] = {}
+    while left:
+        places = list(left)
+        try:
+            for start, part in ollama.embed_batches([left[place] for place in places], purpose):
+                vectors.update(zip(places[start : start + len(part)], part, strict=True))
+            break
+        except TextsTooLong as error:
+            refused = {places[position]: left[places[position]] for position in error.positions}
+            left = {place: text[: len(text) * 3 // 4] for place, text in refused.items()}
+            if min(map(len, left.values())) < _SHORTEST_CUT:
                 raise
-            return _embed(ollama, [shorter], purpose)
-    # The server does not say which text it means: halving finds it in few calls.
-    middle = len(texts) // 2
-    return _embed(ollama, texts[:middle], purpose) + _embed(ollama, texts[middle:], purpose)
+    return [vectors[place] for place in range(len(texts))]

@@ -1,205 +1,281 @@
 """Texts to vectors, and prompts to text, through the Ollama HTTP API.
 
-Batches run concurrently on one shared client; a model's dimension and digest are asked from the
-server. Protocol: https://github.com/ollama/ollama/blob/main/docs/api.md
+Batches run concurrently on one pool of connections while their vectors are taken; a model's
+dimension, digest and context are asked from the server.
 """
 
 from __future__ import annotations
 
 import asyncio
-import math
-import random
-import re
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass
-from typing import Literal, TypeVar
-
-import httpx
-import ollama
-
-from twd_shared.errors import (
-    EmbeddingRejected,
-    EmbeddingUnavailable,
-    ModelUnavailable,
-    TextTooLong,
-    TransientError,
+from collections.abc import (
+    Awaitable,
+    Callable,
+    Coroutine,
+    Generator,
+    Iterable,
+    Iterator,
+    Sequence,
 )
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, TypeVar
 
-Purpose = Literal["document", "query"]
-_Answer = TypeVar("_Answer")
+from ollama import GenerateResponse, ListResponse
 
-# https://huggingface.co/nomic-ai/nomic-embed-text-v1.5: task instruction prefixes.
-_PREFIXES: dict[str, dict[Purpose, str]] = {
-    "nomic-embed-text": {"document": "search_document: ", "query": "search_query: "},
-}
+from twd_shared.clients.background import Emit, iterate_apart, run_apart
+from twd_shared.clients.embedding_models import Purpose, prefix_of
+from twd_shared.clients.length_guard import LengthGuard, Lengths, context_tokens, embed
+from twd_shared.clients.ollama_http import OllamaHttp
+from twd_shared.clients.token_budget import SAMPLES, TokenBudget, budget, measured_rates
+from twd_shared.errors import EmbeddingRejected, ModelUnavailable, TextTooLong
 
-# "the input length exceeds the context length", "input exceeds maximum context length": the words
-# differ by version, and some answer 500 instead of 400.
-_TOO_LONG = re.compile(r"exceeds? .*context", re.IGNORECASE)
+Vector = list[float]
+Batch = tuple[int, list[Vector]]
+_Result = TypeVar("_Result")
 
 _BATCH = 64
 _CONCURRENT_BATCHES = 4
 _ATTEMPTS = 4
-_TIMEOUT = httpx.Timeout(120.0, connect=5.0)
+_TIMEOUT_SECONDS = 120.0
 
 
 @dataclass(frozen=True, slots=True)
 class EmbeddingModel:
-    """What the server says of its embedding model; `dimension` is the vectors' length."""
+    """What the server says of its embedding model.
+
+    `dimension` is the vectors' length; `context_tokens` how long a text the model declares to read,
+    None when the server does not say.
+    """
 
     name: str
     digest: str
     dimension: int
+    context_tokens: int | None = None
+
+
+class TextsTooLong(TextTooLong):
+    """Texts of a call are longer than the model's context; every other one was embedded."""
+
+    def __init__(self, message: str, positions: Sequence[int]) -> None:
+        """`positions` are the places of the refused texts among those that were given."""
+        super().__init__(message)
+        self.positions = tuple(positions)
 
 
 class Ollama:
     """One Ollama server with one embedding model and, if configured, one language model."""
 
-    def __init__(self, base_url: str, embed_model: str, model: str = "") -> None:
-        """`model` is the language model; empty = none. Connects at the first call."""
+    def __init__(
+        self,
+        base_url: str,
+        embed_model: str,
+        model: str = "",
+        timeout_seconds: float = _TIMEOUT_SECONDS,
+    ) -> None:
+        """`model` is the language model; empty = none. Connects at the first call.
+
+        `timeout_seconds` is the longest wait for one answer; loading a model may take a minute.
+        """
         self._base_url = base_url
         self._embed_model = embed_model
         self._model = model
+        self._timeout_seconds = timeout_seconds
+        self._lengths = Lengths()
+        # By digest: what was asked of a model stays true of it.
+        self._described: dict[str, EmbeddingModel] = {}
+        self._budgets: dict[str, TokenBudget] = {}
 
     @property
     def embed_model(self) -> str:
         """The configured name of the embedding model; asks nobody."""
         return self._embed_model
 
-    def embedding_model(self) -> EmbeddingModel:
-        """Name, digest and dimension of the embedding model, asked from the server."""
-        return asyncio.run(self._describe())
+    def using(self, embed_model: str) -> Ollama:
+        """The same server with another embedding model."""
+        return Ollama(self._base_url, embed_model, self._model, self._timeout_seconds)
 
-    def embed(self, texts: Sequence[str], purpose: Purpose) -> list[list[float]]:
+    def digest(self) -> str:
+        """The embedding model's digest, asked from the server; empty when it lists none.
+
+        Embeds nothing. Raises EmbeddingUnavailable when the server is away.
+        """
+        return run_apart(self._connected(self._digest))
+
+    def embedding_model(self) -> EmbeddingModel:
+        """Name, digest, dimension and context of the embedding model, asked from the server.
+
+        A text is embedded to learn the dimension, once for each digest. Raises what `embed` raises.
+        """
+        return run_apart(self._connected(self._describe))
+
+    def token_budget(self) -> TokenBudget:
+        """How long a text may be, measured on four short texts at once, once for each digest.
+
+        Conservative when the server counts no tokens. Raises what `embed` raises.
+        """
+        return run_apart(self._connected(self._measure))
+
+    def embed(self, texts: Sequence[str], purpose: Purpose) -> list[Vector]:
         """One vector a text, in order, of unit length or as the model gives it.
 
         Raises EmbeddingUnavailable when the server is away or fails after retries,
-        ModelUnavailable when it lacks the model, TextTooLong when a text is longer than the
+        ModelUnavailable when it lacks the model, TextsTooLong when texts are longer than the
         model's context, EmbeddingRejected when the server refuses the texts for another reason
-        or an answer holds NaN or vectors of different length.
+        or an answer holds NaN or vectors of different length, ConfigurationError when the address
+        is not an Ollama server's.
         """
-        if not texts:
-            return []
-        prefix = _PREFIXES.get(self._embed_model.partition(":")[0], {}).get(purpose, "")
-        return asyncio.run(self._embed_all([prefix + text for text in texts]))
+        vectors: dict[int, Vector] = {}
+        for start, part in self.embed_batches(texts, purpose):
+            vectors.update(enumerate(part, start))
+        return [vectors[position] for position in range(len(texts))]
+
+    def embed_batches(self, texts: Iterable[str], purpose: Purpose) -> Generator[Batch, None, None]:
+        """Vectors in order of completion: (place of the first text, vectors of it and the next).
+
+        The next batches are embedded meanwhile: four of 64 texts at once, and none begins while
+        four that are done wait to be taken. `texts` that are made one by one are taken in another
+        thread, a few batches ahead: the first are embedded while others are made. Closing the
+        iterator ends the calls that are going on.
+        Raises what `embed` raises, behind what was done; TextsTooLong when all other texts are.
+        """
+
+        async def produce(emit: Emit[Batch]) -> None:
+            await self._embed_all(texts, purpose, emit)
+
+        if texts:
+            yield from iterate_apart(produce, ahead=_CONCURRENT_BATCHES)
 
     def generate(self, prompt: str) -> str:
         """The language model's answer to `prompt`, without sampling (temperature 0)."""
         if not self._model:
             raise ModelUnavailable("No language model is configured. Set TWD_LLM_MODEL.")
-        return asyncio.run(self._generate(prompt))
 
-    async def _describe(self) -> EmbeddingModel:
-        async with self._client() as client:
-            vectors = await self._embed_batch(client, ["dimension"])
-            self._check_vectors(vectors)
-            models = await self._call(client.list, "/api/tags")
-            digest = next(
-                (item.digest or "" for item in models.models if self._is_model(item.model)), ""
-            )
-        return EmbeddingModel(self._embed_model, digest, len(vectors[0]))
+        async def ask(http: OllamaHttp) -> str:
+            body = {"prompt": prompt, "stream": False, "options": {"temperature": 0}}
+            answer = await http.ask("/api/generate", GenerateResponse, model=self._model, body=body)
+            return answer.response or ""
 
-    def _is_model(self, name: str | None) -> bool:
-        return name in (self._embed_model, f"{self._embed_model}:latest")
+        return run_apart(self._connected(ask))
 
-    async def _embed_all(self, texts: Sequence[str]) -> list[list[float]]:
-        batches = [texts[start : start + _BATCH] for start in range(0, len(texts), _BATCH)]
-        places = asyncio.Semaphore(_CONCURRENT_BATCHES)
+    def _open(self) -> OllamaHttp:
+        return OllamaHttp(self._base_url, timeout_seconds=self._timeout_seconds, attempts=_ATTEMPTS)
 
-        async with self._client() as client:
+    async def _connected(self, work: Callable[[OllamaHttp], Awaitable[_Result]]) -> _Result:
+        async with self._open() as http:
+            return await work(http)
 
-            async def embed(batch: Sequence[str]) -> list[list[float]]:
-                async with places:
-                    return await self._embed_batch(client, batch)
+    async def _digest(self, http: OllamaHttp) -> str:
+        listed = await http.ask("/api/tags", ListResponse, model=self._embed_model)
+        names = (self._embed_model, f"{self._embed_model}:latest")
+        return next((item.digest or "" for item in listed.models if item.model in names), "")
 
-            answers = await asyncio.gather(*(embed(batch) for batch in batches))
-        vectors = [vector for answer in answers for vector in answer]
-        self._check_vectors(vectors)
-        return vectors
+    async def _describe(self, http: OllamaHttp) -> EmbeddingModel:
+        digest = await self._digest(http)
+        if known := self._described.get(digest):
+            return known
+        [vector] = (await embed(http, self._embed_model, ["dimension"])).embeddings
+        if not vector:
+            raise self._of_different_length({0}, http.server)
+        model = EmbeddingModel(
+            self._embed_model, digest, len(vector), await context_tokens(http, self._embed_model)
+        )
+        if digest:
+            self._described[digest] = model
+        return model
 
-    async def _embed_batch(
-        self, client: ollama.AsyncClient, batch: Sequence[str]
-    ) -> list[list[float]]:
-        async def call() -> ollama.EmbedResponse:
-            return await client.embed(model=self._embed_model, input=batch, truncate=False)
+    async def _measure(self, http: OllamaHttp) -> TokenBudget:
+        digest = await self._digest(http)
+        if known := self._budgets.get(digest):
+            return known
+        answers = await asyncio.gather(
+            *(embed(http, self._embed_model, [sample]) for sample in SAMPLES.values())
+        )
+        counted = [answer.prompt_eval_count for answer in answers]
+        context = await context_tokens(http, self._embed_model)
+        made = budget(
+            measured_rates(dict(zip(SAMPLES, counted, strict=True))),
+            context_tokens=context,
+            prefix=prefix_of(self._embed_model, "document"),
+        )
+        if digest:
+            self._budgets[digest] = made
+            if dimension := len(answers[0].embeddings[0]):
+                # What describes the model was learned with it.
+                model = EmbeddingModel(self._embed_model, digest, dimension, context)
+                self._described.setdefault(digest, model)
+        return made
 
-        answer = await self._call(call, "/api/embed")
-        vectors = [list(vector) for vector in answer.embeddings]
-        if len(vectors) != len(batch):
-            raise EmbeddingRejected(
-                f"Ollama at {self._base_url} gave {len(vectors)} vectors for {len(batch)} texts."
-            )
-        return vectors
+    async def _embed_all(self, texts: Iterable[str], purpose: Purpose, emit: Emit[Batch]) -> None:
+        parts = _parts(texts, prefix_of(self._embed_model, purpose))
+        # Made ahead while the server works, but no more than it takes next.
+        made: asyncio.Queue[tuple[int, list[str]] | None] = asyncio.Queue(_CONCURRENT_BATCHES)
+        count = 0
+        dimensions: set[int] = set()
+        refused: list[int] = []
 
-    async def _generate(self, prompt: str) -> str:
-        async with self._client() as client:
+        async with self._open() as http:
+            guard = LengthGuard(http, self._embed_model, self._lengths)
 
-            async def call() -> ollama.GenerateResponse:
-                return await client.generate(
-                    model=self._model, prompt=prompt, options={"temperature": 0}
+            async def make() -> None:
+                while (part := await asyncio.to_thread(next, parts, None)) is not None:
+                    await made.put(part)
+                for _ in range(_CONCURRENT_BATCHES):
+                    await made.put(None)
+
+            async def work() -> None:
+                nonlocal count
+                while (part := await made.get()) is not None:
+                    count += len(part[1])
+                    await embed_part(*part)
+
+            async def embed_part(start: int, part: Sequence[str]) -> None:
+                try:
+                    answer = await embed(http, self._embed_model, part)
+                    await guard.check(part, answer.prompt_eval_count)
+                except TextTooLong:
+                    if len(part) == 1:
+                        refused.append(start)
+                        return
+                    # The server does not say which text it means: halving finds it in few calls.
+                    middle = len(part) // 2
+                    await embed_part(start, part[:middle])
+                    await embed_part(start + middle, part[middle:])
+                    return
+                dimensions.update(map(len, answer.embeddings))
+                if len(dimensions) != 1 or 0 in dimensions:
+                    raise self._of_different_length(dimensions, http.server)
+                await emit((start, answer.embeddings))
+
+            await _all_or_first_error([make(), *(work() for _ in range(_CONCURRENT_BATCHES))])
+            if refused:
+                raise TextsTooLong(
+                    f"{len(refused)} of {count} texts are longer than the context of model "
+                    f"{self._embed_model} at {http.server}, or may have been cut by it. Shorten "
+                    "them, or use a model with a longer context (TWD_EMBED_MODEL).",
+                    sorted(refused),
                 )
 
-            return (await self._call(call, "/api/generate")).response or ""
-
-    def _check_vectors(self, vectors: Iterable[Sequence[float]]) -> None:
-        lengths = {len(vector) for vector in vectors}
-        if len(lengths) != 1 or 0 in lengths:
-            raise EmbeddingRejected(
-                f"Model {self._embed_model} at {self._base_url} gave vectors of different "
-                f"dimensions: {sorted(lengths)}."
-            )
-        if not all(math.isfinite(value) for vector in vectors for value in vector):
-            raise EmbeddingRejected(
-                f"Model {self._embed_model} at {self._base_url} gave a vector with NaN or infinity."
-            )
-
-    def _client(self) -> ollama.AsyncClient:
-        return ollama.AsyncClient(host=self._base_url, timeout=_TIMEOUT)
-
-    async def _call(self, call: Callable[[], Awaitable[_Answer]], path: str) -> _Answer:
-        for attempt in range(1, _ATTEMPTS + 1):
-            try:
-                return await self._once(call, path)
-            except TransientError:
-                if attempt == _ATTEMPTS:
-                    raise
-                # Full jitter: batches that failed together must not come back together.
-                await asyncio.sleep(random.uniform(0, 0.25 * 2**attempt))
-        raise AssertionError("unreachable")
-
-    async def _once(self, call: Callable[[], Awaitable[_Answer]], path: str) -> _Answer:
-        try:
-            return await call()
-        except ollama.ResponseError as error:
-            raise self._refusal(error, path) from None
-        except (httpx.HTTPError, ConnectionError) as error:
-            raise EmbeddingUnavailable(
-                f"Ollama at {self._base_url} cannot be reached ({type(error).__name__} on {path}). "
-                "Check that it runs and that OLLAMA_BASE_URL is right."
-            ) from None
-        except ValueError:
-            raise EmbeddingUnavailable(
-                f"Ollama at {self._base_url} gave an incomplete answer on {path}."
-            ) from None
-
-    def _refusal(
-        self, error: ollama.ResponseError, path: str
-    ) -> ModelUnavailable | EmbeddingRejected | EmbeddingUnavailable:
-        if error.status_code == 404:
-            model = self._model if path == "/api/generate" else self._embed_model
-            return ModelUnavailable(
-                f"Ollama at {self._base_url} has no model {model!r}. Run: ollama pull {model}"
-            )
-        if path == "/api/embed" and _TOO_LONG.search(error.error):
-            return TextTooLong(
-                f"A text is longer than the context of model {self._embed_model} at "
-                f"{self._base_url}. Use a model with a longer context (TWD_EMBED_MODEL)."
-            )
-        if 400 <= error.status_code < 500 and error.status_code not in (408, 429):
-            return EmbeddingRejected(
-                f"Ollama at {self._base_url} refused {path} ({error.status_code}): {error.error}"
-            )
-        return EmbeddingUnavailable(
-            f"Ollama at {self._base_url} failed on {path} ({error.status_code}). "
-            "Look at the Ollama server's log."
+    def _of_different_length(self, dimensions: set[int], server: str) -> EmbeddingRejected:
+        return EmbeddingRejected(
+            f"Model {self._embed_model} at {server} gave vectors of different dimensions: "
+            f"{sorted(dimensions)}. Look at the Ollama server; its model may be broken."
         )
+
+
+def _parts(texts: Iterable[str], prefix: str) -> Iterator[tuple[int, list[str]]]:
+    """The texts of each call, and the place of the first of them."""
+    start = 0
+    prefixed = (prefix + text for text in texts)
+    while part := list(islice(prefixed, _BATCH)):
+        yield start, part
+        start += len(part)
+
+
+async def _all_or_first_error(works: Sequence[Coroutine[Any, Any, None]]) -> None:
+    """Run all at once; when one fails, end the others and raise its error alone."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            for work in works:
+                group.create_task(work)
+    except BaseExceptionGroup as failed:
+        raise failed.exceptions[0] from None

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http import HTTPStatus
 
+import httpx
 from qdrant_client import QdrantClient
+from qdrant_client.common.client_exceptions import ResourceExhaustedResponse
 from qdrant_client.http.exceptions import ResponseHandlingException, UnexpectedResponse
 
 from twd_shared.errors import IndexRejected, IndexUnavailable
 
 _TIMEOUT_SECONDS = 30
+_LONGEST_QUOTE = 300
+# Answers of less than 500 that pass: the server is slow or busy.
+_PASSING = frozenset(
+    {0, HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.INSUFFICIENT_STORAGE}
+)
+# The operating system's words, which Qdrant passes on with 500.
+_FULL = "No space left"
 
 
 def open_client(url: str, api_key: str = "") -> QdrantClient:
@@ -26,22 +37,55 @@ def open_client(url: str, api_key: str = "") -> QdrantClient:
 
 
 @contextmanager
-def index_errors() -> Iterator[None]:
-    """Turn the client's errors into IndexUnavailable (retried) or IndexRejected (not)."""
+def index_errors(client: QdrantClient | None = None) -> Iterator[None]:
+    """Turn the client's errors into IndexUnavailable (retried) or IndexRejected (not).
+
+    With `client` the messages name its server.
+    """
+    server = "Qdrant" if client is None else f"Qdrant at {_address(client)}"
     try:
         yield
     except UnexpectedResponse as error:
-        status = error.status_code or 0
-        detail = bytes(error.content or b"").decode(errors="replace")[:300]
-        if status >= 500 or status in (0, 408, 429):
-            raise IndexUnavailable(
-                f"Qdrant failed ({status} {error.reason_phrase}): {detail}. Look at its log."
-            ) from None
-        raise IndexRejected(
-            f"Qdrant refused the request ({status} {error.reason_phrase}): {detail}"
+        raise _refusal(server, error) from None
+    except ResourceExhaustedResponse as error:
+        raise IndexUnavailable(
+            f"{server} is busy and asks to come back in {error.retry_after_s} s."
         ) from None
     except ResponseHandlingException as error:
-        raise IndexUnavailable(
-            f"Qdrant cannot be reached ({type(error.source).__name__}). "
-            "Check that it runs and that QDRANT_URL is right."
-        ) from None
+        if isinstance(error.source, httpx.ReadTimeout | httpx.WriteTimeout):
+            raise IndexUnavailable(
+                f"{server} did not answer within {_TIMEOUT_SECONDS} s. "
+                "It is overloaded; look at its log."
+            ) from None
+        if isinstance(error.source, httpx.HTTPError):
+            raise IndexUnavailable(
+                f"{server} cannot be reached ({type(error.source).__name__}). "
+                "Check that it runs and that QDRANT_URL is right."
+            ) from None
+        raise _unreadable(server) from None
+    except json.JSONDecodeError:
+        raise _unreadable(server) from None
+
+
+def _refusal(server: str, error: UnexpectedResponse) -> IndexUnavailable | IndexRejected:
+    status = error.status_code or 0
+    detail = bytes(error.content or b"").decode(errors="replace")[:_LONGEST_QUOTE]
+    said = f"({status} {error.reason_phrase}): {detail}"
+    if status == HTTPStatus.INSUFFICIENT_STORAGE or _FULL in detail:
+        return IndexUnavailable(
+            f"{server} is full {said}. Free space on its disk; what is served stays as it was."
+        )
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status in _PASSING:
+        return IndexUnavailable(f"{server} failed {said}. Look at its log.")
+    return IndexRejected(f"{server} refused the request {said}")
+
+
+def _unreadable(server: str) -> IndexUnavailable:
+    return IndexUnavailable(
+        f"{server} gave an answer that cannot be read. Look at its log, and at what stands between."
+    )
+
+
+def _address(client: QdrantClient) -> str:
+    # Without user and password, which an address may hold.
+    return str(httpx.URL(client.http.client.host).copy_with(userinfo=b"")).rstrip("/")

@@ -1,56 +1,41 @@
-"""The schema index in Qdrant: points of tables, read and written for one connection at a time.
+"""The schema index in Qdrant: which physical collection is served, and how that is changed.
 
-Readers see an alias; it points to a physical collection named after model and dimension. Every
-read demands the connection, so that one user's tables are never found for another.
+Two aliases name collections: the index's own the one that is served, `…_previous` the one before.
+Whoever reads resolves the alias once for a question and then reads that collection by its own name
+with the model that made it: a swap in between mixes nothing. Points: `index_points.py`.
 """
 
 from __future__ import annotations
 
-import re
-import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
 from http import HTTPStatus
-from typing import Any
+from typing import NamedTuple
 
-import msgspec
 from qdrant_client import QdrantClient, models
 from qdrant_client.http.exceptions import UnexpectedResponse
 
+from twd_shared.clients.index_collections import (
+    IndexCollection,
+    Making,
+    collection_name,
+    complete_collection,
+    create_collection,
+    pattern_of,
+    read_collection,
+)
+from twd_shared.clients.index_points import ConnectionPoints
 from twd_shared.clients.qdrant import index_errors
+from twd_shared.clients.token_budget import TokenBudget
 from twd_shared.errors import IndexRejected
 
-# The namespace of our point ids; frozen, as another one would orphan every point.
-_NAMESPACE = uuid.UUID("6f1d3a52-5c0e-5b6e-9a53-0f7a8d0c7d11")
-_BATCH = 256
-# Qdrant refuses requests of more than 32 MiB by default (service.max_request_size_mb).
-_BATCH_BYTES = 16 * 2**20
-_NUMBER_BYTES = 24
-_PAGE = 1024
-_QUERIES = 64
+_MOST_CONNECTIONS = 1_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class Point:
-    """One table's point: `payload` holds connection_id, schema, table and content_hash at least."""
+class Names(NamedTuple):
+    """Physical collections by their part: served now, and served before that."""
 
-    point_id: str
-    vector: Sequence[float]
-    payload: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Hit:
-    """A found point with its similarity score (cosine, higher is nearer)."""
-
-    score: float
-    payload: Mapping[str, Any]
-
-
-def point_id(connection_id: str, schema: str, table: str, chunk: int = 0) -> str:
-    """UUIDv5 of (connection, schema, table, chunk), unambiguous whatever the names hold."""
-    parts = (connection_id, schema, table, str(chunk))
-    return str(uuid.uuid5(_NAMESPACE, "".join(f"{len(part)}:{part}" for part in parts)))
+    live: str | None
+    previous: str | None
 
 
 class SchemaIndex:
@@ -59,167 +44,137 @@ class SchemaIndex:
     def __init__(self, client: QdrantClient, alias: str) -> None:
         """`client` is shared; `alias` is the name that readers use."""
         self._client = client
-        self._alias = alias
+        self._names = pattern_of(alias)
+        self.alias = alias
+        self.previous_alias = f"{alias}_previous"
+        # What made a collection never changes, and no name is used twice.
+        self._known: dict[str, IndexCollection] = {}
 
-    def collection_for(self, model: str, dimension: int) -> str:
-        """Name of the physical collection for vectors of that model and dimension."""
-        return f"{self._alias}__{re.sub(r'[^a-z0-9]+', '-', model.lower()).strip('-')}__{dimension}"
+    def served(self) -> IndexCollection | None:
+        """The collection that readers read now; None when nothing was ever published.
 
-    def prepare(self, model: str, dimension: int) -> str:
-        """Create the model's collection and, if there is none yet, the alias; give its name.
-
-        Raises IndexRejected when the alias serves another model: readers would mix two vector
-        spaces.
+        Raises IndexRejected when the alias leads to a collection that cannot be read.
         """
-        name = self.collection_for(model, dimension)
-        with index_errors():
-            if not self._client.collection_exists(name):
-                self._create(name, dimension)
-            self._ensure_tenant_index(name)
-            served = self._served_collection()
-            if served is None:
-                self._client.update_collection_aliases(
-                    [
-                        models.CreateAliasOperation(
-                            create_alias=models.CreateAlias(
-                                collection_name=name, alias_name=self._alias
-                            )
-                        )
-                    ]
-                )
-            elif served != name:
-                raise self._other_model(served, model, dimension)
-        return name
+        name = self.names().live
+        return None if name is None else self.collection(name)
 
-    def held(self, connection_id: str, collection: str) -> dict[str, str]:
-        """Content hash by point id of everything the collection holds for the connection."""
-        held: dict[str, str] = {}
-        offset: Any = None
-        with index_errors():
-            while True:
-                records, offset = self._client.scroll(
-                    collection,
-                    scroll_filter=_only(connection_id),
-                    limit=_PAGE,
-                    offset=offset,
-                    with_payload=["content_hash"],
-                )
-                for record in records:
-                    held[str(record.id)] = str((record.payload or {}).get("content_hash"))
-                if offset is None:
-                    return held
+    def names(self) -> Names:
+        """What the aliases name now, whether it can be read or not; None where there is none."""
+        aliases = self._aliases()
+        return Names(aliases.get(self.alias), aliases.get(self.previous_alias))
 
-    def upsert(self, collection: str, points: Iterable[Point]) -> None:
-        """Write the points; they are durable and searchable when this returns."""
-        with index_errors():
-            for batch in _batches(points):
-                structs = [
-                    models.PointStruct(
-                        id=point.point_id, vector=list(point.vector), payload=dict(point.payload)
-                    )
-                    for point in batch
-                ]
-                self._client.upsert(collection, structs, wait=True)
+    def collection(self, name: str) -> IndexCollection:
+        """The physical collection of that name; raises IndexRejected as `read_collection` does."""
+        if name not in self._known:
+            self._known[name] = read_collection(self._client, name)
+        return self._known[name]
 
-    def delete(self, collection: str, point_ids: Sequence[str]) -> None:
-        """Delete points by id."""
-        if point_ids:
-            with index_errors():
-                self._client.delete(collection, list(point_ids), wait=True)
+    def points(self, connection_id: str, collection: str) -> ConnectionPoints:
+        """One connection's points in the physical collection of that name."""
+        return ConnectionPoints(self._client, collection, connection_id)
+
+    def collections(self) -> list[str]:
+        """The names of all physical collections of this index."""
+        with index_errors(self._client):
+            found = self._client.get_collections().collections
+        return sorted(item.name for item in found if self._names.fullmatch(item.name))
+
+    def unserved(self, making: Making) -> IndexCollection | None:
+        """The newest collection of that making that no alias names: one that is being built."""
+        taken = set(self._aliases().values())
+        for name in sorted(self.collections(), key=self._number, reverse=True):
+            if name in taken or not self._number(name):
+                continue
+            try:
+                found = self.collection(name)
+            except IndexRejected:
+                continue
+            if found.making == making:
+                complete_collection(self._client, name)
+                return found
+        return None
+
+    def create(
+        self, making: Making, token_budget: TokenBudget, used: Iterable[str] = ()
+    ) -> IndexCollection:
+        """A new collection with the next free number, which is above those of the `used` names."""
+        number = 1 + max(map(self._number, (*self.collections(), *used)), default=0)
+        name = collection_name(self.alias, making, number)
+        return create_collection(self._client, name, making, token_budget)
+
+    def serve(self, name: str) -> None:
+        """Let readers find that collection, and keep the one before under the other alias.
+
+        One request, which happens wholly or not at all.
+        """
+        aliases = self._aliases()
+        before = aliases.get(self.alias)
+        moved = {self.alias: name}
+        if before is not None and before != name and before in self.collections():
+            moved[self.previous_alias] = before
+        self._move(aliases, moved)
+
+    def exchange(self) -> None:
+        """Let readers find what was served before, and the other way round, in one request.
+
+        Raises IndexRejected when nothing is kept from before.
+        """
+        aliases = self._aliases()
+        live, previous = aliases.get(self.alias), aliases.get(self.previous_alias)
+        if previous is None:
+            raise IndexRejected(
+                f"The schema index {self.alias} keeps no earlier collection to go back to."
+            )
+        moved = {self.alias: previous}
+        if live is not None and live in self.collections():
+            moved[self.previous_alias] = live
+        self._move(aliases, moved)
+
+    def drop(self, name: str) -> bool:
+        """Delete a collection of this index; False, and nothing is done, if an alias names it."""
+        if name in self._aliases().values() or not self._names.fullmatch(name):
+            return False
+        with index_errors(self._client):
+            return self._client.delete_collection(name)
+
+    def counts(self, name: str) -> dict[str, int]:
+        """How many points that collection holds of each connection, exactly."""
+        with index_errors(self._client):
+            hits = self._client.facet(
+                name, "connection_id", limit=_MOST_CONNECTIONS, exact=True
+            ).hits
+        return {str(hit.value): hit.count for hit in hits if hit.count}
 
     def delete_connection(self, connection_id: str) -> None:
         """Delete all points of a connection from every collection of this index."""
-        prefix = f"{self._alias}__"
-        with index_errors():
-            for collection in self._client.get_collections().collections:
-                if collection.name.startswith(prefix):
-                    self._client.delete(
-                        collection.name,
-                        models.FilterSelector(filter=_only(connection_id)),
-                        wait=True,
-                    )
+        for name in self.collections():
+            self.points(connection_id, name).delete_all()
 
-    def search_many(
-        self, connection_id: str, vectors: Sequence[Sequence[float]], limit: int, model: str
-    ) -> list[list[Hit]]:
-        """The connection's points nearest to each vector, best first, asked in few requests.
+    def _aliases(self) -> dict[str, str]:
+        with index_errors(self._client):
+            found = self._client.get_aliases().aliases
+        return {item.alias_name: item.collection_name for item in found}
 
-        `model` made the vectors. [] for each when nothing is indexed; IndexRejected when the
-        index serves another model, whose vectors would be compared without any meaning.
-        """
-        found: list[list[Hit]] = []
-        with index_errors():
-            served = self._served_collection()
-            if served is None:
-                return [[] for _ in vectors]
-            for dimension in {len(vector) for vector in vectors}:
-                if served != self.collection_for(model, dimension):
-                    raise self._other_model(served, model, dimension)
-            for start in range(0, len(vectors), _QUERIES):
-                answers = self._client.query_batch_points(
-                    self._alias,
-                    [
-                        models.QueryRequest(
-                            query=list(vector),
-                            filter=_only(connection_id),
-                            limit=limit,
-                            with_payload=True,
-                        )
-                        for vector in vectors[start : start + _QUERIES]
-                    ],
+    def _move(self, aliases: dict[str, str], moved: dict[str, str]) -> None:
+        operations: list[models.AliasOperations] = []
+        for alias, name in moved.items():
+            if alias in aliases:
+                operations.append(
+                    models.DeleteAliasOperation(delete_alias=models.DeleteAlias(alias_name=alias))
                 )
-                found += [[Hit(p.score, p.payload or {}) for p in one.points] for one in answers]
-        return found
+            create = models.CreateAlias(collection_name=name, alias_name=alias)
+            operations.append(models.CreateAliasOperation(create_alias=create))
+        with index_errors(self._client):
+            try:
+                self._client.update_collection_aliases(operations)
+            except UnexpectedResponse as error:
+                if error.status_code != HTTPStatus.CONFLICT:
+                    raise
+                raise IndexRejected(
+                    f"The schema index cannot be served as {self.alias!r}: a collection of that "
+                    "name exists. Delete or rename it, or set TWD_INDEX_ALIAS to another name."
+                ) from None
 
-    def _other_model(self, served: str, model: str, dimension: int) -> IndexRejected:
-        return IndexRejected(
-            f"The schema index {self._alias!r} serves {served!r}, made by another model than "
-            f"{model!r} ({dimension} dimensions). Set TWD_EMBED_MODEL back, or delete the alias "
-            "and import again to start a new index."
-        )
-
-    def _served_collection(self) -> str | None:
-        aliases = self._client.get_aliases().aliases
-        return next((a.collection_name for a in aliases if a.alias_name == self._alias), None)
-
-    def _create(self, name: str, dimension: int) -> None:
-        try:
-            self._client.create_collection(
-                name,
-                vectors_config=models.VectorParams(size=dimension, distance=models.Distance.COSINE),
-            )
-        except UnexpectedResponse as error:
-            # Another connection's first import has created it since we looked.
-            if error.status_code != HTTPStatus.CONFLICT:
-                raise
-
-    def _ensure_tenant_index(self, name: str) -> None:
-        if "connection_id" not in self._client.get_collection(name).payload_schema:
-            self._client.create_payload_index(
-                name,
-                "connection_id",
-                models.KeywordIndexParams(type=models.KeywordIndexType.KEYWORD, is_tenant=True),
-                wait=True,
-            )
-
-
-def _batches(points: Iterable[Point]) -> Iterator[list[Point]]:
-    batch: list[Point] = []
-    size = 0
-    for point in points:
-        length = len(msgspec.json.encode(point.payload)) + _NUMBER_BYTES * len(point.vector)
-        if batch and (len(batch) == _BATCH or size + length > _BATCH_BYTES):
-            yield batch
-            batch, size = [], 0
-        batch.append(point)
-        size += length
-    if batch:
-        yield batch
-
-
-def _only(connection_id: str) -> models.Filter:
-    return models.Filter(
-        must=[
-            models.FieldCondition(key="connection_id", match=models.MatchValue(value=connection_id))
-        ]
-    )
+    def _number(self, name: str) -> int:
+        found = self._names.fullmatch(name)
+        return int(found["number"] or 0) if found else 0

@@ -11,8 +11,9 @@ from twd_shared.clients.ollama import Ollama
 from twd_shared.clients.qdrant import open_client
 from twd_shared.clients.schema_index import SchemaIndex
 from twd_shared.errors import TwdError, UnknownConnection
+from twd_shared.retrieval.explaining import explain
 from twd_shared.retrieval.prompt import sql_prompt
-from twd_shared.retrieval.search import retrieve_tables
+from twd_shared.retrieval.search import MOST_TABLES, retrieve_tables
 from twd_shared.store.connections import ConnectionRegistry, RegisteredConnection
 from twd_shared.store.database import MetadataDatabase
 
@@ -21,7 +22,7 @@ def main(arguments: list[str]) -> int:
     """Run the command line; 0 = answered, 1 = nothing found, 2 = it failed with a message."""
     parser = argparse.ArgumentParser(prog="ask", description="Which tables is a question about?")
     parser.add_argument("--database", required=True, help="partition key of the connection")
-    parser.add_argument("--limit", type=int, default=5, help="how many tables (default 5)")
+    parser.add_argument("--limit", type=int, default=MOST_TABLES, help="most tables")
     parser.add_argument("question")
     options = parser.parse_args(arguments)
     try:
@@ -41,20 +42,24 @@ def _answer(database: str, question: str, limit: int) -> int:
     ollama = Ollama(value(settings.OLLAMA_BASE_URL), value(settings.EMBED_MODEL), model)
     qdrant = open_client(value(settings.QDRANT_URL), value(settings.QDRANT_API_KEY))
     index = SchemaIndex(qdrant, value(settings.INDEX_ALIAS))
-    tables = retrieve_tables(
+    answer = retrieve_tables(
         question,
         connection_id=connection.connection_id,
         index=index,
         ollama=ollama,
         limit=limit,
     )
-    if not tables:
+    if not answer.tables:
         print(f"The schema index holds nothing of {connection.partition_key} yet.")
         return 1
-    for table in tables:
-        print(f"{table.score:.3f}  {table.label}")
+    for table in answer.tables:
+        print(f"{table.score:.2f}  {table.label}: {explain(table.explanation)}")
+    if answer.joins:
+        print("\nJoined by:")
+    for relationship in answer.joins:
+        print(f"  {relationship.condition}")
     if model:
-        print("\n" + ollama.generate(sql_prompt(question, tables, connection.db_type)).strip())
+        print("\n" + ollama.generate(sql_prompt(question, answer, connection.db_type)).strip())
     return 0
 
 

@@ -60,6 +60,14 @@ class ConnectionRegistry:
             )
         return _registered(row)
 
+    def is_active(self, connection_id: str) -> bool:
+        """Whether the connection is registered and was not taken out."""
+        query = sa.select(connections.c.is_active).where(
+            connections.c.connection_id == connection_id
+        )
+        with self._database.begin() as transaction:
+            return bool(transaction.execute(query).scalar_one_or_none())
+
     def register(self, seen: Iterable[Connection]) -> list[RegisteredConnection]:
         """Record the connections as the application lists them now; give their registry rows.
 

@@ -23,6 +23,8 @@ class MetadataDatabase:
         self._engine = sa.create_engine(
             url.set(drivername="postgresql+psycopg2"),
             pool_size=2,
+            # Whoever holds a lock in one transaction works in others: they must not wait for it.
+            max_overflow=-1,
             pool_pre_ping=True,
             hide_parameters=True,
             connect_args={"connect_timeout": 10, "application_name": "twd"},

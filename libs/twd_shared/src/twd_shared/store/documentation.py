@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
@@ -14,13 +14,19 @@ from twd_shared.store.tables import table_documentation
 
 @dataclass(frozen=True, slots=True)
 class TableCard:
-    """What one table is about; `content_hash` is of `card`."""
+    """What one table is about; `content_hash` is of `card`.
+
+    `descriptions` are those that the card tells, of people or of a language model, by column name;
+    that of the table stands under ''. `categories` are the few values of a column, by column.
+    """
 
     schema: str
     table: str
     card: str
     content_hash: str
     table_fingerprint: str
+    descriptions: Mapping[str, str] = field(default_factory=dict[str, str])
+    categories: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
 
 
 class DocumentationStore:
@@ -36,14 +42,13 @@ class DocumentationStore:
         with self._database.begin() as transaction:
             if cards:
                 statement = insert(table)
+                key = {column.name for column in table.primary_key}
+                written = {column.name for column in table.columns} - key - {"written_at"}
                 transaction.execute(
                     statement.on_conflict_do_update(
                         index_elements=list(table.primary_key),
                         set_={
-                            "card": statement.excluded.card,
-                            "content_hash": statement.excluded.content_hash,
-                            "table_fingerprint": statement.excluded.table_fingerprint,
-                            "snapshot_version": statement.excluded.snapshot_version,
+                            **{name: statement.excluded[name] for name in sorted(written)},
                             "written_at": sa.func.now(),
                         },
                     ),
@@ -55,6 +60,8 @@ class DocumentationStore:
                             "card": card.card,
                             "content_hash": card.content_hash,
                             "table_fingerprint": card.table_fingerprint,
+                            "descriptions": dict(card.descriptions),
+                            "categories": {k: list(v) for k, v in card.categories.items()},
                             "snapshot_version": version,
                         }
                         for card in cards
@@ -82,9 +89,22 @@ class DocumentationStore:
                     card=row.card,
                     content_hash=row.content_hash,
                     table_fingerprint=row.table_fingerprint,
+                    descriptions=row.descriptions,
+                    categories=row.categories,
                 )
                 for row in transaction.execute(query)
             ]
+
+    def fingerprint(self, connection_id: str) -> str:
+        """Changes with any card of the connection; equal cards have the same, whenever written."""
+        query = sa.text(
+            "select coalesce(md5(string_agg(md5("
+            "row(schema_name, table_name, content_hash, descriptions, categories)::text"
+            "), '' order by schema_name, table_name)), '')"
+            " from twd.table_documentation where connection_id = :connection_id"
+        )
+        with self._database.begin() as transaction:
+            return transaction.execute(query, {"connection_id": connection_id}).scalar_one()
 
     def delete(self, connection_id: str) -> None:
         """Remove a connection's documentation."""

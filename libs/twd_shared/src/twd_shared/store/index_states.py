@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
@@ -14,7 +15,12 @@ from twd_shared.store.tables import index_states
 
 @dataclass(frozen=True, slots=True)
 class IndexState:
-    """A connection's share of the schema index; `content_hash` covers all its points."""
+    """A connection's share of the collection that is served.
+
+    `content_hash` covers all its points and what made them, `source_hash` all that they were made
+    of, `presence_hash` how many points have which content mark ('' = not known). It is not complete
+    from the first change of a publication to its end.
+    """
 
     connection_id: str
     collection: str
@@ -24,6 +30,9 @@ class IndexState:
     snapshot_version: int
     content_hash: str
     point_count: int
+    is_complete: bool = True
+    source_hash: str = ""
+    presence_hash: str = ""
 
 
 class IndexStateStore:
@@ -67,6 +76,26 @@ class IndexStateStore:
                     set_={**values, "published_at": sa.func.now()},
                 )
             )
+
+    def begin(self, connection_id: str) -> None:
+        """Record that the connection's points are being changed; nothing if there were none."""
+        with self._database.begin() as transaction:
+            transaction.execute(
+                sa.update(index_states)
+                .where(index_states.c.connection_id == connection_id)
+                .values(is_complete=False)
+            )
+
+    def replace(self, states: Iterable[IndexState]) -> None:
+        """Record what another collection holds that is served from now on, and nothing else.
+
+        A connection that is not among them counts as not indexed, and is imported again.
+        """
+        rows = [asdict(state) for state in states]
+        with self._database.begin() as transaction:
+            transaction.execute(sa.delete(index_states))
+            if rows:
+                transaction.execute(sa.insert(index_states), rows)
 
     def delete(self, connection_id: str) -> None:
         """Forget a connection whose points are gone."""

@@ -150,7 +150,42 @@ table_documentation = sa.Table(
     sa.Column("table_fingerprint", sa.Text, nullable=False),
     sa.Column("snapshot_version", sa.Integer, nullable=False),
     _time("written_at"),
+    sa.Column(
+        "descriptions",
+        JSONB,
+        nullable=False,
+        server_default="{}",
+        comment="Of people or a model, as the card tells them: column -> text; '' = the table",
+    ),
+    sa.Column(
+        "categories",
+        JSONB,
+        nullable=False,
+        server_default="{}",
+        comment="Column -> its few values, where the connection allows samples",
+    ),
     comment="Documentation of the tables of the newest snapshot",
+)
+
+descriptions = sa.Table(
+    "descriptions",
+    metadata,
+    _connection_id(),
+    sa.Column("schema_name", sa.Text, primary_key=True),
+    sa.Column("table_name", sa.Text, primary_key=True),
+    sa.Column("column_name", sa.Text, primary_key=True, comment="'' = the table itself"),
+    sa.Column("source", sa.Text, primary_key=True, comment="human or model; human wins"),
+    sa.Column("description", sa.Text, nullable=False),
+    sa.Column(
+        "content_hash",
+        sa.Text,
+        nullable=False,
+        server_default="",
+        comment="Of the model and what it was shown; '' = a person wrote it",
+    ),
+    _time("written_at"),
+    sa.CheckConstraint("source in ('human', 'model')", name="source"),
+    comment="Descriptions of tables and columns that people or a language model wrote",
 )
 
 schema_diffs = sa.Table(
@@ -179,7 +214,28 @@ index_states = sa.Table(
     sa.Column("content_hash", sa.Text, nullable=False),
     sa.Column("point_count", sa.Integer, nullable=False),
     _time("published_at"),
-    comment="What the schema index holds of each source",
+    sa.Column(
+        "is_complete",
+        sa.Boolean,
+        nullable=False,
+        server_default=sa.true(),
+        comment="False from the first change of a publication to its end",
+    ),
+    sa.Column(
+        "source_hash",
+        sa.Text,
+        nullable=False,
+        server_default="",
+        comment="Of all that its points were made of; '' = not known",
+    ),
+    sa.Column(
+        "presence_hash",
+        sa.Text,
+        nullable=False,
+        server_default="",
+        comment="Of how many points have which content mark; '' = not known",
+    ),
+    comment="What the collection that is served holds of each source",
 )
 
 training_items = sa.Table(
@@ -297,4 +353,26 @@ alerts = sa.Table(
     sa.Column("last_error", sa.Text, nullable=False, server_default=""),
     _time("refused_at", nullable=True),
     comment="Alerts raised, and whether the webhook has taken them",
+)
+
+index_builds = sa.Table(
+    "index_builds",
+    metadata,
+    sa.Column("collection", sa.Text, primary_key=True),
+    sa.Column("model", sa.Text, nullable=False),
+    sa.Column("model_digest", sa.Text, nullable=False),
+    sa.Column("dimension", sa.Integer, nullable=False),
+    sa.Column("layout", sa.Text, nullable=False),
+    sa.Column("status", sa.Text, nullable=False, comment="building, refused, served or dropped"),
+    _time("started_at"),
+    _time("published_at", nullable=True),
+    sa.Column(
+        "report",
+        JSONB,
+        nullable=False,
+        server_default="{}",
+        comment="What got better and worse than in the collection that was served",
+    ),
+    sa.CheckConstraint("status in ('building', 'refused', 'served', 'dropped')", name="status"),
+    comment="Collections of the schema index: by which model, and how they compared",
 )

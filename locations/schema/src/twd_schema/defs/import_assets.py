@@ -2,10 +2,17 @@
 
 import dagster as dg
 
-from twd_schema.defs.publishing import publication_metadata, publish_newest
+from twd_schema.defs.documentation_metadata import documentation_metadata
+from twd_schema.defs.publishing import (
+    index_check,
+    index_check_spec,
+    publication_metadata,
+    publish_newest,
+)
 from twd_schema.defs.resources import SourceDatabaseResource
 from twd_schema.defs.snapshot_metadata import SNAPSHOT_CHECKS, snapshot_checks, snapshot_metadata
-from twd_schema.documentation.cards import document_tables
+from twd_schema.documentation.describing import LanguageModel
+from twd_schema.documentation.documenting import document_connection
 from twd_schema.drift.diff import changes_since
 from twd_schema.history.recording import DropPolicy, SnapshotRecorder
 from twd_schema.history.replay import ddl_problems
@@ -24,9 +31,9 @@ from twd_shared.lineage import stored_in
 from twd_shared.resources.failures import explained_failures, retry_policy
 from twd_shared.resources.servers import OllamaResource, QdrantResource
 from twd_shared.resources.stores import CatalogResource, MetadataStoreResource
-from twd_shared.schema_model.fingerprint import content_fingerprint
 from twd_shared.settings import Settings
 from twd_shared.store import tables
+from twd_shared.store.descriptions import DescriptionStore
 
 SOURCE_DATABASE = dg.AssetSpec(
     ["source", "database"],
@@ -35,11 +42,6 @@ SOURCE_DATABASE = dg.AssetSpec(
     owners=[owner_of(SCHEMA)],
     kinds={"postgresql", "mysql"},
 )
-
-
-def _fenced(text: str) -> str:
-    # A comment of the source must not end the fence.
-    return f"```text\n{text.replace('```', chr(39) * 3)}\n```"
 
 
 def import_assets(settings: Settings) -> list[dg.AssetsDefinition]:
@@ -83,7 +85,7 @@ def import_assets(settings: Settings) -> list[dg.AssetsDefinition]:
 
     @dg.asset(
         key=SCHEMA_DOCUMENTATION.key,
-        description="What each table of a source is about, in sentences from names and keys.",
+        description="What each table of a source is about, in sentences, and who described it.",
         deps=[RAW_SCHEMA_METADATA.key],
         partitions_def=source_databases,
         group_name="schema",
@@ -91,26 +93,30 @@ def import_assets(settings: Settings) -> list[dg.AssetsDefinition]:
         kinds={"python", "postgresql"},
         metadata=stored_in(tables.table_documentation),
         automation_condition=on_changed_inputs(),
+        pool=OLLAMA_POOL,
         retry_policy=retry_policy(settings),
         # A sync writes in this order: documentation, then what changed, then the whole index.
         op_tags={"dagster/priority": "2"},
     )
     def schema_documentation(
-        context: dg.AssetExecutionContext, metadata_store: MetadataStoreResource
+        context: dg.AssetExecutionContext,
+        metadata_store: MetadataStoreResource,
+        ollama: OllamaResource,
     ) -> dg.MaterializeResult:
         with explained_failures():
             registered = metadata_store.connections.by_partition(context.partition_key)
-            version, snapshot = metadata_store.snapshots.load_newest(registered.connection_id)
-            cards = document_tables(snapshot)
-            metadata_store.documentation.replace(registered.connection_id, version.version, cards)
+            documented = document_connection(
+                registered.connection_id,
+                metadata_store.snapshots,
+                metadata_store.documentation,
+                DescriptionStore(metadata_store.database),
+                LanguageModel(ollama.model, ollama.client.generate) if ollama.model else None,
+            )
+        if documented.problem:
+            context.log.warning(documented.problem)
         return dg.MaterializeResult(
-            metadata={
-                "database_name": registered.database_name,
-                "documented_tables": len(cards),
-                "version": version.version,
-                "example": dg.MetadataValue.md(_fenced(cards[0].card)),
-            },
-            data_version=dg.DataVersion(content_fingerprint(card.content_hash for card in cards)),
+            metadata=documentation_metadata(documented, registered.database_name),
+            data_version=dg.DataVersion(documented.content_hash),
         )
 
     @dg.asset(
@@ -125,14 +131,7 @@ def import_assets(settings: Settings) -> list[dg.AssetsDefinition]:
         automation_condition=on_changed_inputs(),
         pool=OLLAMA_POOL,
         retry_policy=retry_policy(settings),
-        check_specs=[
-            dg.AssetCheckSpec(
-                "schema_index_complete",
-                asset=SCHEMA_EMBEDDINGS.key,
-                description="The index holds as many points of the source as its snapshot needs.",
-                blocking=True,
-            )
-        ],
+        check_specs=[index_check_spec(SCHEMA_EMBEDDINGS.key)],
     )
     def schema_embeddings(
         context: dg.AssetExecutionContext,
@@ -147,13 +146,7 @@ def import_assets(settings: Settings) -> list[dg.AssetsDefinition]:
         return dg.MaterializeResult(
             metadata=publication_metadata(publication, qdrant.collection_name),
             data_version=dg.DataVersion(publication.state.content_hash),
-            check_results=[
-                dg.AssetCheckResult(
-                    check_name="schema_index_complete",
-                    passed=publication.expected == publication.present,
-                    metadata={"expected": publication.expected, "present": publication.present},
-                )
-            ],
+            check_results=[index_check(publication)],
         )
 
     return [raw_schema_metadata, schema_documentation, schema_embeddings]

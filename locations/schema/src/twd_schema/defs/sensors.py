@@ -97,13 +97,10 @@ def new_connection_sensor(
                 untouchable,
             )
             for registered in plan.to_take_out:
-                take_out(
-                    registered.connection_id,
-                    qdrant.schema_index,
-                    metadata_store.index_states,
-                    metadata_store.documentation,
-                    metadata_store.connections,
-                )
+                if not take_out(
+                    registered.connection_id, qdrant.schema_index, metadata_store.database
+                ):
+                    context.log.info(f"{registered.partition_key} is in use; it goes out later.")
         except TwdError as error:
             return dg.SkipReason(str(error))
         for row in listing.unreadable:

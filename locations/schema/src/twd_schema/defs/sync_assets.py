@@ -2,7 +2,12 @@
 
 import dagster as dg
 
-from twd_schema.defs.publishing import publication_metadata, publish_newest
+from twd_schema.defs.publishing import (
+    index_check,
+    index_check_spec,
+    publication_metadata,
+    publish_newest,
+)
 from twd_schema.drift.diff import base_version, diff_snapshots
 from twd_schema.drift.report import breaking_alert, markdown_report
 from twd_schema.drift.store import DiffStore
@@ -89,6 +94,7 @@ def sync_assets(settings: Settings) -> list[dg.AssetsDefinition]:
         pool=OLLAMA_POOL,
         retry_policy=retry_policy(settings),
         op_tags={"dagster/priority": "1"},
+        check_specs=[index_check_spec(UPDATED_EMBEDDINGS.key)],
     )
     def updated_embeddings(
         context: dg.AssetExecutionContext,
@@ -103,6 +109,7 @@ def sync_assets(settings: Settings) -> list[dg.AssetsDefinition]:
         return dg.MaterializeResult(
             metadata=publication_metadata(publication, qdrant.collection_name),
             data_version=dg.DataVersion(publication.state.content_hash),
+            check_results=[index_check(publication)],
         )
 
     return [schema_diff, updated_embeddings]

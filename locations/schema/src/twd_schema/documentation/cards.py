@@ -1,21 +1,28 @@
 """The card of a table: sentences for people, for search and for a text-to-SQL model.
 
-Pure functions: the same snapshot gives the same cards.
+Pure functions: the same snapshot and descriptions give the same bytes. A card's form is a line
+for each thing; no name and no comment can add a line.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
-from twd_shared.schema_model.ddl import quote_name
+from twd_schema.documentation.facts import TableFacts, Told, facts_of
+from twd_schema.documentation.spelling import Spelling, spelling_of
 from twd_shared.schema_model.fingerprint import content_fingerprint, object_fingerprint
-from twd_shared.schema_model.models import Column, EnumType, ForeignKey, Snapshot, Table
-from twd_shared.schema_model.wording import relationship, words
+from twd_shared.schema_model.models import Column, Snapshot, Table
+from twd_shared.schema_model.wording import flat, relationship, shortened, shown, shown_table
 from twd_shared.store.documentation import TableCard
 
-# A comment is somebody's text; one of megabytes must not drown the table's own words.
-_LONGEST_COMMENT = 500
+LONGEST_COMMENT = 500
+"""Characters of a comment in a card: one of megabytes must not drown the table's own words."""
+
+# A table that half the database refers to must not drown in its referrers; nor a column in the
+# labels of its type. All referrers stand in the payload of the table's points.
+_MOST_REFERRERS = 20
+_MOST_READ = 50
+_MOST_VALUES = 100
 
 _KIND_WORDS = {
     "table": "table",
@@ -25,17 +32,18 @@ _KIND_WORDS = {
     "foreign_table": "foreign table",
 }
 
-Reference = tuple[Table, ForeignKey]
-"""A table and one of its foreign keys."""
 
+def document_tables(snapshot: Snapshot, descriptions: Told | None = None) -> list[TableCard]:
+    """The card of each table of the snapshot, in the snapshot's order.
 
-def document_tables(snapshot: Snapshot) -> list[TableCard]:
-    """The card of each table of the snapshot, in the snapshot's order."""
-    incoming = references_to(snapshot.tables)
-    labels = enum_labels(snapshot.enums)
+    `descriptions` are told if their table and column are there.
+    """
+    facts = facts_of(snapshot, descriptions or {})
     cards: list[TableCard] = []
     for table in snapshot.tables:
-        text = write_card(table, table.columns, incoming[table.schema, table.name], labels)
+        known = facts[table.schema, table.name]
+        text = write_card(table, known, spelling_of(table))
+        names = {"", *(column.name for column in table.columns)}
         cards.append(
             TableCard(
                 schema=table.schema,
@@ -43,74 +51,101 @@ def document_tables(snapshot: Snapshot) -> list[TableCard]:
                 card=text,
                 content_hash=content_fingerprint([text]),
                 table_fingerprint=object_fingerprint(table),
+                descriptions={
+                    name: known.descriptions[name]
+                    for name in sorted(known.descriptions.keys() & names)
+                },
+                categories={
+                    name: known.categories[name] for name in sorted(known.categories.keys() & names)
+                },
             )
         )
     return cards
 
 
 def write_card(
-    table: Table,
-    columns: Sequence[Column],
-    incoming: Iterable[Reference],
-    labels: Mapping[str, tuple[str, ...]],
+    table: Table, facts: TableFacts, spelling: Spelling, longest_comment: int = LONGEST_COMMENT
 ) -> str:
-    """Sentences about `table`, telling only of `columns`; `labels` are enum labels by type name."""
-    kind = _KIND_WORDS[table.kind]
-    lines = [f"{kind.capitalize()} {table.label}: {words(table.name)}."]
-    if table.comment:
-        lines.append(_comment(table.comment))
-    if columns:
+    """Sentences about the table; of a comment at most `longest_comment` characters.
+
+    `spelling` is `spelling_of(table)`.
+    """
+    lines = [title(table, spelling), *about(table, facts, longest_comment)]
+    if table.columns:
         lines.append("Columns:")
-        lines += [column_line(table, column, labels) for column in columns]
+        lines += column_lines(table, table.columns, facts, spelling, longest_comment)
     else:
         lines.append("It has no columns.")
-    shown = {column.name for column in columns}
-    lines += [relationship(table, key) for key in table.foreign_keys if shown & set(key.columns)]
-    lines += [
-        f"{source.label} refers to it through {_names(key.columns)}." for source, key in incoming
-    ]
+    lines += [relationship(table, key) for key in facts.keys]
+    lines += surroundings(facts)
     return "\n".join(lines)
 
 
-def column_line(table: Table, column: Column, labels: Mapping[str, tuple[str, ...]]) -> str:
-    """One column in a card: name, type, role, the name in words, labels, comment."""
-    notes = [column.type]
-    if table.primary_key and column.name in table.primary_key.columns:
-        notes.append("primary key")
-    if not column.nullable:
-        notes.append("required")
-    line = f"- {column.name} ({', '.join(notes)}): {words(column.name)}"
-    if column.type in labels:
-        line += f"; one of {', '.join(labels[column.type][:20])}"
-    if column.comment:
-        line += f"; {_comment(column.comment)}"
-    return line
+def title(table: Table, spelling: Spelling) -> str:
+    """The first line of a card: what kind of table it is, its name, and that in words."""
+    kind = _KIND_WORDS[table.kind].capitalize()
+    name = shown_table(table.schema, table.name)
+    return f"{kind} {name}: {spelling.table}."
 
 
-def references_to(tables: Iterable[Table]) -> defaultdict[tuple[str, str], list[Reference]]:
-    """The foreign keys of other tables that point to each (schema, table)."""
-    incoming: defaultdict[tuple[str, str], list[Reference]] = defaultdict(list)
-    for table in tables:
-        for key in table.foreign_keys:
-            target = (key.referenced_schema, key.referenced_table)
-            if target != (table.schema, table.name):
-                incoming[target].append((table, key))
-    return incoming
+def about(table: Table, facts: TableFacts, longest_comment: int) -> Iterator[str]:
+    """What people, a model and the database itself say of the whole table, a line each."""
+    yield from _texts(facts.descriptions.get(""), table.comment, longest_comment)
 
 
-def enum_labels(enums: Iterable[EnumType]) -> dict[str, tuple[str, ...]]:
-    """Labels by the type name as columns spell it: qualified, and quoted where needed."""
-    return {
-        f"{quote_name(enum.schema)}.{quote_name(enum.name)}": enum.labels
-        for enum in enums
-        if enum.labels
-    }
+def column_lines(
+    table: Table,
+    columns: Iterable[Column],
+    facts: TableFacts,
+    spelling: Spelling,
+    longest_comment: int,
+) -> Iterator[str]:
+    """A line for each column: name, type, role, name in words, values, description, comment."""
+    key = table.primary_key.columns if table.primary_key else ()
+    for column in columns:
+        notes = [flat(column.type)]
+        if column.name in key:
+            notes.append("primary key")
+        if not column.nullable:
+            notes.append("required")
+        told_of: list[str] = []
+        in_words = spelling.columns[column.name]
+        if in_words != column.name:
+            told_of.append(in_words)
+        if values := facts.values_of(column.name, column.type):
+            told_of.append(f"one of {_listed(values)}")
+        texts = _texts(facts.descriptions.get(column.name), column.comment, longest_comment)
+        told_of += (text.removesuffix(".") for text in texts)
+        line = f"- {shown(column.name)} ({', '.join(notes)})"
+        yield f"{line}: {'; '.join(told_of)}" if told_of else line
 
 
-def _comment(text: str) -> str:
-    flat = " ".join(text.split())
-    return flat if len(flat) <= _LONGEST_COMMENT else flat[:_LONGEST_COMMENT].rstrip() + " …"
+def surroundings(facts: TableFacts) -> Iterator[str]:
+    """What refers to the table, and what a view reads."""
+    for reference in facts.incoming[:_MOST_REFERRERS]:
+        source = shown_table(reference.source.schema, reference.source.name)
+        yield f"{source} refers to it through {', '.join(map(shown, reference.key.columns))}."
+    if (more := len(facts.incoming) - _MOST_REFERRERS) > 0:
+        yield f"{more} more foreign keys refer to it."
+    if facts.reads:
+        names = [shown_table(*name) for name in facts.reads[:_MOST_READ]]
+        more = len(facts.reads) - len(names)
+        yield f"It reads {', '.join(names)}{f' and {more} more' if more else ''}."
 
 
-def _names(names: Iterable[str]) -> str:
-    return ", ".join(names)
+def _texts(description: str | None, comment: str | None, longest_comment: int) -> Iterator[str]:
+    if description:
+        yield flat(description)
+    if comment and (line := shortened(flat(comment), longest_comment)):
+        yield line
+
+
+def _listed(values: Sequence[str]) -> str:
+    listed = ", ".join(_value(value) for value in values[:_MOST_VALUES])
+    return listed if len(values) <= _MOST_VALUES else f"{listed} …"
+
+
+def _value(value: str) -> str:
+    line = flat(value)
+    is_clear = line == value and line and not any(mark in line for mark in ',;"')
+    return line if is_clear else '"' + line.replace('"', '""') + '"'

@@ -1,120 +1,256 @@
-"""The texts that are embedded, one or more a table, and the payload of their points."""
+"""The documents of the schema index: the texts that are embedded, and the payload of their points.
+
+Payload keys and who reads them are told in docs/retrieval.md.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from functools import lru_cache
+from itertools import islice
+from typing import Any, NamedTuple
 
 import msgspec
 
-from twd_schema.documentation.cards import (
-    Reference,
-    column_line,
-    enum_labels,
-    references_to,
-    write_card,
+from twd_schema.documentation.cards import LONGEST_COMMENT, write_card
+from twd_schema.documentation.facts import TableFacts, facts_of
+from twd_schema.documentation.spelling import Spelling, spelling_of
+from twd_schema.indexing.chunks import Chunk, chunks_of, longest_comment
+from twd_schema.indexing.excerpts import (
+    ToldTable,
+    ddl_of,
+    with_short_comments,
+    without_comments,
 )
 from twd_shared.clients.catalog import Connection
-from twd_shared.clients.embedding import LONGEST_TEXT, cut_text, estimated_length
-from twd_shared.clients.schema_index import point_id
-from twd_shared.schema_model.ddl import table_ddl
+from twd_shared.clients.index_layout import point_id
+from twd_shared.clients.token_budget import TokenBudget
+from twd_shared.retrieval.terms import (
+    TERMS_REVISION,
+    SparseTerms,
+    document_terms,
+    significant_words,
+)
 from twd_shared.schema_model.fingerprint import content_fingerprint
-from twd_shared.schema_model.models import Column, Snapshot, Table
+from twd_shared.schema_model.models import Column, ForeignKey, Snapshot, Table
+from twd_shared.schema_model.wording import flat, said, shortened
+from twd_shared.store.documentation import TableCard
+
+_LONGEST_TITLE = 200
+_LONGEST_DEFAULT = 500
+# Qdrant takes requests of 32 MiB, and no language model reads a statement of that length.
+_LONGEST_DDL = 1_000_000
+_MOST_WORDS = 500
+_CACHED_LENGTH = 64
+
+
+class TermTexts(NamedTuple):
+    """What the sparse vector of a document is made of, by weight."""
+
+    names: tuple[str, ...]
+    columns: tuple[str, ...]
+    prose: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One text to embed with its point's id, payload and the hash of both."""
+    """One text to embed with its point's id and payload.
+
+    `text_hash` is of the text alone: another one must be embedded again. `content_hash` is of
+    everything but the snapshot's version: another one must be written again.
+    """
 
     point_id: str
     text: str
+    term_texts: TermTexts
     payload: Mapping[str, Any]
+    text_hash: str
     content_hash: str
 
+    @property
+    def terms(self) -> SparseTerms:
+        """The sparse vector, made when asked for: a document that is unchanged needs none."""
+        return document_terms(**self.term_texts._asdict())
 
-def documents_of(connection: Connection, snapshot: Snapshot, version: int) -> list[Document]:
-    """The documents of all tables, in the snapshot's order.
 
-    `version` goes into the payload as the version that a point was written for; it is no part of
-    the content hash, or an unchanged table would be embedded again with every version.
+def documents_of(
+    connection: Connection,
+    snapshot: Snapshot,
+    version: int,
+    cards: Iterable[TableCard],
+    budget: TokenBudget,
+) -> list[Document]:
+    """The documents of all tables, in the snapshot's order; chunks of a table count from 0.
+
+    `cards` are the stored documentation: their descriptions and categories are told, where their
+    table and column are still there. A table without one is told from the snapshot alone.
+    `version` goes into the payload as the version that a point was written for.
     """
-    incoming = references_to(snapshot.tables)
-    labels = enum_labels(snapshot.enums)
-    documents: list[Document] = []
+    return list(each_document(connection, snapshot, version, cards, budget))
+
+
+def each_document(
+    connection: Connection,
+    snapshot: Snapshot,
+    version: int,
+    cards: Iterable[TableCard],
+    budget: TokenBudget,
+) -> Iterator[Document]:
+    """What `documents_of` gives, each made when it is asked for."""
+    stored = {(card.schema, card.table): card for card in cards}
+    facts = facts_of(
+        snapshot,
+        {name: card.descriptions for name, card in stored.items()},
+        {name: card.categories for name, card in stored.items()},
+    )
     for table in snapshot.tables:
-        ddl = table_ddl(table, snapshot.dialect)
-        base = _payload(connection, table, ddl)
-        references = incoming[table.schema, table.name]
-        for chunk, text in enumerate(
-            _texts(connection.database_name, table, ddl, references, labels)
-        ):
-            payload = {**base, "chunk": chunk}
-            documents.append(
-                Document(
-                    point_id=point_id(connection.connection_id, table.schema, table.name, chunk),
-                    text=text,
-                    payload={**payload, "snapshot_version": version},
-                    content_hash=content_fingerprint(
-                        [text, msgspec.json.encode(payload, order="sorted").decode()]
-                    ),
-                )
-            )
-    return documents
+        yield from _documents_of_table(
+            connection, table, facts[table.schema, table.name], snapshot.dialect, version, budget
+        )
 
 
-def _texts(
-    database_name: str,
+def _documents_of_table(
+    connection: Connection,
     table: Table,
-    ddl: str,
-    incoming: Sequence[Reference],
-    labels: Mapping[str, tuple[str, ...]],
-) -> Iterator[str]:
-    head = f"Database: {database_name}\n"
-    whole = f"{head}{write_card(table, table.columns, incoming, labels)}\n\n{ddl}"
-    if estimated_length(whole) <= LONGEST_TEXT:
-        yield whole
-        return
-    for columns in _column_chunks(table, labels):
-        # A table that half the database refers to would fill each chunk with its referrers.
-        yield cut_text(head + write_card(table, columns, incoming[:20], labels))
+    facts: TableFacts,
+    dialect: str,
+    version: int,
+    budget: TokenBudget,
+) -> Iterator[Document]:
+    spelling = spelling_of(table)
+    card = write_card(table, facts, spelling)
+    silent = without_comments(table)
+    silent_ddl = ddl_of(silent, dialect)
+    told = ToldTable(table, facts, spelling, dialect)
+    chunks = chunks_of(connection.database_name, told, card, silent_ddl, budget)
+    small = _small_payload(connection, table, facts, len(chunks))
+    short = with_short_comments(table, longest_comment(table))
+    ddl = silent_ddl if silent is table else ddl_of(short, dialect)
+    large = _large_payload(table, card, ddl)
+    for number, chunk in enumerate(chunks):
+        texts = _term_texts(connection.database_name, table, facts, spelling, chunk, number)
+        payload = {
+            **small,
+            "chunk": number,
+            **(large if number == 0 else {}),
+            "words": _words_of(texts),
+        }
+        text_hash = content_fingerprint([chunk.text])
+        encoded = msgspec.json.encode(payload).decode()
+        yield Document(
+            point_id=point_id(connection.connection_id, table.schema, table.name, number),
+            text=chunk.text,
+            term_texts=texts,
+            payload={**payload, "snapshot_version": version},
+            text_hash=text_hash,
+            content_hash=content_fingerprint([text_hash, encoded, str(TERMS_REVISION)]),
+        )
 
 
-def _column_chunks(
-    table: Table, labels: Mapping[str, tuple[str, ...]]
-) -> Iterator[Sequence[Column]]:
-    chunk: list[Column] = []
-    size = 0
-    for column in table.columns:
-        length = estimated_length(column_line(table, column, labels))
-        if chunk and size + length > LONGEST_TEXT // 2:
-            yield chunk
-            chunk, size = [], 0
-        chunk.append(column)
-        size += length
-    yield chunk
-
-
-def _payload(connection: Connection, table: Table, ddl: str) -> dict[str, Any]:
+def _small_payload(
+    connection: Connection, table: Table, facts: TableFacts, chunk_count: int
+) -> dict[str, Any]:
+    """What stands in each chunk: identity, and what ranking and joining need."""
     return {
         "connection_id": connection.connection_id,
         "database_name": connection.database_name,
         "schema_name": table.schema,
         "table_name": table.name,
         "kind": table.kind,
-        "ddl": ddl,
+        "chunk_count": chunk_count,
         "column_count": len(table.columns),
-        "columns": [
-            {"name": column.name, "type": column.type, "nullable": column.nullable}
-            for column in table.columns
-        ],
-        "foreign_keys": [
+        "foreign_keys": [_foreign_key(key) for key in facts.keys],
+        "referenced_by": [
             {
-                "columns": list(key.columns),
-                "referenced_schema": key.referenced_schema,
-                "referenced_table": key.referenced_table,
-                "referenced_columns": list(key.referenced_columns),
+                "schema_name": reference.source.schema,
+                "table_name": reference.source.name,
+                "columns": reference.key.columns,
+                "referenced_columns": reference.key.referenced_columns,
             }
-            for key in table.foreign_keys
+            for reference in facts.incoming
         ],
     }
+
+
+def _large_payload(table: Table, card: str, ddl: str) -> dict[str, Any]:
+    """What stands in the first chunk alone, as it would be repeated in each of a wide table."""
+    key = frozenset(table.primary_key.columns if table.primary_key else ())
+    return {
+        "ddl": shortened(ddl, _LONGEST_DDL),
+        "card": card,
+        "columns": [_column(column, column.name in key) for column in table.columns],
+    }
+
+
+def _column(column: Column, in_primary_key: bool) -> dict[str, Any]:
+    told: dict[str, Any] = {
+        "name": column.name,
+        "type": column.type,
+        "nullable": column.nullable,
+        "primary_key": in_primary_key,
+    }
+    if column.default is not None:
+        told["default"] = shortened(column.default, _LONGEST_DEFAULT)
+    if column.comment:
+        told["comment"] = shortened(flat(column.comment), LONGEST_COMMENT)
+    return told
+
+
+def _foreign_key(key: ForeignKey) -> dict[str, Any]:
+    return {
+        "columns": key.columns,
+        "referenced_schema": key.referenced_schema,
+        "referenced_table": key.referenced_table,
+        "referenced_columns": key.referenced_columns,
+    }
+
+
+def _term_texts(
+    database_name: str,
+    table: Table,
+    facts: TableFacts,
+    spelling: Spelling,
+    chunk: Chunk,
+    number: int,
+) -> TermTexts:
+    description = facts.descriptions.get("", "")
+    comment = flat(table.comment or "")
+    title = shortened(description or comment, _LONGEST_TITLE)
+    columns: list[str] = [chunk.piece] if chunk.piece else []
+    for column in chunk.columns:
+        columns += _names(column.name, spelling.columns[column.name])
+        columns += facts.values_of(column.name, column.type)
+        columns += filter(None, (facts.descriptions.get(column.name), column.comment))
+    prose = (database_name, table.schema)
+    if number == 0:
+        # The title has told one of them already, or its beginning.
+        prose += (description if len(description) > _LONGEST_TITLE else "",)
+        prose += (comment if description or len(comment) > _LONGEST_TITLE else "",)
+    return TermTexts(
+        names=tuple(filter(None, (*_names(table.name, spelling.table), title))),
+        columns=tuple(columns),
+        prose=tuple(filter(None, prose)),
+    )
+
+
+def _names(name: str, spelled: str) -> tuple[str, ...]:
+    """The name, and its spelling if that tells more."""
+    return (name,) if spelled == said(name) else (name, spelled)
+
+
+def _words_of(texts: TermTexts) -> list[str]:
+    """Stems of what a chunk tells, sorted; the first so many of a text of megabytes."""
+    found: dict[str, None] = {}
+    for text in (*texts.names, *texts.columns):
+        stems = _stems_of_name(text) if len(text) <= _CACHED_LENGTH else significant_words(text)
+        found.update(dict.fromkeys(stems))
+        if len(found) > _MOST_WORDS:
+            break
+    return sorted(islice(found, _MOST_WORDS))
+
+
+# Names come again in most tables: id, name, created_at.
+@lru_cache(maxsize=65536)
+def _stems_of_name(name: str) -> tuple[str, ...]:
+    return tuple(significant_words(name))

@@ -1,124 +1,126 @@
-"""Bringing a connection's share of the schema index to a snapshot: write, verify, then delete."""
+"""Publishing a connection's snapshot to the collection that is served, with its own model."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-from twd_schema.indexing.documents import Document, documents_of
+from twd_schema.indexing.reconciling import Reconciliation
+from twd_schema.indexing.shares import Reading, Shares, using
 from twd_shared.clients.catalog import Connection
-from twd_shared.clients.embedding import embed_within
-from twd_shared.clients.ollama import EmbeddingModel, Ollama
-from twd_shared.clients.schema_index import Point, SchemaIndex
-from twd_shared.errors import EmbeddingRejected, IndexUnavailable
-from twd_shared.schema_model.fingerprint import content_fingerprint
+from twd_shared.clients.index_collections import REMEDY, IndexCollection, describe, making_of
+from twd_shared.clients.index_layout import LAYOUT
+from twd_shared.clients.ollama import Ollama
+from twd_shared.clients.schema_index import SchemaIndex
+from twd_shared.errors import IndexOutdated, UnknownConnection
 from twd_shared.schema_model.models import Snapshot
+from twd_shared.store.connections import ConnectionRegistry
+from twd_shared.store.database import MetadataDatabase
+from twd_shared.store.index_builds import IndexBuilds
+from twd_shared.store.index_locks import IndexLocks
 from twd_shared.store.index_states import IndexState, IndexStateStore
-
-# Points are written in slices, so that a killed run has kept what it embedded so far.
-_SLICE = 256
+from twd_shared.store.snapshots import SnapshotStore
 
 
 @dataclass(frozen=True, slots=True)
 class Publication:
-    """What a publication did; `expected` and `present` are points after it."""
+    """What a publication did, and what is recorded of it.
+
+    `pending_model` is the configured model as long as another one is served; else None.
+    """
 
     state: IndexState
     table_count: int
-    embedded: int
-    unchanged: int
-    deleted: int
-    expected: int
-    present: int
+    points: Reconciliation
+    previous_collection: str | None
+    pending_model: str | None
 
 
 class Publisher:
-    """Publishes snapshots to one schema index with one embedding model."""
+    """Publishes snapshots to one schema index."""
 
-    def __init__(self, index: SchemaIndex, ollama: Ollama, states: IndexStateStore) -> None:
-        """Write to `index` what `ollama` embeds; record it in `states`."""
+    def __init__(self, index: SchemaIndex, ollama: Ollama, database: MetadataDatabase) -> None:
+        """`ollama` has the model that a first collection is made by; `database` the records."""
         self._index = index
         self._ollama = ollama
-        self._states = states
+        self._shares = Shares(index, database)
+        self._connections = ConnectionRegistry(database)
+        self._snapshots = SnapshotStore(database)
+        self._states = IndexStateStore(database)
+        self._builds = IndexBuilds(database)
+        self._locks = IndexLocks(database, index.alias)
 
     def publish(self, connection: Connection, snapshot: Snapshot, version: int) -> Publication:
         """Make the index hold exactly the tables of the snapshot for this connection.
 
-        What is already there with the same content, made by the same model, is left alone; gone
-        tables are deleted only after the new points are seen. Running it again changes nothing.
-        Raises IndexUnavailable when the points read back are not the ones written.
+        What is already there with the same content is left alone. Of two that publish the same
+        connection at once one waits, and an older snapshot never replaces a newer one. The very
+        first publication creates the collection, by the configured model.
+
+        Raises IndexOutdated when the model or the layout that made the collection is not there any
+        more, IndexUnavailable when the points read back are not the ones written,
+        UnknownConnection when the connection was taken out, and the errors of the servers.
         """
-        model = self._ollama.embedding_model()
-        collection = self._index.prepare(model.name, model.dimension)
-        wanted = {item.point_id: item for item in documents_of(connection, snapshot, version)}
-        hashes = {key: _hash(item, model) for key, item in wanted.items()}
-        held = self._index.held(connection.connection_id, collection)
-        missing = [item for key, item in wanted.items() if held.get(key) != hashes[key]]
-        self._write(collection, missing, hashes, model)
-        present = self._index.held(connection.connection_id, collection)
-        if any(present.get(key) != value for key, value in hashes.items()):
-            raise IndexUnavailable(
-                f"The schema index does not hold what was written for {connection.label}. "
-                "Nothing old was removed; look at Qdrant's log and disk."
+        connection_id = connection.connection_id
+        with self._locks.publishing(connection_id):
+            self._require_active(connection)
+            recorded = self._states.get(connection_id)
+            if recorded and recorded.snapshot_version > version:
+                newest, snapshot = self._snapshots.load_newest(connection_id)
+                version = newest.version
+            live, previous = self._index.names()
+            collection = self._first() if live is None else self._index.collection(live)
+            points, state = self._shares.bring_up(
+                collection,
+                Reading(connection, snapshot, version),
+                self._model_of(collection),
+                recorded,
             )
-        gone = sorted(present.keys() - wanted.keys())
-        self._index.delete(collection, gone)
-        state = IndexState(
-            connection_id=connection.connection_id,
-            collection=collection,
-            model=model.name,
-            model_digest=model.digest,
-            dimension=model.dimension,
-            snapshot_version=version,
-            content_hash=content_fingerprint(
-                part for key in sorted(hashes) for part in (key, hashes[key])
-            ),
-            point_count=len(wanted),
-        )
-        self._states.put(state)
+            self._states.put(state)
+        configured = self._ollama.embed_model
         return Publication(
             state=state,
             table_count=len(snapshot.tables),
-            embedded=len(missing),
-            unchanged=len(wanted) - len(missing),
-            deleted=len(gone),
-            expected=len(wanted),
-            present=len(present) - len(gone),
+            points=points,
+            previous_collection=previous,
+            pending_model=configured if configured != collection.model else None,
         )
 
-    def _write(
-        self,
-        collection: str,
-        documents: Sequence[Document],
-        hashes: dict[str, str],
-        model: EmbeddingModel,
-    ) -> None:
-        for start in range(0, len(documents), _SLICE):
-            part = documents[start : start + _SLICE]
-            vectors = embed_within(self._ollama, [item.text for item in part], "document")
-            if any(len(vector) != model.dimension for vector in vectors):
-                raise EmbeddingRejected(
-                    f"Model {model.name} has {model.dimension} dimensions but gave vectors of "
-                    f"{len(vectors[0])}. Look at the Ollama server; its model may be broken."
-                )
-            self._index.upsert(
-                collection,
-                (
-                    Point(
-                        item.point_id,
-                        vector,
-                        {
-                            **item.payload,
-                            "content_hash": hashes[item.point_id],
-                            "model": model.name,
-                            "dimension": model.dimension,
-                        },
-                    )
-                    for item, vector in zip(part, vectors, strict=True)
-                ),
+    def _require_active(self, connection: Connection) -> None:
+        if not self._connections.is_active(connection.connection_id):
+            raise UnknownConnection(
+                f"{connection.label} was taken out while it was read; nothing of it is indexed. "
+                "It is imported again when the application lists it as active."
             )
 
+    def _first(self) -> IndexCollection:
+        with self._locks.creating():
+            # Another connection's first import may have been quicker.
+            if (served := self._index.served()) is not None:
+                return served
+            # In this order: measuring the budget tells most of what describes the model.
+            budget = self._ollama.token_budget()
+            making = making_of(self._ollama.embedding_model())
+            collection = self._index.unserved(making) or self._index.create(
+                making, budget, self._builds.names()
+            )
+            self._index.serve(collection.name)
+            self._builds.record(collection, "served")
+            return collection
 
-def _hash(document: Document, model: EmbeddingModel) -> str:
-    # A model pulled again under the same name has another digest, and its vectors do not mix.
-    return content_fingerprint([document.content_hash, model.name, model.digest])
+    def _model_of(self, collection: IndexCollection) -> Ollama:
+        """The model that made the collection; raises IndexOutdated if it is not the same now."""
+        if collection.layout != LAYOUT:
+            raise IndexOutdated(
+                f"The schema index {collection.name} has layout {collection.layout}, and this "
+                f"version writes {LAYOUT}. It is still served, and was not changed. {REMEDY}"
+            )
+        ollama = using(self._ollama, collection.model)
+        digest = ollama.digest()
+        if digest != collection.model_digest:
+            made_now = collection.making._replace(model_digest=digest)
+            raise IndexOutdated(
+                f"The schema index {collection.name} was made by {describe(collection.making)}, "
+                f"but Ollama now has {describe(made_now)}: it was pulled again, and its vectors "
+                f"do not compare. The index is still served, and was not changed. {REMEDY}"
+            )
+        return ollama

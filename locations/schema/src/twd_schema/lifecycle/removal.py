@@ -5,25 +5,26 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from twd_shared.store.connections import ConnectionRegistry
+from twd_shared.store.database import MetadataDatabase
 from twd_shared.store.documentation import DocumentationStore
+from twd_shared.store.index_locks import IndexLocks
 from twd_shared.store.index_states import IndexStateStore
 
 if TYPE_CHECKING:
     from twd_shared.clients.schema_index import SchemaIndex
 
 
-def take_out(
-    connection_id: str,
-    index: SchemaIndex,
-    states: IndexStateStore,
-    documentation: DocumentationStore,
-    registry: ConnectionRegistry,
-) -> None:
+def take_out(connection_id: str, index: SchemaIndex, database: MetadataDatabase) -> bool:
     """Remove a connection's points and documentation and mark it inactive.
 
-    The points go first and the marks last: cut off half-way, the next tick does it again.
+    False, and nothing is done, while it is being published or another collection is put in place:
+    then a later tick does it. The points go first and the marks last: cut off half-way, the next
+    tick does it again.
     """
-    index.delete_connection(connection_id)
-    documentation.delete(connection_id)
-    states.delete(connection_id)
-    registry.deactivate(connection_id)
+    with IndexLocks(database, index.alias).taking_out(connection_id) as free:
+        if free:
+            index.delete_connection(connection_id)
+            DocumentationStore(database).delete(connection_id)
+            IndexStateStore(database).delete(connection_id)
+            ConnectionRegistry(database).deactivate(connection_id)
+    return free

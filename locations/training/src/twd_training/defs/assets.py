@@ -29,7 +29,7 @@ from twd_training.defs.presentation import (
     examples_metadata,
     training_metadata,
 )
-from twd_training.evaluation.scoring import SCHEMA_INDEX
+from twd_training.evaluation.retrievers import SCHEMA_INDEX
 from twd_training.examples.collecting import collect_examples
 from twd_training.examples.store import TrainingSet
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from twd_training.evaluation.scoring import KNOWLEDGE_BASE, SCHEMA_INDEX
+from twd_training.evaluation.retrievers import KNOWLEDGE_BASE, SCHEMA_INDEX
 from twd_training.examples.collecting import Collected
 
 if TYPE_CHECKING:

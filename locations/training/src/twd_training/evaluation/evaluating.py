@@ -9,16 +9,13 @@ from qdrant_client import QdrantClient
 from twd_shared.clients.ollama import Ollama
 from twd_shared.clients.schema_index import SchemaIndex
 from twd_shared.errors import UnknownConnection
+from twd_shared.retrieval.questions import generated_questions, question_set_hash
+from twd_shared.retrieval.scoring import Score
 from twd_shared.store.connections import RegisteredConnection
 from twd_shared.store.database import MetadataDatabase
 from twd_shared.store.snapshots import SnapshotStore
-from twd_training.evaluation.questions import (
-    generated_questions,
-    question_set_hash,
-    questions_of_users,
-)
+from twd_training.evaluation.questions import questions_of_users
 from twd_training.evaluation.retrievers import evaluate
-from twd_training.evaluation.scoring import Score
 from twd_training.evaluation.store import Evaluations
 from twd_training.examples.store import TrainingSet
 from twd_training.knowledge_base.collections import Collections

@@ -6,10 +6,16 @@ from collections.abc import Sequence
 
 from twd_shared.clients.ollama import Ollama
 from twd_shared.clients.schema_index import SchemaIndex
-from twd_shared.retrieval.search import nearest_tables
-from twd_training.evaluation.questions import LabelledQuestion
-from twd_training.evaluation.scoring import KNOWLEDGE_BASE, RANKS, SCHEMA_INDEX, Score, scores_of
+from twd_shared.retrieval.candidates import label
+from twd_shared.retrieval.questions import LabelledQuestion
+from twd_shared.retrieval.scoring import RANKS, Score, scores_of
+from twd_shared.retrieval.search import rank_tables
 from twd_training.knowledge_base.collections import Collections
+
+SCHEMA_INDEX = "schema index"
+"""The name of one retriever in reports."""
+KNOWLEDGE_BASE = "knowledge base"
+"""The name of the other."""
 
 # A table may be found through several documents, and a question's own pair is left out.
 _DOCUMENTS = 30
@@ -28,16 +34,9 @@ def evaluate(
     A question that a user taught is never answered by its own SQL: the knowledge base is scored
     as if it did not hold that pair.
     """
+    of_index = _of_index(questions, connection_id, ollama, index)
     vectors = ollama.embed([question.text for question in questions], "query")
-    nearest = nearest_tables(
-        vectors,
-        connection_id=connection_id,
-        index=index,
-        model=ollama.embed_model,
-        limit=RANKS,
-    )
     found = knowledge_base.search(vectors, _DOCUMENTS)
-    of_index = [[table.label for table in tables] for tables in nearest]
     of_base = [
         [
             label
@@ -51,3 +50,20 @@ def evaluate(
         *scores_of(SCHEMA_INDEX, questions, of_index),
         *scores_of(KNOWLEDGE_BASE, questions, of_base),
     ]
+
+
+def _of_index(
+    questions: Sequence[LabelledQuestion], connection_id: str, ollama: Ollama, index: SchemaIndex
+) -> list[list[str]]:
+    collection = index.served()
+    if collection is None:
+        return [[] for _ in questions]
+    rankings = rank_tables(
+        [question.text for question in questions],
+        connection_id=connection_id,
+        index=index,
+        ollama=ollama,
+        collection=collection,
+        limit=RANKS,
+    )
+    return [[label(name) for name in ranking] for ranking in rankings]

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
+from twd_shared.retrieval.scoring import Score
 from twd_shared.store.database import MetadataDatabase
 from twd_shared.store.tables import model_evaluations
-from twd_training.evaluation.scoring import Score
 
 
 class Evaluations:

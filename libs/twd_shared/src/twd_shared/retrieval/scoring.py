@@ -9,13 +9,9 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from twd_training.evaluation.questions import LabelledQuestion
+from twd_shared.retrieval.questions import LabelledQuestion
 
 RANKS = 5
-
-# The two retrievers that are scored, as reports name them.
-SCHEMA_INDEX = "schema index"
-KNOWLEDGE_BASE = "knowledge base"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +46,8 @@ def scores_of(
 ) -> list[Score]:
     """Scores of one retriever: over all questions, then by origin and language.
 
-    `rankings[i]` answers `questions[i]`; no questions, no scores.
+    `retriever` is its name in reports; `rankings[i]` answers `questions[i]`. Without questions
+    there are no scores.
     """
     answered = list(zip(questions, rankings, strict=True))
     groups = sorted({(one.origin, one.language) for one in questions})

@@ -1,0 +1,121 @@
+"""`python -m twd_local.index_migration`: run index_migration_job and show what becomes of it."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from contextlib import closing
+from typing import Any
+
+from twd_local.dagster_api import DagsterApi
+from twd_local.stack.errors import StackError
+from twd_local.stack.home import Home
+from twd_local.stack.plan import started_stack
+
+_POLL_SECONDS = 1.0
+_ENDED = ("SUCCESS", "FAILURE", "CANCELED")
+
+_LAUNCH = """
+mutation ($config: RunConfigData) {
+  launchRun(executionParams: {
+    selector: {
+      repositoryLocationName: "schema", repositoryName: "__repository__",
+      jobName: "index_migration_job"
+    }
+    runConfigData: $config
+  }) {
+    __typename
+    ... on LaunchRunSuccess { run { runId } }
+    ... on RunConfigValidationInvalid { errors { message } }
+    ... on PipelineNotFoundError { message }
+    ... on PythonError { message }
+  }
+}
+"""
+
+_PROGRESS = """
+query ($run: ID!, $cursor: String) {
+  runOrError(runId: $run) { ... on Run { status } }
+  logsForRun(runId: $run, afterCursor: $cursor) {
+    ... on EventConnection {
+      cursor
+      events {
+        ... on LogMessageEvent { said: message }
+        ... on ExecutionStepOutputEvent { metadataEntries { ...shown } }
+        ... on ExecutionStepFailureEvent {
+          error { message }
+          failureMetadata { metadataEntries { ...shown } }
+        }
+      }
+    }
+  }
+}
+fragment shown on MetadataEntry {
+  label
+  ... on TextMetadataEntry { text }
+  ... on MarkdownMetadataEntry { mdStr }
+  ... on IntMetadataEntry { intRepr }
+}
+"""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line; 0 = migrated, 1 = it failed and the reason was shown."""
+    parser = argparse.ArgumentParser(
+        prog="twd_local.index_migration",
+        description="Serve a schema index made by TWD_EMBED_MODEL, built beside the present one.",
+    )
+    parser.add_argument("--rebuild", action="store_true", help="also if that model is served")
+    parser.add_argument("--accept-loss", action="store_true", help="whatever is found no more")
+    chosen = parser.parse_args(arguments)
+    config = {"rebuild": chosen.rebuild, "accept_loss": chosen.accept_loss}
+    try:
+        stack = started_stack(Home.from_environment(os.environ))
+        with closing(DagsterApi(stack.ui_url)) as api:
+            return int(not _follow(api, _launch(api, config)))
+    except StackError as error:
+        print(error, file=sys.stderr)
+        return 1
+
+
+def _launch(api: DagsterApi, config: dict[str, bool]) -> str:
+    answer = api.ask(_LAUNCH, config={"ops": {"migrate_schema_index": {"config": config}}})
+    launched = answer["launchRun"]
+    if launched["__typename"] != "LaunchRunSuccess":
+        reason = launched.get("message") or launched.get("errors") or launched["__typename"]
+        raise StackError(f"index_migration_job could not be launched: {reason}")
+    run_id = launched["run"]["runId"]
+    print(f"{api.url}/runs/{run_id}", flush=True)
+    return run_id
+
+
+def _follow(api: DagsterApi, run_id: str) -> bool:
+    """Print what the run says until it ends; whether it was successful."""
+    cursor: str | None = None
+    while True:
+        progress = api.ask(_PROGRESS, run=run_id, cursor=cursor)
+        cursor = progress["logsForRun"]["cursor"]
+        for event in progress["logsForRun"]["events"]:
+            _show(event)
+        if (status := progress["runOrError"]["status"]) in _ENDED:
+            return status == "SUCCESS"
+        time.sleep(_POLL_SECONDS)
+
+
+def _show(event: dict[str, Any]) -> None:
+    if "said" in event:
+        print(event["said"], flush=True)
+    if event.get("error"):
+        print(event["error"]["message"].strip(), file=sys.stderr)
+    metadata = event.get("failureMetadata") or event
+    for entry in metadata.get("metadataEntries") or []:
+        if "mdStr" in entry:
+            print(f"\n{entry['mdStr']}\n")
+        elif value := entry.get("text") or entry.get("intRepr"):
+            print(f"{entry['label']}: {value}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

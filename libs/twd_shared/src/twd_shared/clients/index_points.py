@@ -1,0 +1,222 @@
+"""One connection's points in one collection of the schema index: the only way to read or write.
+
+A handle demands the connection when it is made, and every request that it sends is limited to it:
+one user's tables are never found, counted or deleted for another. Requests that carry many points
+go as plain JSON, because validating each number would take longer than Qdrant takes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import msgspec
+from qdrant_client import QdrantClient, models
+
+from twd_shared.clients.index_layout import DENSE, RANKING_KEYS, TERMS, Hit, Point, Rewriting
+from twd_shared.clients.qdrant import index_errors
+from twd_shared.retrieval.terms import SparseTerms
+
+_BATCH = 256
+# Qdrant refuses requests of more than 32 MiB by default (service.max_request_size_mb).
+_BATCH_BYTES = 16 * 2**20
+_PAGE = 1024
+_QUERIES = 32
+_MARKS = 256
+
+
+class ConnectionPoints:
+    """The points of `connection_id` in the physical collection `collection`."""
+
+    def __init__(self, client: QdrantClient, collection: str, connection_id: str) -> None:
+        """`client` is shared. Raises ValueError without a connection."""
+        if not connection_id:
+            raise ValueError("The schema index is read for one connection; name it.")
+        self._client = client
+        self._collection = collection
+        self._own = models.FieldCondition(
+            key="connection_id", match=models.MatchValue(value=connection_id)
+        )
+        self._only = models.Filter(must=[self._own])
+        self._own_json = {"key": "connection_id", "match": {"value": connection_id}}
+
+    def nearest(
+        self,
+        questions: Sequence[tuple[Sequence[float] | None, SparseTerms | None]],
+        limit: int,
+    ) -> list[tuple[list[Hit], list[Hit]]]:
+        """For each question its nearest points by dense vector and by terms, best first.
+
+        A question is a (dense vector, terms) pair; what is None or without terms is not asked and
+        gives []. Payloads hold `RANKING_KEYS` only. All questions go in few requests.
+        """
+        requests: list[models.QueryRequest] = []
+        for dense, terms in questions:
+            if dense is not None:
+                requests.append(self._query(list(dense), DENSE, limit))
+            if terms is not None and terms.indices:
+                sparse = models.SparseVector(indices=list(terms.indices), values=list(terms.values))
+                requests.append(self._query(sparse, TERMS, limit))
+        answers = self._hits(requests)
+        return [
+            (
+                next(answers) if dense is not None else [],
+                next(answers) if terms is not None and terms.indices else [],
+            )
+            for dense, terms in questions
+        ]
+
+    def payloads(
+        self, point_ids: Sequence[str], keys: Sequence[str] | None = None
+    ) -> dict[str, Mapping[str, Any]]:
+        """Payloads by point id, of those ids that are the connection's own.
+
+        Of whole payloads, or of these keys of them.
+        """
+        found: dict[str, Mapping[str, Any]] = {}
+        for start in range(0, len(point_ids), _PAGE):
+            of_these = {"has_id": list(point_ids[start : start + _PAGE])}
+            found.update(self._scroll([of_these], True if keys is None else list(keys)))
+        return found
+
+    def held(self, keys: Sequence[str]) -> dict[str, Mapping[str, Any]]:
+        """These payload keys by point id, of everything the collection holds of the connection."""
+        return dict(self._scroll([], list(keys)))
+
+    def marks(self) -> dict[str, int]:
+        """How many points of the connection have which `content_mark`, exactly; 256 at most."""
+        body = {
+            "key": "content_mark",
+            "limit": _MARKS,
+            "exact": True,
+            "filter": {"must": [self._own_json]},
+        }
+        found = self._send("POST", "facet", msgspec.json.encode(body))
+        return {hit["value"]: hit["count"] for hit in found["hits"] if hit["count"]}
+
+    def count(self) -> int:
+        """How many points the collection holds of the connection, exactly."""
+        with index_errors(self._client):
+            return self._client.count(self._collection, count_filter=self._only, exact=True).count
+
+    def upsert(self, points: Iterable[Point]) -> None:
+        """Write the points; they are durable and searchable when this returns."""
+        encoded = (
+            msgspec.json.encode(
+                {
+                    "id": point.point_id,
+                    "vector": {DENSE: point.dense, TERMS: _sparse(point.terms)},
+                    "payload": point.payload,
+                }
+            )
+            for point in points
+        )
+        for batch in _batches(encoded):
+            self._send("PUT", "points", b'{"points":[' + b",".join(batch) + b"]}")
+
+    def rewrite(self, points: Iterable[Rewriting]) -> None:
+        """Write terms and whole payloads of points that exist; their dense vectors stay.
+
+        The payload, which says what a point holds, is written last.
+        """
+        encoded = (
+            msgspec.json.encode(
+                {
+                    "update_vectors": {
+                        "points": [{"id": point.point_id, "vector": {TERMS: _sparse(point.terms)}}]
+                    }
+                }
+            )
+            + b","
+            + msgspec.json.encode(
+                {"overwrite_payload": {"payload": point.payload, "points": [point.point_id]}}
+            )
+            for point in points
+        )
+        for batch in _batches(encoded):
+            self._send("POST", "points/batch", b'{"operations":[' + b",".join(batch) + b"]}")
+
+    def delete(self, point_ids: Sequence[str]) -> None:
+        """Delete those of the points that are the connection's own."""
+        if point_ids:
+            only_these = models.Filter(
+                must=[self._own, models.HasIdCondition(has_id=list(point_ids))]
+            )
+            with index_errors(self._client):
+                self._client.delete(
+                    self._collection, models.FilterSelector(filter=only_these), wait=True
+                )
+
+    def delete_all(self) -> None:
+        """Delete every point of the connection."""
+        with index_errors(self._client):
+            self._client.delete(
+                self._collection, models.FilterSelector(filter=self._only), wait=True
+            )
+
+    def _query(
+        self, vector: list[float] | models.SparseVector, using: str, limit: int
+    ) -> models.QueryRequest:
+        return models.QueryRequest(
+            query=vector,
+            using=using,
+            filter=self._only,
+            limit=limit,
+            with_payload=list(RANKING_KEYS),
+        )
+
+    def _hits(self, requests: Sequence[models.QueryRequest]) -> Iterator[list[Hit]]:
+        for start in range(0, len(requests), _QUERIES):
+            with index_errors(self._client):
+                answers = self._client.query_batch_points(
+                    self._collection, list(requests[start : start + _QUERIES])
+                )
+            for answer in answers:
+                yield [Hit(point.score, point.payload or {}) for point in answer.points]
+
+    def _scroll(
+        self, conditions: Sequence[Mapping[str, Any]], keys: list[str] | bool
+    ) -> Iterator[tuple[str, Mapping[str, Any]]]:
+        body: dict[str, Any] = {
+            "filter": {"must": [self._own_json, *conditions]},
+            "limit": _PAGE,
+            "with_payload": keys,
+        }
+        while True:
+            page = self._send("POST", "points/scroll", msgspec.json.encode(body))
+            for record in page["points"]:
+                yield str(record["id"]), record.get("payload") or {}
+            if (offset := page.get("next_page_offset")) is None:
+                return
+            body["offset"] = offset
+
+    def _send(self, method: str, path: str, body: bytes) -> Any:
+        with index_errors(self._client):
+            answer = self._client.http.client.request(
+                type_=dict,
+                method=method,
+                url=f"/collections/{{name}}/{path}",
+                path_params={"name": self._collection},
+                # Only writes wait for anything; a search ignores it.
+                params={"wait": "true"},
+                headers={"content-type": "application/json"},
+                content=body,
+            )
+        return answer["result"]
+
+
+def _sparse(terms: SparseTerms) -> dict[str, Sequence[float]]:
+    return {"indices": terms.indices, "values": terms.values}
+
+
+def _batches(encoded: Iterable[bytes]) -> Iterator[list[bytes]]:
+    batch: list[bytes] = []
+    size = 0
+    for item in encoded:
+        if batch and (len(batch) == _BATCH or size + len(item) > _BATCH_BYTES):
+            yield batch
+            batch, size = [], 0
+        batch.append(item)
+        size += len(item)
+    if batch:
+        yield batch

@@ -1,0 +1,140 @@
+"""Asking a language model to describe tables: only those that it has not seen as they are now.
+
+Each answer is kept as it comes, so that a run that is cut off goes on where it stopped. A model
+that fails never stands in the way of the documentation: what it did not say is asked next time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from threading import Event
+
+from twd_schema.documentation.facts import TableFacts
+from twd_schema.documentation.questions import (
+    MalformedAnswer,
+    content_hash,
+    descriptions_in,
+    questions_about,
+)
+from twd_shared.errors import ModelUnavailable, TwdError
+from twd_shared.schema_model.models import Table
+from twd_shared.store.descriptions import DescriptionStore, ModelAnswer, TableName
+
+_AT_ONCE = 4
+# So many tables in a row for which the server failed, after its own retries, and it is left alone.
+_FAILURES_IN_A_ROW = 3
+
+
+@dataclass(frozen=True, slots=True)
+class LanguageModel:
+    """A model's name and how it is asked; `ask` raises this project's errors."""
+
+    name: str
+    ask: Callable[[str], str]
+
+
+@dataclass(slots=True)
+class Described:
+    """Descriptions by table, and how many of them are `cached`, `answered` now, or `malformed`.
+
+    `problem` is why the model was not asked about the others.
+    """
+
+    texts: dict[TableName, Mapping[str, str]]
+    cached: int = 0
+    answered: int = 0
+    malformed: int = 0
+    problem: str = ""
+
+
+def describe_tables(
+    connection_id: str,
+    tables: Iterable[tuple[Table, TableFacts]],
+    model: LanguageModel,
+    store: DescriptionStore,
+) -> Described:
+    """Descriptions of the tables, by the model or by what it answered to the same question before.
+
+    An answer that is malformed twice leaves its table without; so does a server that fails. After
+    three failures in a row, or when the server lacks the model, the others are not asked. Raises
+    the errors of the store alone.
+    """
+    kept = store.of_model(connection_id)
+    described = Described({})
+    open_tables: list[_Inquiry] = []
+    for table, facts in tables:
+        inquiry = _Inquiry(table, facts, model)
+        answer = kept.get(inquiry.name)
+        if answer and answer.content_hash == inquiry.content_hash:
+            described.texts[inquiry.name] = answer.texts
+        else:
+            open_tables.append(inquiry)
+    described.cached = len(described.texts)
+    _ask_all(connection_id, open_tables, store, described)
+    return described
+
+
+class _Inquiry:
+    """One table and what the model is asked about it."""
+
+    def __init__(self, table: Table, facts: TableFacts, model: LanguageModel) -> None:
+        self.name = (table.schema, table.name)
+        self._table = table
+        self._model = model
+        self._questions = questions_about(table, facts)
+        self.content_hash = content_hash(model.name, self._questions)
+
+    def answer(self) -> Mapping[str, str]:
+        """The descriptions; raises MalformedAnswer if one is malformed twice."""
+        texts: dict[str, str] = {}
+        for question in self._questions:
+            texts = self._answer_to(question) | texts
+        return texts
+
+    def _answer_to(self, question: str) -> dict[str, str]:
+        try:
+            return descriptions_in(self._model.ask(question), self._table)
+        except MalformedAnswer:
+            # At temperature 0 the same words get the same answer, so they are not the same.
+            again = (
+                f"{question}\nYour last answer was not that JSON object. Answer with it alone.\n"
+            )
+            return descriptions_in(self._model.ask(again), self._table)
+
+
+def _ask_all(
+    connection_id: str, inquiries: list[_Inquiry], store: DescriptionStore, described: Described
+) -> None:
+    given_up = Event()
+
+    def answer(inquiry: _Inquiry) -> Mapping[str, str] | None:
+        return None if given_up.is_set() else inquiry.answer()
+
+    failures = 0
+    with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="describing") as threads:
+        futures = {threads.submit(answer, inquiry): inquiry for inquiry in inquiries}
+        try:
+            for future in as_completed(futures):
+                try:
+                    texts = future.result()
+                except MalformedAnswer:
+                    described.malformed += 1
+                except TwdError as error:
+                    described.problem = str(error)
+                    failures += 1
+                    if isinstance(error, ModelUnavailable) or failures >= _FAILURES_IN_A_ROW:
+                        given_up.set()
+                    continue
+                else:
+                    if texts is None:
+                        continue
+                    name, asked = futures[future].name, futures[future].content_hash
+                    store.keep_answer(connection_id, name, ModelAnswer(asked, texts))
+                    described.texts[name] = texts
+                    described.answered += 1
+                failures = 0
+        finally:
+            # What goes wrong here must not wait for a thousand questions.
+            given_up.set()

@@ -1,0 +1,95 @@
+"""Documenting one connection: cards from its newest snapshot, and what people and a model say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from twd_schema.documentation.cards import document_tables
+from twd_schema.documentation.describing import Described, LanguageModel, describe_tables
+from twd_schema.documentation.facts import facts_of
+from twd_shared.schema_model.fingerprint import content_fingerprint
+from twd_shared.schema_model.models import Table
+from twd_shared.store.descriptions import DescriptionStore, TableName
+from twd_shared.store.documentation import DocumentationStore, TableCard
+from twd_shared.store.snapshots import SnapshotStore
+
+
+@dataclass(frozen=True, slots=True)
+class Documented:
+    """The cards of snapshot `version`, and how many of their tables who described.
+
+    `problem` is why the language model described less than it was asked, or ''.
+    """
+
+    version: int
+    cards: Sequence[TableCard]
+    by_model: int
+    by_people: int
+    not_described: int
+    asked_now: int
+    cached: int
+    problem: str
+
+    @property
+    def content_hash(self) -> str:
+        """Fingerprint of all cards."""
+        return content_fingerprint(card.content_hash for card in self.cards)
+
+
+def document_connection(
+    connection_id: str,
+    snapshots: SnapshotStore,
+    documentation: DocumentationStore,
+    descriptions: DescriptionStore,
+    model: LanguageModel | None,
+) -> Documented:
+    """Write the cards of the newest snapshot; with a `model`, ask it about what it has not seen.
+
+    What a person wrote of a table or column is told, and never what the model says of it. Raises
+    the errors of the stores; a model that fails is told in `problem`.
+    """
+    version, schema = snapshots.load_newest(connection_id)
+    # The few values of columns are kept apart, as they change without a new version.
+    snapshot = msgspec.structs.replace(schema, statistics=snapshots.statistics(connection_id))
+    described = Described({})
+    if model:
+        facts = facts_of(snapshot, {})
+        tables = [(table, facts[table.schema, table.name]) for table in snapshot.tables]
+        described = describe_tables(connection_id, tables, model, descriptions)
+    # Read last: what a person writes while the model is asked must not wait for the next time.
+    people = descriptions.of_people(connection_id)
+    told = {
+        name: {**described.texts.get(name, {}), **people.get(name, {})}
+        for name in described.texts.keys() | people.keys()
+    }
+    cards = document_tables(snapshot, told)
+    documentation.replace(connection_id, version.version, cards)
+    by_people = sum(_describe(people, table) for table in snapshot.tables)
+    return Documented(
+        version=version.version,
+        cards=cards,
+        by_model=len(described.texts),
+        by_people=by_people,
+        not_described=sum(not card.descriptions for card in cards),
+        asked_now=described.answered + described.malformed,
+        cached=described.cached,
+        problem=_problem(described),
+    )
+
+
+def _describe(people: Mapping[TableName, Mapping[str, str]], table: Table) -> bool:
+    names = {"", *(column.name for column in table.columns)}
+    return not names.isdisjoint(people.get((table.schema, table.name), ()))
+
+
+def _problem(described: Described) -> str:
+    problems = [described.problem] if described.problem else []
+    if described.malformed:
+        problems.append(
+            f"The language model gave a malformed answer twice for {described.malformed} tables. "
+            "They are asked again next time; another model (TWD_LLM_MODEL) may do better."
+        )
+    return " ".join(problems)

@@ -1,0 +1,278 @@
+"""Making one connection's points equal to its documents: write, verify, only then delete.
+
+Belongs here: what is done to the points of one collection. Not here: which collection, locks, and
+what is recorded of it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from twd_schema.indexing.documents import Document
+from twd_shared.clients.embedding import embed_within
+from twd_shared.clients.index_collections import IndexCollection
+from twd_shared.clients.index_layout import Point, Rewriting, mark_of
+from twd_shared.clients.index_points import ConnectionPoints
+from twd_shared.clients.ollama import Ollama, TextsTooLong
+from twd_shared.errors import EmbeddingRejected, IndexUnavailable
+from twd_shared.schema_model.fingerprint import content_fingerprint
+from twd_shared.store.index_states import IndexState
+
+_WRITERS = 2
+_HASHES = ("content_hash", "text_hash", "model_digest")
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciliation:
+    """What was done to the points; `expected` and `present` are points after it.
+
+    `repaired` counts points that were not as recorded though nobody had changed them: exact when
+    the documents are the recorded ones, and else the least that it can be. `shortened` are tables
+    of which the model took only the beginning of a text.
+    """
+
+    content_hash: str
+    presence_hash: str
+    embedded: int
+    rewritten: int
+    unchanged: int
+    deleted: int
+    repaired: int
+    shortened: tuple[str, ...]
+    expected: int
+    present: int
+
+
+class _Sorting:
+    """Sorts documents by what must be done, as they are made; `hashes` are those of all."""
+
+    def __init__(
+        self, documents: Iterable[Document], held: Mapping[str, Mapping[str, Any]], digest: str
+    ) -> None:
+        """`held` are the hashes that points have now; `digest` is of the collection's model."""
+        self._documents = documents
+        self._held = held
+        self._digest = digest
+        self.hashes: dict[str, str] = {}
+        self.unchanged = 0
+        self.to_embed: list[Document] = []
+        self.to_rewrite: list[Document] = []
+
+    def texts(self) -> Iterator[str]:
+        """The texts that must be embedded; each stands in `to_embed` when it is given."""
+        for document in self._documents:
+            self.hashes[document.point_id] = document.content_hash
+            held = self._held.get(document.point_id, {})
+            if held.get("content_hash") == document.content_hash:
+                self.unchanged += 1
+            elif (held.get("text_hash"), held.get("model_digest")) == (
+                document.text_hash,
+                self._digest,
+            ):
+                self.to_rewrite.append(document)
+            else:
+                self.to_embed.append(document)
+                yield document.text
+
+
+class Reconciler:
+    """Reconciles the points of one connection in one collection."""
+
+    def __init__(self, collection: IndexCollection, points: ConnectionPoints) -> None:
+        """`points` are those in `collection`."""
+        self._collection = collection
+        self._points = points
+
+    def reconcile(
+        self,
+        documents: Iterable[Document],
+        ollama: Ollama,
+        recorded: IndexState | None,
+        before_change: Callable[[], None],
+    ) -> Reconciliation:
+        """Make the points exactly those of `documents`; running it again changes nothing.
+
+        Documents may be made one by one: the first are embedded while others are made. Each batch
+        is written as soon as it is embedded, so that a run that is killed has kept it. Nothing is
+        deleted before all that was written is seen. `ollama` has the model that made the
+        collection. `recorded` is what the collection is known to hold, if that is known;
+        `before_change` is called once before the first change. Raises IndexUnavailable when the
+        points read back are not the ones written.
+        """
+        held = self._points.held(_HASHES)
+        sorting = _Sorting(documents, held, self._collection.model_digest)
+        before_change = cache(before_change)
+        shortened = self._embed(sorting, ollama, before_change)
+        content_hash = self._fingerprint(sorting.hashes.values())
+        before = {key: payload.get("content_hash") for key, payload in held.items()}
+        repaired = self._unexplained(recorded, before, sorting.hashes, content_hash)
+        if sorting.to_rewrite:
+            before_change()
+            self._points.rewrite(
+                Rewriting(item.point_id, item.terms, self._payload(item))
+                for item in sorting.to_rewrite
+            )
+        present = held.keys()
+        if sorting.to_rewrite or sorting.to_embed:
+            present = self._seen(sorting.hashes)
+        if gone := sorted(present - sorting.hashes.keys()):
+            before_change()
+            self._points.delete(gone)
+        return Reconciliation(
+            content_hash=content_hash,
+            presence_hash=_presence_of(sorting.hashes.values()),
+            embedded=len(sorting.to_embed),
+            rewritten=len(sorting.to_rewrite),
+            unchanged=sorting.unchanged,
+            deleted=len(gone),
+            repaired=repaired,
+            shortened=shortened,
+            expected=len(sorting.hashes),
+            present=self._points.count() if gone else len(present),
+        )
+
+    def holds(self, recorded: IndexState) -> bool:
+        """Whether the points are still those that are recorded; reads none of them.
+
+        They are counted by the first digits of their hashes: what is missing or added is seen, and
+        of points that somebody replaced one in 256 each is not.
+        """
+        return (
+            recorded.is_complete
+            and _presence_hash(self._points.marks()) == recorded.presence_hash
+            and self._points.count() == recorded.point_count
+        )
+
+    def compare(self, documents: Iterable[Document]) -> Reconciliation | None:
+        """What reconciling would say if the points are those of `documents` already, else None."""
+        hashes = {item.point_id: item.content_hash for item in documents}
+        held = self._points.held(["content_hash"])
+        if hashes != {key: item.get("content_hash") for key, item in held.items()}:
+            return None
+        return _untouched(
+            self._fingerprint(hashes.values()), _presence_of(hashes.values()), len(hashes)
+        )
+
+    def _seen(self, wanted: Mapping[str, str]) -> Set[str]:
+        """The ids that are there now; raises IndexUnavailable if what is wanted is not there."""
+        held = self._points.held(["content_hash"])
+        if any(held.get(key, {}).get("content_hash") != value for key, value in wanted.items()):
+            raise IndexUnavailable(
+                f"Collection {self._collection.name} does not hold what was written to it. "
+                "Nothing old was removed; look at Qdrant's log and disk."
+            )
+        return held.keys()
+
+    def _fingerprint(self, hashes: Iterable[str | None]) -> str:
+        # By what made them too: the same tables found by another model are another index.
+        return content_fingerprint((*map(str, self._collection.making), *sorted(map(str, hashes))))
+
+    def _unexplained(
+        self,
+        recorded: IndexState | None,
+        held: Mapping[str, str | None],
+        wanted: Mapping[str, str],
+        wanted_hash: str,
+    ) -> int:
+        if (
+            recorded is None
+            or not recorded.is_complete
+            or recorded.collection != self._collection.name
+            or recorded.content_hash == self._fingerprint(held.values())
+        ):
+            return 0
+        if recorded.content_hash == wanted_hash:
+            return len({key for key, _ in held.items() ^ wanted.items()})
+        return max(1, abs(len(held) - recorded.point_count))
+
+    def _embed(
+        self, sorting: _Sorting, ollama: Ollama, before_change: Callable[[], None]
+    ) -> tuple[str, ...]:
+        """Embed and write what must be; gives the tables of texts that had to be shortened."""
+        refused: list[Document] = []
+        # While one batch is on its way, the next is encoded, and more are embedded.
+        with (
+            ThreadPoolExecutor(_WRITERS, "twd-index") as writers,
+            closing(ollama.embed_batches(sorting.texts(), "document")) as batches,
+        ):
+            writing: deque[Future[None]] = deque()
+            try:
+                for start, vectors in batches:
+                    before_change()
+                    part = sorting.to_embed[start : start + len(vectors)]
+                    writing.append(writers.submit(self._write, part, vectors))
+                    if len(writing) > _WRITERS:
+                        writing.popleft().result()
+            except TextsTooLong as error:
+                refused = [sorting.to_embed[position] for position in error.positions]
+            for written in writing:
+                written.result()
+        if refused:
+            before_change()
+            vectors = embed_within(ollama, [item.text for item in refused], "document")
+            self._write(refused, vectors)
+        return tuple(dict.fromkeys(_table(item) for item in refused))
+
+    def _write(self, documents: Sequence[Document], vectors: Sequence[Sequence[float]]) -> None:
+        dimension = self._collection.dimension
+        if any(len(vector) != dimension for vector in vectors):
+            raise EmbeddingRejected(
+                f"Model {self._collection.model} has {dimension} dimensions but gave vectors of "
+                f"{len(vectors[0])}. Look at the Ollama server; its model may be broken."
+            )
+        self._points.upsert(self._points_of(documents, vectors))
+
+    def _points_of(
+        self, documents: Sequence[Document], vectors: Sequence[Sequence[float]]
+    ) -> Iterator[Point]:
+        for item, vector in zip(documents, vectors, strict=True):
+            yield Point(item.point_id, vector, item.terms, self._payload(item))
+
+    def _payload(self, document: Document) -> dict[str, Any]:
+        return {
+            **document.payload,
+            "content_hash": document.content_hash,
+            "content_mark": mark_of(document.content_hash),
+            "text_hash": document.text_hash,
+            "model": self._collection.model,
+            "model_digest": self._collection.model_digest,
+            "dimension": self._collection.dimension,
+        }
+
+
+def untouched(recorded: IndexState) -> Reconciliation:
+    """What is said when the points are those that are recorded already."""
+    return _untouched(recorded.content_hash, recorded.presence_hash, recorded.point_count)
+
+
+def _untouched(content_hash: str, presence_hash: str, points: int) -> Reconciliation:
+    return Reconciliation(
+        content_hash=content_hash,
+        presence_hash=presence_hash,
+        embedded=0,
+        rewritten=0,
+        unchanged=points,
+        deleted=0,
+        repaired=0,
+        shortened=(),
+        expected=points,
+        present=points,
+    )
+
+
+def _presence_of(hashes: Iterable[str]) -> str:
+    return _presence_hash(Counter(map(mark_of, hashes)))
+
+
+def _presence_hash(marks: Mapping[str, int]) -> str:
+    return content_fingerprint(f"{mark} {marks[mark]}" for mark in sorted(marks))
+
+
+def _table(document: Document) -> str:
+    return f"{document.payload['schema_name']}.{document.payload['table_name']}"

@@ -1,0 +1,91 @@
+"""Going back to the collection that was served before, and bringing it up to date."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from twd_schema.indexing.publication import Publisher
+from twd_schema.indexing.shares import Reading, Shares, unconnected
+from twd_shared.clients.index_collections import IndexCollection
+from twd_shared.clients.ollama import Ollama
+from twd_shared.clients.schema_index import SchemaIndex
+from twd_shared.errors import IndexRejected, MigrationRefused, TwdError
+from twd_shared.store.connections import ConnectionRegistry, RegisteredConnection
+from twd_shared.store.database import MetadataDatabase
+from twd_shared.store.index_builds import IndexBuilds
+from twd_shared.store.index_locks import IndexLocks
+from twd_shared.store.index_states import IndexState, IndexStateStore
+from twd_shared.store.snapshots import SnapshotStore
+
+
+@dataclass(frozen=True, slots=True)
+class Rollback:
+    """From which collection to which; `behind` says by partition key why one is not up to date."""
+
+    before: str
+    before_model: str
+    served: IndexCollection
+    up_to_date: int
+    caught_up: tuple[str, ...]
+    behind: dict[str, str]
+
+
+def roll_back(index: SchemaIndex, ollama: Ollama, database: MetadataDatabase) -> Rollback:
+    """Serve what was served before, in one request, then publish to it what has changed since.
+
+    A connection that cannot be caught up, because its model is gone perhaps, stays as it was there
+    and counts as not indexed, so that it is imported again. Doing it twice leads back.
+    Raises MigrationRefused during a migration, IndexRejected when nothing that can be read is kept.
+    """
+    shares, publisher = Shares(index, database), Publisher(index, ollama, database)
+    snapshots, states = SnapshotStore(database), IndexStateStore(database)
+    locks = IndexLocks(database, index.alias)
+    with locks.migrating() as alone:
+        if not alone:
+            raise MigrationRefused(
+                "The schema index is being migrated: terminate the run of index_migration_job "
+                "first. Until its end it changes nothing of what is served."
+            )
+        with locks.changing():
+            before, previous = index.names()
+            if before is None or previous is None:
+                raise IndexRejected(
+                    f"The schema index {index.alias} keeps no earlier collection to go back to."
+                )
+            served = index.collection(previous)
+            before_model = _model_of(index, before)
+            up_to_date: list[IndexState] = []
+            outdated: list[RegisteredConnection] = []
+            for registered in ConnectionRegistry(database).known():
+                if not registered.is_active or snapshots.newest(registered.connection_id) is None:
+                    continue
+                version, snapshot = snapshots.load_newest(registered.connection_id)
+                reading = Reading(unconnected(registered), snapshot, version.version)
+                state = shares.state_in(served, reading)
+                if state is None:
+                    outdated.append(registered)
+                else:
+                    up_to_date.append(state)
+            # First: cut off in between, what is not recorded is imported again, and is right then.
+            states.replace(up_to_date)
+            index.exchange()
+            IndexBuilds(database).record(served, "served")
+    caught_up: list[str] = []
+    behind: dict[str, str] = {}
+    for registered in outdated:
+        version, snapshot = snapshots.load_newest(registered.connection_id)
+        try:
+            publisher.publish(unconnected(registered), snapshot, version.version)
+        except TwdError as error:
+            behind[registered.partition_key] = str(error)
+        else:
+            caught_up.append(registered.partition_key)
+    return Rollback(before, before_model, served, len(up_to_date), tuple(caught_up), behind)
+
+
+def _model_of(index: SchemaIndex, name: str) -> str:
+    try:
+        return index.collection(name).model
+    except IndexRejected:
+        # One that cannot be read is a good reason to go back.
+        return "of an unknown model"

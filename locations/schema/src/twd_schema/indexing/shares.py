@@ -1,0 +1,153 @@
+"""A connection's share of any collection: brought to a snapshot, or only looked at.
+
+Belongs here: from a snapshot to points and what is recorded of them. Not here: which collection is
+served, and locks.
+"""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from hashlib import sha256
+
+from twd_schema.indexing.documents import Document, each_document
+from twd_schema.indexing.reconciling import Reconciler, Reconciliation, untouched
+from twd_schema.indexing.revision import code_revision
+from twd_shared.clients.catalog import Connection
+from twd_shared.clients.index_collections import IndexCollection
+from twd_shared.clients.ollama import Ollama
+from twd_shared.clients.schema_index import SchemaIndex
+from twd_shared.schema_model.models import Snapshot, encode
+from twd_shared.store.connections import RegisteredConnection
+from twd_shared.store.database import MetadataDatabase
+from twd_shared.store.documentation import DocumentationStore
+from twd_shared.store.index_states import IndexState, IndexStateStore
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A connection's snapshot and its version."""
+
+    connection: Connection
+    snapshot: Snapshot
+    version: int
+
+
+class Shares:
+    """The shares of all connections in the collections of one index."""
+
+    def __init__(self, index: SchemaIndex, database: MetadataDatabase) -> None:
+        """Points are in `index`, documentation and records in `database`."""
+        self._index = index
+        self._documentation = DocumentationStore(database)
+        self._states = IndexStateStore(database)
+
+    def bring_up(
+        self,
+        collection: IndexCollection,
+        reading: Reading,
+        ollama: Ollama,
+        recorded: IndexState | None = None,
+    ) -> tuple[Reconciliation, IndexState]:
+        """Reconcile the share with the snapshot; gives what was done and what is to be recorded.
+
+        `ollama` has the model that made the collection. `recorded` is what is recorded of the
+        connection, if the collection is the one that is served: when nothing that points are made
+        of has changed since, and they are still there, no document is made.
+        """
+        connection_id = reading.connection.connection_id
+        reconciler = self._reconciler(collection, connection_id)
+        if recorded is not None and recorded.collection == collection.name:
+            # Two servers are asked at once.
+            with ThreadPoolExecutor(1, "twd-index") as aside:
+                is_held = aside.submit(reconciler.holds, recorded)
+                source_hash = self.source_hash(collection, reading)
+                if recorded.source_hash == source_hash and is_held.result():
+                    return untouched(recorded), replace(recorded, snapshot_version=reading.version)
+        else:
+            source_hash = self.source_hash(collection, reading)
+
+        def before_change() -> None:
+            if recorded is not None:
+                self._states.begin(connection_id)
+
+        # What is here already outlives this: looking through it for garbage takes 0.1 s and more.
+        gc.freeze()
+        try:
+            points = reconciler.reconcile(
+                self._each_document(collection, reading), ollama, recorded, before_change
+            )
+        finally:
+            gc.unfreeze()
+        return points, _state(collection, reading, points, source_hash)
+
+    def state_in(self, collection: IndexCollection, reading: Reading) -> IndexState | None:
+        """What is to be recorded if the collection holds the snapshot already; None if it does not.
+
+        Asks no model and changes nothing.
+        """
+        reconciler = self._reconciler(collection, reading.connection.connection_id)
+        points = reconciler.compare(self._each_document(collection, reading))
+        if points is None:
+            return None
+        return _state(collection, reading, points, self.source_hash(collection, reading))
+
+    def source_hash(self, collection: IndexCollection, reading: Reading) -> str:
+        """Of all that a connection's points are made of."""
+        digest = sha256(encode(reading.snapshot))
+        for part in (
+            collection.name,
+            reading.connection.database_name,
+            self._documentation.fingerprint(reading.connection.connection_id),
+            code_revision(),
+        ):
+            digest.update(f"\0{part}".encode())
+        return digest.hexdigest()[:32]
+
+    def _reconciler(self, collection: IndexCollection, connection_id: str) -> Reconciler:
+        return Reconciler(collection, self._index.points(connection_id, collection.name))
+
+    def _each_document(self, collection: IndexCollection, reading: Reading) -> Iterator[Document]:
+        return each_document(
+            reading.connection,
+            reading.snapshot,
+            reading.version,
+            self._documentation.cards(reading.connection.connection_id),
+            collection.token_budget,
+        )
+
+
+def unconnected(registered: RegisteredConnection) -> Connection:
+    """The connection as documents need it: without the string by which it could be connected to."""
+    return Connection(
+        registered.connection_id,
+        registered.database_name,
+        registered.db_type,
+        registered.is_active,
+        "",
+    )
+
+
+def using(ollama: Ollama, model: str) -> Ollama:
+    """The same server with that embedding model."""
+    return ollama if ollama.embed_model == model else ollama.using(model)
+
+
+def _state(
+    collection: IndexCollection, reading: Reading, points: Reconciliation, source_hash: str
+) -> IndexState:
+    return IndexState(
+        connection_id=reading.connection.connection_id,
+        collection=collection.name,
+        model=collection.model,
+        model_digest=collection.model_digest,
+        dimension=collection.dimension,
+        snapshot_version=reading.version,
+        content_hash=points.content_hash,
+        point_count=points.present,
+        is_complete=points.present == points.expected,
+        source_hash=source_hash,
+        presence_hash=points.presence_hash,
+    )

@@ -1,0 +1,49 @@
+"""Taking a connection out of the schema index, also while somebody else works on it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from twd_schema.lifecycle.removal import take_out
+from twd_shared.clients.catalog import Connection
+from twd_shared.store.index_locks import IndexLocks
+
+from .index_shop import LARGE, SIX, Shop
+from .test_index_migration import configure, migrate
+
+
+@pytest.fixture
+def shop(resources: dict[str, Any]) -> Shop:
+    made = Shop(resources)
+    made.publish(*SIX)
+    return made
+
+
+def test_nothing_of_it_is_left_in_any_collection(shop: Shop) -> None:
+    other = Shop(shop.resources, Connection("8", "other", "postgresql", True, ""))
+    other.publish(*SIX[:2])
+    configure(shop, LARGE)
+    migrate(shop, rebuild=True)
+    assert take_out("7", shop.index, shop.database)
+    assert [shop.index.counts(name) for name in shop.index.collections()] == [{"8": 2}] * 2
+    assert not shop.store.connections.is_active("7")
+
+
+def test_it_is_put_off_while_it_is_published(shop: Shop) -> None:
+    with IndexLocks(shop.database, shop.index.alias).publishing("7"):
+        assert not take_out("7", shop.index, shop.database)
+    assert len(shop.held()) == 6
+    assert shop.store.connections.is_active("7")
+
+
+def test_it_is_put_off_while_another_collection_is_put_in_place(shop: Shop) -> None:
+    with IndexLocks(shop.database, shop.index.alias).changing():
+        assert not take_out("7", shop.index, shop.database)
+    assert take_out("7", shop.index, shop.database)
+
+
+def test_another_connection_that_is_published_does_not_put_it_off(shop: Shop) -> None:
+    with IndexLocks(shop.database, shop.index.alias).publishing("8"):
+        assert take_out("7", shop.index, shop.database)

@@ -1,0 +1,137 @@
+"""Going back to the index that was served before: one call, then what has changed since."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from twd_schema.command import main
+from twd_schema.indexing.migration import IndexMigration, MigrationOptions
+from twd_schema.indexing.rollback import Rollback, roll_back
+from twd_shared.clients.catalog import Connection
+from twd_shared.errors import IndexRejected, MigrationRefused
+from twd_shared.resources.servers import OllamaResource
+from twd_shared.store.index_locks import IndexLocks
+
+from .index_shop import LARGE, SIX, SMALL, Shop, table
+
+
+@pytest.fixture
+def shop(resources: dict[str, Any]) -> Shop:
+    """Six tables, first published by the large model and then migrated to the small one."""
+    made = Shop(resources)
+    made.publish(*SIX)
+    made.resources["ollama"] = OllamaResource(
+        base_url=made.resources["ollama"].base_url, embed_model=SMALL
+    )
+    IndexMigration(made.index, made.ollama, made.database, lambda _: None).run(MigrationOptions())
+    return made
+
+
+def go_back(shop: Shop) -> Rollback:
+    return roll_back(shop.index, shop.ollama, shop.database)
+
+
+def test_what_was_served_before_is_served_again(shop: Shop) -> None:
+    live, previous = shop.index.names()
+    done = go_back(shop)
+    assert shop.index.names() == (previous, live)
+    assert (done.before_model, done.served.model) == (SMALL, LARGE)
+    assert shop.find("films")[0] == "films"
+
+
+def test_what_has_changed_since_is_published_to_it(shop: Shop) -> None:
+    shop.publish(*SIX[1:], table("goats", "id"))
+    done = go_back(shop)
+    assert (done.up_to_date, done.caught_up, done.behind) == (0, ("shop",), {})
+    assert shop.held() == ["books", "cities", "dogs", "eggs", "films", "goats"]
+    assert shop.store.index_states.get("7").model == LARGE
+
+
+def test_what_has_not_changed_since_needs_no_model(shop: Shop, faults: Callable[..., None]) -> None:
+    faults("ollama", {"path": "/api", "status": 500})
+    done = go_back(shop)
+    assert (done.up_to_date, done.behind) == (1, {})
+    assert shop.store.index_states.get("7").model == LARGE
+
+
+def test_it_stands_also_when_a_connection_cannot_be_caught_up(
+    shop: Shop, faults: Callable[..., None]
+) -> None:
+    other = Shop(shop.resources, Connection("8", "other", "postgresql", True, ""))
+    other.publish(*SIX)
+    faults("ollama", {"path": "/api/tags", "status": 200, "body": {"models": []}})
+    done = go_back(shop)
+    assert done.up_to_date == 1
+    assert list(done.behind) == ["other"]
+    assert shop.find("films")[0] == "films"
+
+
+def test_a_connection_that_is_behind_counts_as_not_indexed_and_so_is_imported_again(
+    shop: Shop, faults: Callable[..., None]
+) -> None:
+    shop.publish(*SIX[1:])
+    faults("ollama", {"path": "/api/tags", "status": 200, "body": {"models": []}})
+    go_back(shop)
+    assert shop.store.index_states.get("7") is None
+    faults("ollama")
+    shop.publish(*SIX[1:])
+    assert shop.held() == ["books", "cities", "dogs", "eggs", "films"]
+
+
+def test_going_forward_again_embeds_only_what_has_changed(shop: Shop) -> None:
+    live, _ = shop.index.names()
+    go_back(shop)
+    shop.publish(*SIX, table("goats", "id"))
+    migration = IndexMigration(shop.index, shop.ollama, shop.database, lambda _: None)
+    assert migration.run(MigrationOptions()).served.name == live
+    assert shop.held()[-1] == "goats"
+
+
+def test_doing_it_twice_leads_back(shop: Shop) -> None:
+    names = shop.index.names()
+    go_back(shop)
+    go_back(shop)
+    assert shop.index.names() == names
+
+
+def test_there_must_be_something_to_go_back_to(resources: dict[str, Any]) -> None:
+    shop = Shop(resources)
+    shop.publish(*SIX)
+    with pytest.raises(IndexRejected, match="keeps no earlier collection"):
+        go_back(shop)
+    assert shop.find("films")[0] == "films"
+
+
+def test_nothing_is_changed_during_a_migration(shop: Shop) -> None:
+    names = shop.index.names()
+    with (
+        IndexLocks(shop.database, shop.index.alias).migrating(),
+        pytest.raises(MigrationRefused, match="terminate the run of index_migration_job"),
+    ):
+        go_back(shop)
+    assert shop.index.names() == names
+
+
+def test_the_command_says_from_where_to_where(
+    shop: Shop,
+    services: Any,
+    metadata_dsn: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    live, previous = shop.index.names()
+    for name, value in {
+        "TWD_METADATA_DSN": metadata_dsn,
+        "QDRANT_URL": services.qdrant,
+        "OLLAMA_BASE_URL": services.ollama,
+        "TWD_INDEX_ALIAS": shop.index.alias,
+        "TWD_EMBED_MODEL": SMALL,
+    }.items():
+        monkeypatch.setenv(name, value)
+    assert main(["rollback-index"]) == 0
+    said = capfd.readouterr().out
+    assert f"{live} ({SMALL}) → {previous} ({LARGE})" in said
+    assert "TWD_EMBED_MODEL is twd-lexical-small: set it to twd-lexical" in said

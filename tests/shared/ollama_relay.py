@@ -1,0 +1,65 @@
+"""The real Ollama-protocol server behind a relay that remembers what it was asked."""
+
+from __future__ import annotations
+
+import json
+import threading
+import urllib.error
+import urllib.request
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+
+class OllamaRelay:
+    """Passes requests on to `upstream`; without `truncate` it is a server too old to know it."""
+
+    def __init__(self, upstream: str, *, knows_truncate: bool = True) -> None:
+        self.embedded: list[list[str]] = []
+        self.paths: list[str] = []
+        relay = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self) -> None:
+                self._pass_on(None)
+
+            def do_POST(self) -> None:
+                posted = json.loads(self.rfile.read(int(self.headers["content-length"])))
+                if self.path == "/api/embed":
+                    relay.embedded.append(posted["input"])
+                if not knows_truncate:
+                    posted.pop("truncate", None)
+                self._pass_on(posted)
+
+            def _pass_on(self, body: dict[str, Any] | None) -> None:
+                relay.paths.append(self.path)
+                content = None if body is None else json.dumps(body).encode()
+                request = urllib.request.Request(upstream + self.path, content)  # noqa: S310
+                try:
+                    with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
+                        status, answered = answer.status, answer.read()
+                except urllib.error.HTTPError as error:
+                    with error:
+                        status, answered = error.code, error.read()
+                self.send_response(status)
+                self.send_header("content-length", str(len(answered)))
+                self.end_headers()
+                self.wfile.write(answered)
+
+            def log_message(self, format: str, *args: object) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
+        )
+        self._thread.start()
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+
+    def close(self) -> None:
+        """Stop serving."""
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()

@@ -1,0 +1,80 @@
+"""A producer in the background, seen by the one who takes from it."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+
+import pytest
+
+from twd_shared.clients.background import Emit, iterate_apart, run_apart
+
+
+def in_background() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name == "twd-background"]
+
+
+def test_items_come_in_order_and_the_thread_ends() -> None:
+    async def count(emit: Emit[int]) -> None:
+        for number in range(10):
+            await emit(number)
+
+    assert list(iterate_apart(count, ahead=2)) == list(range(10))
+    assert in_background() == []
+
+
+def test_an_error_comes_behind_what_was_made_before_it() -> None:
+    async def fail(emit: Emit[int]) -> None:
+        await emit(1)
+        raise LookupError("third")
+
+    items = iterate_apart(fail, ahead=4)
+    assert next(items) == 1
+    with pytest.raises(LookupError, match="third"):
+        next(items)
+    assert in_background() == []
+
+
+def test_a_slow_taker_is_not_piled_up_on() -> None:
+    made: list[int] = []
+
+    async def count(emit: Emit[int]) -> None:
+        for number in range(10):
+            await emit(number)
+            made.append(number)
+
+    items = iterate_apart(count, ahead=2)
+    assert next(items) == 0
+    deadline = time.monotonic() + 5
+    while len(made) < 2:
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+    time.sleep(0.05)
+    assert made == [0, 1]
+    assert list(items) == list(range(1, 10))
+
+
+def test_closing_cancels_the_producer_and_waits_for_its_end() -> None:
+    ended = threading.Event()
+
+    async def hang(emit: Emit[int]) -> None:
+        try:
+            await emit(1)
+            await asyncio.sleep(60)
+        finally:
+            await asyncio.sleep(0.01)
+            ended.set()
+
+    items = iterate_apart(hang, ahead=1)
+    assert next(items) == 1
+    items.close()
+    assert ended.is_set()
+    assert in_background() == []
+
+
+async def test_a_caller_with_an_event_loop_of_its_own_is_served() -> None:
+    async def answer() -> int:
+        return 42
+
+    assert run_apart(answer()) == 42

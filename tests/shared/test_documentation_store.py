@@ -1,0 +1,77 @@
+"""Documentation and descriptions in the metadata database: read as they were written."""
+
+from __future__ import annotations
+
+import pytest
+
+from twd_shared.clients.catalog import Connection
+from twd_shared.store.connections import ConnectionRegistry
+from twd_shared.store.database import MetadataDatabase
+from twd_shared.store.descriptions import DescriptionStore, ModelAnswer
+from twd_shared.store.documentation import DocumentationStore, TableCard
+
+FILM = ("public", "film")
+HOSTILE = "'; drop table x; --\n{} %s \\"
+
+
+@pytest.fixture
+def descriptions(database: MetadataDatabase, registry: ConnectionRegistry) -> DescriptionStore:
+    registry.register([Connection("8", "other", "postgresql", True, "postgresql://u@h/other")])
+    return DescriptionStore(database)
+
+
+def test_a_card_comes_back_with_its_descriptions_and_categories(
+    database: MetadataDatabase, registry: ConnectionRegistry
+) -> None:
+    store = DocumentationStore(database)
+    plain = TableCard("public", "actor", "Table actor", "h1", "f1")
+    told = TableCard(
+        "public", "film", HOSTILE, "h2", "f2", {"": "A film", "rating": HOSTILE}, {"kind": ["a"]}
+    )
+    store.replace("7", 1, [plain, told])
+    assert store.cards("7") == [plain, told]
+
+
+def test_a_new_version_replaces_every_part_of_a_card_and_drops_gone_tables(
+    database: MetadataDatabase, registry: ConnectionRegistry
+) -> None:
+    store = DocumentationStore(database)
+    old = TableCard("public", "film", "old", "h1", "f1", {"": "old"}, {"kind": ["old"]})
+    store.replace("7", 1, [old, TableCard("public", "gone", "x", "h", "f")])
+    new = TableCard("public", "film", "new", "h2", "f2")
+    store.replace("7", 2, [new])
+    assert store.cards("7") == [new]
+
+
+def test_people_and_model_are_kept_apart(descriptions: DescriptionStore) -> None:
+    descriptions.edit("7", FILM, "rating", "by a person")
+    descriptions.keep_answer("7", FILM, ModelAnswer("hash", {"": "film", "rating": HOSTILE}))
+    assert descriptions.of_people("7") == {FILM: {"rating": "by a person"}}
+    assert descriptions.of_model("7") == {
+        FILM: ModelAnswer("hash", {"": "film", "rating": HOSTILE})
+    }
+
+
+def test_a_new_answer_leaves_nothing_of_the_old_one(descriptions: DescriptionStore) -> None:
+    descriptions.keep_answer("7", FILM, ModelAnswer("old", {"": "old", "gone": "x"}))
+    descriptions.keep_answer("7", FILM, ModelAnswer("new", {"": "new"}))
+    assert descriptions.of_model("7") == {FILM: ModelAnswer("new", {"": "new"})}
+
+
+def test_an_edit_replaces_the_one_before_and_an_empty_one_removes_it(
+    descriptions: DescriptionStore,
+) -> None:
+    descriptions.edit("7", FILM, "", "first")
+    descriptions.edit("7", FILM, "", "second")
+    descriptions.edit("7", FILM, "rating", "stays")
+    assert descriptions.of_people("7") == {FILM: {"": "second", "rating": "stays"}}
+    descriptions.edit("7", FILM, "", "")
+    assert descriptions.of_people("7") == {FILM: {"rating": "stays"}}
+
+
+def test_descriptions_of_one_connection_are_not_read_for_another(
+    descriptions: DescriptionStore,
+) -> None:
+    descriptions.edit("7", FILM, "", "mine")
+    descriptions.keep_answer("7", FILM, ModelAnswer("hash", {"": "mine"}))
+    assert (descriptions.of_people("8"), descriptions.of_model("8")) == ({}, {})

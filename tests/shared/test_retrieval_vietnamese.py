@@ -1,0 +1,51 @@
+"""Vietnamese questions get the English words that schemas use."""
+
+from __future__ import annotations
+
+import pytest
+
+from twd_shared.retrieval.vietnamese import with_english
+from twd_shared.retrieval.vietnamese_words import PHRASES
+
+
+def added(question: str) -> set[str]:
+    """The words that stand behind the question."""
+    answer = with_english(question)
+    assert answer.startswith(question)
+    return set(answer[len(question) :].split())
+
+
+def test_a_phrase_is_followed_by_its_english() -> None:
+    assert "customer" in added("Có bao nhiêu khách hàng?")
+
+
+def test_the_longest_phrase_wins() -> None:
+    assert "employee" in added("nhân viên bán hàng")
+    assert "supplier" in added("nhà cung cấp nào")
+    assert "house" not in added("nhà cung cấp nào")
+
+
+def test_a_phrase_without_accents_is_recognised() -> None:
+    assert "customer" in added("co bao nhieu khach hang")
+
+
+def test_one_syllable_without_accents_is_not_taken_for_a_phrase() -> None:
+    assert added("thue") == set()
+    assert "tax" in added("thuế")
+
+
+@pytest.mark.parametrize(
+    "question", ["Top customers by revenue", "", "film", "SELECT 1", "日本語の質問", "💥 " * 100]
+)
+def test_a_question_without_vietnamese_stays_as_it_is(question: str) -> None:
+    assert with_english(question) == question
+
+
+def test_each_english_word_is_added_once() -> None:
+    words = with_english("khách hàng và khách hàng").split()
+    assert words.count("customer") == 1
+
+
+def test_the_list_is_in_lower_case_and_its_phrases_are_short_enough_to_be_found() -> None:
+    assert all(phrase == phrase.lower() for phrase in PHRASES)
+    assert max(len(phrase.split()) for phrase in PHRASES) <= 4

@@ -1,0 +1,205 @@
+"""The schema index: what is served, how that is changed, and that nobody reads across."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+
+import pytest
+from qdrant_client import QdrantClient
+
+from twd_shared.clients.index_collections import IndexCollection, Making, collection_name
+from twd_shared.clients.index_layout import LAYOUT, Point, Rewriting, point_id
+from twd_shared.clients.index_points import ConnectionPoints
+from twd_shared.clients.qdrant import open_client
+from twd_shared.clients.schema_index import SchemaIndex
+from twd_shared.clients.token_budget import CONSERVATIVE, TokenBudget
+from twd_shared.errors import IndexRejected
+from twd_shared.retrieval.terms import SparseTerms, question_terms
+
+BUDGET = TokenBudget(500, CONSERVATIVE)
+MINE, OTHERS = "7", "8"
+
+
+@pytest.fixture
+def client(qdrant_url: str) -> Iterator[QdrantClient]:
+    made = open_client(qdrant_url)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def index(client: QdrantClient) -> Iterator[SchemaIndex]:
+    """An index of this test's own."""
+    made = SchemaIndex(client, f"i_{uuid.uuid4().hex[:10]}")
+    yield made
+    for name in made.collections():
+        client.delete_collection(name)
+
+
+def create(index: SchemaIndex, model: str = "m:latest", digest: str = "d") -> IndexCollection:
+    return index.create(Making(model, digest, 2, LAYOUT), BUDGET)
+
+
+def point(connection_id: str, table: str, dense: tuple[float, float] = (1.0, 0.0)) -> Point:
+    payload = {"connection_id": connection_id, "table_name": table, "content_mark": table[:2]}
+    return Point(point_id(connection_id, "public", table), dense, question_terms(table), payload)
+
+
+@pytest.fixture
+def shared(index: SchemaIndex) -> tuple[ConnectionPoints, ConnectionPoints]:
+    """Points of two connections in one collection: mine are films, the others' are actors."""
+    name = create(index).name
+    mine, others = index.points(MINE, name), index.points(OTHERS, name)
+    mine.upsert([point(MINE, "films")])
+    others.upsert([point(OTHERS, "actors"), point(OTHERS, "books")])
+    return mine, others
+
+
+def tables(points: ConnectionPoints) -> set[str]:
+    return {payload["table_name"] for payload in points.held(["table_name"]).values()}
+
+
+def test_nothing_is_read_without_a_connection(index: SchemaIndex) -> None:
+    with pytest.raises(ValueError, match="for one connection"):
+        index.points("", "any")
+
+
+def test_no_search_finds_anothers_tables(
+    shared: tuple[ConnectionPoints, ConnectionPoints],
+) -> None:
+    mine, _ = shared
+    [(dense, terms)] = mine.nearest([((1.0, 0.0), question_terms("actors films"))], limit=10)
+    assert {hit.payload["table_name"] for hit in (*dense, *terms)} == {"films"}
+
+
+def test_no_payload_of_another_is_read_by_its_id(
+    shared: tuple[ConnectionPoints, ConnectionPoints],
+) -> None:
+    mine, others = shared
+    assert mine.payloads(sorted(others.held([]))) == {}
+
+
+def test_nothing_of_another_is_counted(shared: tuple[ConnectionPoints, ConnectionPoints]) -> None:
+    mine, _ = shared
+    assert (mine.count(), mine.marks(), tables(mine)) == (1, {"fi": 1}, {"films"})
+
+
+def test_nothing_of_another_is_deleted_by_its_id(
+    shared: tuple[ConnectionPoints, ConnectionPoints],
+) -> None:
+    mine, others = shared
+    mine.delete(sorted(others.held([])))
+    assert tables(others) == {"actors", "books"}
+
+
+def test_a_connection_goes_from_every_collection_and_the_others_stay(
+    index: SchemaIndex, shared: tuple[ConnectionPoints, ConnectionPoints]
+) -> None:
+    mine, others = shared
+    beside = index.points(MINE, create(index).name)
+    beside.upsert([point(MINE, "films")])
+    index.delete_connection(MINE)
+    assert (mine.count(), beside.count(), others.count()) == (0, 0, 2)
+
+
+def test_a_point_that_is_rewritten_keeps_its_dense_vector(
+    shared: tuple[ConnectionPoints, ConnectionPoints],
+) -> None:
+    mine, _ = shared
+    payload = {"connection_id": MINE, "table_name": "movies"}
+    films = point_id(MINE, "public", "films")
+    mine.rewrite([Rewriting(films, question_terms("movies"), payload)])
+    [(dense, terms)] = mine.nearest([((1.0, 0.0), question_terms("movies"))], limit=1)
+    assert dense[0].score == pytest.approx(1.0)
+    assert terms[0].payload["table_name"] == "movies"
+
+
+def test_a_point_without_terms_is_found_by_its_vector(index: SchemaIndex) -> None:
+    points = index.points(MINE, create(index).name)
+    bare = Point(
+        point_id(MINE, "public", "a"), (0.0, 1.0), SparseTerms((), ()), {"connection_id": MINE}
+    )
+    points.upsert([bare])
+    [(dense, _)] = points.nearest([((0.0, 1.0), None)], limit=1)
+    assert len(dense) == 1
+
+
+def test_nothing_is_served_at_first(index: SchemaIndex) -> None:
+    create(index)
+    assert index.served() is None
+
+
+def test_what_made_a_collection_is_read_from_itself(index: SchemaIndex) -> None:
+    made = create(index, "nomic-embed-text:v1.5")
+    index.serve(made.name)
+    assert made.name == f"{index.alias}__nomic-embed-text-v1-5__2__1"
+    again = SchemaIndex(index._client, index.alias).served()
+    assert again == made
+    assert again.token_budget == BUDGET
+
+
+def test_the_one_before_is_kept_under_the_other_alias(index: SchemaIndex) -> None:
+    first, second = create(index).name, create(index).name
+    index.serve(first)
+    assert index.names() == (first, None)
+    index.serve(second)
+    assert index.names() == (second, first)
+
+
+def test_both_change_places_in_one_call(index: SchemaIndex) -> None:
+    first, second = create(index).name, create(index).name
+    index.serve(first)
+    index.serve(second)
+    index.exchange()
+    assert index.names() == (first, second)
+
+
+def test_there_is_nothing_to_exchange_at_first(index: SchemaIndex) -> None:
+    index.serve(create(index).name)
+    with pytest.raises(IndexRejected, match="no earlier collection"):
+        index.exchange()
+
+
+def test_what_an_alias_names_is_never_dropped(index: SchemaIndex, client: QdrantClient) -> None:
+    first, second, third = (create(index).name for _ in range(3))
+    index.serve(first)
+    index.serve(second)
+    assert [index.drop(name) for name in (first, second, third)] == [False, False, True]
+    assert index.collections() == [first, second]
+
+
+def test_collections_of_another_index_are_left_alone(index: SchemaIndex) -> None:
+    other = SchemaIndex(index._client, f"{index.alias}__more")
+    name = create(other).name
+    assert name not in index.collections()
+    assert not index.drop(name)
+    index._client.delete_collection(name)
+
+
+def test_a_number_is_not_used_twice(index: SchemaIndex) -> None:
+    making = Making("m", "d", 2, LAYOUT)
+    gone = collection_name(index.alias, making, 41)
+    assert index.create(making, BUDGET, [gone]).name.endswith("__42")
+
+
+def test_only_a_collection_of_the_same_making_is_gone_on_with(index: SchemaIndex) -> None:
+    served, begun = create(index), create(index)
+    index.serve(served.name)
+    assert index.unserved(begun.making) == begun
+    assert index.unserved(Making("m:latest", "pulled again", 2, LAYOUT)) is None
+
+
+def test_a_name_that_something_else_made_is_refused(index: SchemaIndex) -> None:
+    made = create(index)
+    from twd_shared.clients.index_collections import create_collection
+
+    with pytest.raises(IndexRejected, match="was made by"):
+        create_collection(index._client, made.name, Making("m", "x", 2, LAYOUT), BUDGET)
+
+
+def test_points_are_counted_by_connection(
+    index: SchemaIndex, shared: tuple[ConnectionPoints, ConnectionPoints]
+) -> None:
+    [name] = index.collections()
+    assert index.counts(name) == {MINE: 1, OTHERS: 2}
