@@ -8,22 +8,24 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A measured number and the most that it may be."""
+    """A measured number and the most that it may be, or the least that it must be."""
 
     name: str
     value: float
-    at_most: float
+    target: float
+    is_least: bool = False
 
     @property
     def is_met(self) -> bool:
         """Whether the value keeps within its target."""
-        return self.value <= self.at_most
+        return self.value >= self.target if self.is_least else self.value <= self.target
 
     @property
     def line(self) -> str:
         """`figure=<name> value=<number> target=<op><number> ok|short`."""
         verdict = "ok" if self.is_met else "short"
-        return f"figure={self.name} value={self.value:.4g} target=<={self.at_most:g} {verdict}"
+        sign = ">=" if self.is_least else "<="
+        return f"figure={self.name} value={self.value:.4g} target={sign}{self.target:g} {verdict}"
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

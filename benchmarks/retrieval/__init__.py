@@ -1,0 +1,1 @@
+"""How well the tables of a question are found: recall over labelled question sets."""
