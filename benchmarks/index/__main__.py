@@ -9,7 +9,8 @@ snapshot, compares that with what PostgreSQL recorded, and the content hashes th
 what was published, both over the network; the figure is of that, without the locks and the question
 for the model's digest that all of `publish()` has besides. Where nothing is recorded, it compares
 document by document. LangChain hashes documents that are made already and asks its records
-in memory. Its quickest way counts. Nobody's time holds the making of documents.
+in memory. Its default way of hashing counts; the table shows its quickest as well. Nobody's time
+holds the making of documents.
 
 Calls of /api/embed are counted by a relay. Those in the figures have documents in them; a new
 client may ask for a few samples besides, to learn about the model, and the table shows them.
@@ -29,6 +30,7 @@ from benchmarks.index.clocks import Taken
 from benchmarks.index.first import EMBEDDING, ROUNDS, First, floor_seconds, publish_first
 from benchmarks.index.model_server import paced_ollama
 from benchmarks.index.own import opening
+from benchmarks.index.peer import DEFAULT
 from benchmarks.index.thousand_tables import thousand_tables
 from benchmarks.services import services
 
@@ -57,13 +59,14 @@ def main() -> int:
 
 def _figures(first: First, floor: float, counted: list[Embedded], turns: Turns) -> list[Figure]:
     _, unchanged, *changed = counted
-    quickest = min(one.seconds for one in turns.theirs.values())
+    usual = turns.theirs[DEFAULT].seconds
     surplus = sum(one.calls.of_documents - one.batches for one in changed)
     return [
+        Figure("index_embedding_vs_floor", first.parts[EMBEDDING].seconds / floor, 1.3),
+        Figure("index_embedding_client_cpu_seconds", first.parts[EMBEDDING].cpu_seconds, 0.5),
         Figure("index_first_vs_floor", first.publication.seconds / floor, 1.3),
-        Figure("index_first_client_cpu_seconds", first.parts[EMBEDDING].cpu_seconds, 0.5),
         Figure("index_unchanged_embed_calls", sum(unchanged.calls), 0),
-        Figure("index_unchanged_vs_langchain", turns.ours[FINDING].seconds / quickest, 1),
+        Figure("index_unchanged_vs_langchain", turns.ours[FINDING].seconds / usual, 1),
         Figure("index_changed_embed_calls_minus_batches", surplus, 0),
     ]
 
@@ -96,13 +99,13 @@ def _report_calls(counted: list[Embedded], turns: Turns) -> None:
 
 
 def _report_turns(turns: Turns) -> None:
-    quickest = min(one.seconds for one in turns.theirs.values())
+    usual = turns.theirs[DEFAULT].seconds
     rows = [
-        [name, f"{1000 * one.seconds:.1f} ms", f"{one.seconds / quickest:.2f}"]
+        [name, f"{1000 * one.seconds:.1f} ms", f"{one.seconds / usual:.2f}"]
         for name, one in (turns.ours | turns.theirs).items()
     ]
     print("\nNothing changed")
-    print(table(("", "time", "of LangChain's quickest"), rows))
+    print(table(("", "time", "of LangChain's default"), rows))
 
 
 if __name__ == "__main__":

@@ -18,6 +18,9 @@ _KeyEncoder = Literal["sha1", "sha256"]
 _CLEANUPS: tuple[_Cleanup, ...] = ("full", "incremental")
 _KEY_ENCODERS: tuple[_KeyEncoder, ...] = ("sha1", "sha256")
 
+DEFAULT = "LangChain index(), full, sha1"
+"""The name of its default way of hashing, with records of what is gone cleaned up."""
+
 
 class _CountingEmbeddings(Embeddings):
     """Our client as LangChain calls it, and how often it does."""

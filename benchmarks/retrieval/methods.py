@@ -13,14 +13,16 @@ from twd_shared.schema_model.models import Table
 
 BM25: dict[str, bool] = {"BM25 of names (bm25s)": False, "BM25 of split words (bm25s)": True}
 """By name, whether words are split and comments are told."""
-EXPANDED = "hybrid + expansion"
 HYBRID = "hybrid"
+EXPANDED = "hybrid + foreign keys"
+WHOLE = "hybrid + foreign keys + schema"
 
 OURS: dict[str, Weights] = {
     "terms only": Weights(named=0, dense=0, related=0, schema=0),
     "dense only": Weights(terms=0, named=0, related=0, schema=0),
     HYBRID: Weights(related=0, schema=0),
-    EXPANDED: STANDARD,
+    EXPANDED: Weights(schema=0),
+    WHOLE: STANDARD,
 }
 """By name, what each way lets count."""
 

@@ -71,10 +71,12 @@ def catalog() -> Iterator[ListedConnections]:
 
 
 @pytest.fixture
-def resources(services: Any, metadata_dsn: str, catalog: ListedConnections) -> dict[str, Any]:
+def resources(
+    services: Any, metadata_dsn: str, catalog: ListedConnections
+) -> Iterator[dict[str, Any]]:
     """The location's resources on real servers, with an index alias of this test's own."""
     alias = "t_" + metadata_dsn.rpartition("/")[2]
-    return {
+    made = {
         "metadata_store": MetadataStoreResource(dsn=metadata_dsn),
         "catalog": CatalogResource(api_url=catalog.url, application_dsn=""),
         "ollama": OllamaResource(base_url=services.ollama, embed_model=services.embed_model),
@@ -83,6 +85,10 @@ def resources(services: Any, metadata_dsn: str, catalog: ListedConnections) -> d
             dialects="postgresql,mysql,sqlite", hosts="loopback"
         ),
     }
+    store = made["metadata_store"]
+    yield made
+    # PostgreSQL takes a hundred connections, and there are more tests than that.
+    store.database.close()
 
 
 @pytest.fixture

@@ -155,6 +155,31 @@ def test_a_sync_embeds_the_changed_table_and_deletes_the_removed_one(
     assert (whole["embedded_tables"], whole["points"]) == (2, "2 / 2")
 
 
+def test_a_point_that_cannot_be_deleted_fails_the_check_of_the_index(
+    imported: dg.ExecuteInProcessResult,
+    location: dg.Definitions,
+    instance: dg.DagsterInstance,
+    shop: str,
+    faults: Any,
+) -> None:
+    execute(shop, "drop table invoices")
+    done = {"result": {"operation_id": 1, "status": "completed"}, "status": "ok", "time": 0.1}
+    faults("qdrant", {"path": "/points/delete", "status": 200, "body": done})
+    result = run(location, instance)
+    # It blocks: the run fails, and what comes after does not begin.
+    assert not result.success
+    checks = [
+        check
+        for check in result.get_asset_check_evaluations()
+        if check.check_name == "schema_index_complete"
+    ]
+    told = [
+        (check.passed, check.metadata["expected"].value, check.metadata["present"].value)
+        for check in checks
+    ]
+    assert told == [(False, 1, 2)] * 2
+
+
 def test_a_breaking_change_raises_one_alert_however_often_it_is_synced(
     imported: dg.ExecuteInProcessResult,
     location: dg.Definitions,

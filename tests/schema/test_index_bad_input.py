@@ -142,6 +142,25 @@ def test_a_collection_that_was_half_created_is_completed(
     assert {"connection_id", "content_mark"} <= described.payload_schema.keys()
 
 
+def test_a_server_that_keeps_no_metadata_is_too_old_and_nothing_is_left_on_it(
+    resources: dict[str, Any], faults: Faults
+) -> None:
+    shop = Shop(resources)
+    client = resources["qdrant"].client
+    client.create_collection(
+        f"{shop.index.alias}_bare", vectors_config=models.VectorParams(size=3, distance="Cosine")
+    )
+    bare = client.get_collection(f"{shop.index.alias}_bare").model_dump(mode="json")
+    body = {"result": bare, "status": "ok", "time": 0.0}
+    faults(
+        "qdrant",
+        {"path": f"{shop.index.alias}__", "method": "GET", "status": 200, "body": body},
+    )
+    with pytest.raises(IndexRejected, match=r"Qdrant 1\.16 or newer is needed"):
+        shop.publish(*SIX)
+    assert shop.index.collections() == []
+
+
 @pytest.mark.parametrize(
     ("rule", "error", "message"),
     [

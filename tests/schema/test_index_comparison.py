@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from twd_schema.indexing.comparison import compare, markdown_of
+from twd_schema.indexing.comparison import Comparisons, compare, markdown_of
 from twd_shared.retrieval.questions import LabelledQuestion
 
 
@@ -20,6 +20,7 @@ def test_the_loss_is_of_recall_over_all_questions_of_all_databases() -> None:
             "small": ([FILMS], [["films"]], [["actors"]]),
         }
     )
+    assert comparison.before is not None
     assert (comparison.before.recall_at_5, comparison.after.recall_at_5) == (1.0, 0.75)
     assert comparison.loss == 0.25
 
@@ -61,8 +62,31 @@ def test_a_database_without_questions_is_left_out() -> None:
     assert compare({"empty": ([], [], [])}).connections == ()
 
 
+def test_without_an_index_to_compare_with_the_new_one_has_figures_and_loses_nothing() -> None:
+    comparison = compare({"shop": ([FILMS], None, [["films"]])})
+    assert (comparison.before, comparison.loss, comparison.worse) == (None, 0.0, ())
+    assert comparison.after.recall_at_5 == 1.0
+    assert comparison.as_json()["before"] is None
+
+
+def test_the_way_that_loses_more_is_the_worst() -> None:
+    kept = compare({"shop": ([FILMS], [["films"]], [["films"]])})
+    lost = compare({"shop": ([FILMS], [["films"]], [[]])})
+    assert Comparisons(hybrid=kept, dense=lost).worst == ("dense only", lost)
+    assert Comparisons(hybrid=lost, dense=kept).worst == ("hybrid", lost)
+
+
+def test_the_report_shows_a_new_index_alone_when_there_was_none_to_compare_with() -> None:
+    alone = compare({"shop": ([FILMS], None, [["films"]])})
+    line = markdown_of(Comparisons(alone, alone)).splitlines()[2]
+    assert line == "| shop | hybrid | 1 | 1.000 | 1.000 | 1.000 | 0 | 0 |"
+
+
 def test_the_report_is_a_table_that_no_name_can_break() -> None:
     asked = question("a | b\nc?", "films")
-    lines = markdown_of(compare({"sh|op": ([asked], [["films"]], [[]])})).splitlines()
-    assert lines[2] == (r"| sh\|op | 1 | 1.000 → 0.000 | 1.000 → 0.000 | 1.000 → 0.000 | 0 | 1 |")
-    assert lines[-1] == r"| sh\|op | a \| b c? | 1 | – |"
+    kept = compare({"sh|op": ([asked], [["films"]], [["films"]])})
+    lost = compare({"sh|op": ([asked], [["films"]], [[]])})
+    lines = markdown_of(Comparisons(hybrid=kept, dense=lost)).splitlines()
+    fallen = "1.000 → 0.000 | 1.000 → 0.000 | 1.000 → 0.000"
+    assert lines[3] == rf"| sh\|op | dense only | 1 | {fallen} | 0 | 1 |"
+    assert lines[-1] == r"| sh\|op | dense only | a \| b c? | 1 | – |"

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
+from uuid import uuid4
 
 import dagster as dg
 import pytest
 import sqlalchemy as sa
 
+from twd_schema.definitions import build_defs
 from twd_schema.indexing import building, migration
+from twd_schema.indexing.asking import asked_of
 from twd_schema.indexing.migration import (
     IndexMigration,
     LossRefused,
@@ -20,12 +23,15 @@ from twd_schema.indexing.reconciling import Reconciler
 from twd_shared.clients import index_collections
 from twd_shared.clients.catalog import Connection
 from twd_shared.clients.index_layout import LAYOUT
-from twd_shared.errors import EmbeddingUnavailable, MigrationRefused
-from twd_shared.resources.servers import OllamaResource
+from twd_shared.errors import EmbeddingUnavailable, MigrationRefused, ModelUnavailable
+from twd_shared.resources.servers import OllamaResource, QdrantResource
+from twd_shared.settings import Settings
 from twd_shared.store.index_builds import IndexBuilds
 from twd_shared.store.index_locks import IndexLocks
+from twd_shared.store.tables import training_items
 
-from .index_shop import LARGE, SIX, SMALL, Shop, table
+from .flat_model import FLAT, FlatModelServer
+from .index_shop import LARGE, SIX, SMALL, Shop, snapshot, table
 
 
 def configure(shop: Shop, model: str) -> None:
@@ -112,7 +118,7 @@ def test_a_connection_that_is_taken_out_while_it_is_built_is_not_in_it(
 def test_an_index_that_is_served_already_is_not_built_again(shop: Shop) -> None:
     done = migrate(shop)
     again = migrate(shop)
-    assert (again.served.name, again.comparison) == (done.served.name, None)
+    assert (again.served.name, again.comparisons) == (done.served.name, None)
     assert "nothing was built" in again.note
 
 
@@ -185,39 +191,120 @@ def test_a_migration_that_ended_right_after_the_swap_is_brought_to_its_end(
 
 def test_what_got_better_and_worse_is_told_and_kept(shop: Shop) -> None:
     done = migrate(shop)
-    assert done.comparison is not None
-    [shop_alone] = done.comparison.connections
-    assert shop_alone.before.questions == shop_alone.after.questions == 24
-    assert IndexBuilds(shop.database).report(done.served.name)["after"]["questions"] == 24
+    assert done.comparisons is not None
+    for comparison in (done.comparisons.hybrid, done.comparisons.dense):
+        [shop_alone] = comparison.connections
+        assert shop_alone.before is not None
+        assert shop_alone.before.questions == shop_alone.after.questions == 24
+    kept = IndexBuilds(shop.database).report(done.served.name)
+    assert kept["after"]["questions"] == kept["dense_only"]["after"]["questions"] == 24
 
 
 @pytest.fixture
-def poor_model(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Questions find nothing in what the small model made."""
-    rank_tables = migration.rank_tables
-
-    def poor(questions: Any, **given: Any) -> Any:
-        if given["collection"].model == SMALL:
-            return [[] for _ in questions]
-        return rank_tables(questions, **given)
-
-    monkeypatch.setattr(migration, "rank_tables", poor)
+def flat_model(shop: Shop) -> Iterator[None]:
+    """A model is configured whose vectors are all the same."""
+    server = FlatModelServer(shop.resources["ollama"].base_url, LARGE)
+    shop.resources["ollama"] = OllamaResource(base_url=server.url, embed_model=FLAT)
+    yield
+    server.close()
 
 
-def test_an_index_that_finds_less_is_not_served(shop: Shop, poor_model: None) -> None:
+@pytest.mark.usefixtures("flat_model")
+def test_a_model_that_tells_nothing_apart_is_refused_though_words_alone_find_all(
+    shop: Shop,
+) -> None:
     before = live(shop)
-    with pytest.raises(LossRefused, match=r"to 0\.000, by more than 0\.05.*accept_loss") as refused:
+    with pytest.raises(LossRefused, match=r"dense only recall@5 falls .*accept_loss") as refused:
         migrate(shop)
     assert live(shop) == before
-    assert len(refused.value.comparison.worse) == 20
+    assert refused.value.comparisons.hybrid.loss <= 0.05
     [candidate] = set(shop.index.collections()) - {before[0]}
     assert IndexBuilds(shop.database).status(candidate) == "refused"
 
 
-def test_a_loss_can_be_accepted(shop: Shop, poor_model: None) -> None:
+@pytest.mark.usefixtures("flat_model")
+def test_a_loss_can_be_accepted(shop: Shop) -> None:
     with pytest.raises(LossRefused):
         migrate(shop)
-    assert migrate(shop, accept_loss=True).served.model == SMALL
+    assert migrate(shop, accept_loss=True).served.model == FLAT
+
+
+@pytest.mark.usefixtures("flat_model")
+def test_what_was_refused_is_embedded_again_by_a_rebuild(shop: Shop) -> None:
+    with pytest.raises(LossRefused):
+        migrate(shop)
+    [refused] = set(shop.index.collections()) - {live(shop)[0]}
+    with pytest.raises(LossRefused):
+        migrate(shop, rebuild=True)
+    assert refused not in shop.index.collections()
+    assert IndexBuilds(shop.database).status(refused) == "dropped"
+
+
+def test_a_rebuild_does_not_go_on_with_what_was_not_begun_as_one(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun = cut_off_before_the_swap(shop, monkeypatch)
+    assert migrate(shop, rebuild=True).served.name != begun
+
+
+def test_a_rebuild_that_was_cut_off_is_gone_on_with(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun = cut_off_before_the_swap(shop, monkeypatch, rebuild=True)
+    assert migrate(shop, rebuild=True).served.name == begun
+
+
+def cut_off_before_the_swap(shop: Shop, monkeypatch: pytest.MonkeyPatch, **options: bool) -> str:
+    """Name of the candidate that a migration leaves."""
+    with monkeypatch.context() as cut_off:
+        cut_off.setattr(migration, "compare", lambda _: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            migrate(shop, **options)
+    [begun] = set(shop.index.collections()) - {live(shop)[0]}
+    return begun
+
+
+def test_questions_that_users_taught_are_asked_before_generated_ones(shop: Shop) -> None:
+    teach(shop, "Who plays in them?", ["public.actors"])
+    asked = asked_of(shop.database, "7", snapshot(*SIX))
+    assert (asked[0].text, asked[0].origin, asked[0].tables) == (
+        "Who plays in them?",
+        "user",
+        frozenset({"public.actors"}),
+    )
+    assert {question.origin for question in asked[1:]} == {"generated"}
+
+
+@pytest.mark.parametrize(
+    ("tables", "accepted"),
+    [(["public.actors"], False), (["public.goats"], True), ([], True)],
+    ids=["rejected", "of a table that is gone", "of no table"],
+)
+def test_a_taught_question_that_cannot_be_scored_is_left_out(
+    shop: Shop, tables: list[str], accepted: bool
+) -> None:
+    teach(shop, "Who plays in them?", tables, accepted=accepted)
+    asked = asked_of(shop.database, "7", snapshot(*SIX))
+    assert {question.origin for question in asked} == {"generated"}
+
+
+def teach(shop: Shop, question: str, tables: list[str], *, accepted: bool = True) -> None:
+    """What `training_examples` keeps of a user's question and its SQL."""
+    with shop.database.begin() as transaction:
+        transaction.execute(
+            sa.insert(training_items).values(
+                connection_id="7",
+                item_id=uuid4(),
+                kind="question_sql",
+                source="user",
+                question=question,
+                content="select 1",
+                content_hash="hash",
+                tables=tables,
+                accepted=accepted,
+                snapshot_version=1,
+            )
+        )
 
 
 def test_a_connection_that_was_never_read_is_left_out(shop: Shop) -> None:
@@ -276,29 +363,63 @@ def test_a_model_that_is_pulled_again_meanwhile_stops_the_migration(
     assert live(shop) == before
 
 
-def test_an_index_whose_model_is_gone_is_replaced_without_being_compared(
-    shop: Shop, faults: Callable[..., None]
+def test_a_model_that_is_removed_meanwhile_stops_the_migration(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, faults: Callable[..., None]
 ) -> None:
-    configure(shop, "no-such-model")
-    client = shop.resources["qdrant"].client
+    compare = migration.compare
+
+    def meanwhile(rankings: Any) -> Any:
+        faults("ollama", {"path": "/api/tags", "status": 200, "body": {"models": []}})
+        return compare(rankings)
+
+    before = live(shop)
+    monkeypatch.setattr(migration, "compare", meanwhile)
+    with pytest.raises(ModelUnavailable, match=f"ollama pull {SMALL}"):
+        migrate(shop)
+    assert live(shop) == before
+
+
+@pytest.fixture
+def model_gone(shop: Shop) -> None:
+    """What is served was made by a model that is not there any more."""
     collection, _ = live(shop)
-    client.update_collection(collection, metadata={"model": "no-such-model"})
-    configure(shop, SMALL)
+    shop.resources["qdrant"].client.update_collection(
+        collection, metadata={"model": "no-such-model"}
+    )
+    # A server that has never seen the collection.
+    shop.resources["qdrant"] = QdrantResource(
+        url=shop.resources["qdrant"].url, collection_name=shop.index.alias
+    )
+
+
+@pytest.mark.usefixtures("model_gone")
+def test_an_index_whose_model_is_gone_is_replaced_by_one_that_is_scored(shop: Shop) -> None:
     done = migrate(shop)
-    assert done.comparison is None
     assert "ollama pull no-such-model" in done.note
     assert live(shop)[1] == SMALL
+    assert done.comparisons is not None
+    assert done.comparisons.hybrid.before is None
+    assert IndexBuilds(shop.database).report(done.served.name)["after"]["recall_at_5"] > 0.9
+
+
+@pytest.mark.usefixtures("model_gone")
+def test_where_nothing_can_be_compared_the_bound_of_recall_decides(shop: Shop) -> None:
+    before = shop.index.names().live
+    with pytest.raises(LossRefused, match=r"recall@5 is 1\.000, less than the 1\.01 of TWD_RECALL"):
+        migrate(shop, least_recall=1.01)
+    assert shop.index.names().live == before
+    assert migrate(shop, least_recall=1.01, accept_loss=True).served.model == SMALL
 
 
 def test_an_index_of_an_earlier_version_is_replaced(shop: Shop) -> None:
-    client = shop.resources["qdrant"].client
     old = f"{shop.index.alias}__twd-lexical__768"
-    client.create_collection(
+    shop.resources["qdrant"].client.create_collection(
         old, vectors_config=index_collections.models.VectorParams(size=768, distance="Cosine")
     )
     shop.index.serve(old)
     done = migrate(shop)
     assert "does not say which model made it" in done.note
+    assert done.comparisons is not None
     assert shop.find("films")[0] == "films"
 
 
@@ -312,29 +433,21 @@ def test_the_job_shows_what_it_did(shop: Shop, location: dg.Definitions) -> None
         for event in result.all_events
         if event.event_type_value == "STEP_OUTPUT"
     ]
-    assert "| shop | 24 |" in metadata["report"].value
+    assert "| shop | dense only | 24 |" in metadata["report"].value
     assert metadata["points"].value == 6
 
 
-def test_the_job_fails_with_the_report_when_too_much_is_lost(
-    shop: Shop, location: dg.Definitions, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    rank_tables = migration.rank_tables
-    served = live(shop)[0]
-
-    def poor(questions: Any, **given: Any) -> Any:
-        if given["collection"].name != served:
-            return [[] for _ in questions]
-        return rank_tables(questions, **given)
-
-    monkeypatch.setattr(migration, "rank_tables", poor)
-    job = location.get_job_def("index_migration_job")
-    result = job.execute_in_process(
-        raise_on_error=False,
-        run_config={"ops": {"migrate_schema_index": {"config": {"rebuild": True}}}},
-    )
+@pytest.mark.usefixtures("flat_model")
+def test_the_job_fails_with_the_report_when_too_much_is_lost(shop: Shop) -> None:
+    defs = build_defs(Settings(run_retry_seconds=0), shop.resources)
+    job = defs.get_job_def("index_migration_job")
+    result = job.execute_in_process(raise_on_error=False)
     [failure] = [event for event in result.all_events if event.is_step_failure]
     told = failure.step_failure_data.user_failure_data
     assert told is not None
     assert "recall@5 falls from" in str(told.description)
-    assert "| shop | 24 |" in told.metadata["report"].value
+    assert "| shop | dense only | 24 |" in told.metadata["report"].value
+
+
+def test_the_job_may_take_longer_than_other_runs(location: dg.Definitions) -> None:
+    assert int(location.get_job_def("index_migration_job").tags["dagster/max_runtime"]) == 86400

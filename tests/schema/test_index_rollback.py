@@ -105,6 +105,59 @@ def test_there_must_be_something_to_go_back_to(resources: dict[str, Any]) -> Non
     assert shop.find("films")[0] == "films"
 
 
+def lose_what_is_served(shop: Shop) -> str:
+    """Delete the collection, and the alias with it; gives its name."""
+    name = str(shop.index.names().live)
+    shop.resources["qdrant"].client.delete_collection(name)
+    assert shop.index.names().live is None
+    return name
+
+
+def test_a_collection_that_is_lost_is_replaced_by_the_one_before(shop: Shop) -> None:
+    _, previous = shop.index.names()
+    lose_what_is_served(shop)
+    assert go_back(shop).before == "a collection that is gone"
+    assert shop.index.names() == (previous, None)
+    assert shop.find("films")[0] == "films"
+
+
+def test_a_collection_that_is_lost_is_built_anew_by_a_migration(shop: Shop) -> None:
+    lose_what_is_served(shop)
+    migration = IndexMigration(shop.index, shop.ollama, shop.database, lambda _: None)
+    served = migration.run(MigrationOptions()).served
+    assert (served.name, served.model) == (shop.index.names().live, SMALL)
+    assert shop.find("films")[0] == "films"
+
+
+def test_a_migration_that_takes_up_the_one_before_leaves_nothing_before_it(shop: Shop) -> None:
+    lose_what_is_served(shop)
+    shop.resources["ollama"] = OllamaResource(
+        base_url=shop.resources["ollama"].base_url, embed_model=LARGE
+    )
+    migration = IndexMigration(shop.index, shop.ollama, shop.database, lambda _: None)
+    served = migration.run(MigrationOptions()).served
+    assert shop.index.names() == (served.name, None)
+
+
+def test_a_publication_does_not_begin_anew_where_a_collection_is_lost(shop: Shop) -> None:
+    lose_what_is_served(shop)
+    with pytest.raises(IndexRejected, match=r"is gone.*make rollback-index.*make migrate-index"):
+        shop.publish(*SIX)
+    with pytest.raises(IndexRejected, match="is gone"):
+        shop.find("films")
+    assert shop.index.names().live is None
+
+
+def test_nor_where_the_only_collection_is_lost(resources: dict[str, Any]) -> None:
+    shop = Shop(resources)
+    shop.publish(*SIX)
+    name = lose_what_is_served(shop)
+    other = Shop(resources, Connection("8", "other", "postgresql", True, ""))
+    with pytest.raises(IndexRejected, match=rf"is gone: {name}\..*make migrate-index"):
+        other.publish(*SIX)
+    assert shop.index.collections() == []
+
+
 def test_nothing_is_changed_during_a_migration(shop: Shop) -> None:
     names = shop.index.names()
     with (

@@ -16,7 +16,13 @@ from twd_schema.indexing.publication import Publisher
 from twd_shared.clients import index_points, ollama
 from twd_shared.clients.catalog import Connection
 from twd_shared.clients.index_layout import Point, point_id
-from twd_shared.errors import EmbeddingUnavailable, IndexOutdated, UnknownConnection
+from twd_shared.errors import (
+    EmbeddingUnavailable,
+    IndexOutdated,
+    MetadataUnavailable,
+    ModelUnavailable,
+    UnknownConnection,
+)
 from twd_shared.resources.servers import OllamaResource
 from twd_shared.retrieval.terms import SparseTerms
 from twd_shared.schema_model.models import Column, Table
@@ -154,6 +160,35 @@ def test_an_older_snapshot_never_replaces_a_newer_one(shop: Shop) -> None:
     assert len(shop.held()) == 6
 
 
+def test_an_older_snapshot_is_not_published_where_nothing_is_recorded_either(shop: Shop) -> None:
+    old, new = shop.read(*SIX[:2]), shop.read(*SIX)
+    publisher = Publisher(shop.index, shop.ollama, shop.database)
+    assert publisher.publish(SHOP, snapshot(*SIX[:2]), old).state.snapshot_version == new
+    assert len(shop.held()) == 6
+
+
+def test_a_publication_that_loses_its_lock_changes_nothing_more(
+    shop: Shop, metadata_dsn: str, execute: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.publish(*SIX[:2])
+    each_document = shares.each_document
+
+    def cut_off(*arguments: Any) -> Iterator[Document]:
+        execute(
+            metadata_dsn,
+            "select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory' and"
+            " database = (select oid from pg_database where datname = current_database())",
+        )
+        yield from each_document(*arguments)
+
+    monkeypatch.setattr(shares, "each_document", cut_off)
+    with pytest.raises(MetadataUnavailable, match="lock of the schema index is lost"):
+        shop.publish(*SIX[1:])
+    assert shop.held() == ["actors", "books"]
+    recorded = shop.store.index_states.get("7")
+    assert (recorded.snapshot_version, recorded.is_complete) == (1, True)
+
+
 def test_a_connection_that_was_taken_out_meanwhile_is_not_indexed(shop: Shop) -> None:
     shop.store.connections.deactivate("7")
     with pytest.raises(UnknownConnection, match="taken out"):
@@ -206,6 +241,16 @@ def test_a_model_that_was_pulled_again_is_not_mixed_in(
     assert shop.held() == ["actors", "books"]
 
 
+def test_a_model_that_the_server_has_no_more_is_to_be_pulled(
+    shop: Shop, faults: Callable[..., None]
+) -> None:
+    shop.publish(*SIX[:2])
+    faults("ollama", {"path": "/api/tags", "status": 200, "body": {"models": []}})
+    with pytest.raises(ModelUnavailable, match=f"ollama pull {LARGE}"):
+        shop.publish(*SIX)
+    assert shop.held() == ["actors", "books"]
+
+
 def test_an_index_of_another_layout_is_not_mixed(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -251,6 +296,22 @@ def test_a_text_that_the_model_refuses_is_shortened_and_told_and_keeps_no_neighb
     assert published.present == published.expected == 7
     assert published.shortened == ("public.readings",)
     assert "readings" in shop.find("readings", limit=10)
+
+
+def test_a_text_that_was_shortened_is_told_as_long_as_its_vector_stays(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    budget = shop.ollama.token_budget()
+    large = type(budget)(limit=100_000, rates=budget.rates)
+    monkeypatch.setattr(ollama.Ollama, "token_budget", lambda _: large)
+    shop.publish(*SIX, dense_table())
+    when_nothing_changes = shop.publish(*SIX, dense_table()).points
+    assert (when_nothing_changes.unchanged, when_nothing_changes.shortened) == (
+        7,
+        ("public.readings",),
+    )
+    assert shop.publish(*SIX[1:], dense_table()).points.shortened == ("public.readings",)
+    assert shop.publish(*SIX).points.shortened == ()
 
 
 def test_a_wide_table_is_found_by_its_last_column_and_named_once(shop: Shop) -> None:

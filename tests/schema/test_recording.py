@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -29,6 +29,7 @@ class Shop:
         self.dsn = dsn
         self.execute = lambda *statements: execute(dsn, *statements)
         store = MetadataStoreResource(dsn=metadata_dsn)
+        self.close = store.database.close
         self.snapshots, self._registry = store.snapshots, store.connections
         self._registry.register([self.connection()])
         self.waits: list[float] = []
@@ -71,12 +72,13 @@ class Shop:
 
 
 @pytest.fixture
-def shop(services: Any, metadata_dsn: str, execute: Callable[..., None]) -> Shop:
+def shop(services: Any, metadata_dsn: str, execute: Callable[..., None]) -> Iterator[Shop]:
     """The shop, once recorded."""
     made = Shop(services.database(), metadata_dsn, execute)
     made.execute(*(f"create table {name} (id int primary key)" for name in TABLES))
     made.record()
-    return made
+    yield made
+    made.close()
 
 
 def test_a_recording_says_what_it_took(shop: Shop) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import psycopg2
@@ -230,7 +230,7 @@ def recorded(
     metadata_dsn: str,
     reader: SchemaReader,
     connection_to: Any,
-) -> Callable[..., Recording]:
+) -> Iterator[Callable[..., Recording]]:
     """Run statements on a source of hostile names and record it: recorded(statements…)."""
     dsn = services.database()
     execute(dsn, HOSTILE)
@@ -242,7 +242,8 @@ def recorded(
         execute(dsn, *statements)
         return recorder.record(connection_to(dsn))
 
-    return record
+    yield record
+    store.database.close()
 
 
 def test_what_was_recorded_is_parsed_and_replayed(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from twd_shared.store.snapshots import SnapshotStore
 
 
 @pytest.fixture
-def snapshots(metadata_dsn: str, connection_to: Any) -> SnapshotStore:
+def snapshots(metadata_dsn: str, connection_to: Any) -> Iterator[SnapshotStore]:
     """Three versions: the first ended ten days ago, the second just now."""
     store = MetadataStoreResource(dsn=metadata_dsn)
     store.connections.register([connection_to("postgresql://127.0.0.1/shop")])
@@ -34,7 +35,8 @@ def snapshots(metadata_dsn: str, connection_to: Any) -> SnapshotStore:
                 " ended_at = now() - interval '10 days' where version = 1"
             )
         )
-    return store.snapshots
+    yield store.snapshots
+    store.database.close()
 
 
 @pytest.mark.parametrize(("days", "kept"), [(0, [3, 2, 1]), (11, [3, 2, 1]), (9, [3, 2])])

@@ -23,6 +23,7 @@ from twd_shared.resources.servers import QdrantResource
 from twd_shared.resources.stores import CatalogResource
 from twd_shared.retrieval.search import retrieve_tables
 from twd_shared.settings import Settings
+from twd_shared.store.index_locks import IndexLocks
 from twd_shared.store.tables import schema_diffs
 
 PARTITIONS = "source_databases"
@@ -241,6 +242,26 @@ def test_an_index_that_is_ahead_of_the_told_changes_is_synced_again(
     with daemon.resources["metadata_store"].database.begin() as transaction:
         transaction.execute(sa.delete(schema_diffs))
     assert daemon.requested("new_connection_sensor") == ["shop"]
+
+
+def test_a_publication_that_was_cut_off_is_asked_for_again(
+    daemon: Daemon, imported: str, clock: Callable[[float], None]
+) -> None:
+    clock(61)
+    daemon.resources["metadata_store"].index_states.begin("7")
+    assert daemon.requested("new_connection_sensor") == ["shop"]
+
+
+def test_a_connection_that_is_in_use_keeps_its_partition_until_it_is_taken_out(
+    daemon: Daemon, catalog: Any, imported: str
+) -> None:
+    catalog.rows[0]["is_active"] = False
+    alias = daemon.resources["qdrant"].schema_index.alias
+    with IndexLocks(daemon.resources["metadata_store"].database, alias).publishing("7"):
+        daemon.tick("new_connection_sensor")
+    assert daemon.partitions() == ["shop"]
+    daemon.tick("new_connection_sensor")
+    assert_taken_out(daemon)
 
 
 def test_a_connection_that_is_active_again_is_imported_into_the_same_partition(

@@ -204,3 +204,30 @@ def test_a_cut_text_is_the_longest_beginning_within_the_limit(text: str) -> None
     assert text.startswith(cut)
     assert estimated_length(cut) <= LONGEST_TEXT
     assert cut == text or estimated_length(cut) > LONGEST_TEXT - 6
+
+
+@pytest.mark.integration
+def test_texts_that_are_made_one_by_one_are_embedded_while_others_are_made(services: Any) -> None:
+    first_is_embedded = threading.Event()
+
+    def making() -> Iterator[str]:
+        yield from TABLES[:64]
+        # Not made before the first batch has come back.
+        assert first_is_embedded.wait(10)
+        yield TABLES[64]
+
+    starts: list[int] = []
+    for start, _ in Ollama(services.ollama, "twd-lexical").embed_batches(making(), "document"):
+        starts.append(start)
+        first_is_embedded.set()
+    assert starts == [0, 64]
+
+
+@pytest.mark.integration
+def test_an_error_in_making_texts_is_the_takers(services: Any) -> None:
+    def making() -> Iterator[str]:
+        yield from TABLES[:64]
+        raise LookupError("no more tables")
+
+    with pytest.raises(LookupError, match="no more tables"):
+        list(Ollama(services.ollama, "twd-lexical").embed_batches(making(), "document"))

@@ -9,6 +9,7 @@ import pytest
 from twd_shared.clients.index_layout import Hit
 from twd_shared.retrieval.candidates import Candidate, TableName, candidates_of
 from twd_shared.retrieval.explaining import explain
+from twd_shared.retrieval.question import read_question
 from twd_shared.retrieval.ranking import (
     Explanation,
     RankedTable,
@@ -65,24 +66,27 @@ def test_what_both_searches_find_comes_before_what_one_finds() -> None:
     candidates = candidates_of(
         found((0.8, FILM), (0.7, ACTOR), (0.1, STORE)), found((4.0, FILM), (3.9, STORE))
     )
-    assert names(rank(candidates, ["film"]))[0] == "film"
+    assert names(rank(candidates, read_question("film")))[0] == "film"
 
 
 def test_a_question_in_words_that_the_schema_lacks_trusts_the_model() -> None:
     # `store` has the better n-grams by chance, but none of the question's words.
     candidates = candidates_of(found((0.9, FILM), (0.2, STORE)), found((0.4, STORE), (0.1, FILM)))
-    assert names(rank(candidates, ["movie", "cinema"]))[0] == "film"
+    assert names(rank(candidates, read_question("movie cinema")))[0] == "film"
 
 
 def test_cosines_count_by_their_place_between_the_lowest_and_the_highest() -> None:
     candidates = candidates_of(found((0.92, FILM), (0.91, ACTOR), (0.90, STORE)), [])
-    scores = {t.name[1]: t.explanation.dense for t in rank(candidates, [], Weights(dense=1))}
+    scores = {
+        t.name[1]: t.explanation.dense
+        for t in rank(candidates, read_question(""), Weights(dense=1))
+    }
     assert scores == pytest.approx({"film": 1.0, "actor": 0.5, "store": 0.0})
 
 
 def test_a_table_that_was_not_found_is_ranked_by_what_refers_to_it() -> None:
     candidates = candidates_of([], found((4.0, FILM_ACTOR)))
-    ranked = rank(candidates, ["film_actor"])
+    ranked = rank(candidates, read_question("film_actor"))
     assert set(names(ranked)) == {"film_actor", "film", "actor"}
     assert next(t for t in ranked if t.name[1] == "film").explanation.related_to == (
         "public",
@@ -94,27 +98,43 @@ def test_tables_of_the_schema_that_is_asked_come_before_equals_of_another() -> N
     other = payload("item", schema="b")
     own, sibling = payload("item", schema="a"), payload("order", schema="a")
     candidates = candidates_of([], found((5.0, sibling), (2.0, own), (2.0, other)))
-    assert [t.name for t in rank(candidates, ["order"])][-1] == ("b", "item")
+    assert [t.name for t in rank(candidates, read_question("order"))][-1] == ("b", "item")
 
 
 def test_within_one_schema_the_schema_says_nothing() -> None:
     candidates = candidates_of([], found((5.0, FILM), (2.0, STORE)))
-    assert all(table.explanation.schema == 0 for table in rank(candidates, ["film"]))
+    assert all(table.explanation.schema == 0 for table in rank(candidates, read_question("film")))
 
 
 def test_the_table_that_the_question_names_comes_before_one_named_after_it() -> None:
     line = payload("invoice_line", words=["invoic", "line"])
     candidates = candidates_of([], found((4.0, line), (4.0, payload("invoice"))))
-    assert names(rank(candidates, ["invoic"])) == ["invoice", "invoice_line"]
+    assert names(rank(candidates, read_question("invoic"))) == ["invoice", "invoice_line"]
+
+
+def test_a_table_named_by_a_word_of_asking_is_found_and_named() -> None:
+    candidates = candidates_of([], found((1.0, payload("return", words=["return"]))))
+    [table] = rank(candidates, read_question("How many returns were there?"))
+    assert table.explanation.named > 0
+
+
+def test_a_vietnamese_question_is_as_sure_of_its_words_as_an_english_one() -> None:
+    customer = payload("customer", words=["custom"])
+    candidates = candidates_of([], found((4.0, customer), (1.0, FILM)))
+    english, vietnamese = (
+        rank(candidates, read_question(question))[0].explanation.terms
+        for question in ("customers", "Có bao nhiêu khách hàng của mình?")
+    )
+    assert vietnamese == english
 
 
 def test_equal_scores_are_ordered_by_name() -> None:
     candidates = candidates_of([], found((1.0, STORE), (1.0, ACTOR), (1.0, FILM)))
-    assert names(rank(candidates, ["x"])) == ["actor", "film", "store"]
+    assert names(rank(candidates, read_question("x"))) == ["actor", "film", "store"]
 
 
 def test_nothing_found_is_ranked_as_nothing() -> None:
-    assert rank({}, ["film"]) == []
+    assert rank({}, read_question("film")) == []
     assert select([], {}, 5) == []
 
 
@@ -122,7 +142,7 @@ def test_the_parts_of_a_score_add_up_to_it() -> None:
     candidates = candidates_of(
         found((0.8, FILM), (0.5, FILM_ACTOR)), found((4.0, FILM), (1.0, FILM_ACTOR))
     )
-    for table in rank(candidates, ["film"]):
+    for table in rank(candidates, read_question("film")):
         parts = table.explanation
         assert table.score == parts.terms + parts.named + parts.dense + parts.related + parts.schema
 

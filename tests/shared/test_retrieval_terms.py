@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from twd_shared.retrieval.terms import document_terms, question_terms, significant_words
+from twd_shared.retrieval.terms import (
+    document_terms,
+    naming_words,
+    question_terms,
+    significant_words,
+)
 
 
 def shared(document: str, question: str) -> float:
@@ -32,6 +37,12 @@ def test_significant_words_are_stems_without_accents_and_stop_words(
     text: str, stems: list[str]
 ) -> None:
     assert list(significant_words(text)) == stems
+
+
+def test_a_name_keeps_words_that_a_question_asks_with() -> None:
+    assert list(naming_words("price_list")) == ["price", "list"]
+    assert list(naming_words("return")) == ["return"]
+    assert shared("return", "returns") > 0
 
 
 def test_a_vietnamese_noun_is_kept_where_only_its_accents_tell_it_from_a_stop_word() -> None:

@@ -16,6 +16,8 @@ from twd_local.stack.plan import started_stack
 
 _POLL_SECONDS = 1.0
 _ENDED = ("SUCCESS", "FAILURE", "CANCELED")
+_WAITING = ("QUEUED", "NOT_STARTED", "STARTING")
+_REMIND_SECONDS = 30.0
 
 _LAUNCH = """
 mutation ($config: RunConfigData) {
@@ -37,8 +39,16 @@ mutation ($config: RunConfigData) {
 
 _PROGRESS = """
 query ($run: ID!, $cursor: String) {
-  runOrError(runId: $run) { ... on Run { status } }
+  runOrError(runId: $run) {
+    __typename
+    ... on Run { status }
+    ... on RunNotFoundError { message }
+    ... on PythonError { message }
+  }
   logsForRun(runId: $run, afterCursor: $cursor) {
+    __typename
+    ... on RunNotFoundError { message }
+    ... on PythonError { message }
     ... on EventConnection {
       cursor
       events {
@@ -92,16 +102,39 @@ def _launch(api: DagsterApi, config: dict[str, bool]) -> str:
 
 
 def _follow(api: DagsterApi, run_id: str) -> bool:
-    """Print what the run says until it ends; whether it was successful."""
+    """Print what the run says until it ends; whether it was successful.
+
+    Says every half minute why a run does not start. Raises StackError when it cannot be followed.
+    """
     cursor: str | None = None
+    told = time.monotonic()
     while True:
         progress = api.ask(_PROGRESS, run=run_id, cursor=cursor)
-        cursor = progress["logsForRun"]["cursor"]
-        for event in progress["logsForRun"]["events"]:
+        run, logs = progress["runOrError"], progress["logsForRun"]
+        if "status" not in run or "events" not in logs:
+            reason = run.get("message") or logs.get("message") or run["__typename"]
+            raise StackError(
+                f"Run {run_id} of index_migration_job cannot be followed: {reason} It may still "
+                f"be going on; see {api.url}/runs/{run_id}."
+            )
+        cursor = logs["cursor"]
+        for event in logs["events"]:
             _show(event)
-        if (status := progress["runOrError"]["status"]) in _ENDED:
+        if (status := run["status"]) in _ENDED:
             return status == "SUCCESS"
+        if status in _WAITING and time.monotonic() - told >= _REMIND_SECONDS:
+            told = time.monotonic()
+            print(_why_waiting(api, status), flush=True)
         time.sleep(_POLL_SECONDS)
+
+
+def _why_waiting(api: DagsterApi, status: str) -> str:
+    if api.daemons_are_healthy():
+        return f"The run is {status.lower()}: other runs are before it, or it is about to start."
+    return (
+        f"The run is {status.lower()}, and Dagster's daemon, which starts runs, does not report. "
+        "See: make status, make logs SERVICE=daemon. The run goes on when the daemon is back."
+    )
 
 
 def _show(event: dict[str, Any]) -> None:

@@ -101,7 +101,9 @@ UI_URL = Variable("TWD_UI_URL", "http://127.0.0.1:3000", "Address of the Dagster
 RUN_MAX_RETRIES = Variable("TWD_RUN_MAX_RETRIES", "3", "Retries of an asset after a passing error")
 RUN_RETRY_SECONDS = Variable("TWD_RUN_RETRY_SECONDS", "10", "Wait before such a retry, seconds")
 RECALL_BOUND = Variable(
-    "TWD_RECALL_BOUND", "0.6", "Recall@5 of retrieval under which an evaluation warns, 0 to 1"
+    "TWD_RECALL_BOUND",
+    "0.6",
+    "Recall@5 under which an evaluation warns and a new index must not fall, 0 to 1",
 )
 MAX_CONCURRENT_RUNS = Variable(
     "TWD_MAX_CONCURRENT_RUNS", "4", "Runs at once over all locations (dagster.yaml)"

@@ -8,6 +8,7 @@ import dagster as dg
 from twd_schema.defs.import_assets import SOURCE_DATABASE, import_assets
 from twd_schema.defs.jobs import check_connections_job, schema_jobs
 from twd_schema.defs.migration_job import index_migration_job
+from twd_schema.defs.migration_sensor import index_layout_sensor
 from twd_schema.defs.resources import source_database_resource
 from twd_schema.defs.schedules import schema_sync_schedule
 from twd_schema.defs.sensors import new_connection_sensor, schema_change_sensor
@@ -22,12 +23,14 @@ from twd_shared.settings import Settings
 def build_defs(settings: Settings, resources: Mapping[str, object]) -> dg.Definitions:
     """The location's definitions with these settings and resources."""
     jobs = schema_jobs(settings)
+    migration = index_migration_job(settings)
     return dg.Definitions(
         assets=[SOURCE_DATABASE, *import_assets(settings), *sync_assets(settings)],
-        jobs=[*jobs.values(), check_connections_job(settings), index_migration_job(settings)],
+        jobs=[*jobs.values(), check_connections_job(settings), migration],
         sensors=[
             new_connection_sensor(settings, jobs["schema_import_job"]),
             schema_change_sensor(settings, jobs["schema_sync_job"]),
+            index_layout_sensor(settings, migration),
             run_failure_alert_sensor(settings.ui_url, settings.automation_seconds),
             automation_sensor(SCHEMA, settings.automation_seconds),
         ],

@@ -90,29 +90,13 @@ def create_collection(
 ) -> IndexCollection:
     """Create it with its metadata, or complete one of the same making that a killed run left.
 
-    Raises IndexRejected when there is one of this name that something else made.
+    Raises IndexRejected when there is one of this name that something else made, and when the
+    server keeps no metadata; then nothing is left of it.
     """
-    made = _Made(*making, token_budget)
     try:
-        with index_errors(client):
-            try:
-                client.create_collection(
-                    name,
-                    vectors_config={
-                        DENSE: models.VectorParams(
-                            size=making.dimension, distance=models.Distance.COSINE
-                        )
-                    },
-                    sparse_vectors_config={
-                        TERMS: models.SparseVectorParams(modifier=models.Modifier.IDF)
-                    },
-                    metadata=msgspec.to_builtins(made),
-                )
-            except UnexpectedResponse as error:
-                # Somebody else's first import has created it since we looked.
-                if error.status_code != HTTPStatus.CONFLICT:
-                    raise
-            complete_collection(client, name)
+        if _create(client, name, _Made(*making, token_budget)):
+            _require_metadata(client, name)
+        complete_collection(client, name)
     except IndexRejected as error:
         raise IndexRejected(f"Collection {name} of the schema index: {error}") from None
     found = read_collection(client, name)
@@ -122,6 +106,36 @@ def create_collection(
             f"{describe(making)}. Delete it, if nothing uses it."
         )
     return found
+
+
+def _create(client: QdrantClient, name: str, made: _Made) -> bool:
+    """Whether it was created; False if it was there: somebody else's import was quicker."""
+    dense = models.VectorParams(size=made.dimension, distance=models.Distance.COSINE)
+    terms = models.SparseVectorParams(modifier=models.Modifier.IDF)
+    with index_errors(client):
+        try:
+            return client.create_collection(
+                name,
+                vectors_config={DENSE: dense},
+                sparse_vectors_config={TERMS: terms},
+                metadata=msgspec.to_builtins(made),
+            )
+        except UnexpectedResponse as error:
+            if error.status_code != HTTPStatus.CONFLICT:
+                raise
+            return False
+
+
+def _require_metadata(client: QdrantClient, name: str) -> None:
+    """Delete a collection again, which is new, if the server has dropped what it was told."""
+    with index_errors(client):
+        if client.get_collection(name).config.metadata:
+            return
+        client.delete_collection(name)
+    raise IndexRejected(
+        "the server did not keep its metadata, so that nobody could tell which model made it. "
+        "Qdrant 1.16 or newer is needed; nothing was changed."
+    )
 
 
 def complete_collection(client: QdrantClient, name: str) -> None:

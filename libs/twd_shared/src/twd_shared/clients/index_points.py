@@ -29,7 +29,10 @@ class ConnectionPoints:
     """The points of `connection_id` in the physical collection `collection`."""
 
     def __init__(self, client: QdrantClient, collection: str, connection_id: str) -> None:
-        """`client` is shared. Raises ValueError without a connection."""
+        """`client` is shared. Raises ValueError without a connection, TypeError if not text."""
+        if not isinstance(connection_id, str):
+            # A number would match nothing, which looks like an empty index.
+            raise TypeError(f"A connection is named by text, not by {connection_id!r}.")
         if not connection_id:
             raise ValueError("The schema index is read for one connection; name it.")
         self._client = client
@@ -82,6 +85,11 @@ class ConnectionPoints:
     def held(self, keys: Sequence[str]) -> dict[str, Mapping[str, Any]]:
         """These payload keys by point id, of everything the collection holds of the connection."""
         return dict(self._scroll([], list(keys)))
+
+    def marked(self, mark: str, keys: Sequence[str]) -> list[Mapping[str, Any]]:
+        """These payload keys of the points of which the payload key `mark` is true."""
+        condition = {"key": mark, "match": {"value": True}}
+        return [payload for _, payload in self._scroll([condition], list(keys))]
 
     def marks(self) -> dict[str, int]:
         """How many points of the connection have which `content_mark`, exactly; 256 at most."""

@@ -91,7 +91,9 @@ class Ollama:
         return self._embed_model
 
     def using(self, embed_model: str) -> Ollama:
-        """The same server with another embedding model."""
+        """The same server with another embedding model; itself for its own."""
+        if embed_model == self._embed_model:
+            return self
         return Ollama(self._base_url, embed_model, self._model, self._timeout_seconds)
 
     def digest(self) -> str:
@@ -187,8 +189,8 @@ class Ollama:
         digest = await self._digest(http)
         if known := self._budgets.get(digest):
             return known
-        answers = await asyncio.gather(
-            *(embed(http, self._embed_model, [sample]) for sample in SAMPLES.values())
+        answers = await _all_or_first_error(
+            [embed(http, self._embed_model, [sample]) for sample in SAMPLES.values()]
         )
         counted = [answer.prompt_eval_count for answer in answers]
         context = await context_tokens(http, self._embed_model)
@@ -271,11 +273,11 @@ def _parts(texts: Iterable[str], prefix: str) -> Iterator[tuple[int, list[str]]]
         start += len(part)
 
 
-async def _all_or_first_error(works: Sequence[Coroutine[Any, Any, None]]) -> None:
-    """Run all at once; when one fails, end the others and raise its error alone."""
+async def _all_or_first_error(works: Sequence[Coroutine[Any, Any, _Result]]) -> list[_Result]:
+    """The results of all, run at once; when one fails, end the others and raise its error alone."""
     try:
         async with asyncio.TaskGroup() as group:
-            for work in works:
-                group.create_task(work)
+            tasks = [group.create_task(work) for work in works]
     except BaseExceptionGroup as failed:
         raise failed.exceptions[0] from None
+    return [task.result() for task in tasks]

@@ -15,6 +15,7 @@ from qdrant_client import QdrantClient, models
 from qdrant_client.http.exceptions import UnexpectedResponse
 
 from twd_shared.clients.index_collections import (
+    REMEDY,
     IndexCollection,
     Making,
     collection_name,
@@ -53,10 +54,16 @@ class SchemaIndex:
     def served(self) -> IndexCollection | None:
         """The collection that readers read now; None when nothing was ever published.
 
-        Raises IndexRejected when the alias leads to a collection that cannot be read.
+        Raises IndexRejected when the alias leads to a collection that cannot be read, or when the
+        collection was deleted, and the alias with it, while the one before is still there.
         """
-        name = self.names().live
-        return None if name is None else self.collection(name)
+        live, previous = self.names()
+        if live is None and previous is not None:
+            raise IndexRejected(
+                f"The collection that was served as {self.alias} is gone. Run make rollback-index: "
+                f"it serves {previous} again; or {REMEDY[0].lower()}{REMEDY[1:]}"
+            )
+        return None if live is None else self.collection(live)
 
     def names(self) -> Names:
         """What the aliases name now, whether it can be read or not; None where there is none."""
@@ -157,11 +164,14 @@ class SchemaIndex:
 
     def _move(self, aliases: dict[str, str], moved: dict[str, str]) -> None:
         operations: list[models.AliasOperations] = []
+        if self.previous_alias not in moved and (
+            aliases.get(self.previous_alias) == moved[self.alias]
+        ):
+            # What was served is gone, and what was before it is served: nothing is before that.
+            operations.append(_without(self.previous_alias))
         for alias, name in moved.items():
             if alias in aliases:
-                operations.append(
-                    models.DeleteAliasOperation(delete_alias=models.DeleteAlias(alias_name=alias))
-                )
+                operations.append(_without(alias))
             create = models.CreateAlias(collection_name=name, alias_name=alias)
             operations.append(models.CreateAliasOperation(create_alias=create))
         with index_errors(self._client):
@@ -178,3 +188,7 @@ class SchemaIndex:
     def _number(self, name: str) -> int:
         found = self._names.fullmatch(name)
         return int(found["number"] or 0) if found else 0
+
+
+def _without(alias: str) -> models.DeleteAliasOperation:
+    return models.DeleteAliasOperation(delete_alias=models.DeleteAlias(alias_name=alias))

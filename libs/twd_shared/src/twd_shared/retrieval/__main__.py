@@ -52,6 +52,8 @@ def _answer(database: str, question: str, limit: int) -> int:
     if not answer.tables:
         print(f"The schema index holds nothing of {connection.partition_key} yet.")
         return 1
+    if answer.note:
+        print(answer.note, file=sys.stderr)
     for table in answer.tables:
         print(f"{table.score:.2f}  {table.label}: {explain(table.explanation)}")
     if answer.joins:

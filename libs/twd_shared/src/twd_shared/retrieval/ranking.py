@@ -18,11 +18,12 @@ Fusing shares rather than ranks keeps how much better the first is than the seco
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from twd_shared.retrieval.candidates import Candidate, Relationship, TableName
-from twd_shared.retrieval.terms import significant_words
+from twd_shared.retrieval.question import Asked
+from twd_shared.retrieval.terms import naming_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +75,11 @@ class RankedTable:
 
 def rank(
     candidates: Mapping[TableName, Candidate],
-    question_words: Sequence[str],
+    asked: Asked,
     weights: Weights = STANDARD,
 ) -> list[RankedTable]:
     """All candidates and the tables related to them, best first; equal scores by name."""
-    explained = _own_scores(candidates, question_words, weights)
+    explained = _own_scores(candidates, asked, weights)
     if weights.related:
         _add_related(explained, candidates, weights.related)
     if weights.schema:
@@ -100,11 +101,11 @@ def neighbours(
 
 
 def _own_scores(
-    candidates: Mapping[TableName, Candidate], question_words: Sequence[str], weights: Weights
+    candidates: Mapping[TableName, Candidate], asked: Asked, weights: Weights
 ) -> dict[TableName, Explanation]:
-    asked = set(question_words)
-    known = asked & {word for one in candidates.values() for word in one.words}
-    coverage = len(known) / len(asked) if asked else 0.0
+    known = {word for one in candidates.values() for word in one.words}
+    found = sum(not known.isdisjoint(meaning) for meaning in asked.meanings)
+    coverage = found / len(asked.meanings) if asked.meanings else 0.0
     best = max((one.terms or 0.0 for one in candidates.values()), default=0.0)
     cosines = [one.dense for one in candidates.values() if one.dense is not None]
     lowest, highest = (min(cosines), max(cosines)) if cosines else (0.0, 0.0)
@@ -113,18 +114,18 @@ def _own_scores(
     return {
         name: Explanation(
             terms=weights.terms * coverage * (one.terms or 0.0) / best if best > 0 else 0.0,
-            named=weights.named if _is_named(name, asked) else 0.0,
+            named=weights.named if _is_named(name, asked.stems) else 0.0,
             dense=weights.dense * max(0.0, one.dense - lowest) / (highest - lowest)
             if one.dense is not None and highest > lowest
             else 0.0,
-            words=tuple(sorted(asked & one.words)),
+            words=tuple(sorted(asked.stems & one.words)),
         )
         for name, one in candidates.items()
     }
 
 
-def _is_named(table: TableName, asked: set[str]) -> bool:
-    stems = set(significant_words(table[1]))
+def _is_named(table: TableName, asked: frozenset[str]) -> bool:
+    stems = set(naming_words(table[1]))
     return bool(stems) and stems <= asked
 
 

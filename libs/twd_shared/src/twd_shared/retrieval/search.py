@@ -12,10 +12,12 @@ from typing import Any
 
 from twd_shared.clients.embedding import embed_within
 from twd_shared.clients.index_layout import point_id
+from twd_shared.clients.index_points import ConnectionPoints
 from twd_shared.clients.ollama import Ollama
 from twd_shared.clients.schema_index import IndexCollection, SchemaIndex
 from twd_shared.errors import IndexRejected
-from twd_shared.retrieval.candidates import Relationship, TableName, candidates_of, label
+from twd_shared.retrieval.candidates import Candidate, Relationship, TableName, candidates_of, label
+from twd_shared.retrieval.question import Asked, read_question
 from twd_shared.retrieval.ranking import (
     STANDARD,
     Explanation,
@@ -25,8 +27,7 @@ from twd_shared.retrieval.ranking import (
     rank,
 )
 from twd_shared.retrieval.selection import close_joins, select
-from twd_shared.retrieval.terms import question_terms, significant_words
-from twd_shared.retrieval.vietnamese import with_english
+from twd_shared.retrieval.terms import question_terms
 
 MOST_TABLES = 15
 """How many tables an answer holds at most, unless the caller says otherwise."""
@@ -34,6 +35,9 @@ MOST_TABLES = 15
 # Points that each of the two searches gives: enough for the tables of a few schemas, and a wide
 # table's chunks among them.
 _POINTS = 100
+# Fewer tables than this among them, and wide ones may have crowded out the others.
+_FEW_TABLES = 30
+_MANY_POINTS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +60,15 @@ class RetrievedTable:
 
 @dataclass(frozen=True, slots=True)
 class Retrieval:
-    """The tables of an answer, best first, the foreign keys among them, and where it was read."""
+    """The tables of an answer, best first, the foreign keys among them, and where it was read.
+
+    `note` says what an operator should know of the answer; empty if all is well.
+    """
 
     tables: tuple[RetrievedTable, ...] = ()
     joins: tuple[Relationship, ...] = ()
     collection: IndexCollection | None = None
+    note: str = ""
 
 
 def retrieve_tables(
@@ -75,8 +83,11 @@ def retrieve_tables(
 
     The question is embedded by the model that made the index, whatever model is configured. All
     is read from one physical collection, so that an answer never mixes two. Raises the errors of
-    the embedding and the index; the answer is empty when nothing of the connection is indexed.
+    the embedding and the index, TypeError or ValueError for a connection or limit that cannot be;
+    the answer is empty when nothing of the connection is indexed.
     """
+    if limit < 1:
+        raise ValueError(f"An answer has at least one table, not {limit}.")
     try:
         return _retrieve(question, connection_id, index, ollama, limit)
     except IndexRejected:
@@ -98,15 +109,16 @@ def rank_tables(
 
     `collection` need not be the one that is served. Asked in few requests.
     """
-    texts = [with_english(question) for question in questions]
-    vectors = _vectors(texts, ollama, collection) if weights.dense else [None] * len(texts)
-    terms = [question_terms(text) if weights.terms else None for text in texts]
+    asked = [read_question(question) for question in questions]
+    vectors: Sequence[list[float] | None] = [None] * len(asked)
+    if weights.dense:
+        model = ollama.using(collection.model)
+        vectors = _vectors([one.text for one in asked], model, collection)
     points = index.points(connection_id, collection.name)
-    found = points.nearest(list(zip(vectors, terms, strict=True)), _POINTS)
     rankings: list[list[TableName]] = []
-    for text, (dense, sparse) in zip(texts, found, strict=True):
-        candidates = candidates_of(dense, sparse)
-        ranked = rank(candidates, list(significant_words(text)), weights)
+    found = _candidates(points, asked, vectors, with_terms=weights.terms > 0)
+    for one, candidates in zip(asked, found, strict=True):
+        ranked = rank(candidates, one, weights)
         if weights.related:
             ranked = close_joins(ranked[:limit], ranked, neighbours(candidates))
         rankings.append([table.name for table in ranked[:limit]])
@@ -119,13 +131,15 @@ def _retrieve(
     collection = index.served()
     if collection is None:
         return Retrieval()
-    text = with_english(question)
-    [vector] = _vectors([text], ollama, collection)
+    asked = read_question(question)
+    model = ollama.using(collection.model)
+    vector, note = None, _replaced(model, collection)
+    if not note:
+        [vector] = _vectors([asked.text], model, collection)
     points = index.points(connection_id, collection.name)
-    [(dense, sparse)] = points.nearest([(vector, question_terms(text))], _POINTS)
-    candidates = candidates_of(dense, sparse)
+    [candidates] = _candidates(points, [asked], [vector], with_terms=True)
     graph = neighbours(candidates)
-    selected = select(rank(candidates, list(significant_words(text))), graph, limit)
+    selected = select(rank(candidates, asked), graph, limit)
     ids = {table.name: point_id(connection_id, *table.name) for table in selected}
     payloads = points.payloads(list(ids.values()))
     # A foreign key may name a table that is not indexed; it joins nothing that can be answered.
@@ -134,14 +148,45 @@ def _retrieve(
         tables=tuple(_retrieved(table, payloads[ids[table.name]]) for table in indexed),
         joins=_joins([table.name for table in indexed], graph),
         collection=collection,
+        note=note,
     )
 
 
-def _vectors(
-    texts: Sequence[str], ollama: Ollama, collection: IndexCollection
-) -> list[list[float]]:
+def _candidates(
+    points: ConnectionPoints,
+    asked: Sequence[Asked],
+    vectors: Sequence[Sequence[float] | None],
+    *,
+    with_terms: bool,
+) -> list[dict[TableName, Candidate]]:
+    questions = [
+        (vector, question_terms(one.text) if with_terms else None)
+        for one, vector in zip(asked, vectors, strict=True)
+    ]
+    found = [candidates_of(*hits) for hits in points.nearest(questions, _POINTS)]
+    crowded = [place for place, one in enumerate(found) if 0 < len(one) < _FEW_TABLES]
+    if crowded and points.count() > _POINTS:
+        # Tables of thousands of columns have so many points that they leave no room for others.
+        more = points.nearest([questions[place] for place in crowded], _MANY_POINTS)
+        for place, hits in zip(crowded, more, strict=True):
+            found[place] = candidates_of(*hits)
+    return found
+
+
+def _replaced(model: Ollama, collection: IndexCollection) -> str:
+    """What to tell if the model is another than the one that made the collection; else ''."""
+    digest = model.digest()
+    if not digest or digest == collection.model_digest:
+        return ""
+    return (
+        f"Model {collection.model!r} was pulled again and its vectors do not compare with those of "
+        f"the schema index: tables were found by words alone. Run: make migrate-index."
+    )
+
+
+def _vectors(texts: Sequence[str], model: Ollama, collection: IndexCollection) -> list[list[float]]:
     # A question of pages is cut: what it is about stands at its beginning, or nowhere.
-    vectors = embed_within(ollama.using(collection.model), texts, "query")
+    vectors = embed_within(model, texts, "query")
     for vector in vectors:
         if len(vector) != collection.dimension:
             raise IndexRejected(

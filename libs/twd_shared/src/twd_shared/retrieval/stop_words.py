@@ -20,5 +20,6 @@ nếu ngoài nhất nhiêu những như nhưng ở ra rằng rồi sao sau sẽ 
 trên trong trước từ từng và vào vẫn về vì với xem đều đâu ít nhiều biết
 """
 
-STOP_WORDS = frozenset(_ENGLISH.split()) | frozenset(_VIETNAMESE.split())
+ENGLISH_STOP_WORDS = frozenset(_ENGLISH.split())
+STOP_WORDS = ENGLISH_STOP_WORDS | frozenset(_VIETNAMESE.split())
 """In lower case, accents kept."""

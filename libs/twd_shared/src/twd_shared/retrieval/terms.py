@@ -52,11 +52,11 @@ def document_terms(
     """
     counts: defaultdict[int, float] = defaultdict(float)
     for name in names:
-        stems = list(significant_words(name))
+        stems = list(naming_words(name))
         for stem in stems:
             _add(counts, stem, _NAME_WEIGHT / len(stems))
     for texts in (columns, prose):
-        often = Counter(stem for text in texts for stem in significant_words(text))
+        often = Counter(stem for text in texts for stem in naming_words(text))
         for stem, times in often.items():
             _add(counts, stem, math.sqrt(times))
     length = sum(counts.values())
@@ -81,9 +81,19 @@ def significant_words(text: str) -> Iterator[str]:
     Stop words are taken out while they have their accents: of Vietnamese `bàn` (table) and
     `bạn` (you) only one is a stop word.
     """
-    for word in words(unicodedata.normalize("NFC", text)).split():
-        if word not in STOP_WORDS:
-            yield _stem(word)
+    return (_stem(word) for word in _split(text) if word not in STOP_WORDS)
+
+
+def naming_words(text: str) -> Iterator[str]:
+    """As `significant_words`, but a name keeps its stop words: `price_list`, `return`.
+
+    A text with a space in it is no name.
+    """
+    return significant_words(text) if " " in text else map(_stem, _split(text))
+
+
+def _split(text: str) -> list[str]:
+    return words(unicodedata.normalize("NFC", text)).split()
 
 
 @lru_cache(maxsize=50_000)

@@ -66,7 +66,7 @@ class IndexBuilds:
             return transaction.execute(query).scalar_one_or_none()
 
     def report(self, name: str) -> dict[str, Any]:
-        """How a collection compared with the one before it; empty if it was never compared."""
+        """How its build began and how it compared; empty for one that no migration built."""
         query = sa.select(index_builds.c.report).where(index_builds.c.collection == name)
         with self._database.begin() as transaction:
             return transaction.execute(query).scalar_one_or_none() or {}

@@ -1,7 +1,8 @@
 """Who may write to the schema index and who may change which collection is served.
 
 PostgreSQL's advisory locks, each held by an open transaction: a process that dies loses its own.
-They are taken in the order of this module, so that no two processes wait for each other.
+They are taken in the order of this module, so that no two processes wait for each other. A session
+can be lost while its process lives on: whoever is about to change something asks its lock first.
 """
 
 from __future__ import annotations
@@ -11,7 +12,10 @@ from contextlib import contextmanager
 from typing import Literal
 
 import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError
 
+from twd_shared.clients.dsn import place_of
+from twd_shared.errors import MetadataUnavailable
 from twd_shared.store.database import MetadataDatabase
 
 _Lock = Literal[
@@ -20,6 +24,26 @@ _Lock = Literal[
     "pg_try_advisory_xact_lock",
     "pg_try_advisory_xact_lock_shared",
 ]
+
+
+class HeldLock:
+    """A lock as its holder has it."""
+
+    def __init__(self, transaction: sa.Connection) -> None:
+        """It is held as long as `transaction` is open."""
+        self._transaction = transaction
+
+    def still_held(self) -> None:
+        """Nothing if it is; raises MetadataUnavailable when the session that held it is lost."""
+        try:
+            self._transaction.execute(sa.text("select 1"))
+        except DBAPIError:
+            raise MetadataUnavailable(
+                "A lock of the schema index is lost, because its session with the metadata "
+                f"database at {place_of(self._transaction.engine.url)} was ended. Others may "
+                "change the index now, so nothing more is changed. Look at PostgreSQL's log and "
+                "its idle_in_transaction_session_timeout."
+            ) from None
 
 
 class IndexLocks:
@@ -31,42 +55,44 @@ class IndexLocks:
         self._alias = alias
 
     @contextmanager
-    def migrating(self) -> Iterator[bool]:
-        """Be the only migration; False if another one is going on."""
+    def migrating(self) -> Iterator[HeldLock | None]:
+        """Be the only migration; None if another one is going on."""
         with self._database.begin() as transaction:
-            yield _take(transaction, "pg_try_advisory_xact_lock", "migration", self._alias)
+            free = _take(transaction, "pg_try_advisory_xact_lock", "migration", self._alias)
+            yield HeldLock(transaction) if free else None
 
     @contextmanager
-    def changing(self) -> Iterator[None]:
+    def changing(self) -> Iterator[HeldLock]:
         """Be alone: nobody publishes while another collection is put in place."""
         with self._database.begin() as transaction:
             _take(transaction, "pg_advisory_xact_lock", "served", self._alias)
-            yield
+            yield HeldLock(transaction)
 
     @contextmanager
-    def publishing(self, connection_id: str) -> Iterator[None]:
+    def publishing(self, connection_id: str) -> Iterator[HeldLock]:
         """Write one connection's points, alone, while the collection that is served stays it."""
         with self._database.begin() as transaction:
             _take(transaction, "pg_advisory_xact_lock_shared", "served", self._alias)
             _take(transaction, "pg_advisory_xact_lock", "connection", self._share(connection_id))
-            yield
+            yield HeldLock(transaction)
 
     @contextmanager
-    def taking_out(self, connection_id: str) -> Iterator[bool]:
-        """The same without waiting: False if somebody else has what it takes."""
+    def taking_out(self, connection_id: str) -> Iterator[HeldLock | None]:
+        """The same without waiting: None if somebody else has what it takes."""
         with self._database.begin() as transaction:
-            yield _take(
+            free = _take(
                 transaction, "pg_try_advisory_xact_lock_shared", "served", self._alias
             ) and _take(
                 transaction, "pg_try_advisory_xact_lock", "connection", self._share(connection_id)
             )
+            yield HeldLock(transaction) if free else None
 
     @contextmanager
-    def creating(self) -> Iterator[None]:
+    def creating(self) -> Iterator[HeldLock]:
         """Be the only one who creates a collection."""
         with self._database.begin() as transaction:
             _take(transaction, "pg_advisory_xact_lock", "creation", self._alias)
-            yield
+            yield HeldLock(transaction)
 
     def _share(self, connection_id: str) -> str:
         return f"{connection_id} {self._alias}"

@@ -57,6 +57,12 @@ class IndexStateStore:
         with self._database.begin() as transaction:
             return set(transaction.execute(query).scalars())
 
+    def collections(self) -> set[str]:
+        """The collections of which something is recorded."""
+        query = sa.select(index_states.c.collection).distinct()
+        with self._database.begin() as transaction:
+            return set(transaction.execute(query).scalars())
+
     def snapshot_versions(self, published_before: datetime) -> dict[str, int]:
         """Snapshot version by connection id, of what was published before that moment."""
         query = sa.select(index_states.c.connection_id, index_states.c.snapshot_version).where(

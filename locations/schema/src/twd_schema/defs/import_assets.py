@@ -3,12 +3,7 @@
 import dagster as dg
 
 from twd_schema.defs.documentation_metadata import documentation_metadata
-from twd_schema.defs.publishing import (
-    index_check,
-    index_check_spec,
-    publication_metadata,
-    publish_newest,
-)
+from twd_schema.defs.publishing import index_check_spec, published
 from twd_schema.defs.resources import SourceDatabaseResource
 from twd_schema.defs.snapshot_metadata import SNAPSHOT_CHECKS, snapshot_checks, snapshot_metadata
 from twd_schema.documentation.describing import LanguageModel
@@ -140,13 +135,6 @@ def import_assets(settings: Settings) -> list[dg.AssetsDefinition]:
         ollama: OllamaResource,
         qdrant: QdrantResource,
     ) -> dg.MaterializeResult:
-        with explained_failures():
-            registered = metadata_store.connections.by_partition(context.partition_key)
-            publication = publish_newest(registered, metadata_store, catalog, ollama, qdrant)
-        return dg.MaterializeResult(
-            metadata=publication_metadata(publication, qdrant.collection_name),
-            data_version=dg.DataVersion(publication.state.content_hash),
-            check_results=[index_check(publication)],
-        )
+        return published(context, metadata_store, catalog, ollama, qdrant)
 
     return [raw_schema_metadata, schema_documentation, schema_embeddings]

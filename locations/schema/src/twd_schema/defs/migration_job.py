@@ -15,11 +15,15 @@ if TYPE_CHECKING:
     from twd_schema.indexing.migration import Migration
 
 
+# Run monitoring ends other runs after two hours; a whole index on a slow model takes longer.
+_LONGEST_SECONDS = 24 * 3600
+
+
 class MigrationConfig(dg.Config):
     """What a run of the job may be told.
 
     `rebuild`: also when the configured model is served already. `most_loss`: the loss of recall@5
-    from which on the new index is not served. `accept_loss`: it is served whatever it loses.
+    from which on the new index is not served. `accept_loss`: it is served whatever it finds.
     """
 
     rebuild: bool = False
@@ -52,10 +56,15 @@ def index_migration_job(settings: Settings) -> dg.JobDefinition:
         with explained_failures():
             try:
                 done = migration.run(
-                    MigrationOptions(config.rebuild, config.most_loss, config.accept_loss)
+                    MigrationOptions(
+                        config.rebuild,
+                        config.most_loss,
+                        config.accept_loss,
+                        settings.recall_bound,
+                    )
                 )
             except LossRefused as refused:
-                report = dg.MetadataValue.md(markdown_of(refused.comparison))
+                report = dg.MetadataValue.md(markdown_of(refused.comparisons))
                 raise dg.Failure(str(refused), {"report": report}, allow_retries=False) from None
         context.add_output_metadata(_metadata(done))
 
@@ -66,6 +75,7 @@ def index_migration_job(settings: Settings) -> dg.JobDefinition:
             "compares the two, and serves the new one."
         ),
         executor_def=dg.in_process_executor,
+        tags={"dagster/max_runtime": str(_LONGEST_SECONDS)},
         hooks={success_log_hook(), failure_alert_hook(settings.ui_url)},
     )
     def job() -> None:
@@ -87,6 +97,6 @@ def _metadata(done: "Migration") -> dict[str, Any]:
     }
     if done.note:
         metadata["note"] = done.note
-    if done.comparison is not None:
-        metadata["report"] = dg.MetadataValue.md(markdown_of(done.comparison))
+    if done.comparisons is not None:
+        metadata["report"] = dg.MetadataValue.md(markdown_of(done.comparisons))
     return metadata

@@ -1,12 +1,18 @@
-"""What the two assets that write the schema index have in common."""
+"""What the two assets that write the schema index have in common.
+
+Their check fails when more or fewer points are there than the snapshot needs after all that was to
+be done is done: something else writes to the index, or a deletion did not hold. Points that were
+written and cannot be read back fail the step instead: that is IndexUnavailable, which passes, and
+a step is retried where a check is not.
+"""
 
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from twd_shared.resources.failures import explained_failures
 from twd_shared.resources.servers import OllamaResource, QdrantResource
 from twd_shared.resources.stores import CatalogResource, MetadataStoreResource
-from twd_shared.store.connections import RegisteredConnection
 
 if TYPE_CHECKING:
     from twd_schema.indexing.publication import Publication
@@ -14,25 +20,41 @@ if TYPE_CHECKING:
 _CHECK = "schema_index_complete"
 
 
-def publish_newest(
-    registered: RegisteredConnection,
+def published(
+    context: dg.AssetExecutionContext,
     metadata_store: MetadataStoreResource,
     catalog: CatalogResource,
     ollama: OllamaResource,
     qdrant: QdrantResource,
-) -> "Publication":
-    """Bring the schema index to the connection's newest snapshot."""
+) -> dg.MaterializeResult:
+    """Bring the schema index to the newest snapshot of the partition's connection, and check it."""
     # Importing Qdrant's client takes a second, which every start of a run would wait for.
     from twd_schema.indexing.publication import Publisher
 
-    connection = catalog.connection(registered)
-    version, snapshot = metadata_store.snapshots.load_newest(registered.connection_id)
-    publisher = Publisher(qdrant.schema_index, ollama.client, metadata_store.database)
-    return publisher.publish(connection, snapshot, version.version)
+    with explained_failures():
+        registered = metadata_store.connections.by_partition(context.partition_key)
+        connection = catalog.connection(registered)
+        version, snapshot = metadata_store.snapshots.load_newest(registered.connection_id)
+        publisher = Publisher(qdrant.schema_index, ollama.client, metadata_store.database)
+        publication = publisher.publish(connection, snapshot, version.version)
+    return dg.MaterializeResult(
+        metadata=_metadata(publication, qdrant.collection_name),
+        data_version=dg.DataVersion(publication.state.content_hash),
+        check_results=[_check(publication)],
+    )
 
 
-def publication_metadata(publication: "Publication", alias: str) -> dict[str, Any]:
-    """What the UI shows of a publication."""
+def index_check_spec(asset: dg.AssetKey) -> dg.AssetCheckSpec:
+    """The check that an asset which writes the index makes of it."""
+    return dg.AssetCheckSpec(
+        _CHECK,
+        asset=asset,
+        description="The index holds as many points of the source as its snapshot needs.",
+        blocking=True,
+    )
+
+
+def _metadata(publication: "Publication", alias: str) -> dict[str, Any]:
     state, points = publication.state, publication.points
     metadata: dict[str, Any] = {
         "embedded_tables": publication.table_count,
@@ -59,18 +81,7 @@ def publication_metadata(publication: "Publication", alias: str) -> dict[str, An
     return metadata
 
 
-def index_check_spec(asset: dg.AssetKey) -> dg.AssetCheckSpec:
-    """The check that an asset which writes the index makes of it."""
-    return dg.AssetCheckSpec(
-        _CHECK,
-        asset=asset,
-        description="The index holds as many points of the source as its snapshot needs.",
-        blocking=True,
-    )
-
-
-def index_check(publication: "Publication") -> dg.AssetCheckResult:
-    """The result of that check: points expected and present."""
+def _check(publication: "Publication") -> dg.AssetCheckResult:
     points = publication.points
     return dg.AssetCheckResult(
         check_name=_CHECK,

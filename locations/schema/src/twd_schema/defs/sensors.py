@@ -96,10 +96,11 @@ def new_connection_sensor(
                 DiffStore(metadata_store.database).synced_fingerprints().keys(),
                 untouchable,
             )
+            taken_out: list[str] = []
             for registered in plan.to_take_out:
-                if not take_out(
-                    registered.connection_id, qdrant.schema_index, metadata_store.database
-                ):
+                if take_out(registered.connection_id, qdrant.schema_index, metadata_store.database):
+                    taken_out.append(registered.partition_key)
+                else:
                     context.log.info(f"{registered.partition_key} is in use; it goes out later.")
         except TwdError as error:
             return dg.SkipReason(str(error))
@@ -129,9 +130,7 @@ def new_connection_sensor(
         requests = [request for request in claims if request]
         changes = [
             source_databases.build_add_request(list(plan.partitions_to_add)),
-            source_databases.build_delete_request(
-                [item.partition_key for item in plan.to_take_out]
-            ),
+            source_databases.build_delete_request(taken_out),
         ]
         return dg.SensorResult(
             run_requests=requests,

@@ -2,12 +2,7 @@
 
 import dagster as dg
 
-from twd_schema.defs.publishing import (
-    index_check,
-    index_check_spec,
-    publication_metadata,
-    publish_newest,
-)
+from twd_schema.defs.publishing import index_check_spec, published
 from twd_schema.drift.diff import base_version, diff_snapshots
 from twd_schema.drift.report import breaking_alert, markdown_report
 from twd_schema.drift.store import DiffStore
@@ -103,13 +98,6 @@ def sync_assets(settings: Settings) -> list[dg.AssetsDefinition]:
         ollama: OllamaResource,
         qdrant: QdrantResource,
     ) -> dg.MaterializeResult:
-        with explained_failures():
-            registered = metadata_store.connections.by_partition(context.partition_key)
-            publication = publish_newest(registered, metadata_store, catalog, ollama, qdrant)
-        return dg.MaterializeResult(
-            metadata=publication_metadata(publication, qdrant.collection_name),
-            data_version=dg.DataVersion(publication.state.content_hash),
-            check_results=[index_check(publication)],
-        )
+        return published(context, metadata_store, catalog, ollama, qdrant)
 
     return [schema_diff, updated_embeddings]

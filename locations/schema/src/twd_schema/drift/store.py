@@ -44,8 +44,8 @@ class DiffStore:
     def synced_fingerprints(self) -> dict[str, str]:
         """Fingerprint by connection id of what the index holds, if its changes were told as well.
 
-        An index that is ahead of the diff belongs to a run that failed in between: the connection
-        counts as not synced, and is asked for again.
+        An index that is ahead of the diff, or not complete, belongs to a run that failed in
+        between: the connection counts as not synced, and is asked for again.
         """
         told = sa.exists().where(
             schema_diffs.c.connection_id == index_states.c.connection_id,
@@ -58,7 +58,7 @@ class DiffStore:
                 (snapshots.c.connection_id == index_states.c.connection_id)
                 & (snapshots.c.version == index_states.c.snapshot_version),
             )
-            .where(told)
+            .where(told, index_states.c.is_complete)
         )
         with self._database.begin() as transaction:
             return {row.connection_id: row.fingerprint for row in transaction.execute(query)}

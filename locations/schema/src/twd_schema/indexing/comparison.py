@@ -1,7 +1,8 @@
 """What a new index finds better and worse than the one that is served. Pure functions.
 
-A question's place is where in a ranking the last of its tables stands: what a reader must take to
-have all of them.
+It is asked in two ways: as answers are made, and by vectors alone, since a question that holds a
+table's own words finds it whatever the model is worth. A question's place is where in a ranking the
+last of its tables stands: what a reader must take to have all of them.
 """
 
 from __future__ import annotations
@@ -15,6 +16,9 @@ from twd_shared.retrieval.scoring import scores_of
 
 Rankings = Sequence[Sequence[str]]
 """For each question the labels of tables that were found, best first."""
+
+HYBRID, DENSE_ONLY = "hybrid", "dense only"
+"""The two ways of asking, as a report names them."""
 
 _MOST_EXAMPLES = 20
 
@@ -44,7 +48,7 @@ class ConnectionComparison:
     """One connection's figures before and after, and its questions that moved."""
 
     database: str
-    before: Figures
+    before: Figures | None
     after: Figures
     better: int
     worse: tuple[MovedQuestion, ...]
@@ -52,14 +56,18 @@ class ConnectionComparison:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """All connections, and all their questions taken together."""
+    """All connections, and all their questions taken together; `before` None = nothing to compare.
+
+    Of one way of asking.
+    """
 
     connections: tuple[ConnectionComparison, ...]
 
     @property
-    def before(self) -> Figures:
+    def before(self) -> Figures | None:
         """The figures of what is served, over all questions."""
-        return _together([item.before for item in self.connections])
+        known = [item.before for item in self.connections if item.before is not None]
+        return _together(known) if known else None
 
     @property
     def after(self) -> Figures:
@@ -68,8 +76,8 @@ class Comparison:
 
     @property
     def loss(self) -> float:
-        """How much of recall@5 is lost; below zero if it is won."""
-        return self.before.recall_at_5 - self.after.recall_at_5
+        """How much of recall@5 is lost; below zero if it is won, 0 with nothing to compare."""
+        return self.before.recall_at_5 - self.after.recall_at_5 if self.before else 0.0
 
     @property
     def worse(self) -> tuple[MovedQuestion, ...]:
@@ -96,10 +104,29 @@ class Comparison:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class Comparisons:
+    """Both ways of asking: `hybrid` as answers are made, `dense` by vectors alone."""
+
+    hybrid: Comparison
+    dense: Comparison
+
+    @property
+    def worst(self) -> tuple[str, Comparison]:
+        """The way that loses more, and its name for people."""
+        if self.dense.loss > self.hybrid.loss:
+            return DENSE_ONLY, self.dense
+        return HYBRID, self.hybrid
+
+    def as_json(self) -> dict[str, Any]:
+        """For storing: of the hybrid, and beside it that of vectors alone."""
+        return {**self.hybrid.as_json(), "dense_only": self.dense.as_json()}
+
+
 def compare(
-    rankings: Mapping[str, tuple[Sequence[LabelledQuestion], Rankings, Rankings]],
+    rankings: Mapping[str, tuple[Sequence[LabelledQuestion], Rankings | None, Rankings]],
 ) -> Comparison:
-    """By database: its questions, what is found now, and what the new index finds."""
+    """By database: its questions, what is found now if anything can be, and by the new index."""
     return Comparison(
         tuple(
             _compared(database, questions, before, after)
@@ -109,33 +136,40 @@ def compare(
     )
 
 
-def markdown_of(comparison: Comparison) -> str:
-    """A table of the databases, and one of the questions that got worse."""
+def markdown_of(comparisons: Comparisons) -> str:
+    """A table of the databases, two rows each, and one of the questions that got worse."""
     lines = [
-        "| database | questions | recall@5 | complete@5 | MRR | better | worse |",
-        "|---|---|---|---|---|---|---|",
-        *(
-            _row(_cell(item.database), item.before, item.after, item.better, len(item.worse))
-            for item in comparison.connections
-        ),
+        "| database | asked | questions | recall@5 | complete@5 | MRR | better | worse |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    ways = ((HYBRID, comparisons.hybrid), (DENSE_ONLY, comparisons.dense))
+    for parts in zip(*(comparison.connections for _, comparison in ways), strict=True):
+        lines += [
+            _row(_cell(part.database), way, part.before, part.after, part.better, len(part.worse))
+            for (way, _), part in zip(ways, parts, strict=True)
+        ]
+    lines += [
         _row(
             "**all**",
+            way,
             comparison.before,
             comparison.after,
             sum(item.better for item in comparison.connections),
             sum(len(item.worse) for item in comparison.connections),
-        ),
+        )
+        for way, comparison in ways
     ]
-    if comparison.worse:
+    if any(comparison.worse for _, comparison in ways):
         lines += [
             "",
             "Questions that got worse, by the place of the last of their tables:",
             "",
-            "| database | question | before | after |",
-            "|---|---|---|---|",
+            "| database | asked | question | before | after |",
+            "|---|---|---|---|---|",
             *(
-                f"| {_cell(moved.database)} | {_cell(moved.question)} "
+                f"| {_cell(moved.database)} | {way} | {_cell(moved.question)} "
                 f"| {moved.before or '–'} | {moved.after or '–'} |"
+                for way, comparison in ways
                 for moved in comparison.worse
             ),
         ]
@@ -143,15 +177,19 @@ def markdown_of(comparison: Comparison) -> str:
 
 
 def _compared(
-    database: str, questions: Sequence[LabelledQuestion], before: Rankings, after: Rankings
+    database: str, questions: Sequence[LabelledQuestion], before: Rankings | None, after: Rankings
 ) -> ConnectionComparison:
-    moved = [
-        MovedQuestion(database, question.text, _place(question, old), _place(question, new))
-        for question, old, new in zip(questions, before, after, strict=True)
-    ]
+    moved = (
+        []
+        if before is None
+        else [
+            MovedQuestion(database, question.text, _place(question, old), _place(question, new))
+            for question, old, new in zip(questions, before, after, strict=True)
+        ]
+    )
     return ConnectionComparison(
         database=database,
-        before=_figures(questions, before),
+        before=None if before is None else _figures(questions, before),
         after=_figures(questions, after),
         better=sum(_fall(item) < 0 for item in moved),
         worse=tuple(item for item in moved if _fall(item) > 0),
@@ -183,16 +221,17 @@ def _fall(moved: MovedQuestion) -> float:
     return (moved.after or nowhere) - (moved.before or nowhere)
 
 
-def _row(database: str, before: Figures, after: Figures, better: int, worse: int) -> str:
+def _row(
+    database: str, way: str, before: Figures | None, after: Figures, better: int, worse: int
+) -> str:
     figures = [
-        f"{old:.3f} → {new:.3f}"
-        for old, new in (
-            (before.recall_at_5, after.recall_at_5),
-            (before.complete_at_5, after.complete_at_5),
-            (before.mrr, after.mrr),
-        )
+        f"{getattr(before, of):.3f} → {getattr(after, of):.3f}"
+        if before
+        else f"{getattr(after, of):.3f}"
+        for of in ("recall_at_5", "complete_at_5", "mrr")
     ]
-    return f"| {database} | {after.questions} | {' | '.join(figures)} | {better} | {worse} |"
+    cells = [database, way, str(after.questions), *figures, str(better), str(worse)]
+    return f"| {' | '.join(cells)} |"
 
 
 def _cell(text: str) -> str:
@@ -200,8 +239,8 @@ def _cell(text: str) -> str:
     return " ".join(text.split()).replace("\\", "\\\\").replace("|", "\\|")
 
 
-def _rounded(figures: Figures) -> dict[str, Any]:
-    return {
+def _rounded(figures: Figures | None) -> dict[str, Any] | None:
+    return figures and {
         name: round(value, 4) if isinstance(value, float) else value
         for name, value in asdict(figures).items()
     }

@@ -30,7 +30,7 @@ from twd_shared.retrieval.terms import (
     TERMS_REVISION,
     SparseTerms,
     document_terms,
-    significant_words,
+    naming_words,
 )
 from twd_shared.schema_model.fingerprint import content_fingerprint
 from twd_shared.schema_model.models import Column, ForeignKey, Snapshot, Table
@@ -243,7 +243,7 @@ def _words_of(texts: TermTexts) -> list[str]:
     """Stems of what a chunk tells, sorted; the first so many of a text of megabytes."""
     found: dict[str, None] = {}
     for text in (*texts.names, *texts.columns):
-        stems = _stems_of_name(text) if len(text) <= _CACHED_LENGTH else significant_words(text)
+        stems = _stems_of_name(text) if len(text) <= _CACHED_LENGTH else naming_words(text)
         found.update(dict.fromkeys(stems))
         if len(found) > _MOST_WORDS:
             break
@@ -253,4 +253,4 @@ def _words_of(texts: TermTexts) -> list[str]:
 # Names come again in most tables: id, name, created_at.
 @lru_cache(maxsize=65536)
 def _stems_of_name(name: str) -> tuple[str, ...]:
-    return tuple(significant_words(name))
+    return tuple(naming_words(name))

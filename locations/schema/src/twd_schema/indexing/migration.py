@@ -8,15 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
+from twd_schema.indexing.asking import asked_of
 from twd_schema.indexing.building import IndexBuilder
-from twd_schema.indexing.comparison import Comparison, compare
+from twd_schema.indexing.comparison import Comparisons, Rankings, compare
 from twd_schema.indexing.shares import using
 from twd_shared.clients.index_collections import IndexCollection, Making, describe, making_of
 from twd_shared.clients.ollama import Ollama
 from twd_shared.clients.schema_index import SchemaIndex
-from twd_shared.errors import IndexRejected, MigrationRefused, PermanentError
-from twd_shared.retrieval.questions import LabelledQuestion, generated_questions
+from twd_shared.errors import (
+    IndexRejected,
+    MigrationRefused,
+    ModelUnavailable,
+    PermanentError,
+)
+from twd_shared.retrieval.questions import LabelledQuestion
+from twd_shared.retrieval.ranking import STANDARD, Weights
 from twd_shared.retrieval.search import rank_tables
 from twd_shared.store.connections import ConnectionRegistry
 from twd_shared.store.database import MetadataDatabase
@@ -25,7 +33,11 @@ from twd_shared.store.index_locks import IndexLocks
 from twd_shared.store.index_states import IndexStateStore
 from twd_shared.store.snapshots import SnapshotStore
 
-_QUESTIONS_A_CONNECTION = 100
+_WAYS = (STANDARD, Weights(terms=0, named=0, related=0, schema=0))
+"""As answers are made, and by vectors alone."""
+
+# Says in a build's report whether it began as a rebuild.
+_REBUILD = "rebuild"
 
 Say = Callable[[str], None]
 
@@ -34,35 +46,38 @@ Say = Callable[[str], None]
 class MigrationOptions:
     """`rebuild` also what the same model made; `most_loss` of recall@5 that is put up with.
 
-    `accept_loss` serves the new index whatever it loses.
+    `least_recall` is the recall@5 that is asked for where nothing can be compared. `accept_loss`
+    serves the new index whatever it finds.
     """
 
     rebuild: bool = False
     most_loss: float = 0.05
     accept_loss: bool = False
+    least_recall: float = 0.6
 
 
 @dataclass(frozen=True, slots=True)
 class Migration:
     """What was done: `served` is read now, `before` was until then, if there was anything.
 
-    `comparison` is None when nothing was compared; `note` says why. `dropped` are collections.
+    `comparisons` is None when nothing was built or scored now; `note` says why, and why what was
+    served could not be compared. `dropped` are collections.
     """
 
     served: IndexCollection
     before: str | None
     points: int
-    comparison: Comparison | None
+    comparisons: Comparisons | None
     note: str
     dropped: tuple[str, ...]
 
 
 class LossRefused(MigrationRefused):
-    """The new index finds less than the one that is served, by more than is put up with."""
+    """The new index finds too little: less than the one that is served, or than is asked for."""
 
-    def __init__(self, message: str, comparison: Comparison) -> None:
+    def __init__(self, message: str, comparisons: Comparisons) -> None:
         super().__init__(message)
-        self.comparison = comparison
+        self.comparisons = comparisons
 
 
 class IndexMigration:
@@ -74,6 +89,7 @@ class IndexMigration:
         """`say` is told each step, for a log."""
         self._index = index
         self._ollama = ollama
+        self._database = database
         self._say = say
         self._builder = IndexBuilder(index, ollama, database, say)
         self._connections = ConnectionRegistry(database)
@@ -87,8 +103,9 @@ class IndexMigration:
 
         Raises MigrationRefused when another migration is going on, when a connection that is
         served cannot be built, or when what is served changes meanwhile; LossRefused when too much
-        would no longer be found; the errors of the servers. In all of these what is served stays,
-        what was built is kept, and the next run goes on with it.
+        would not be found; ModelUnavailable when the model is gone; the errors of the servers. In
+        all of these what is served stays and what was built is kept. The next run goes on with it,
+        unless that is a rebuild after a refusal, which embeds everything again.
         """
         with self._locks.migrating() as alone:
             if not alone:
@@ -105,40 +122,41 @@ class IndexMigration:
         if live is not None and live.making == making:
             if self._builds.status(live.name) == "building":
                 # The last run was cut off between the swap and its end.
-                with self._locks.changing():
+                with self._locks.changing() as held:
                     states = self._builder.catch_up(live, self._counts(live.name))
+                    held.still_held()
                     self._states.replace(states)
                 return self._finish(live, None, "A migration that was cut off came to its end.")
             if not options.rebuild:
                 return self._finish(live, live.name, "It is served already; nothing was built.")
         candidate = self._candidate(making, options.rebuild)
-        self._builds.record(candidate, "building")
+        self._builds.record(candidate, "building", {_REBUILD: options.rebuild})
         self._say(f"Building {candidate.name} by {describe(making)}.")
         served_counts = self._counts(before)
         self._builder.build(candidate, served_counts)
-        comparison, note = None, unreadable
-        if live is not None:
-            comparison, note = self._compare(live, candidate)
-        if comparison is not None:
-            self._refuse_loss(candidate, comparison, options)
-        with self._locks.changing():
+        comparisons, note = self._compare(live, candidate)
+        self._refuse_loss(candidate, comparisons, options)
+        with self._locks.changing() as held:
             self._require_same(before, candidate)
             states = self._builder.catch_up(candidate, served_counts)
+            # Before the swap: cut off behind it, nobody would score what is served then.
+            self._builds.record(candidate, "building", self._report(comparisons, options))
+            held.still_held()
             self._index.serve(candidate.name)
             self._states.replace(states)
         self._say(f"{candidate.name} is served now.")
-        return self._finish(candidate, before, note, comparison)
+        return self._finish(candidate, before, note or unreadable, comparisons)
 
     def _finish(
         self,
         served: IndexCollection,
         before: str | None,
         note: str,
-        comparison: Comparison | None = None,
+        comparisons: Comparisons | None = None,
     ) -> Migration:
-        self._builds.record(served, "served", comparison and comparison.as_json())
+        self._builds.record(served, "served")
         points = sum(self._index.counts(served.name).values())
-        return Migration(served, before, points, comparison, note, self._drop_others())
+        return Migration(served, before, points, comparisons, note, self._drop_others())
 
     def _readable(self, name: str | None) -> tuple[IndexCollection | None, str]:
         if name is None:
@@ -163,55 +181,115 @@ class IndexMigration:
             if kept is not None and kept.making == making:
                 return kept
         with self._locks.creating():
-            return self._index.unserved(making) or self._index.create(
+            begun = self._index.unserved(making)
+            if begun is not None and rebuild and not self._is_unfinished_rebuild(begun):
+                # What a rebuild is asked for to replace must not come back through it.
+                self._index.drop(begun.name)
+                self._builds.record_dropped(begun.name)
+                begun = None
+            return begun or self._index.create(
                 making, self._ollama.token_budget(), self._builds.names()
             )
 
+    def _is_unfinished_rebuild(self, collection: IndexCollection) -> bool:
+        name = collection.name
+        return (
+            self._builds.status(name) == "building"
+            and self._builds.report(name).get(_REBUILD) is True
+        )
+
     def _compare(
-        self, live: IndexCollection, candidate: IndexCollection
-    ) -> tuple[Comparison | None, str]:
+        self, live: IndexCollection | None, candidate: IndexCollection
+    ) -> tuple[Comparisons, str]:
         asked: dict[str, tuple[str, list[LabelledQuestion]]] = {}
         for registered in self._connections.known():
             if registered.is_active and self._snapshots.newest(registered.connection_id):
                 _, snapshot = self._snapshots.load_newest(registered.connection_id)
-                questions = generated_questions(snapshot, _QUESTIONS_A_CONNECTION)
+                questions = asked_of(self._database, registered.connection_id, snapshot)
                 asked[registered.partition_key] = (registered.connection_id, questions)
+        before, note = None, ""
         try:
             # One model after the other: a server may have room for one at a time.
-            before = {key: self._rankings(live, *item) for key, item in asked.items()}
+            before = None if live is None else self._rankings(live, asked)
         except PermanentError as error:
-            return None, f"What was served could not be asked. {error}"
-        after = {key: self._rankings(candidate, *item) for key, item in asked.items()}
-        return compare({key: (asked[key][1], before[key], after[key]) for key in asked}), ""
+            note = f"What was served could not be asked. {error}"
+        after = self._rankings(candidate, asked)
+        hybrid, dense = (
+            compare(
+                {
+                    key: (questions, None if before is None else before[way][key], after[way][key])
+                    for key, (_, questions) in asked.items()
+                }
+            )
+            for way in range(len(_WAYS))
+        )
+        return Comparisons(hybrid, dense), note
 
     def _rankings(
-        self, collection: IndexCollection, connection_id: str, questions: list[LabelledQuestion]
-    ) -> list[list[str]]:
+        self, collection: IndexCollection, asked: dict[str, tuple[str, list[LabelledQuestion]]]
+    ) -> list[dict[str, Rankings]]:
+        """What the collection finds in each of the ways, by partition key."""
+        return [
+            {
+                key: self._ranking(collection, connection_id, questions, weights)
+                for key, (connection_id, questions) in asked.items()
+            }
+            for weights in _WAYS
+        ]
+
+    def _ranking(
+        self,
+        collection: IndexCollection,
+        connection_id: str,
+        questions: list[LabelledQuestion],
+        weights: Weights,
+    ) -> Rankings:
         rankings = rank_tables(
             [question.text for question in questions],
             connection_id=connection_id,
             index=self._index,
             ollama=self._ollama,
             collection=collection,
+            weights=weights,
         )
         return [[f"{schema}.{table}" for schema, table in ranking] for ranking in rankings]
 
     def _refuse_loss(
-        self, candidate: IndexCollection, comparison: Comparison, options: MigrationOptions
+        self, candidate: IndexCollection, comparisons: Comparisons, options: MigrationOptions
     ) -> None:
-        self._say(
-            f"recall@5 of {comparison.after.questions} questions: "
-            f"{comparison.before.recall_at_5:.3f} → {comparison.after.recall_at_5:.3f}."
-        )
-        if comparison.loss > options.most_loss and not options.accept_loss:
-            self._builds.record(candidate, "refused", comparison.as_json())
-            raise LossRefused(
-                f"{candidate.name} finds less than what is served: recall@5 falls from "
-                f"{comparison.before.recall_at_5:.3f} to {comparison.after.recall_at_5:.3f}, by "
-                f"more than {options.most_loss:g}. It is kept and not served. Use another model, "
-                "or run index_migration_job with accept_loss: true.",
-                comparison,
+        way, worst = comparisons.worst
+        before, after = worst.before, worst.after
+        if not after.questions:
+            return
+        if before is None:
+            self._say(f"recall@5 of {after.questions} questions: {after.recall_at_5:.3f}.")
+            told = (
+                f"finds too little: its recall@5 is {after.recall_at_5:.3f}, less than the "
+                f"{options.least_recall:g} of TWD_RECALL_BOUND, and what is served cannot be "
+                "compared with it."
             )
+            refused = after.recall_at_5 < options.least_recall
+        else:
+            self._say(
+                f"recall@5 of {after.questions} questions, {way}: "
+                f"{before.recall_at_5:.3f} → {after.recall_at_5:.3f}."
+            )
+            told = (
+                f"finds less than what is served: {way} recall@5 falls from "
+                f"{before.recall_at_5:.3f} to {after.recall_at_5:.3f}, by more than "
+                f"{options.most_loss:g}."
+            )
+            refused = worst.loss > options.most_loss
+        if refused and not options.accept_loss:
+            self._builds.record(candidate, "refused", self._report(comparisons, options))
+            raise LossRefused(
+                f"{candidate.name} {told} It is kept and not served. Use another model, "
+                "or run index_migration_job with accept_loss: true.",
+                comparisons,
+            )
+
+    def _report(self, comparisons: Comparisons, options: MigrationOptions) -> dict[str, Any]:
+        return {**comparisons.as_json(), _REBUILD: options.rebuild}
 
     def _require_same(self, before: str | None, candidate: IndexCollection) -> None:
         if self._index.names().live != before:
@@ -220,6 +298,12 @@ class IndexMigration:
                 "run index_migration_job again, and it goes on with what was built."
             )
         digest = using(self._ollama, candidate.model).digest()
+        if not digest and candidate.model_digest:
+            raise ModelUnavailable(
+                f"Ollama has no model {candidate.model} any more; {candidate.name} was built by "
+                f"it. Nothing was changed. Run: ollama pull {candidate.model}, then "
+                "index_migration_job again."
+            )
         if digest != candidate.model_digest:
             raise MigrationRefused(
                 f"Model {candidate.model} was pulled again while {candidate.name} was built. "

@@ -7,16 +7,22 @@ from dataclasses import dataclass
 from twd_schema.indexing.reconciling import Reconciliation
 from twd_schema.indexing.shares import Reading, Shares, using
 from twd_shared.clients.catalog import Connection
-from twd_shared.clients.index_collections import REMEDY, IndexCollection, describe, making_of
+from twd_shared.clients.index_collections import (
+    REMEDY,
+    IndexCollection,
+    describe,
+    making_of,
+    pattern_of,
+)
 from twd_shared.clients.index_layout import LAYOUT
 from twd_shared.clients.ollama import Ollama
 from twd_shared.clients.schema_index import SchemaIndex
-from twd_shared.errors import IndexOutdated, UnknownConnection
+from twd_shared.errors import IndexOutdated, IndexRejected, ModelUnavailable, UnknownConnection
 from twd_shared.schema_model.models import Snapshot
 from twd_shared.store.connections import ConnectionRegistry
 from twd_shared.store.database import MetadataDatabase
 from twd_shared.store.index_builds import IndexBuilds
-from twd_shared.store.index_locks import IndexLocks
+from twd_shared.store.index_locks import HeldLock, IndexLocks
 from twd_shared.store.index_states import IndexState, IndexStateStore
 from twd_shared.store.snapshots import SnapshotStore
 
@@ -57,24 +63,28 @@ class Publisher:
         first publication creates the collection, by the configured model.
 
         Raises IndexOutdated when the model or the layout that made the collection is not there any
-        more, IndexUnavailable when the points read back are not the ones written,
-        UnknownConnection when the connection was taken out, and the errors of the servers.
+        more, IndexRejected when what was served is gone, ModelUnavailable when Ollama lacks the
+        model, IndexUnavailable when the points read back are not the ones written,
+        UnknownConnection when the connection was taken out, MetadataUnavailable when the lock was
+        lost meanwhile, and the errors of the servers.
         """
         connection_id = connection.connection_id
-        with self._locks.publishing(connection_id):
+        with self._locks.publishing(connection_id) as held:
             self._require_active(connection)
-            recorded = self._states.get(connection_id)
-            if recorded and recorded.snapshot_version > version:
+            newest = self._snapshots.newest(connection_id)
+            if newest and newest.version > version:
                 newest, snapshot = self._snapshots.load_newest(connection_id)
                 version = newest.version
             live, previous = self._index.names()
-            collection = self._first() if live is None else self._index.collection(live)
+            collection = self._first(held) if live is None else self._index.collection(live)
             points, state = self._shares.bring_up(
                 collection,
                 Reading(connection, snapshot, version),
                 self._model_of(collection),
-                recorded,
+                self._states.get(connection_id),
+                held.still_held,
             )
+            held.still_held()
             self._states.put(state)
         configured = self._ollama.embed_model
         return Publication(
@@ -92,23 +102,38 @@ class Publisher:
                 "It is imported again when the application lists it as active."
             )
 
-    def _first(self) -> IndexCollection:
-        with self._locks.creating():
+    def _first(self, held: HeldLock) -> IndexCollection:
+        with self._locks.creating() as alone:
             # Another connection's first import may have been quicker.
             if (served := self._index.served()) is not None:
                 return served
+            self._require_nothing_lost()
             # In this order: measuring the budget tells most of what describes the model.
             budget = self._ollama.token_budget()
             making = making_of(self._ollama.embedding_model())
             collection = self._index.unserved(making) or self._index.create(
                 making, budget, self._builds.names()
             )
+            held.still_held()
+            alone.still_held()
             self._index.serve(collection.name)
             self._builds.record(collection, "served")
             return collection
 
+    def _require_nothing_lost(self) -> None:
+        own = pattern_of(self._index.alias)
+        if lost := sorted(filter(own.fullmatch, self._states.collections())):
+            # A first collection in its place would hold this one connection, and seem to be all.
+            raise IndexRejected(
+                f"The collection that was served as {self._index.alias} is gone: {lost[-1]}. "
+                f"Nothing was changed. {REMEDY}"
+            )
+
     def _model_of(self, collection: IndexCollection) -> Ollama:
-        """The model that made the collection; raises IndexOutdated if it is not the same now."""
+        """The model that made the collection; raises IndexOutdated if it is not the same now.
+
+        Raises ModelUnavailable if it is not there.
+        """
         if collection.layout != LAYOUT:
             raise IndexOutdated(
                 f"The schema index {collection.name} has layout {collection.layout}, and this "
@@ -116,6 +141,12 @@ class Publisher:
             )
         ollama = using(self._ollama, collection.model)
         digest = ollama.digest()
+        if collection.model_digest and not digest:
+            raise ModelUnavailable(
+                f"Ollama does not have model {collection.model}, which made the schema index "
+                f"{collection.name}. Pull it: ollama pull {collection.model}. The index is still "
+                "served, and was not changed."
+            )
         if digest != collection.model_digest:
             made_now = collection.making._replace(model_digest=digest)
             raise IndexOutdated(

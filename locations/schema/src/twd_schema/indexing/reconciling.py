@@ -7,11 +7,10 @@ what is recorded of it.
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence, Set
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 from twd_schema.indexing.documents import Document
@@ -25,7 +24,9 @@ from twd_shared.schema_model.fingerprint import content_fingerprint
 from twd_shared.store.index_states import IndexState
 
 _WRITERS = 2
-_HASHES = ("content_hash", "text_hash", "model_digest")
+_SHORTENED = "shortened"
+_TABLE = ("schema_name", "table_name")
+_HASHES = ("content_hash", "text_hash", "model_digest", _SHORTENED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +34,8 @@ class Reconciliation:
     """What was done to the points; `expected` and `present` are points after it.
 
     `repaired` counts points that were not as recorded though nobody had changed them: exact when
-    the documents are the recorded ones, and else the least that it can be. `shortened` are tables
-    of which the model took only the beginning of a text.
+    the documents are the recorded ones, and else the least that it can be. `shortened` are the
+    tables of which the model took only the beginning of a text, now or when it was embedded.
     """
 
     content_hash: str
@@ -63,6 +64,7 @@ class _Sorting:
         self.unchanged = 0
         self.to_embed: list[Document] = []
         self.to_rewrite: list[Document] = []
+        self.shortened: dict[str, Document] = {}
 
     def texts(self) -> Iterator[str]:
         """The texts that must be embedded; each stands in `to_embed` when it is given."""
@@ -79,6 +81,9 @@ class _Sorting:
             else:
                 self.to_embed.append(document)
                 yield document.text
+                continue
+            if held.get(_SHORTENED):
+                self.shortened[document.point_id] = document
 
 
 class Reconciler:
@@ -102,20 +107,19 @@ class Reconciler:
         is written as soon as it is embedded, so that a run that is killed has kept it. Nothing is
         deleted before all that was written is seen. `ollama` has the model that made the
         collection. `recorded` is what the collection is known to hold, if that is known;
-        `before_change` is called once before the first change. Raises IndexUnavailable when the
-        points read back are not the ones written.
+        `before_change` is called before each change and stops the work by raising. Raises
+        IndexUnavailable when the points read back are not the ones written.
         """
         held = self._points.held(_HASHES)
         sorting = _Sorting(documents, held, self._collection.model_digest)
-        before_change = cache(before_change)
-        shortened = self._embed(sorting, ollama, before_change)
+        self._embed(sorting, ollama, before_change)
         content_hash = self._fingerprint(sorting.hashes.values())
         before = {key: payload.get("content_hash") for key, payload in held.items()}
         repaired = self._unexplained(recorded, before, sorting.hashes, content_hash)
         if sorting.to_rewrite:
             before_change()
             self._points.rewrite(
-                Rewriting(item.point_id, item.terms, self._payload(item))
+                Rewriting(item.point_id, item.terms, self._payload(item, sorting.shortened))
                 for item in sorting.to_rewrite
             )
         present = held.keys()
@@ -132,31 +136,42 @@ class Reconciler:
             unchanged=sorting.unchanged,
             deleted=len(gone),
             repaired=repaired,
-            shortened=shortened,
+            shortened=_tables(item.payload for item in sorting.shortened.values()),
             expected=len(sorting.hashes),
             present=self._points.count() if gone else len(present),
         )
 
-    def holds(self, recorded: IndexState) -> bool:
-        """Whether the points are still those that are recorded; reads none of them.
+    def untouched(self, recorded: IndexState) -> Reconciliation | None:
+        """What is said if the points are still those that are recorded, else None; reads few.
 
         They are counted by the first digits of their hashes: what is missing or added is seen, and
         of points that somebody replaced one in 256 each is not.
         """
-        return (
-            recorded.is_complete
-            and _presence_hash(self._points.marks()) == recorded.presence_hash
-            and self._points.count() == recorded.point_count
+        if (
+            not recorded.is_complete
+            or _presence_hash(self._points.marks()) != recorded.presence_hash
+            or self._points.count() != recorded.point_count
+        ):
+            return None
+        shortened = self._points.marked(_SHORTENED, _TABLE)
+        return _untouched(
+            recorded.content_hash,
+            recorded.presence_hash,
+            recorded.point_count,
+            _tables(shortened),
         )
 
     def compare(self, documents: Iterable[Document]) -> Reconciliation | None:
         """What reconciling would say if the points are those of `documents` already, else None."""
         hashes = {item.point_id: item.content_hash for item in documents}
-        held = self._points.held(["content_hash"])
+        held = self._points.held(["content_hash", _SHORTENED, *_TABLE])
         if hashes != {key: item.get("content_hash") for key, item in held.items()}:
             return None
         return _untouched(
-            self._fingerprint(hashes.values()), _presence_of(hashes.values()), len(hashes)
+            self._fingerprint(hashes.values()),
+            _presence_of(hashes.values()),
+            len(hashes),
+            _tables(item for item in held.values() if item.get(_SHORTENED)),
         )
 
     def _seen(self, wanted: Mapping[str, str]) -> Set[str]:
@@ -191,10 +206,8 @@ class Reconciler:
             return len({key for key, _ in held.items() ^ wanted.items()})
         return max(1, abs(len(held) - recorded.point_count))
 
-    def _embed(
-        self, sorting: _Sorting, ollama: Ollama, before_change: Callable[[], None]
-    ) -> tuple[str, ...]:
-        """Embed and write what must be; gives the tables of texts that had to be shortened."""
+    def _embed(self, sorting: _Sorting, ollama: Ollama, before_change: Callable[[], None]) -> None:
+        """Embed and write what must be, and add to `sorting` what had to be shortened for it."""
         refused: list[Document] = []
         # While one batch is on its way, the next is encoded, and more are embedded.
         with (
@@ -214,27 +227,35 @@ class Reconciler:
             for written in writing:
                 written.result()
         if refused:
-            before_change()
             vectors = embed_within(ollama, [item.text for item in refused], "document")
-            self._write(refused, vectors)
-        return tuple(dict.fromkeys(_table(item) for item in refused))
+            sorting.shortened.update((item.point_id, item) for item in refused)
+            before_change()
+            self._write(refused, vectors, sorting.shortened)
 
-    def _write(self, documents: Sequence[Document], vectors: Sequence[Sequence[float]]) -> None:
+    def _write(
+        self,
+        documents: Sequence[Document],
+        vectors: Sequence[Sequence[float]],
+        shortened: Container[str] = (),
+    ) -> None:
         dimension = self._collection.dimension
         if any(len(vector) != dimension for vector in vectors):
             raise EmbeddingRejected(
                 f"Model {self._collection.model} has {dimension} dimensions but gave vectors of "
                 f"{len(vectors[0])}. Look at the Ollama server; its model may be broken."
             )
-        self._points.upsert(self._points_of(documents, vectors))
+        self._points.upsert(self._points_of(documents, vectors, shortened))
 
     def _points_of(
-        self, documents: Sequence[Document], vectors: Sequence[Sequence[float]]
+        self,
+        documents: Sequence[Document],
+        vectors: Sequence[Sequence[float]],
+        shortened: Container[str],
     ) -> Iterator[Point]:
         for item, vector in zip(documents, vectors, strict=True):
-            yield Point(item.point_id, vector, item.terms, self._payload(item))
+            yield Point(item.point_id, vector, item.terms, self._payload(item, shortened))
 
-    def _payload(self, document: Document) -> dict[str, Any]:
+    def _payload(self, document: Document, shortened: Container[str]) -> dict[str, Any]:
         return {
             **document.payload,
             "content_hash": document.content_hash,
@@ -243,15 +264,14 @@ class Reconciler:
             "model": self._collection.model,
             "model_digest": self._collection.model_digest,
             "dimension": self._collection.dimension,
+            # Told on every run: its vector is that of the beginning as long as its text stays.
+            **({_SHORTENED: True} if document.point_id in shortened else {}),
         }
 
 
-def untouched(recorded: IndexState) -> Reconciliation:
-    """What is said when the points are those that are recorded already."""
-    return _untouched(recorded.content_hash, recorded.presence_hash, recorded.point_count)
-
-
-def _untouched(content_hash: str, presence_hash: str, points: int) -> Reconciliation:
+def _untouched(
+    content_hash: str, presence_hash: str, points: int, shortened: tuple[str, ...]
+) -> Reconciliation:
     return Reconciliation(
         content_hash=content_hash,
         presence_hash=presence_hash,
@@ -260,7 +280,7 @@ def _untouched(content_hash: str, presence_hash: str, points: int) -> Reconcilia
         unchanged=points,
         deleted=0,
         repaired=0,
-        shortened=(),
+        shortened=shortened,
         expected=points,
         present=points,
     )
@@ -274,5 +294,5 @@ def _presence_hash(marks: Mapping[str, int]) -> str:
     return content_fingerprint(f"{mark} {marks[mark]}" for mark in sorted(marks))
 
 
-def _table(document: Document) -> str:
-    return f"{document.payload['schema_name']}.{document.payload['table_name']}"
+def _tables(payloads: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
+    return tuple(sorted({f"{item['schema_name']}.{item['table_name']}" for item in payloads}))

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import twd_schema.documentation
 import twd_schema.indexing
+import twd_shared.clients.index_layout
+import twd_shared.clients.token_budget
 import twd_shared.retrieval
 import twd_shared.schema_model
 
@@ -18,6 +20,7 @@ _PACKAGES = (
     twd_shared.retrieval,
     twd_shared.schema_model,
 )
+_MODULES = (twd_shared.clients.index_layout, twd_shared.clients.token_budget)
 
 
 @cache
@@ -28,4 +31,6 @@ def code_revision() -> str:
         for folder in package.__path__:
             for path in sorted(Path(folder).rglob("*.py")):
                 digest.update(path.read_bytes())
+    for module in _MODULES:
+        digest.update(Path(str(module.__file__)).read_bytes())
     return digest.hexdigest()[:32]

@@ -20,7 +20,10 @@ from twd_shared.store.snapshots import SnapshotStore
 
 @dataclass(frozen=True, slots=True)
 class Rollback:
-    """From which collection to which; `behind` says by partition key why one is not up to date."""
+    """From which collection, which may be gone, to which.
+
+    `behind` says by partition key why one is not up to date.
+    """
 
     before: str
     before_model: str
@@ -35,7 +38,9 @@ def roll_back(index: SchemaIndex, ollama: Ollama, database: MetadataDatabase) ->
 
     A connection that cannot be caught up, because its model is gone perhaps, stays as it was there
     and counts as not indexed, so that it is imported again. Doing it twice leads back.
-    Raises MigrationRefused during a migration, IndexRejected when nothing that can be read is kept.
+    It also repairs an index whose served collection was deleted.
+    Raises MigrationRefused during a migration, IndexRejected when nothing that can be read is kept,
+    MetadataUnavailable when a lock was lost meanwhile.
     """
     shares, publisher = Shares(index, database), Publisher(index, ollama, database)
     snapshots, states = SnapshotStore(database), IndexStateStore(database)
@@ -46,9 +51,9 @@ def roll_back(index: SchemaIndex, ollama: Ollama, database: MetadataDatabase) ->
                 "The schema index is being migrated: terminate the run of index_migration_job "
                 "first. Until its end it changes nothing of what is served."
             )
-        with locks.changing():
+        with locks.changing() as held:
             before, previous = index.names()
-            if before is None or previous is None:
+            if previous is None:
                 raise IndexRejected(
                     f"The schema index {index.alias} keeps no earlier collection to go back to."
                 )
@@ -66,8 +71,11 @@ def roll_back(index: SchemaIndex, ollama: Ollama, database: MetadataDatabase) ->
                     outdated.append(registered)
                 else:
                     up_to_date.append(state)
+            alone.still_held()
+            held.still_held()
             # First: cut off in between, what is not recorded is imported again, and is right then.
             states.replace(up_to_date)
+            held.still_held()
             index.exchange()
             IndexBuilds(database).record(served, "served")
     caught_up: list[str] = []
@@ -80,12 +88,19 @@ def roll_back(index: SchemaIndex, ollama: Ollama, database: MetadataDatabase) ->
             behind[registered.partition_key] = str(error)
         else:
             caught_up.append(registered.partition_key)
-    return Rollback(before, before_model, served, len(up_to_date), tuple(caught_up), behind)
+    return Rollback(
+        before or "a collection that is gone",
+        before_model,
+        served,
+        len(up_to_date),
+        tuple(caught_up),
+        behind,
+    )
 
 
-def _model_of(index: SchemaIndex, name: str) -> str:
+def _model_of(index: SchemaIndex, name: str | None) -> str:
     try:
-        return index.collection(name).model
+        return index.collection(name).model if name else "of an unknown model"
     except IndexRejected:
         # One that cannot be read is a good reason to go back.
         return "of an unknown model"

@@ -7,13 +7,14 @@ served, and locks.
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import cache
 from hashlib import sha256
 
 from twd_schema.indexing.documents import Document, each_document
-from twd_schema.indexing.reconciling import Reconciler, Reconciliation, untouched
+from twd_schema.indexing.reconciling import Reconciler, Reconciliation
 from twd_schema.indexing.revision import code_revision
 from twd_shared.clients.catalog import Connection
 from twd_shared.clients.index_collections import IndexCollection
@@ -50,34 +51,41 @@ class Shares:
         reading: Reading,
         ollama: Ollama,
         recorded: IndexState | None = None,
+        before_change: Callable[[], None] = lambda: None,
     ) -> tuple[Reconciliation, IndexState]:
         """Reconcile the share with the snapshot; gives what was done and what is to be recorded.
 
         `ollama` has the model that made the collection. `recorded` is what is recorded of the
         connection, if the collection is the one that is served: when nothing that points are made
-        of has changed since, and they are still there, no document is made.
+        of has changed since, and they are still there, no document is made. `before_change` is
+        called before each change and stops the work by raising.
         """
         connection_id = reading.connection.connection_id
         reconciler = self._reconciler(collection, connection_id)
         if recorded is not None and recorded.collection == collection.name:
             # Two servers are asked at once.
             with ThreadPoolExecutor(1, "twd-index") as aside:
-                is_held = aside.submit(reconciler.holds, recorded)
+                unchanged = aside.submit(reconciler.untouched, recorded)
                 source_hash = self.source_hash(collection, reading)
-                if recorded.source_hash == source_hash and is_held.result():
-                    return untouched(recorded), replace(recorded, snapshot_version=reading.version)
+                if recorded.source_hash == source_hash and (points := unchanged.result()):
+                    return points, replace(recorded, snapshot_version=reading.version)
         else:
             source_hash = self.source_hash(collection, reading)
 
-        def before_change() -> None:
+        @cache
+        def begin() -> None:
             if recorded is not None:
                 self._states.begin(connection_id)
+
+        def before_each_change() -> None:
+            before_change()
+            begin()
 
         # What is here already outlives this: looking through it for garbage takes 0.1 s and more.
         gc.freeze()
         try:
             points = reconciler.reconcile(
-                self._each_document(collection, reading), ollama, recorded, before_change
+                self._each_document(collection, reading), ollama, recorded, before_each_change
             )
         finally:
             gc.unfreeze()

@@ -21,10 +21,11 @@ def take_out(connection_id: str, index: SchemaIndex, database: MetadataDatabase)
     then a later tick does it. The points go first and the marks last: cut off half-way, the next
     tick does it again.
     """
-    with IndexLocks(database, index.alias).taking_out(connection_id) as free:
-        if free:
+    with IndexLocks(database, index.alias).taking_out(connection_id) as held:
+        if held:
+            held.still_held()
             index.delete_connection(connection_id)
             DocumentationStore(database).delete(connection_id)
             IndexStateStore(database).delete(connection_id)
             ConnectionRegistry(database).deactivate(connection_id)
-    return free
+    return held is not None

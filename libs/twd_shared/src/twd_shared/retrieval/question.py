@@ -1,0 +1,35 @@
+"""A question as it is searched for: its words, and the English of its Vietnamese ones."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from twd_shared.retrieval.terms import significant_words
+from twd_shared.retrieval.vietnamese import english_of
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is asked: the text that is searched for, its stems, and what must be found of it.
+
+    A meaning is a set of stems of which one is enough: the English words for a Vietnamese phrase.
+    """
+
+    text: str
+    stems: frozenset[str]
+    meanings: Sequence[frozenset[str]]
+
+
+def read_question(question: str) -> Asked:
+    """The question with the English for its Vietnamese phrases behind its own words.
+
+    Of a Vietnamese question the phrases are its meanings, as schemas are seldom in Vietnamese; of
+    another one each word is.
+    """
+    phrases = english_of(question)
+    text = f"{question} {' '.join(dict.fromkeys(' '.join(phrases).split()))}".rstrip()
+    stems = frozenset(significant_words(text))
+    of_phrases = (frozenset(significant_words(phrase)) for phrase in phrases)
+    meanings = of_phrases if phrases else (frozenset({stem}) for stem in sorted(stems))
+    return Asked(text if phrases else question, stems, tuple(dict.fromkeys(meanings)))
