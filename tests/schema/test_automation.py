@@ -112,6 +112,7 @@ def test_every_sensor_and_schedule_runs_without_a_click() -> None:
     )
     sensors = {item.name: item for item in definitions.sensors or ()}
     assert set(sensors) == {
+        "index_layout_sensor",
         "new_connection_sensor",
         "schema_change_sensor",
         "run_failure_alert_sensor",
