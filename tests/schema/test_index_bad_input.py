@@ -139,7 +139,7 @@ def test_a_collection_that_was_half_created_is_completed(
     name = shop.publish(*SIX).state.collection
     assert shop.index.collections() == [name]
     described = resources["qdrant"].client.get_collection(name)
-    assert {"connection_id", "content_mark"} <= described.payload_schema.keys()
+    assert {"connection_id", "content_mark", "shortened"} <= described.payload_schema.keys()
 
 
 def test_a_server_that_keeps_no_metadata_is_too_old_and_nothing_is_left_on_it(

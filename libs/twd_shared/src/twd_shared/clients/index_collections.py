@@ -23,10 +23,12 @@ from twd_shared.errors import IndexRejected
 
 _LONGEST_SLUG = 80
 _KEYWORD = models.KeywordIndexType.KEYWORD
-# Reads are for one connection; marks are counted without reading payloads from the disk.
+# Reads are for one connection; marks are counted, and what is shortened is found, without reading
+# payloads from the disk.
 _PAYLOAD_INDEXES = {
     "connection_id": models.KeywordIndexParams(type=_KEYWORD, is_tenant=True),
     "content_mark": models.KeywordIndexParams(type=_KEYWORD),
+    "shortened": models.BoolIndexParams(type=models.BoolIndexType.BOOL),
 }
 
 
