@@ -14,6 +14,7 @@ from twd_shared.store.database import MetadataDatabase
 from twd_shared.store.documentation import DocumentationStore, TableCard
 from twd_shared.store.migrate import downgrade, main, upgrade
 from twd_shared.store.snapshots import SnapshotStore
+from twd_shared.store import sync_tables  # noqa: F401 - its tables belong to the metadata
 from twd_shared.store.tables import SCHEMA_NAME, metadata
 
 

@@ -25,7 +25,8 @@ metadata = sa.MetaData(
 )
 
 
-def _connection_id(primary_key: bool = True) -> sa.Column[str]:
+def connection_id_column(primary_key: bool = True) -> sa.Column[str]:
+    """The connection that a row is about."""
     return sa.Column(
         "connection_id",
         sa.Text,
@@ -35,7 +36,8 @@ def _connection_id(primary_key: bool = True) -> sa.Column[str]:
     )
 
 
-def _time(name: str, nullable: bool = False) -> sa.Column[datetime]:
+def time_column(name: str, nullable: bool = False) -> sa.Column[datetime]:
+    """A moment with its time zone; now, unless it may be null."""
     return sa.Column(
         name,
         sa.DateTime(timezone=True),
@@ -54,16 +56,16 @@ connections = sa.Table(
     sa.Column("is_active", sa.Boolean, nullable=False),
     sa.Column("status", sa.Text, nullable=False, server_default="unknown"),
     sa.Column("status_reason", sa.Text, nullable=False, server_default=""),
-    _time("status_at"),
-    _time("first_seen_at"),
-    _time("last_seen_at"),
+    time_column("status_at"),
+    time_column("first_seen_at"),
+    time_column("last_seen_at"),
     comment="Source databases that the application has connected; one is one partition",
 )
 
 snapshots = sa.Table(
     "snapshots",
     metadata,
-    _connection_id(),
+    connection_id_column(),
     sa.Column("version", sa.Integer, primary_key=True),
     sa.Column("fingerprint", sa.Text, nullable=False),
     sa.Column("dialect", sa.Text, nullable=False),
@@ -72,8 +74,8 @@ snapshots = sa.Table(
     sa.Column("unknown_facts", JSONB, nullable=False, comment="What the dialect cannot tell"),
     sa.Column("table_count", sa.Integer, nullable=False),
     sa.Column("column_count", sa.Integer, nullable=False),
-    _time("taken_at"),
-    _time("confirmed_at"),
+    time_column("taken_at"),
+    time_column("confirmed_at"),
     sa.Column(
         "ended_at",
         sa.DateTime(timezone=True),
@@ -101,7 +103,7 @@ schema_objects = sa.Table(
 snapshot_objects = sa.Table(
     "snapshot_objects",
     metadata,
-    _connection_id(),
+    connection_id_column(),
     sa.Column("kind", sa.Text, primary_key=True),
     sa.Column("schema_name", sa.Text, primary_key=True),
     sa.Column("object_name", sa.Text, primary_key=True),
@@ -132,24 +134,24 @@ sa.Index("snapshot_objects_fingerprint_idx", snapshot_objects.c.fingerprint)
 table_statistics = sa.Table(
     "table_statistics",
     metadata,
-    _connection_id(),
+    connection_id_column(),
     sa.Column("content_hash", sa.Text, nullable=False),
     sa.Column("body", JSONB, nullable=False, comment="One document a table"),
-    _time("read_at"),
+    time_column("read_at"),
     comment="Row estimates, sizes and categories of each source's tables, as last read",
 )
 
 table_documentation = sa.Table(
     "table_documentation",
     metadata,
-    _connection_id(),
+    connection_id_column(),
     sa.Column("schema_name", sa.Text, primary_key=True),
     sa.Column("table_name", sa.Text, primary_key=True),
     sa.Column("card", sa.Text, nullable=False, comment="What the table is about, in sentences"),
     sa.Column("content_hash", sa.Text, nullable=False),
     sa.Column("table_fingerprint", sa.Text, nullable=False),
     sa.Column("snapshot_version", sa.Integer, nullable=False),
-    _time("written_at"),
+    time_column("written_at"),
     sa.Column(
         "descriptions",
         JSONB,
@@ -170,7 +172,7 @@ table_documentation = sa.Table(
 descriptions = sa.Table(
     "descriptions",
     metadata,
-    _connection_id(),
+    connection_id_column(),
     sa.Column("schema_name", sa.Text, primary_key=True),
     sa.Column("table_name", sa.Text, primary_key=True),
     sa.Column("column_name", sa.Text, primary_key=True, comment="'' = the table itself"),
@@ -183,7 +185,7 @@ descriptions = sa.Table(
         server_default="",
         comment="Of the model and what it was shown; '' = a person wrote it",
     ),
-    _time("written_at"),
+    time_column("written_at"),
     sa.CheckConstraint("source in ('human', 'model')", name="source"),
     comment="Descriptions of tables and columns that people or a language model wrote",
 )
@@ -191,21 +193,21 @@ descriptions = sa.Table(
 schema_diffs = sa.Table(
     "schema_diffs",
     metadata,
-    _connection_id(),
+    connection_id_column(),
     sa.Column(
         "from_version", sa.Integer, primary_key=True, comment="What the index held; 0 = none"
     ),
     sa.Column("to_version", sa.Integer, primary_key=True),
     sa.Column("changes", JSONB, nullable=False),
     sa.Column("breaking_count", sa.Integer, nullable=False),
-    _time("found_at"),
+    time_column("found_at"),
     comment="Differences between a newest snapshot and what the schema index held",
 )
 
 index_states = sa.Table(
     "index_states",
     metadata,
-    _connection_id(),
+    connection_id_column(),
     sa.Column("collection", sa.Text, nullable=False),
     sa.Column("model", sa.Text, nullable=False),
     sa.Column("model_digest", sa.Text, nullable=False),
@@ -213,7 +215,7 @@ index_states = sa.Table(
     sa.Column("snapshot_version", sa.Integer, nullable=False),
     sa.Column("content_hash", sa.Text, nullable=False),
     sa.Column("point_count", sa.Integer, nullable=False),
-    _time("published_at"),
+    time_column("published_at"),
     sa.Column(
         "is_complete",
         sa.Boolean,
@@ -241,7 +243,7 @@ index_states = sa.Table(
 training_items = sa.Table(
     "training_items",
     metadata,
-    _connection_id(),
+    connection_id_column(),
     sa.Column("item_id", sa.Uuid, primary_key=True),
     sa.Column("kind", sa.Text, nullable=False, comment="ddl, documentation or question_sql"),
     sa.Column("source", sa.Text, nullable=False, comment="Who wrote it: user"),
@@ -252,8 +254,8 @@ training_items = sa.Table(
     sa.Column("accepted", sa.Boolean, nullable=False),
     sa.Column("reason", sa.Text, nullable=False, server_default="", comment="Why rejected"),
     sa.Column("snapshot_version", sa.Integer, nullable=False),
-    _time("first_seen_at"),
-    _time("updated_at"),
+    time_column("first_seen_at"),
+    time_column("updated_at"),
     sa.CheckConstraint("kind in ('ddl', 'documentation', 'question_sql')", name="kind"),
     comment="Training set of each source: what users taught, checked against its schema",
 )
@@ -261,18 +263,18 @@ training_items = sa.Table(
 training_readings = sa.Table(
     "training_readings",
     metadata,
-    _connection_id(),
+    connection_id_column(),
     sa.Column("marker", sa.Text, nullable=False, comment="Changes when a user's rows change"),
     sa.Column("published_marker", sa.Text, comment="What of it the knowledge base holds"),
     sa.Column("item_count", sa.Integer, nullable=False),
-    _time("read_at"),
+    time_column("read_at"),
     comment="What of the application's training data the training set of each source holds",
 )
 
 model_versions = sa.Table(
     "model_versions",
     metadata,
-    _connection_id(),
+    connection_id_column(),
     sa.Column("version", sa.Integer, primary_key=True),
     sa.Column("snapshot_version", sa.Integer, nullable=False),
     sa.Column("content_hash", sa.Text, nullable=False),
@@ -289,19 +291,19 @@ model_versions = sa.Table(
         comment="Alias -> physical collection; empty = dropped",
     ),
     sa.Column("is_live", sa.Boolean, nullable=False),
-    _time("published_at"),
+    time_column("published_at"),
     comment="Versions of each source's knowledge base",
 )
 
 model_evaluations = sa.Table(
     "model_evaluations",
     metadata,
-    _connection_id(),
+    connection_id_column(),
     sa.Column("version", sa.Integer, primary_key=True),
     sa.Column("question_set_hash", sa.Text, primary_key=True),
     sa.Column("question_count", sa.Integer, nullable=False),
     sa.Column("scores", JSONB, nullable=False, comment="recall@k, complete recall@k, MRR"),
-    _time("evaluated_at"),
+    time_column("evaluated_at"),
     comment="Retrieval scores of knowledge-base versions",
 )
 
@@ -320,7 +322,7 @@ daily_query_stats = sa.Table(
     sa.Column("p95_response_ms", sa.Double),
     sa.Column("most_common_queries", JSONB, nullable=False),
     sa.Column("top_tables", JSONB, nullable=False),
-    _time("computed_at"),
+    time_column("computed_at"),
     comment="What people asked, per day and connection",
 )
 
@@ -335,7 +337,7 @@ daily_sql_accuracy = sa.Table(
     sa.Column("executed", sa.Integer, nullable=False),
     sa.Column("error_classes", JSONB, nullable=False),
     sa.Column("problematic_tables", JSONB, nullable=False),
-    _time("computed_at"),
+    time_column("computed_at"),
     comment="How often the generated SQL was right, per day and connection",
 )
 
@@ -347,11 +349,11 @@ alerts = sa.Table(
     sa.Column("title", sa.Text, nullable=False),
     sa.Column("body", sa.Text, nullable=False),
     sa.Column("link", sa.Text, nullable=False, server_default=""),
-    _time("raised_at"),
-    _time("delivered_at", nullable=True),
+    time_column("raised_at"),
+    time_column("delivered_at", nullable=True),
     sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
     sa.Column("last_error", sa.Text, nullable=False, server_default=""),
-    _time("refused_at", nullable=True),
+    time_column("refused_at", nullable=True),
     comment="Alerts raised, and whether the webhook has taken them",
 )
 
@@ -364,8 +366,8 @@ index_builds = sa.Table(
     sa.Column("dimension", sa.Integer, nullable=False),
     sa.Column("layout", sa.Text, nullable=False),
     sa.Column("status", sa.Text, nullable=False, comment="building, refused, served or dropped"),
-    _time("started_at"),
-    _time("published_at", nullable=True),
+    time_column("started_at"),
+    time_column("published_at", nullable=True),
     sa.Column(
         "report",
         JSONB,

@@ -13,12 +13,14 @@ Severity = Literal["breaking", "risky", "safe"]
 RULES: dict[str, Severity] = {
     "table_added": "safe",
     "table_removed": "breaking",
+    "table_renamed": "breaking",
     "table_kind_changed": "risky",
     "table_comment_changed": "safe",
     "table_definition_changed": "safe",
     "view_definition_changed": "risky",
     "column_added": "safe",
     "column_removed": "breaking",
+    "column_renamed": "breaking",
     "column_type_changed": "breaking",
     "column_nullability_changed": "risky",
     "column_default_changed": "safe",
@@ -38,8 +40,10 @@ RULES: dict[str, Severity] = {
     "storage_changed": "safe",
     "enum_added": "safe",
     "enum_removed": "breaking",
+    "enum_renamed": "breaking",
     "enum_label_added": "safe",
     "enum_label_removed": "breaking",
+    "enum_label_renamed": "breaking",
     "enum_changed": "safe",
     "domain_added": "safe",
     "domain_removed": "breaking",
@@ -71,7 +75,13 @@ something else, safe = it goes on as before. Codes are stable: alerts and report
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
-    """One difference; `subject` is what it is about: schema.table, schema.table.column, type."""
+    """One difference; `subject` is what it is about: schema.table, schema.table.column, type.
+
+    `schema` and `name` are of the object as it is called now, or was if it is gone. `member` is
+    the column or label in it. `before` and `after` are what changed where that is one value: a
+    type, and of a rename the names, a table's with its schema. `evidence` says how a rename is
+    known: "server" by the ids that the server keeps, "similarity" because the two look alike.
+    """
 
     rule: str
     severity: Severity
@@ -80,6 +90,10 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     subject: str
     sentence: str
+    member: str = ""
+    before: str = ""
+    after: str = ""
+    evidence: Literal["", "server", "similarity"] = ""
 
 
 class SchemaDiff(msgspec.Struct, frozen=True, kw_only=True):

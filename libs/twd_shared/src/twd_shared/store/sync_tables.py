@@ -1,0 +1,78 @@
+"""The tables of schema `twd` that a sync keeps its memory in; the others stand in `tables.py`."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
+
+from twd_shared.store.tables import connection_id_column, metadata, time_column
+
+source_checks = sa.Table(
+    "source_checks",
+    metadata,
+    connection_id_column(),
+    sa.Column(
+        "signal", sa.Text, nullable=False, server_default="", comment="Cheap signal; '' = none"
+    ),
+    sa.Column(
+        "fingerprint",
+        sa.Text,
+        nullable=False,
+        server_default="",
+        comment="Of the schema as it was read after the source gave this signal; '' = not known",
+    ),
+    sa.Column("freshness", sa.Text, nullable=False),
+    sa.Column("cause", sa.Text, nullable=False, server_default=""),
+    time_column("since"),
+    time_column("asked_at"),
+    sa.CheckConstraint(
+        "freshness in ('fresh', 'drifted', 'unreadable', 'given_up')", name="freshness"
+    ),
+    comment="What each source said when it was last asked whether its schema has changed",
+)
+
+table_identities = sa.Table(
+    "table_identities",
+    metadata,
+    connection_id_column(),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("origin", sa.Text, nullable=False, comment="Server and database that gave the ids"),
+    sa.Column("body", JSONB, nullable=False, comment="The server's own ids of tables and columns"),
+    comment="By which ids each source's server knows the objects of its newest snapshot",
+)
+
+renames = sa.Table(
+    "renames",
+    metadata,
+    connection_id_column(),
+    sa.Column("version", sa.Integer, primary_key=True, comment="The first with the new name"),
+    sa.Column("kind", sa.Text, primary_key=True),
+    sa.Column("schema_name", sa.Text, primary_key=True),
+    sa.Column("object_name", sa.Text, primary_key=True),
+    sa.Column(
+        "member",
+        sa.Text,
+        primary_key=True,
+        server_default="",
+        comment="Column or label; '' = the object itself",
+    ),
+    sa.Column("old_schema", sa.Text, nullable=False),
+    sa.Column("old_object", sa.Text, nullable=False),
+    sa.Column("old_member", sa.Text, nullable=False, server_default=""),
+    sa.CheckConstraint("kind in ('table', 'column', 'enum', 'enum_label')", name="kind"),
+    comment="Renames that a source's server proves, by the version that brought them",
+)
+
+breaking_changes = sa.Table(
+    "breaking_changes",
+    metadata,
+    connection_id_column(),
+    sa.Column("alert_key", sa.Text, primary_key=True),
+    sa.Column("subject", sa.Text, nullable=False),
+    sa.Column("to_version", sa.Integer, nullable=False, comment="The first with the change"),
+    sa.Column("change", JSONB, nullable=False),
+    time_column("found_at"),
+    sa.Column("recovered_version", sa.Integer, comment="The first in which it is undone"),
+    time_column("recovered_at", nullable=True),
+    comment="Breaking changes that were told, and whether their cause is gone",
+)
