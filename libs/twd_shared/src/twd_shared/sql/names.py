@@ -1,0 +1,111 @@
+"""The tables of one schema as statements may name them: search path, case, quoting.
+
+Not here: what stands where in a statement (`expressions.py`, `queries.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from sqlglot import exp
+
+from twd_shared.schema_model.models import Table
+
+TableName = tuple[str, str]
+"""(schema, name)."""
+
+ColumnName = tuple[TableName, str]
+"""A column of a table."""
+
+Origins = frozenset[ColumnName]
+"""The columns of tables that a value is taken from unchanged."""
+
+NOTHING: Origins = frozenset()
+
+# The server's own catalogs are no part of a schema that is read.
+_CATALOGS = frozenset({"pg_catalog", "information_schema", "mysql", "performance_schema", "sys"})
+
+
+@dataclass(slots=True)
+class Rows:
+    """What an item of FROM offers: columns in order, by the name that statements fold to.
+
+    `table` is the table whose rows they are.
+    """
+
+    columns: list[tuple[str, Origins]] = field(default_factory=list[tuple[str, Origins]])
+    table: TableName | None = None
+    _by_name: dict[str, Origins] | None = None
+
+    @property
+    def by_name(self) -> Mapping[str, Origins]:
+        """The columns by name; of those that share a name all that they are taken from."""
+        if self._by_name is None:
+            found: dict[str, Origins] = {}
+            for name, origins in self.columns:
+                known = found.get(name)
+                found[name] = origins if known is None else known | origins
+            self._by_name = found
+        return self._by_name
+
+    def renamed(self, names: Iterable[str]) -> Rows:
+        """The same with the first columns called so, as `AS t (a, b)` does; more are added."""
+        given = list(names)
+        if not given:
+            return self
+        origins = [value for _, value in self.columns]
+        origins += [NOTHING] * (len(given) - len(origins))
+        rest = [name for name, _ in self.columns[len(given) :]]
+        return Rows(list(zip((*given, *rest), origins, strict=True)), self.table)
+
+
+class SchemaNames:
+    """Finds the tables of one schema by name, as its dialect does."""
+
+    def __init__(self, db_type: str, tables: Iterable[Table]) -> None:
+        """`db_type` is postgresql, mysql, sqlite; the names of any other are compared as these."""
+        self.db_type = db_type
+        self._rows: dict[TableName, Rows] = {}
+        self._named: dict[str, list[TableName]] = {}
+        for table in tables:
+            key = (table.schema, table.name)
+            self._rows[key] = Rows(
+                [
+                    (self._folded(column.name), frozenset({(key, column.name)}))
+                    for column in table.columns
+                ],
+                key,
+            )
+            self._named.setdefault(self._folded(table.name), []).append(key)
+
+    def fold(self, identifier: exp.Expr) -> str:
+        """What the dialect compares a name by: PostgreSQL keeps the case of quoted ones alone."""
+        name = identifier.name
+        if self.db_type == "postgresql" and not identifier.args.get("quoted"):
+            # Not casefold: it would make ss of ß.
+            return name.lower()
+        return self._folded(name)
+
+    def find(self, schema: str, name: str) -> Rows | None:
+        """The rows of the table of these folded names; without schema the one in `public`,
+        or the only one; None if there is none, or the name alone does not decide."""
+        found = self._named.get(name, [])
+        if schema:
+            found = [key for key in found if self._folded(key[0]) == schema]
+        elif len(found) > 1:
+            found = [key for key in found if key[0] == "public"] or found
+        return self._rows[found[0]] if len(found) == 1 else None
+
+    def is_in_schema(self, rows: Rows, schema: str) -> bool:
+        """Whether they are the rows of a table in the schema of that folded name."""
+        return rows.table is not None and self._folded(rows.table[0]) == schema
+
+    def is_catalog(self, schema: str, name: str) -> bool:
+        """Whether the name is of a catalog of the server."""
+        return schema in _CATALOGS or (
+            not schema and name.startswith(("pg_", "sqlite_")) and name not in self._named
+        )
+
+    def _folded(self, name: str) -> str:
+        return name if self.db_type == "postgresql" else name.casefold()
