@@ -1,13 +1,15 @@
 """The automation conditions of all locations, by name, with their reason."""
 
+import warnings
+
 import dagster as dg
 
 from twd_shared.contract import SCHEMA_EMBEDDINGS
+from twd_shared.target_runs import UpdatedByRunsOfTarget
 
 
 def _changed_by_another_run() -> dg.AutomationCondition:
-    changed = dg.AutomationCondition.data_version_changed()
-    return changed & ~dg.AutomationCondition.executed_with_root_target()
+    return dg.AutomationCondition.data_version_changed() & ~UpdatedByRunsOfTarget()
 
 
 def on_changed_inputs(lineage_only: dg.AssetSelection | None = None) -> dg.AutomationCondition:
@@ -69,12 +71,25 @@ def automation_sensor(
     Dagster's own default sensor is stopped until somebody clicks it, and ticks every 30 s.
     Several partitions requested by one tick become a run each, which does all of its partition;
     with `emit_backfills` they become one backfill, which goes asset by asset over all of them.
+
+    It is evaluated in the location's own server: a condition of ours is known there alone, and
+    goes with the release of the location.
     """
+    with warnings.catch_warnings():
+        # `use_user_code_server` is called beta: each start of a server would say so.
+        warnings.simplefilter("ignore", dg.BetaWarning)
+        return _sensor(location, interval_seconds, emit_backfills)
+
+
+def _sensor(
+    location: str, interval_seconds: int, emit_backfills: bool
+) -> dg.AutomationConditionSensorDefinition:
     return dg.AutomationConditionSensorDefinition(
         name=f"{location}_automation_sensor",
         target=dg.AssetSelection.all(),
         default_status=dg.DefaultSensorStatus.RUNNING,
         minimum_interval_seconds=interval_seconds,
         emit_backfills=emit_backfills,
+        use_user_code_server=True,
         description=f"Requests the assets of {location} whose inputs have changed.",
     )

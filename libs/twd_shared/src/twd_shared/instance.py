@@ -1,0 +1,35 @@
+"""Bringing Dagster's own storage to where runs expect it: `python -m twd_shared.instance`.
+
+To be run before the first Dagster process of a release, once. Doing it again changes nothing.
+"""
+
+import sys
+
+import dagster as dg
+
+from twd_shared.contract import OLLAMA_POOL
+
+
+def prepare(instance: dg.DagsterInstance) -> None:
+    """Create or upgrade the tables and the pools of `instance`.
+
+    Two processes that create the same tables at once collide. So do two runs that are the first to
+    ask for a slot of a pool: one of them fails.
+    """
+    # Reading makes each storage create its tables.
+    instance.get_runs_count()
+    instance.get_asset_keys(limit=1)
+    instance.all_instigator_state()
+    instance.upgrade()
+    instance.event_log_storage.initialize_concurrency_limit_to_default(OLLAMA_POOL)
+
+
+def main() -> int:
+    """Prepare the instance that DAGSTER_HOME names."""
+    with dg.DagsterInstance.get() as instance:
+        prepare(instance)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

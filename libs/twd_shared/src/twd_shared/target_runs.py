@@ -1,0 +1,49 @@
+"""An automation condition: an input was updated by runs that update the target as well."""
+
+from typing import Any
+
+import dagster as dg
+
+
+class UpdatedByRunsOfTarget(dg.AutomationCondition[dg.AssetKey]):
+    """True of partitions whose every new materialization is of a run that selects the target.
+
+    New is what came since the tick before. Dagster's own `executed_with_root_target` compares with
+    the one materialization of an asset that came last, of whichever partition: of several sources
+    that are imported between two ticks it knows one, and the others would be asked for once more.
+    """
+
+    def evaluate(self, context: "dg.AutomationContext[Any]") -> "dg.AutomationResult[Any]":
+        """The partitions among the candidates."""
+        candidates, previous = context.candidate_subset, context.previous_temporal_context
+        if not candidates.is_partitioned or previous is None:
+            return dg.AutomationResult(context, context.get_empty_subset())
+        partitions = candidates.expensively_compute_partition_keys()
+        records = context.asset_graph_view.instance.fetch_materializations(
+            dg.AssetRecordsFilter(
+                asset_key=context.key,
+                asset_partitions=sorted(partitions),
+                after_storage_id=previous.last_event_id,
+            ),
+            # Each partition is written once between two ticks, or a few times.
+            limit=10 * max(1, len(partitions)),
+        ).records
+        runs_of: dict[str, set[str]] = {}
+        for record in records:
+            runs_of.setdefault(str(record.partition_key), set()).add(record.run_id)
+        of_target = self._runs_of_target(context, set[str]().union(*runs_of.values()))
+        return dg.AutomationResult(
+            context,
+            candidates.compute_intersection_with_partition_keys(
+                {partition for partition, runs in runs_of.items() if runs <= of_target}
+            ),
+        )
+
+    @staticmethod
+    def _runs_of_target(context: "dg.AutomationContext[Any]", run_ids: set[str]) -> set[str]:
+        target = context.root_context.key
+        # What depends on itself is not explained by its own runs.
+        if not run_ids or target == context.key:
+            return set()
+        runs = context.asset_graph_view.instance.get_runs(dg.RunsFilter(run_ids=sorted(run_ids)))
+        return {run.run_id for run in runs if target in (run.asset_selection or ())}
