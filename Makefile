@@ -107,6 +107,12 @@ describe: .venv/.stack locations/schema/.venv/.ready ## Say what a table or colu
 	@if [ -z "$$DB" ] || [ -z "$$TABLE" ] || [ "$(origin TEXT)" = file ]; then echo 'usage: make describe DB=shop TABLE=public.film [COLUMN=rating] TEXT="…" (TEXT= takes it back)' >&2; exit 2; fi
 	@$(RUN) -m twd_local.stack run -- locations/schema/.venv/bin/python -m twd_schema.command describe "$$DB" "$$TABLE" --column="$$COLUMN" --text="$$TEXT"
 
+.PHONY: plan
+# That something would change is no failure here; who needs the status runs twd-schema itself.
+plan: .venv/.stack locations/schema/.venv/.ready ## Say what a sync would do now, and do nothing of it: make plan DB=shop [JSON=1]
+	@if [ -z "$$DB" ]; then echo 'usage: make plan DB=shop [JSON=1]' >&2; exit 2; fi
+	@$(RUN) -m twd_local.stack run -- locations/schema/.venv/bin/python -m twd_schema.command plan "$$DB" $(if $(JSON),--json) || { status=$$?; [ $$status = 1 ] || [ $$status = 3 ] || exit $$status; }
+
 .PHONY: migrate-index rollback-index
 migrate-index: .venv/.stack ## Serve a schema index made by TWD_EMBED_MODEL, built beside the present one: [REBUILD=1] [ACCEPT_LOSS=1]
 	@$(RUN) -m twd_local.index_migration $(if $(REBUILD),--rebuild) $(if $(ACCEPT_LOSS),--accept-loss)
@@ -170,11 +176,13 @@ test: environments lint typecheck definitions ## Run every check and every test
 
 # --- benchmarks -----------------------------------------------------------------------------
 
-.PHONY: bench bench-extraction bench-index bench-retrieval
-bench: bench-extraction bench-index bench-retrieval ## Measure everything that the figures promise
+.PHONY: bench bench-extraction bench-index bench-retrieval bench-sync
+bench: bench-extraction bench-index bench-retrieval bench-sync ## Measure everything that the figures promise
 bench-extraction: environments ## Measure how fast schemas are read and saved, against pg_dump
 	@$(RUN) -m benchmarks.extraction
 bench-index: environments benchmarks/.venv/.ready ## Measure how fast the schema index is published, against LangChain
 	@benchmarks/.venv/bin/python -m benchmarks.index
 bench-retrieval: environments benchmarks/.venv/.ready ## Measure how well tables are found, against BM25: [DATA=folder]
 	@benchmarks/.venv/bin/python -m benchmarks.retrieval $(if $(DATA),--data "$(DATA)")
+bench-sync: environments benchmarks/.venv/.ready ## Measure how changed sources are found and synced, against SQLAlchemy's Inspector
+	@benchmarks/.venv/bin/python -m benchmarks.sync

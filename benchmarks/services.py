@@ -27,6 +27,10 @@ class Services:
         """Address of a new empty database."""
         return self._ask(f"database {name}")
 
+    def application(self, name: str) -> str:
+        """Address of a new application database with its tables and no rows."""
+        return self._ask(f"application {name}")
+
     def source(self, name: str) -> str:
         """Read-only address of a sample source: pagila, chinook or northwind."""
         return self._ask(f"source {name} {name}")

@@ -25,8 +25,8 @@ _READY_WITHIN_SECONDS = 30.0
 
 
 @contextmanager
-def paced_ollama() -> Iterator[str]:
-    """Address of a server that takes 20 ms a call and 5 ms a text, four calls at once."""
+def paced_ollama(text_seconds: float = TEXT_SECONDS) -> Iterator[str]:
+    """Address of a server that takes 20 ms a call and so long a text, four calls at once."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     process = subprocess.Popen(
@@ -34,7 +34,7 @@ def paced_ollama() -> Iterator[str]:
             str(_ROOT / ".venv/bin/python"),
             *("-m", "twd_local.ollama_server", "--port", str(port)),
             *("--delay-call-ms", f"{1000 * CALL_SECONDS:g}"),
-            *("--delay-text-ms", f"{1000 * TEXT_SECONDS:g}"),
+            *("--delay-text-ms", f"{1000 * text_seconds:g}"),
             *("--parallel", str(PARALLEL)),
         ],
         stdin=subprocess.DEVNULL,
@@ -104,9 +104,14 @@ class CountingRelay:
         self._server.server_close()
         self._http.close()
 
+    def take_all(self) -> list[Set[str]]:
+        """The texts of each call since the last time."""
+        inputs, self._inputs[:] = list(self._inputs), []
+        return inputs
+
     def take(self, documents: Set[str]) -> Calls:
         """The calls since the last time; `documents` are the texts that count as such."""
-        inputs, self._inputs[:] = list(self._inputs), []
+        inputs = self.take_all()
         of_documents = sum(not documents.isdisjoint(texts) for texts in inputs)
         return Calls(of_documents, len(inputs) - of_documents)
 

@@ -19,8 +19,16 @@ from twd_schema.extraction.reachability import reach_policy
 from twd_schema.extraction.reading import SchemaReader
 from twd_shared.clients.catalog import Connection
 from twd_shared.resources.servers import OllamaResource, QdrantResource
-from twd_shared.resources.stores import CatalogResource, MetadataStoreResource
+from twd_shared.resources.stores import (
+    ApplicationDatabaseResource,
+    CatalogResource,
+    MetadataStoreResource,
+)
 from twd_shared.settings import Settings
+
+from .daemon import clock, daemon, imported, sensors, shop
+
+__all__ = ["clock", "daemon", "imported", "sensors", "shop"]
 
 
 class ListedConnections:
@@ -78,6 +86,8 @@ def resources(
     alias = "t_" + metadata_dsn.rpartition("/")[2]
     made = {
         "metadata_store": MetadataStoreResource(dsn=metadata_dsn),
+        # A database without the application's tables: what users asked is not known.
+        "application": ApplicationDatabaseResource(dsn=metadata_dsn),
         "catalog": CatalogResource(api_url=catalog.url, application_dsn=""),
         "ollama": OllamaResource(base_url=services.ollama, embed_model=services.embed_model),
         "qdrant": QdrantResource(url=services.qdrant, collection_name=alias),

@@ -30,7 +30,7 @@ class Automation:
     def __init__(self, instance: dg.DagsterInstance) -> None:
         self.instance = instance
         # Deciding what to run asks no server.
-        names = ("metadata_store", "catalog", "source_database", "ollama", "qdrant")
+        names = ("metadata_store", "application", "catalog", "source_database", "ollama", "qdrant")
         self._definitions = build_defs(
             Settings(), {name: dg.ResourceDefinition.none_resource() for name in names}
         )
@@ -105,7 +105,7 @@ def test_a_new_partition_requests_nothing_before_it_is_read(automation: Automati
 
 
 def test_every_sensor_and_schedule_runs_without_a_click() -> None:
-    names = ("metadata_store", "catalog", "source_database", "ollama", "qdrant")
+    names = ("metadata_store", "application", "catalog", "source_database", "ollama", "qdrant")
     definitions = build_defs(
         Settings(automation_seconds=5),
         {name: dg.ResourceDefinition.none_resource() for name in names},
@@ -116,10 +116,14 @@ def test_every_sensor_and_schedule_runs_without_a_click() -> None:
         "new_connection_sensor",
         "schema_change_sensor",
         "run_failure_alert_sensor",
+        "run_recovery_sensor",
+        "alert_delivery_sensor",
         "schema_automation_sensor",
     }
     assert {item.default_status for item in sensors.values()} == {dg.DefaultSensorStatus.RUNNING}
-    schedule = definitions.resolve_schedule_def("schema_sync_schedule")
-    assert schedule.default_status == dg.DefaultScheduleStatus.RUNNING
-    assert schedule.cron_schedule == "0 */6 * * *"
+    schedules = {str(item.name): item for item in definitions.schedules or ()}  # pyright: ignore[reportAttributeAccessIssue]
+    assert set(schedules) == {"schema_sync_schedule", "schema_verification_schedule"}
+    assert {item.default_status for item in schedules.values()} == {  # pyright: ignore[reportAttributeAccessIssue]
+        dg.DefaultScheduleStatus.RUNNING
+    }
     assert sensors["schema_automation_sensor"].minimum_interval_seconds == 5

@@ -14,7 +14,7 @@ import pytest
 import sqlalchemy as sa
 
 from twd_schema.extraction.limits import ReadLimits
-from twd_schema.extraction.postgresql import reading
+from twd_schema.extraction.postgresql import session
 from twd_schema.extraction.reachability import reach_policy
 from twd_schema.extraction.reading import SchemaReader
 from twd_shared.errors import EmptySchema, SourceRefused, SourceUnavailable, TwdError
@@ -182,7 +182,7 @@ def test_a_database_without_tables_is_no_reading(services: Any, connection_to: A
 def test_a_server_of_an_old_release_is_told_which_one_is_needed(
     source: sa.URL, connection_to: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reading, "_OLDEST_RELEASE", 99)
+    monkeypatch.setattr(session, "_OLDEST_RELEASE", 99)
     error = failure(connection_to(text(source)))
     assert isinstance(error, SourceRefused)
     assert "99 is the oldest release that is read" in str(error)

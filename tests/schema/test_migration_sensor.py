@@ -15,7 +15,14 @@ from twd_shared.settings import Settings
 
 from .index_shop import SIX, Shop
 
-_RESOURCES = ("metadata_store", "catalog", "source_database", "ollama", "qdrant")
+_RESOURCES = (
+    "metadata_store",
+    "application",
+    "catalog",
+    "source_database",
+    "ollama",
+    "qdrant",
+)
 
 
 @pytest.fixture

@@ -93,14 +93,14 @@ def test_what_is_not_in_the_text_is_written_without_embedding(
 ) -> None:
     shop.publish(*SIX)
     embedded.clear()
-    each_document = shares.each_document
+    each_changed = shares.each_changed
 
     def with_a_note(*arguments: Any) -> Iterator[Document]:
-        for item in each_document(*arguments):
+        for item in each_changed(*arguments):
             payload = {**item.payload, "note": "new"}
             yield replace(item, payload=payload, content_hash=f"{item.content_hash} later")
 
-    monkeypatch.setattr(shares, "each_document", with_a_note)
+    monkeypatch.setattr(shares, "each_changed", with_a_note)
     monkeypatch.setattr(shares, "code_revision", lambda: "later")
     published = shop.publish(*SIX)
     assert embedded == []
@@ -171,7 +171,7 @@ def test_a_publication_that_loses_its_lock_changes_nothing_more(
     shop: Shop, metadata_dsn: str, execute: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shop.publish(*SIX[:2])
-    each_document = shares.each_document
+    each_changed = shares.each_changed
 
     def cut_off(*arguments: Any) -> Iterator[Document]:
         execute(
@@ -179,9 +179,9 @@ def test_a_publication_that_loses_its_lock_changes_nothing_more(
             "select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory' and"
             " database = (select oid from pg_database where datname = current_database())",
         )
-        yield from each_document(*arguments)
+        yield from each_changed(*arguments)
 
-    monkeypatch.setattr(shares, "each_document", cut_off)
+    monkeypatch.setattr(shares, "each_changed", cut_off)
     with pytest.raises(MetadataUnavailable, match="lock of the schema index is lost"):
         shop.publish(*SIX[1:])
     assert shop.held() == ["actors", "books"]

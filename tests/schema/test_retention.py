@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from twd_schema.history.retention import forget_old_versions
+from twd_schema.history.retention import forget_gone_connections, forget_old_versions
 from twd_shared.resources.stores import MetadataStoreResource
 from twd_shared.schema_model.models import Snapshot, Table
 from twd_shared.store.snapshots import SnapshotStore
@@ -45,3 +45,43 @@ def test_a_version_is_kept_for_so_many_days_after_its_end(
 ) -> None:
     forget_old_versions(snapshots, "7", days)
     assert [version.version for version in snapshots.versions("7")] == kept
+
+
+@pytest.fixture
+def gone(snapshots: SnapshotStore, metadata_dsn: str) -> Iterator[sa.Engine]:
+    """The connection was taken out, and last listed ten days ago."""
+    engine = sa.create_engine(metadata_dsn, poolclass=sa.NullPool)
+    with engine.begin() as transaction:
+        transaction.execute(
+            sa.text(
+                "update twd.connections set is_active = false,"
+                " last_seen_at = now() - interval '10 days'"
+            )
+        )
+    yield engine
+    engine.dispose()
+
+
+@pytest.mark.usefixtures("gone")
+@pytest.mark.parametrize(("days", "forgotten"), [(0, []), (11, []), (9, ["7"])])
+def test_a_connection_that_is_gone_is_forgotten_after_so_many_days(
+    snapshots: SnapshotStore, days: int, forgotten: list[str]
+) -> None:
+    assert forget_gone_connections(snapshots, days) == forgotten
+    assert bool(snapshots.versions("7")) == (not forgotten)
+
+
+def test_nothing_of_a_forgotten_schema_is_left(snapshots: SnapshotStore, gone: sa.Engine) -> None:
+    forget_gone_connections(snapshots, 9)
+    with gone.connect() as connection:
+        for table in ("snapshots", "snapshot_objects", "schema_objects", "schema_diffs"):
+            assert connection.execute(sa.text(f"select count(*) from twd.{table}")).scalar() == 0
+        assert connection.execute(sa.text("select count(*) from twd.connections")).scalar() == 1
+
+
+def test_a_connection_that_is_paused_and_still_listed_keeps_its_history(
+    snapshots: SnapshotStore, gone: sa.Engine
+) -> None:
+    with gone.begin() as transaction:
+        transaction.execute(sa.text("update twd.connections set last_seen_at = now()"))
+    assert forget_gone_connections(snapshots, 9) == []

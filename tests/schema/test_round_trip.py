@@ -64,7 +64,7 @@ def read(reader: Any) -> Callable[[str], Snapshot]:
     def run(dsn: str) -> Snapshot:
         snapshot = reader.read(Connection("7", "shop", "postgresql", True, dsn))
         # What a copy has of its own: its name and, without rows, its sizes.
-        return msgspec.structs.replace(snapshot, database_name="", statistics=())
+        return msgspec.structs.replace(snapshot, database_name="", statistics=(), identities=None)
 
     return run
 

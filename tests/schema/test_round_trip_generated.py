@@ -249,7 +249,9 @@ class Server:
         dsn = self._dsns[number]
         snapshot = self._reader.read(Connection("7", "shop", "postgresql", True, dsn))
         tables = tuple(table for table in snapshot.tables if table.name != "always")
-        return msgspec.structs.replace(snapshot, tables=tables, database_name="", statistics=())
+        return msgspec.structs.replace(
+            snapshot, tables=tables, database_name="", statistics=(), identities=None
+        )
 
 
 @pytest.fixture(scope="module")

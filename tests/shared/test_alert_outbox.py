@@ -1,134 +1,266 @@
-"""The outbox of alerts: each event once, delivered even when the webhook was down."""
+"""The outbox of alerts: each event once, in order, and delivered when the webhook is back."""
 
 from __future__ import annotations
 
+import threading
+import time
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
-from twd_shared.clients.webhook import WebhookUnavailable, post_alert
+from twd_shared.clients.webhook import Webhook
+from twd_shared.store.alert_delivery import AlertDelivery
 from twd_shared.store.alerts import Alert, AlertOutbox
 from twd_shared.store.database import MetadataDatabase
 from twd_shared.store.tables import alerts
 
+from ..webhook_server import Answer, WebhookServer
+
+
+@pytest.fixture
+def webhook() -> Iterator[WebhookServer]:
+    server = WebhookServer()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def outbox(database: MetadataDatabase) -> AlertOutbox:
+    return AlertOutbox(database)
+
+
+@pytest.fixture
+def delivery(database: MetadataDatabase, webhook: WebhookServer) -> AlertDelivery:
+    return AlertDelivery(database, Webhook(webhook.url))
+
 
 def alert(key: str = "a") -> Alert:
-    return Alert(key, "breaking", f"title {key}", "body", "http://ui/runs/1")
+    return Alert(key, "breaking", f"title {key}", "body", "http://ui/runs/1", "shop")
 
 
 def kept(database: MetadataDatabase) -> list[Any]:
     with database.begin() as transaction:
-        return list(transaction.execute(sa.select(alerts).order_by(alerts.c.alert_key)))
+        return list(transaction.execute(sa.select(alerts).order_by(alerts.c.sequence)))
+
+
+def wait_seconds(database: MetadataDatabase) -> float:
+    """How long from now the webhook is left alone."""
+    left = sa.func.extract("epoch", sa.func.max(alerts.c.not_before) - sa.func.clock_timestamp())
+    with database.begin() as transaction:
+        return float(transaction.execute(sa.select(left)).scalar_one())
+
+
+def waits_end(database: MetadataDatabase) -> None:
+    """Let the time pass for which the webhook is left alone."""
+    with database.begin() as transaction:
+        transaction.execute(sa.update(alerts).values(not_before=sa.func.now()))
+
+
+# --- raising --------------------------------------------------------------------------------
 
 
 def test_an_alert_is_delivered_with_everything_it_says(
-    database: MetadataDatabase, http_server: Any
+    outbox: AlertOutbox, delivery: AlertDelivery, webhook: WebhookServer
 ) -> None:
-    assert AlertOutbox(database, http_server.url).raise_alert(alert())
-    assert http_server.received == [
-        {"title": "title a", "body": "body", "severity": "breaking", "link": "http://ui/runs/1"}
-    ]
+    assert outbox.raise_alert(alert())
+    assert delivery.deliver().delivered == 1
+    [message] = webhook.taken
+    assert message.pop("raised_at").endswith("+00:00")
+    assert message == {
+        "key": "a",
+        "severity": "breaking",
+        "title": "title a",
+        "body": "body",
+        "link": "http://ui/runs/1",
+        "database": "shop",
+    }
 
 
-def test_the_same_event_is_delivered_once(database: MetadataDatabase, http_server: Any) -> None:
-    outbox = AlertOutbox(database, http_server.url)
+def test_the_same_event_is_delivered_once(
+    outbox: AlertOutbox, delivery: AlertDelivery, webhook: WebhookServer
+) -> None:
     assert [outbox.raise_alert(alert()) for _ in range(3)] == [True, False, False]
-    assert len(http_server.received) == 1
+    assert [delivery.deliver().delivered for _ in range(2)] == [1, 0]
+    assert not outbox.raise_alert(alert())
+    assert delivery.deliver().delivered == 0
+    assert len(webhook.posted) == 1
 
 
-def test_what_a_webhook_refused_is_delivered_once_when_it_is_back_oldest_first(
-    database: MetadataDatabase, http_server: Any
-) -> None:
-    outbox = AlertOutbox(database, http_server.url)
-    http_server.status = 503
-    outbox.raise_alert(alert("b"))
-    outbox.raise_alert(alert("a"))
-    assert [row.delivered_at for row in kept(database)] == [None, None]
-    http_server.status = 200
-    assert outbox.deliver() == 2
-    assert outbox.deliver() == 0
-    assert [item["title"] for item in http_server.received] == ["title b", "title a"]
-
-
-def test_without_a_webhook_alerts_are_kept(database: MetadataDatabase) -> None:
-    assert AlertOutbox(database).raise_alert(alert())
+def test_without_a_webhook_alerts_are_kept(database: MetadataDatabase, outbox: AlertOutbox) -> None:
+    outbox.raise_alert(alert())
+    done = AlertDelivery(database, None).deliver()
+    assert (done.delivered, done.waiting) == (0, 1)
     [row] = kept(database)
     assert (row.attempts, row.delivered_at) == (0, None)
 
 
-def test_a_message_that_is_refused_does_not_hold_up_the_others(
-    database: MetadataDatabase, http_server: Any
+def test_raising_never_waits_for_a_webhook_that_hangs_while_it_is_sent_to(
+    database: MetadataDatabase,
+    outbox: AlertOutbox,
+    delivery: AlertDelivery,
+    webhook: WebhookServer,
 ) -> None:
-    outbox = AlertOutbox(database, http_server.url)
-    http_server.status = 400
-    outbox.raise_alert(alert("bad"))
-    http_server.status = 200
-    outbox.raise_alert(alert("good"))
-    assert [item["title"] for item in http_server.received] == ["title good"]
+    webhook.answer = Answer(manner="hang")
+    outbox.raise_alert(alert("first"))
+    sender = threading.Thread(target=delivery.deliver, args=(3.0, 2.0))
+    sender.start()
+    webhook.wait_for_a_message()
+    started = time.monotonic()
+    assert not outbox.raise_alert(alert("first"))
+    assert outbox.raise_alert(alert("second"))
+    assert time.monotonic() - started < 1
+    sender.join()
+
+
+def test_what_postgresql_cannot_hold_does_not_lose_the_alert(
+    database: MetadataDatabase, outbox: AlertOutbox
+) -> None:
+    outbox.raise_alert(Alert("a", "failure", "title\0", "body \udcff " + "x" * 30_000))
+    [row] = kept(database)
+    assert row.title == "title"
+    assert row.body.startswith("body ? x")
+    assert len(row.body) == 20_000
+
+
+# --- order, refusals and waits --------------------------------------------------------------
+
+
+def test_what_waited_is_delivered_in_the_order_in_which_it_was_raised(
+    database: MetadataDatabase,
+    outbox: AlertOutbox,
+    delivery: AlertDelivery,
+    webhook: WebhookServer,
+) -> None:
+    webhook.answer = Answer(503)
+    for key in "cab":
+        outbox.raise_alert(alert(key))
+    assert delivery.deliver().waiting == 3
+    webhook.answer = Answer()
+    waits_end(database)
+    assert delivery.deliver().delivered == 3
+    assert webhook.titles == ["title c", "title a", "title b"]
+
+
+def test_nothing_of_a_long_outage_is_lost(
+    database: MetadataDatabase,
+    outbox: AlertOutbox,
+    delivery: AlertDelivery,
+    webhook: WebhookServer,
+) -> None:
+    webhook.answer = Answer(503)
+    keys = [f"{number:03}" for number in range(300)]
+    for number, key in enumerate(keys):
+        outbox.raise_alert(alert(key))
+        if number % 100 == 0:
+            waits_end(database)
+            delivery.deliver()
+    webhook.answer = Answer()
+    waits_end(database)
+    for _ in range(5):
+        delivery.deliver()
+    assert webhook.titles == [f"title {key}" for key in keys]
+
+
+def test_a_message_that_is_refused_does_not_hold_up_the_others(
+    database: MetadataDatabase,
+    outbox: AlertOutbox,
+    delivery: AlertDelivery,
+    webhook: WebhookServer,
+) -> None:
+    webhook.answers = [Answer(400)]
+    for key in ("bad", "good"):
+        outbox.raise_alert(alert(key))
+    done = delivery.deliver()
+    assert (done.delivered, done.waiting) == (1, 0)
+    assert webhook.titles == ["title good"]
     bad, good = kept(database)
     assert (bad.delivered_at, bad.attempts) == (None, 1)
-    assert bad.refused_at is not None
     assert "refused the message (400)" in bad.last_error
+    assert "TWD_ALERT_FORMAT" in bad.last_error
     assert good.delivered_at is not None
-    assert outbox.deliver() == 0
+    delivery.deliver()
     assert kept(database)[0].attempts == 1
 
 
-def test_messages_that_are_all_refused_are_each_tried_once(
-    database: MetadataDatabase, http_server: Any
-) -> None:
-    silent = AlertOutbox(database)
-    for name in "abc":
-        silent.raise_alert(alert(name))
-    http_server.status = 422
-    outbox = AlertOutbox(database, http_server.url)
-    assert [outbox.deliver(), outbox.deliver()] == [0, 0]
-    assert [row.attempts for row in kept(database)] == [1, 1, 1]
-
-
-@pytest.mark.parametrize("status", [401, 404, 405, 408, 410, 429, 500])
+@pytest.mark.parametrize("status", [302, 401, 403, 404, 405, 408, 410, 429, 500, 503])
 def test_what_is_no_fault_of_the_message_is_tried_again(
-    database: MetadataDatabase, http_server: Any, status: int
+    database: MetadataDatabase,
+    outbox: AlertOutbox,
+    delivery: AlertDelivery,
+    webhook: WebhookServer,
+    status: int,
 ) -> None:
-    outbox = AlertOutbox(database, http_server.url)
-    http_server.status = status
+    webhook.answers = [Answer(status, {"location": f"{webhook.url}/elsewhere"})]
     outbox.raise_alert(alert())
-    http_server.status = 200
-    assert outbox.deliver() == 1
+    assert delivery.deliver().delivered == 0
+    waits_end(database)
+    assert delivery.deliver().delivered == 1
 
 
-def test_one_call_sends_a_limited_number(database: MetadataDatabase, http_server: Any) -> None:
-    silent = AlertOutbox(database)
-    for number in range(53):
-        silent.raise_alert(alert(f"{number:02}"))
-    outbox = AlertOutbox(database, http_server.url)
-    assert [outbox.deliver(), outbox.deliver()] == [50, 3]
-
-
-@pytest.mark.parametrize("status", [400, 404, 500])
-def test_a_refusal_is_kept_without_the_webhooks_address(
-    database: MetadataDatabase, http_server: Any, status: int
+def test_a_webhook_that_stays_down_is_tried_ever_more_seldom(
+    database: MetadataDatabase,
+    outbox: AlertOutbox,
+    delivery: AlertDelivery,
+    webhook: WebhookServer,
 ) -> None:
-    http_server.status = status
-    AlertOutbox(database, f"{http_server.url}/hooks/secret-token").raise_alert(alert())
-    [row] = kept(database)
-    assert row.attempts == 1
-    assert str(status) in row.last_error
-    assert "secret-token" not in row.last_error
+    webhook.answer = Answer(500)
+    outbox.raise_alert(alert())
+    waits = []
+    for _ in range(7):
+        delivery.deliver()
+        waits.append(round(wait_seconds(database) / 30))
+        waits_end(database)
+    assert waits == [1, 2, 4, 8, 16, 30, 30]
 
 
-@pytest.mark.parametrize(
-    "address",
-    [
-        "http://127.0.0.1:9/secret-token",
-        "secret-token",
-        "http://[secret-token",
-        "http://host:secret-token/",
-    ],
-)
-def test_a_webhook_that_cannot_be_reached_is_never_named_in_full(address: str) -> None:
-    with pytest.raises(WebhookUnavailable) as raised:
-        post_alert(address, title="t", body="b", severity="failure")
-    assert "secret-token" not in str(raised.value)
-    assert raised.value.__cause__ is None
+def test_while_it_waits_nothing_is_sent_not_even_what_is_raised_later(
+    outbox: AlertOutbox, delivery: AlertDelivery, webhook: WebhookServer
+) -> None:
+    webhook.answer = Answer(500)
+    outbox.raise_alert(alert("old"))
+    delivery.deliver()
+    outbox.raise_alert(alert("new"))
+    for _ in range(5):
+        assert delivery.deliver().waiting == 2
+    assert len(webhook.posted) == 1
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_long_wait_that_is_asked_for_is_kept(
+    database: MetadataDatabase,
+    outbox: AlertOutbox,
+    delivery: AlertDelivery,
+    webhook: WebhookServer,
+    status: int,
+) -> None:
+    webhook.answers = [Answer(status, {"retry-after": "600"})]
+    outbox.raise_alert(alert())
+    delivery.deliver()
+    assert 590 < wait_seconds(database) <= 600
+    delivery.deliver()
+    assert len(webhook.posted) == 1
+
+
+def test_a_wait_given_as_a_date_is_kept_and_one_of_days_ends_after_an_hour(
+    database: MetadataDatabase,
+    outbox: AlertOutbox,
+    delivery: AlertDelivery,
+    webhook: WebhookServer,
+) -> None:
+    webhook.answers = [Answer(429, {"retry-after": "Fri, 31 Dec 2100 23:59:59 GMT"})]
+    outbox.raise_alert(alert())
+    delivery.deliver()
+    assert 3590 < wait_seconds(database) <= 3600
+
+
+def test_a_short_wait_is_waited_for_within_the_same_call(
+    outbox: AlertOutbox, delivery: AlertDelivery, webhook: WebhookServer
+) -> None:
+    webhook.answers = [Answer(), Answer(429, {"retry-after": "1.2"})]
+    for key in "abc":
+        outbox.raise_alert(alert(key))
+    assert delivery.deliver().delivered == 3
+    assert webhook.times[2] - webhook.times[1] >= 1.2
+    assert webhook.titles == ["title a", "title b", "title c"]

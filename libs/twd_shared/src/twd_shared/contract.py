@@ -55,6 +55,8 @@ SHARED_ASSETS = (
 CONNECTION_TAG = "twd/connection_id"
 DATABASE_TAG = "twd/database_name"
 TRIGGER_TAG = "twd/trigger"
+VERIFY_TAG = "twd/verify"
+"""A run with this tag trusts no record: it compares everything that it would write."""
 
 OLLAMA_POOL = "ollama"
 """The pool of steps that embed many texts: they share one server over all locations."""

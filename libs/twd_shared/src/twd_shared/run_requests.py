@@ -37,8 +37,12 @@ class Attempt(msgspec.Struct):
 class Attempts:
     """How often each connection's wish was requested; kept in a sensor's cursor as JSON."""
 
-    def __init__(self, cursor: str | None) -> None:
-        """Read the record from a sensor's cursor; an unreadable one counts as none."""
+    def __init__(self, cursor: str | None, most: int | None = None) -> None:
+        """Read the record from a sensor's cursor; an unreadable one counts as none.
+
+        After `most` requests for the same wish no more are due; None = there is no end to them.
+        """
+        self._most = most
         try:
             self._by_id = msgspec.json.decode(cursor or "{}", type=dict[str, Attempt])
         except msgspec.DecodeError:
@@ -52,8 +56,20 @@ class Attempts:
         attempt = self._by_id.get(connection_id)
         if attempt is None or attempt.wish != wish:
             return True
+        if self.has_given_up(connection_id, wish):
+            return False
         wait = min(_FIRST_WAIT_SECONDS * 2 ** (attempt.count - 1), _LONGEST_WAIT_SECONDS)
         return now - attempt.last >= wait
+
+    def has_given_up(self, connection_id: str, wish: str) -> bool:
+        """Whether the wish was requested as often as it may be."""
+        attempt = self._by_id.get(connection_id)
+        return (
+            self._most is not None
+            and attempt is not None
+            and attempt.wish == wish
+            and attempt.count >= self._most
+        )
 
     def record(self, connection_id: str, wish: str, now: float) -> None:
         """Count a request for the wish."""

@@ -97,6 +97,12 @@ ALERT_WEBHOOK_URL = Variable(
     "Webhook that gets alerts; empty = kept in twd.alerts only",
     secret=True,
 )
+ALERT_FORMAT = Variable(
+    "TWD_ALERT_FORMAT",
+    "auto",
+    "Format of that webhook: slack, discord, json, or auto = told by its address",
+)
+ALERT_FORMATS = ("auto", "slack", "discord", "json")
 UI_URL = Variable("TWD_UI_URL", "http://127.0.0.1:3000", "Address of the Dagster UI, for links")
 RUN_MAX_RETRIES = Variable("TWD_RUN_MAX_RETRIES", "3", "Retries of an asset after a passing error")
 RUN_RETRY_SECONDS = Variable("TWD_RUN_RETRY_SECONDS", "10", "Wait before such a retry, seconds")
@@ -137,6 +143,7 @@ VARIABLES: tuple[Variable, ...] = (
     AUTOMATION_SECONDS,
     TIMEZONE,
     ALERT_WEBHOOK_URL,
+    ALERT_FORMAT,
     UI_URL,
     RUN_MAX_RETRIES,
     RUN_RETRY_SECONDS,
@@ -190,6 +197,16 @@ def value_of(environment: Mapping[str, str], variable: Variable) -> str:
             "See the configuration table in README.md."
         )
     return value
+
+
+def alert_format(environment: Mapping[str, str]) -> str:
+    """The format of alerts; raises ConfigurationError if it is none that is known."""
+    name = value_of(environment, ALERT_FORMAT)
+    if name not in ALERT_FORMATS:
+        raise ConfigurationError(
+            f"{ALERT_FORMAT.name} must be {', '.join(ALERT_FORMATS)}, not {name!r}."
+        )
+    return name
 
 
 def _time_zone(environment: Mapping[str, str]) -> str:

@@ -1,7 +1,7 @@
 """The command line `twd-schema`: read a database's schema, compare two, write its DDL.
 
 For people and CI. It reads with the rights of whoever types it: every dialect, host and file. What
-people say of a table is in `describe_command.py`.
+people say of a table is in `describe_command.py`, what a sync would do in `plan_command.py`.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from twd_schema.extraction.reachability import reach_policy
 from twd_schema.extraction.reading import READABLE_DIALECTS, SchemaReader
 from twd_schema.extraction.scope import scoped
 from twd_schema.history.confirmation import completed
+from twd_schema.plan_command import add_plan
 from twd_schema.rollback_command import add_rollback
 from twd_shared.clients.catalog import Connection, dialect_of
 from twd_shared.clients.extraction_options import ExtractionOptions
@@ -122,6 +123,7 @@ def _parser() -> argparse.ArgumentParser:
     ddl = command("ddl", _ddl, "Write statements that rebuild the schema.", "DSN")
     ddl.add_argument("--table", metavar="SCHEMA.TABLE", help="of this table or partition alone")
     add_describe(commands)
+    add_plan(commands)
     add_rollback(commands)
     return parser
 

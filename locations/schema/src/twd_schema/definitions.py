@@ -5,15 +5,18 @@ from collections.abc import Mapping
 
 import dagster as dg
 
+from twd_schema.defs.alert_sensor import alert_delivery_sensor
+from twd_schema.defs.change_sensor import schema_change_sensor
+from twd_schema.defs.connection_sensor import new_connection_sensor
+from twd_schema.defs.freshness_asset import SOURCE_FRESHNESS
 from twd_schema.defs.import_assets import SOURCE_DATABASE, import_assets
 from twd_schema.defs.jobs import check_connections_job, schema_jobs
 from twd_schema.defs.migration_job import index_migration_job
 from twd_schema.defs.migration_sensor import index_layout_sensor
 from twd_schema.defs.resources import source_database_resource
-from twd_schema.defs.schedules import schema_sync_schedule
-from twd_schema.defs.sensors import new_connection_sensor, schema_change_sensor
+from twd_schema.defs.schedules import sync_schedules
 from twd_schema.defs.sync_assets import sync_assets
-from twd_shared.alerting import run_failure_alert_sensor
+from twd_shared.alerting import run_failure_alert_sensor, run_recovery_sensor
 from twd_shared.automation import automation_sensor
 from twd_shared.contract import SCHEMA
 from twd_shared.resources.defaults import default_resources
@@ -25,16 +28,23 @@ def build_defs(settings: Settings, resources: Mapping[str, object]) -> dg.Defini
     jobs = schema_jobs(settings)
     migration = index_migration_job(settings)
     return dg.Definitions(
-        assets=[SOURCE_DATABASE, *import_assets(settings), *sync_assets(settings)],
+        assets=[
+            SOURCE_DATABASE,
+            SOURCE_FRESHNESS,
+            *import_assets(settings),
+            *sync_assets(settings),
+        ],
         jobs=[*jobs.values(), check_connections_job(settings), migration],
         sensors=[
             new_connection_sensor(settings, jobs["schema_import_job"]),
             schema_change_sensor(settings, jobs["schema_sync_job"]),
             index_layout_sensor(settings, migration),
             run_failure_alert_sensor(settings.ui_url, settings.automation_seconds),
+            run_recovery_sensor(settings.ui_url, settings.automation_seconds),
+            alert_delivery_sensor(),
             automation_sensor(SCHEMA, settings.automation_seconds),
         ],
-        schedules=[schema_sync_schedule(settings, jobs["schema_sync_job"])],
+        schedules=list(sync_schedules(settings, jobs["schema_sync_job"])),
         resources=resources,
         # A chain of short steps in one process: a process for each step costs seconds.
         executor=dg.in_process_executor,

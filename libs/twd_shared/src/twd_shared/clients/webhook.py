@@ -1,61 +1,137 @@
-"""Alerts to a webhook: Slack, Discord or generic JSON, told apart by the address."""
+"""The alert webhook: one message at a time, within a time limit, and never naming its address."""
 
 from __future__ import annotations
 
-from typing import Any
+import logging
+import queue
+import ssl
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from functools import cached_property
 from urllib.parse import urlsplit
 
 import httpx
 
+from twd_shared.clients.webhook_formats import Style, WebhookMessage, content_of, style_of
 from twd_shared.errors import PermanentError, TransientError
+from twd_shared.settings import ALERT_FORMAT, ALERT_WEBHOOK_URL
 
-_TIMEOUT_SECONDS = 10.0
 # Said of the address or of the moment, not of one message: any other message fares the same.
-_NOT_OF_THE_MESSAGE = frozenset({401, 404, 405, 408, 410, 429})
+_NOT_OF_THE_MESSAGE = frozenset({401, 403, 404, 405, 407, 408, 410, 415, 421, 423, 425, 426, 429})
+_MOST_WAIT_SECONDS = 3600.0
+# They write the address of every request, and a webhook's address is its password.
+_LOGGERS_OF_HTTP = ("httpx", "httpcore.connection", "httpcore.http11", "httpcore.proxy")
 
 
 class WebhookUnavailable(TransientError):
-    """The webhook takes no message now."""
+    """The webhook takes no message now; `wait_seconds` is what it asked for, None = nothing."""
+
+    def __init__(self, message: str, wait_seconds: float | None = None) -> None:
+        """`wait_seconds` is limited to an hour: a wrong clock must not silence alerts."""
+        super().__init__(message)
+        self.wait_seconds = wait_seconds and min(wait_seconds, _MOST_WAIT_SECONDS)
 
 
 class WebhookRefused(PermanentError):
     """The webhook refused this one message."""
 
 
-def post_alert(url: str, *, title: str, body: str, severity: str, link: str = "") -> None:
-    """Send one alert to `url`.
+class Webhook:
+    """The address that alerts go to and the format that it takes."""
 
-    Raises WebhookUnavailable when no message gets through now, WebhookRefused when the webhook
-    refuses this one; neither repeats the address.
-    Slack takes `text`, Discord `content`; anything else gets title, body, severity and link.
-    """
-    text = f"*{title}*\n{body}" + (f"\n{link}" if link else "")
-    host = _host(url)
-    message: dict[str, Any]
-    if host.endswith("slack.com"):
-        message = {"text": text}
-    elif host.endswith(("discord.com", "discordapp.com")):
-        message = {"content": text[:2000]}
-    else:
-        message = {"title": title, "body": body, "severity": severity, "link": link}
-    try:
-        httpx.post(url, json=message, timeout=_TIMEOUT_SECONDS).raise_for_status()
-    except httpx.HTTPStatusError as error:
-        status = error.response.status_code
+    def __init__(self, url: str, wanted_format: str = "auto") -> None:
+        """`wanted_format` is auto (told by the address), slack, discord or json."""
+        self._url = url
+        self._style: Style = style_of(url, wanted_format)
+        self._host = _host(url)
+
+    def send(self, message: WebhookMessage, seconds: float = 10.0) -> None:
+        """Send one message; gives up after `seconds`, however slowly the other side answers.
+
+        Raises WebhookUnavailable when no message gets through now, WebhookRefused when the webhook
+        refuses this one; neither repeats the address. A message that was given up may arrive.
+        """
+        outcome: queue.SimpleQueue[httpx.Response | str] = queue.SimpleQueue()
+        client = httpx.Client(verify=self._tls, timeout=seconds)
+
+        # In a thread: the client limits each wait, but not their sum, nor that for a name server.
+        def post() -> None:
+            try:
+                with _address_kept_out_of_logs(), client:
+                    content = content_of(message, self._style)
+                    with client.stream("POST", self._url, json=content) as response:
+                        outcome.put(response)
+            except (httpx.HTTPError, httpx.InvalidURL, RuntimeError, OSError) as error:
+                outcome.put(type(error).__name__)
+
+        threading.Thread(target=post, name="twd-webhook", daemon=True).start()
+        try:
+            answer = outcome.get(timeout=seconds)
+        except queue.Empty:
+            client.close()
+            answer = f"no answer within {seconds:.0f} s"
+        if isinstance(answer, str):
+            raise WebhookUnavailable(
+                f"The alert webhook at {self._host} cannot be reached ({answer}). "
+                f"Check {ALERT_WEBHOOK_URL.name}."
+            )
+        self._judge(answer)
+
+    @cached_property
+    def _tls(self) -> ssl.SSLContext:
+        # Making one takes longer than sending a message.
+        return httpx.create_ssl_context()
+
+    def _judge(self, response: httpx.Response) -> None:
+        status = response.status_code
+        if response.is_success:
+            return
         if 400 <= status < 500 and status not in _NOT_OF_THE_MESSAGE:
             raise WebhookRefused(
-                f"The alert webhook at {host} refused the message ({status}). "
-                "It stands in twd.alerts."
-            ) from None
+                f"The alert webhook at {self._host} refused the message ({status}), which was "
+                f"written for {self._style}. It stands in twd.alerts. If all are refused, check "
+                f"{ALERT_FORMAT.name}."
+            )
         raise WebhookUnavailable(
-            f"The alert webhook at {host} answered {status}. "
-            "If it stays so, check TWD_ALERT_WEBHOOK_URL."
-        ) from None
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise WebhookUnavailable(
-            f"The alert webhook at {host} cannot be reached ({type(error).__name__}). "
-            "Check TWD_ALERT_WEBHOOK_URL."
-        ) from None
+            f"The alert webhook at {self._host} answered {status}. "
+            f"If it stays so, check {ALERT_WEBHOOK_URL.name}.",
+            _asked_wait(response.headers.get("retry-after", "")),
+        )
+
+
+def _asked_wait(text: str) -> float | None:
+    """Seconds that Retry-After asks for, given as a number or as a date; None = nothing."""
+    try:
+        return max(0.0, float(text))
+    except ValueError:
+        pass
+    try:
+        moment = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return max(0.0, (moment - datetime.now(UTC)).total_seconds())
+
+
+@contextmanager
+def _address_kept_out_of_logs() -> Iterator[None]:
+    """Let the HTTP client log nothing of what this thread does."""
+    own = threading.get_ident()
+
+    def of_others(record: logging.LogRecord) -> bool:
+        return record.thread != own
+
+    loggers = [logging.getLogger(name) for name in _LOGGERS_OF_HTTP]
+    for logger in loggers:
+        logger.addFilter(of_others)
+    try:
+        yield
+    finally:
+        for logger in loggers:
+            logger.removeFilter(of_others)
 
 
 def _host(url: str) -> str:

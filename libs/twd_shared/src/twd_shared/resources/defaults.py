@@ -34,7 +34,9 @@ def default_resources(environment: Mapping[str, str]) -> dict[str, dg.Configurab
 
     return {
         "metadata_store": MetadataStoreResource(
-            dsn=secret(settings.METADATA_DSN), webhook_url=secret(settings.ALERT_WEBHOOK_URL)
+            dsn=secret(settings.METADATA_DSN),
+            webhook_url=secret(settings.ALERT_WEBHOOK_URL),
+            webhook_format=settings.alert_format(environment),
         ),
         "application": ApplicationDatabaseResource(dsn=secret(settings.APPLICATION_DSN)),
         "catalog": CatalogResource(

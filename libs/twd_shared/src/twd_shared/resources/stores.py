@@ -11,7 +11,9 @@ from twd_shared.clients.catalog import (
     DatabaseCatalog,
     connection_of,
 )
+from twd_shared.clients.webhook import Webhook
 from twd_shared.errors import ConfigurationError
+from twd_shared.store.alert_delivery import AlertDelivery
 from twd_shared.store.alerts import AlertOutbox
 from twd_shared.store.connections import ConnectionRegistry, RegisteredConnection
 from twd_shared.store.database import MetadataDatabase
@@ -25,6 +27,7 @@ class MetadataStoreResource(dg.ConfigurableResource):
 
     dsn: str
     webhook_url: str = ""
+    webhook_format: str = "auto"
 
     _database: MetadataDatabase | None = PrivateAttr(default=None)
 
@@ -64,7 +67,13 @@ class MetadataStoreResource(dg.ConfigurableResource):
     @property
     def alerts(self) -> AlertOutbox:
         """The outbox of alerts."""
-        return AlertOutbox(self.database, self.webhook_url)
+        return AlertOutbox(self.database)
+
+    @property
+    def alert_delivery(self) -> AlertDelivery:
+        """What empties that outbox into the webhook."""
+        webhook = Webhook(self.webhook_url, self.webhook_format) if self.webhook_url else None
+        return AlertDelivery(self.database, webhook)
 
 
 class ApplicationDatabaseResource(dg.ConfigurableResource):

@@ -10,6 +10,8 @@ from typing import Literal
 
 import msgspec
 
+from twd_shared.schema_model.identities import Identities
+
 TableKind = Literal["table", "partitioned_table", "view", "materialized_view", "foreign_table"]
 
 ObjectKind = Literal[
@@ -322,6 +324,8 @@ class Snapshot(_Value, frozen=True):
     """Where the server shows a role only what it was granted: the (schema, table) pairs that it
     was, with all columns. An absent table that is not among them is unknown, not dropped; one that
     was read and is not among them was shown in part. None = the server shows all."""
+    identities: Identities | None = None
+    """By which ids the server knows the objects; no part of the fingerprint. None = it has none."""
 
     @property
     def objects(self) -> tuple[SchemaObject, ...]:

@@ -1,106 +1,137 @@
-"""The outbox of alerts: raised once by key, kept until the webhook has taken or refused them."""
+"""The outbox of alerts: each event is recorded once, and what failed is told to work again once.
+
+Recording never waits for the webhook: `alert_delivery` empties the outbox, from a sensor alone. A
+run that fails must not hang on a server that has nothing to do with it, and one sender keeps the
+order.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Literal
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from twd_shared.clients.webhook import WebhookRefused, WebhookUnavailable, post_alert
 from twd_shared.store.database import MetadataDatabase
 from twd_shared.store.tables import alerts
 
-Severity = Literal["breaking", "failure"]
+Severity = Literal["breaking", "failure", "recovered"]
 
-# Each may wait for the webhook: a long outbox must not hold up the sensor that empties it.
-_MOST = 50
+_MOST_TITLE, _MOST_BODY = 500, 20_000
+_MOST_OPEN = 100
+_TOLD_AGAIN_AFTER = timedelta(days=1)
+_FORGOTTEN_AFTER = timedelta(days=30)
+
+
+_OPEN = (alerts.c.subject != "") & alerts.c.recovered_at.is_(None)
 
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """Something a person must know; the same `key` is the same event."""
+    """Something a person must know; the same `key` is the same event.
+
+    `database` is the partition key of the source that it is about, '' = none. `subject` names what
+    has failed and may work again later, '' = nothing. `is_repeat` says that it was tried again by
+    itself: the same failure of the same subject is then told once a day.
+    """
 
     key: str
     severity: Severity
     title: str
     body: str
     link: str = ""
+    database: str = ""
+    subject: str = ""
+    is_repeat: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class OpenFailure:
+    """The newest failure of a subject that is not known to work again."""
+
+    key: str
+    subject: str
+    raised_at: datetime
+
+
+def add_alert(transaction: sa.Connection, alert: Alert) -> bool:
+    """Record the alert in a transaction of the caller unless its key is known; True if new."""
+    values = {
+        alerts.c.alert_key: alert.key,
+        alerts.c.severity: alert.severity,
+        alerts.c.title: _storable(alert.title, _MOST_TITLE),
+        alerts.c.body: _storable(alert.body, _MOST_BODY),
+        alerts.c.link: alert.link,
+        alerts.c.database_name: alert.database,
+        alerts.c.subject: alert.subject,
+    }
+    if alert.is_repeat and _is_told(transaction, alert.subject, values[alerts.c.body]):
+        return False
+    added = transaction.execute(
+        insert(alerts)
+        .values(values)
+        .on_conflict_do_nothing(index_elements=[alerts.c.alert_key])
+        .returning(alerts.c.alert_key)
+    ).one_or_none()
+    return added is not None
 
 
 class AlertOutbox:
-    """Rows of `twd.alerts`."""
+    """Rows of `twd.alerts`, as those who have something to tell see them."""
 
-    def __init__(self, database: MetadataDatabase, webhook_url: str = "") -> None:
-        """Deliver to `webhook_url`; empty = alerts are only kept."""
+    def __init__(self, database: MetadataDatabase) -> None:
+        """Read and write through `database`."""
         self._database = database
-        self._webhook_url = webhook_url
 
     def raise_alert(self, alert: Alert) -> bool:
-        """Record the alert unless its key is known, then try to deliver; True if it was new."""
+        """Record the alert unless its key is known; True if it was new. Sends nothing."""
         with self._database.begin() as transaction:
-            added = transaction.execute(
-                insert(alerts)
-                .values(
-                    alert_key=alert.key,
-                    severity=alert.severity,
-                    title=alert.title,
-                    body=alert.body,
-                    link=alert.link,
-                )
-                .on_conflict_do_nothing()
-                .returning(alerts.c.alert_key)
-            ).one_or_none()
-        self.deliver()
-        return added is not None
+            return add_alert(transaction, alert)
 
-    def deliver(self) -> int:
-        """Send what is not delivered yet, oldest first, `_MOST` at most. Gives the count delivered.
+    def open_failures(self) -> list[OpenFailure]:
+        """The newest failure of each subject that failed in the last 30 days and still does.
 
-        A message that the webhook refuses is marked and not sent again; when no message gets
-        through, all wait. A row is locked while it is sent, so that two senders never send the
-        same alert at once.
+        100 at most: who asks does so often.
         """
-        if not self._webhook_url:
-            return 0
-        delivered = 0
-        for _ in range(_MOST):
-            outcome = self._send_one()
-            if outcome == "stop":
-                break
-            delivered += outcome == "delivered"
-        return delivered
-
-    def _send_one(self) -> Literal["delivered", "refused", "stop"]:
+        query = (
+            sa.select(alerts.c.alert_key, alerts.c.subject, alerts.c.raised_at)
+            .where(_OPEN, alerts.c.raised_at > sa.func.now() - _FORGOTTEN_AFTER)
+            .distinct(alerts.c.subject)
+            .order_by(alerts.c.subject, alerts.c.sequence.desc())
+            .limit(_MOST_OPEN)
+        )
         with self._database.begin() as transaction:
-            row = transaction.execute(
-                sa.select(alerts)
-                .where(alerts.c.delivered_at.is_(None), alerts.c.refused_at.is_(None))
-                .order_by(alerts.c.raised_at, alerts.c.alert_key)
-                .limit(1)
-                .with_for_update(skip_locked=True)
-            ).one_or_none()
-            if row is None:
-                return "stop"
-            update = (
-                sa.update(alerts)
-                .where(alerts.c.alert_key == row.alert_key)
-                .values(attempts=alerts.c.attempts + 1)
+            return [OpenFailure(*row) for row in transaction.execute(query)]
+
+    def works_again(self, failure: OpenFailure, alert: Alert) -> bool:
+        """Close the subject's failures up to this one and record `alert`; True if one was open."""
+        failed = (
+            sa.update(alerts)
+            .where(
+                _OPEN,
+                alerts.c.subject == failure.subject,
+                alerts.c.raised_at <= failure.raised_at,
             )
-            try:
-                post_alert(
-                    self._webhook_url,
-                    title=row.title,
-                    body=row.body,
-                    severity=row.severity,
-                    link=row.link,
-                )
-            except WebhookRefused as error:
-                transaction.execute(update.values(refused_at=sa.func.now(), last_error=str(error)))
-                return "refused"
-            except WebhookUnavailable as error:
-                transaction.execute(update.values(last_error=str(error)))
-                return "stop"
-            transaction.execute(update.values(delivered_at=sa.func.now()))
-            return "delivered"
+            .values(recovered_at=sa.func.now())
+            .returning(alerts.c.alert_key)
+        )
+        with self._database.begin() as transaction:
+            return bool(transaction.execute(failed).all()) and add_alert(transaction, alert)
+
+
+def _is_told(transaction: sa.Connection, subject: str, body: str) -> bool:
+    told = sa.exists().where(
+        _OPEN,
+        alerts.c.subject == subject,
+        alerts.c.body == body,
+        alerts.c.raised_at > sa.func.now() - _TOLD_AGAIN_AFTER,
+    )
+    return transaction.execute(sa.select(told)).scalar_one()
+
+
+def _storable(text: str, most: int) -> str:
+    """The text without what PostgreSQL cannot hold, and not longer than anybody reads."""
+    clean = text.replace("\0", "").encode("utf-8", "replace").decode("utf-8")
+    return clean if len(clean) <= most else f"{clean[: most - 1]}…"

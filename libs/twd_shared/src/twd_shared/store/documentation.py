@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
@@ -37,10 +38,17 @@ class DocumentationStore:
         self._database = database
 
     def replace(self, connection_id: str, version: int, cards: Sequence[TableCard]) -> None:
-        """Make the cards of snapshot `version` the connection's whole documentation."""
+        """Make the cards of snapshot `version` the connection's whole documentation.
+
+        Only those that differ from what is stored are written.
+        """
         table = table_documentation
+        of_connection = table.c.connection_id == connection_id
+        whole = {"connection_id": connection_id, "snapshot_version": version}
         with self._database.begin() as transaction:
-            if cards:
+            rows = transaction.execute(sa.select(table).where(of_connection))
+            stored = {(card.schema, card.table): _row(card) for card in map(_card, rows)}
+            if changed := [c for c in cards if stored.get((c.schema, c.table)) != _row(c)]:
                 statement = insert(table)
                 key = {column.name for column in table.primary_key}
                 written = {column.name for column in table.columns} - key - {"written_at"}
@@ -52,25 +60,16 @@ class DocumentationStore:
                             "written_at": sa.func.now(),
                         },
                     ),
-                    [
-                        {
-                            "connection_id": connection_id,
-                            "schema_name": card.schema,
-                            "table_name": card.table,
-                            "card": card.card,
-                            "content_hash": card.content_hash,
-                            "table_fingerprint": card.table_fingerprint,
-                            "descriptions": dict(card.descriptions),
-                            "categories": {k: list(v) for k, v in card.categories.items()},
-                            "snapshot_version": version,
-                        }
-                        for card in cards
-                    ],
+                    [{**_row(card), **whole} for card in changed],
                 )
+            gone = stored.keys() - {(card.schema, card.table) for card in cards}
+            if gone:
+                named = sa.tuple_(table.c.schema_name, table.c.table_name)
+                transaction.execute(sa.delete(table).where(of_connection, named.in_(sorted(gone))))
             transaction.execute(
-                sa.delete(table).where(
-                    table.c.connection_id == connection_id, table.c.snapshot_version != version
-                )
+                sa.update(table)
+                .where(of_connection, table.c.snapshot_version != version)
+                .values(snapshot_version=version)
             )
 
     def cards(self, connection_id: str) -> list[TableCard]:
@@ -82,18 +81,7 @@ class DocumentationStore:
             .order_by(table.c.schema_name, table.c.table_name)
         )
         with self._database.begin() as transaction:
-            return [
-                TableCard(
-                    schema=row.schema_name,
-                    table=row.table_name,
-                    card=row.card,
-                    content_hash=row.content_hash,
-                    table_fingerprint=row.table_fingerprint,
-                    descriptions=row.descriptions,
-                    categories=row.categories,
-                )
-                for row in transaction.execute(query)
-            ]
+            return [_card(row) for row in transaction.execute(query)]
 
     def fingerprint(self, connection_id: str) -> str:
         """Changes with any card of the connection; equal cards have the same, whenever written."""
@@ -114,3 +102,27 @@ class DocumentationStore:
                     table_documentation.c.connection_id == connection_id
                 )
             )
+
+
+def _card(row: sa.Row[Any]) -> TableCard:
+    return TableCard(
+        schema=row.schema_name,
+        table=row.table_name,
+        card=row.card,
+        content_hash=row.content_hash,
+        table_fingerprint=row.table_fingerprint,
+        descriptions=row.descriptions,
+        categories=row.categories,
+    )
+
+
+def _row(card: TableCard) -> dict[str, Any]:
+    return {
+        "schema_name": card.schema,
+        "table_name": card.table,
+        "card": card.card,
+        "content_hash": card.content_hash,
+        "table_fingerprint": card.table_fingerprint,
+        "descriptions": dict(card.descriptions),
+        "categories": {name: list(values) for name, values in card.categories.items()},
+    }

@@ -18,8 +18,9 @@ class IndexState:
     """A connection's share of the collection that is served.
 
     `content_hash` covers all its points and what made them, `source_hash` all that they were made
-    of, `presence_hash` how many points have which content mark ('' = not known). It is not complete
-    from the first change of a publication to its end.
+    of, `presence_hash` how many points have which content mark; `database_name` is the name that
+    they tell ('' = not known). It is not complete from the first change of a publication to its
+    end.
     """
 
     connection_id: str
@@ -33,6 +34,7 @@ class IndexState:
     is_complete: bool = True
     source_hash: str = ""
     presence_hash: str = ""
+    database_name: str = ""
 
 
 class IndexStateStore:

@@ -12,14 +12,29 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
+from twd_shared.store.renames import forget_renames
 from twd_shared.store.snapshot_locks import lock_contents
+from twd_shared.store.sync_tables import breaking_changes, renames, table_identities
 from twd_shared.store.tables import (
+    connections,
+    descriptions,
     index_states,
     model_versions,
     schema_diffs,
     schema_objects,
     snapshot_objects,
     snapshots,
+    table_statistics,
+)
+
+_HISTORY = (
+    snapshots,
+    table_statistics,
+    descriptions,
+    schema_diffs,
+    breaking_changes,
+    renames,
+    table_identities,
 )
 
 
@@ -53,7 +68,37 @@ def forget_versions(
     for first, until in sorted({_gap(version, kept) for version in forgotten}):
         unused |= _cut_out(transaction, connection_id, first, until)
     _delete_unused(transaction, unused)
+    # Those between forgotten versions stay: what is kept on both sides is still compared.
+    forget_renames(transaction, connection_id, kept[0])
     return forgotten
+
+
+def gone_since(transaction: sa.Connection, before: datetime) -> list[str]:
+    """Ids of connections that the application has not listed since, and that have a history."""
+    query = sa.select(connections.c.connection_id).where(
+        ~connections.c.is_active,
+        connections.c.last_seen_at < before,
+        sa.exists().where(snapshots.c.connection_id == connections.c.connection_id),
+    )
+    return list(transaction.execute(query).scalars())
+
+
+def forget_connection(transaction: sa.Connection, connection_id: str) -> None:
+    """Forget all of a connection's history; its row stays, so that nobody gets its partition key.
+
+    The transaction must hold the lock of the connection's history.
+    """
+    held = snapshot_objects
+    unused = set(
+        transaction.execute(
+            sa.delete(held)
+            .where(held.c.connection_id == connection_id)
+            .returning(held.c.fingerprint)
+        ).scalars()
+    )
+    for table in _HISTORY:
+        transaction.execute(sa.delete(table).where(table.c.connection_id == connection_id))
+    _delete_unused(transaction, unused)
 
 
 def _still_read(transaction: sa.Connection, connection_id: str) -> set[int]:

@@ -12,7 +12,9 @@ import sqlalchemy as sa
 from twd_shared.errors import UnknownConnection
 from twd_shared.schema_model.fingerprint import key_of, object_fingerprint, snapshot_fingerprint
 from twd_shared.schema_model.models import ObjectKey, Snapshot, TableStatistics, snapshot_of
+from twd_shared.schema_model.renames import Renames
 from twd_shared.store.database import MetadataDatabase
+from twd_shared.store.renames import record_identities, renames_of
 from twd_shared.store.snapshot_contents import (
     current_fingerprints,
     end_objects,
@@ -20,7 +22,7 @@ from twd_shared.store.snapshot_contents import (
     start_objects,
 )
 from twd_shared.store.snapshot_locks import lock_history, share_contents
-from twd_shared.store.snapshot_retention import forget_versions
+from twd_shared.store.snapshot_retention import forget_connection, forget_versions, gone_since
 from twd_shared.store.snapshot_versions import (
     SnapshotVersion,
     add_version,
@@ -74,6 +76,16 @@ class SnapshotStore:
             write_statistics(transaction, connection_id, snapshot.statistics)
             newest = newest_version(transaction, connection_id)
             if newest is not None and newest.fingerprint == fingerprint:
+                record_identities(
+                    transaction,
+                    connection_id,
+                    snapshot.identities,
+                    before=now,
+                    now=now,
+                    unconfirmed=unconfirmed,
+                    previous=newest.version,
+                    version=newest.version,
+                )
                 confirmed = confirm_version(transaction, newest, snapshot, unconfirmed)
                 return SavedSnapshot(confirmed, newest.version, (), (), ())
             before = current_fingerprints(transaction, connection_id)
@@ -89,6 +101,16 @@ class SnapshotStore:
                 transaction, connection_id, number, snapshot, fingerprint, unconfirmed
             )
             previous = newest.version if newest else None
+            record_identities(
+                transaction,
+                connection_id,
+                snapshot.identities,
+                before=before,
+                now=now,
+                unconfirmed=unconfirmed,
+                previous=previous or 0,
+                version=number,
+            )
             return SavedSnapshot(version, previous, added, removed, modified)
 
     def versions(self, connection_id: str) -> list[SnapshotVersion]:
@@ -162,6 +184,14 @@ class SnapshotStore:
             ObjectChange((kind, schema, name), change) for kind, schema, name, change in rows
         )
 
+    def renames(self, connection_id: str, from_version: int, to_version: int) -> Renames:
+        """What is called otherwise in `to_version` than in the earlier one, by the server's ids.
+
+        A chain of renames is one, and one that was taken back is none.
+        """
+        with self._database.read() as transaction:
+            return renames_of(transaction, connection_id, from_version, to_version)
+
     def known_objects(self, connection_id: str) -> dict[ObjectKey, str]:
         """Fingerprint of each object of the newest version, by key; empty if it was never read."""
         with self._database.begin() as transaction:
@@ -183,6 +213,19 @@ class SnapshotStore:
         with self._database.begin() as transaction:
             lock_history(transaction, connection_id)
             return forget_versions(transaction, connection_id, before, keep)
+
+    def forget_gone(self, before: datetime) -> list[str]:
+        """Forget the history of connections that were last listed before that moment.
+
+        Gives their ids. One that is active, or paused and still listed, keeps its history.
+        """
+        with self._database.begin() as transaction:
+            gone = gone_since(transaction, before)
+        for connection_id in gone:
+            with self._database.begin() as transaction:
+                lock_history(transaction, connection_id)
+                forget_connection(transaction, connection_id)
+        return gone
 
 
 def _head(

@@ -36,8 +36,17 @@ table_identities = sa.Table(
     metadata,
     connection_id_column(),
     sa.Column("version", sa.Integer, nullable=False),
+    sa.Column(
+        "since_version",
+        sa.Integer,
+        nullable=False,
+        comment="From it on, each version was compared by ids with the one before",
+    ),
     sa.Column("origin", sa.Text, nullable=False, comment="Server and database that gave the ids"),
-    sa.Column("body", JSONB, nullable=False, comment="The server's own ids of tables and columns"),
+    sa.Column("content_hash", sa.Text, nullable=False, comment="Of the ids as they were read"),
+    sa.Column(
+        "body", JSONB, nullable=False, comment="The server's own ids, and since when each is known"
+    ),
     comment="By which ids each source's server knows the objects of its newest snapshot",
 )
 
@@ -46,6 +55,9 @@ renames = sa.Table(
     metadata,
     connection_id_column(),
     sa.Column("version", sa.Integer, primary_key=True, comment="The first with the new name"),
+    sa.Column(
+        "since_version", sa.Integer, nullable=False, comment="The first with what was renamed"
+    ),
     sa.Column("kind", sa.Text, primary_key=True),
     sa.Column("schema_name", sa.Text, primary_key=True),
     sa.Column("object_name", sa.Text, primary_key=True),
@@ -56,11 +68,19 @@ renames = sa.Table(
         server_default="",
         comment="Column or label; '' = the object itself",
     ),
-    sa.Column("old_schema", sa.Text, nullable=False),
+    sa.Column("old_schema", sa.Text, nullable=False, comment="'' = the name means a new object"),
     sa.Column("old_object", sa.Text, nullable=False),
     sa.Column("old_member", sa.Text, nullable=False, server_default=""),
-    sa.CheckConstraint("kind in ('table', 'column', 'enum', 'enum_label')", name="kind"),
     comment="Renames that a source's server proves, by the version that brought them",
+)
+
+index_origins = sa.Table(
+    "index_origins",
+    metadata,
+    connection_id_column(),
+    sa.Column("collection", sa.Text, nullable=False),
+    sa.Column("body", JSONB, nullable=False, comment="By table: a hash of that, and its points"),
+    comment="What the points of each table of a source were made of",
 )
 
 breaking_changes = sa.Table(
@@ -72,6 +92,12 @@ breaking_changes = sa.Table(
     sa.Column("to_version", sa.Integer, nullable=False, comment="The first with the change"),
     sa.Column("change", JSONB, nullable=False),
     time_column("found_at"),
+    sa.Column(
+        "can_recover",
+        sa.Boolean,
+        nullable=False,
+        comment="False = something else has its name by now, so the name tells nothing",
+    ),
     sa.Column("recovered_version", sa.Integer, comment="The first in which it is undone"),
     time_column("recovered_at", nullable=True),
     comment="Breaking changes that were told, and whether their cause is gone",

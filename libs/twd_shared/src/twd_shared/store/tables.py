@@ -237,6 +237,13 @@ index_states = sa.Table(
         server_default="",
         comment="Of how many points have which content mark; '' = not known",
     ),
+    sa.Column(
+        "database_name",
+        sa.Text,
+        nullable=False,
+        server_default="",
+        comment="As its points tell it; '' = not known",
+    ),
     comment="What the collection that is served holds of each source",
 )
 
@@ -354,6 +361,31 @@ alerts = sa.Table(
     sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
     sa.Column("last_error", sa.Text, nullable=False, server_default=""),
     time_column("refused_at", nullable=True),
+    sa.Column("sequence", sa.BigInteger, sa.Identity(always=True), comment="Order of delivery"),
+    sa.Column("database_name", sa.Text, nullable=False, server_default=""),
+    sa.Column(
+        "subject",
+        sa.Text,
+        nullable=False,
+        server_default="",
+        comment="What has failed, until it works again; '' = nothing that can work again",
+    ),
+    time_column("recovered_at", nullable=True),
+    sa.Column(
+        "not_before",
+        sa.DateTime(timezone=True),
+        comment="When the webhook may be tried again, said of all that waits",
+    ),
+    sa.Index(
+        "alerts_waiting_idx",
+        "sequence",
+        postgresql_where=sa.text("delivered_at is null and refused_at is null"),
+    ),
+    sa.Index(
+        "alerts_open_idx",
+        "subject",
+        postgresql_where=sa.text("recovered_at is null and subject <> ''"),
+    ),
     comment="Alerts raised, and whether the webhook has taken them",
 )
 

@@ -9,6 +9,7 @@ from twd_schema.defs.snapshot_metadata import SNAPSHOT_CHECKS, snapshot_checks, 
 from twd_schema.documentation.describing import LanguageModel
 from twd_schema.documentation.documenting import document_connection
 from twd_schema.drift.diff import changes_since
+from twd_schema.drift.marks import read_mark
 from twd_schema.history.recording import DropPolicy, SnapshotRecorder
 from twd_schema.history.replay import ddl_problems
 from twd_schema.history.retention import forget_old_versions
@@ -29,6 +30,7 @@ from twd_shared.resources.stores import CatalogResource, MetadataStoreResource
 from twd_shared.settings import Settings
 from twd_shared.store import tables
 from twd_shared.store.descriptions import DescriptionStore
+from twd_shared.store.source_checks import SourceCheckStore
 
 SOURCE_DATABASE = dg.AssetSpec(
     ["source", "database"],
@@ -63,12 +65,18 @@ def import_assets(settings: Settings) -> list[dg.AssetsDefinition]:
         with explained_failures():
             registered = metadata_store.connections.by_partition(context.partition_key)
             snapshots = metadata_store.snapshots
+            connection = catalog.connection(registered)
+            # Before the reading: what changes meanwhile must change the mark.
+            mark = read_mark(source_database.reader, connection, metadata_store.dsn)
             recording = SnapshotRecorder(
                 source_database.reader,
                 snapshots,
                 metadata_store.connections,
                 DropPolicy(settings.drop_share, settings.confirm_seconds),
-            ).record(catalog.connection(registered))
+            ).record(connection)
+            SourceCheckStore(metadata_store.database).confirm(
+                registered.connection_id, mark, recording.saved.version.fingerprint
+            )
             forget_old_versions(snapshots, registered.connection_id, settings.snapshot_days)
             problems = ddl_problems(recording, metadata_store.dsn, source_database.scratch_dsn)
             changes = changes_since(snapshots, recording.snapshot, recording.saved)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from twd_shared.contract import VERIFY_TAG
 from twd_shared.resources.failures import explained_failures
 from twd_shared.resources.servers import OllamaResource, QdrantResource
 from twd_shared.resources.stores import CatalogResource, MetadataStoreResource
@@ -36,7 +37,9 @@ def published(
         connection = catalog.connection(registered)
         version, snapshot = metadata_store.snapshots.load_newest(registered.connection_id)
         publisher = Publisher(qdrant.schema_index, ollama.client, metadata_store.database)
-        publication = publisher.publish(connection, snapshot, version.version)
+        publication = publisher.publish(
+            connection, snapshot, version.version, verify=VERIFY_TAG in context.run.tags
+        )
     return dg.MaterializeResult(
         metadata=_metadata(publication, qdrant.collection_name),
         data_version=dg.DataVersion(publication.state.content_hash),

@@ -1,28 +1,45 @@
-"""Schedules of the schema location."""
+"""Schedules of the schema location: what is done whether or not a change was noticed.
+
+Each connection has a slot of its own in a period, so that a thousand are not synced all at once.
+"""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
 
 import dagster as dg
 
 from twd_schema.defs.jobs import ALL_OF_A_SOURCE
+from twd_schema.lifecycle.slots import in_slot
 from twd_shared.alerting import run_tags
+from twd_shared.contract import VERIFY_TAG, source_databases
 from twd_shared.errors import TwdError
 from twd_shared.resources.stores import MetadataStoreResource
 from twd_shared.settings import Settings
+from twd_shared.store.connections import RegisteredConnection
+
+_SLOT_MINUTES = 15
+_SYNC_HOURS = 6
+# At night, when sources and users are quiet.
+_VERIFY_FROM, _VERIFY_UNTIL = 1, 5
 
 
-def schema_sync_schedule(
+def sync_schedules(
     settings: Settings, job: "dg.UnresolvedAssetJobDefinition"
-) -> dg.ScheduleDefinition:
-    """The schedule that syncs every active connection, whether or not a change was noticed."""
+) -> Iterator[dg.ScheduleDefinition]:
+    """The schedules `schema_sync_schedule` and `schema_verification_schedule`."""
 
     @dg.schedule(
         name="schema_sync_schedule",
         job=job,
-        cron_schedule="0 */6 * * *",
+        cron_schedule=f"*/{_SLOT_MINUTES} * * * *",
         execution_timezone=settings.timezone,
         default_status=dg.DefaultScheduleStatus.RUNNING,
-        description="Every six hours, syncs all active connections.",
+        description=(
+            f"Syncs each active connection every {_SYNC_HOURS} hours, in a quarter of an hour of "
+            "its own."
+        ),
     )
-    def schedule(
+    def sync(
         context: dg.ScheduleEvaluationContext, metadata_store: MetadataStoreResource
     ) -> list[dg.RunRequest] | dg.SkipReason:
         try:
@@ -30,16 +47,68 @@ def schema_sync_schedule(
             known = metadata_store.connections.known()
         except TwdError as error:
             return dg.SkipReason(str(error))
-        moment = context.scheduled_execution_time.isoformat()
-        return [
-            dg.RunRequest(
-                partition_key=item.partition_key,
-                asset_selection=list(ALL_OF_A_SOURCE),
-                run_key=f"{item.connection_id}@{moment}",
-                tags=run_tags(item.connection_id, item.database_name, "schema_sync_schedule"),
-            )
-            for item in known
-            if item.is_active and item.connection_id in indexed
-        ] or dg.SkipReason("No connection is imported yet.")
+        moment = context.scheduled_execution_time
+        due = _due(
+            (item for item in known if item.connection_id in indexed),
+            moment,
+            (moment.hour % _SYNC_HOURS) * 60 + moment.minute,
+            _SYNC_HOURS,
+        )
+        return [_request(item, moment, "schema_sync_schedule") for item in due] or dg.SkipReason(
+            "No imported connection has its turn in this quarter of an hour."
+        )
 
-    return schedule
+    @dg.schedule(
+        name="schema_verification_schedule",
+        job=job,
+        cron_schedule=f"*/{_SLOT_MINUTES} {_VERIFY_FROM}-{_VERIFY_UNTIL - 1} * * *",
+        execution_timezone=settings.timezone,
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description=(
+            "Once a day reads each active connection in full and compares every point of it, "
+            "whatever failed or was given up before."
+        ),
+    )
+    def verification(
+        context: dg.ScheduleEvaluationContext, metadata_store: MetadataStoreResource
+    ) -> list[dg.RunRequest] | dg.SkipReason:
+        try:
+            known = metadata_store.connections.known()
+        except TwdError as error:
+            return dg.SkipReason(str(error))
+        # Also what was never imported; without its partition a run cannot be requested.
+        partitions = set(context.instance.get_dynamic_partitions(str(source_databases.name)))
+        moment = context.scheduled_execution_time
+        due = _due(
+            (item for item in known if item.partition_key in partitions),
+            moment,
+            (moment.hour - _VERIFY_FROM) * 60 + moment.minute,
+            _VERIFY_UNTIL - _VERIFY_FROM,
+        )
+        return [
+            _request(item, moment, "schema_verification_schedule", {VERIFY_TAG: "all"})
+            for item in due
+        ] or dg.SkipReason("No connection has its turn in this quarter of an hour.")
+
+    yield sync
+    yield verification
+
+
+def _due(
+    connections: Iterable[RegisteredConnection], moment: datetime, minutes: int, hours: int
+) -> list[RegisteredConnection]:
+    slot, slots = minutes // _SLOT_MINUTES, hours * 60 // _SLOT_MINUTES
+    return [
+        item for item in connections if item.is_active and in_slot(item.connection_id, slot, slots)
+    ]
+
+
+def _request(
+    item: RegisteredConnection, moment: datetime, trigger: str, tags: dict[str, str] | None = None
+) -> dg.RunRequest:
+    return dg.RunRequest(
+        partition_key=item.partition_key,
+        asset_selection=list(ALL_OF_A_SOURCE),
+        run_key=f"{item.connection_id}@{moment.isoformat()}",
+        tags={**run_tags(item.connection_id, item.database_name, trigger), **(tags or {})},
+    )

@@ -3,10 +3,14 @@
 import dagster as dg
 
 from twd_schema.defs.publishing import index_check_spec, published
+from twd_schema.drift.affected import STATEMENT_SECONDS, SurroundingsReader
+from twd_schema.drift.breaking_changes import BreakingChanges
 from twd_schema.drift.diff import base_version, diff_snapshots
-from twd_schema.drift.report import breaking_alert, markdown_report
+from twd_schema.drift.impact import found_impact
+from twd_schema.drift.report import markdown_report
 from twd_schema.drift.store import DiffStore
 from twd_shared.automation import on_changed_inputs
+from twd_shared.clients.application import ApplicationDatabase
 from twd_shared.contract import (
     OLLAMA_POOL,
     RAW_SCHEMA_METADATA,
@@ -19,7 +23,11 @@ from twd_shared.contract import (
 from twd_shared.lineage import stored_in
 from twd_shared.resources.failures import explained_failures, retry_policy
 from twd_shared.resources.servers import OllamaResource, QdrantResource
-from twd_shared.resources.stores import CatalogResource, MetadataStoreResource
+from twd_shared.resources.stores import (
+    ApplicationDatabaseResource,
+    CatalogResource,
+    MetadataStoreResource,
+)
 from twd_shared.settings import Settings
 from twd_shared.store import tables
 
@@ -43,7 +51,10 @@ def sync_assets(settings: Settings) -> list[dg.AssetsDefinition]:
         op_tags={"dagster/priority": "1"},
     )
     def schema_diff(
-        context: dg.AssetExecutionContext, metadata_store: MetadataStoreResource
+        context: dg.AssetExecutionContext,
+        metadata_store: MetadataStoreResource,
+        application: ApplicationDatabaseResource,
+        qdrant: QdrantResource,
     ) -> dg.MaterializeResult:
         with explained_failures():
             registered = metadata_store.connections.by_partition(context.partition_key)
@@ -53,11 +64,18 @@ def sync_assets(settings: Settings) -> list[dg.AssetsDefinition]:
             held = metadata_store.index_states.get(connection_id)
             base = base_version(held and held.snapshot_version, diffs.last_version(connection_id))
             before = metadata_store.snapshots.load(connection_id, base) if base else None
-            diff = diff_snapshots(before, after, base, version.version)
+            renames = metadata_store.snapshots.renames(connection_id, base, version.version)
+            diff = diff_snapshots(before, after, base, version.version, renames)
             link = f"{settings.ui_url}/runs/{context.run.run_id}"
-            alert = breaking_alert(diff, connection_id, registered.partition_key, link)
-            if alert:
-                metadata_store.alerts.raise_alert(alert)
+            surroundings = SurroundingsReader(
+                metadata_store.database,
+                lambda: ApplicationDatabase(application.dsn, STATEMENT_SECONDS),
+                lambda: qdrant.schema_index,
+            )
+            impact = found_impact(diff, before, surroundings, connection_id)
+            BreakingChanges(metadata_store.database).tell(
+                registered, diff, after, impact.consequences, link
+            )
             # Last: what is recorded counts as told, and is not told again.
             diffs.put(connection_id, diff)
         return dg.MaterializeResult(
@@ -70,7 +88,10 @@ def sync_assets(settings: Settings) -> list[dg.AssetsDefinition]:
                 "breaking_changes": len(diff.breaking),
                 "from_version": diff.from_version,
                 "to_version": diff.to_version,
-                "changes": dg.MetadataValue.md(markdown_report(diff)),
+                "affected_documents": impact.total.documents,
+                "affected_questions": impact.total.question_count,
+                "affected_queries": impact.total.queries,
+                "changes": dg.MetadataValue.md(markdown_report(diff, impact)),
             },
             # Not the changes: an empty diff after a full one leaves the same schema behind.
             data_version=dg.DataVersion(version.fingerprint),

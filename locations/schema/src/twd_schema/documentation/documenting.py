@@ -11,10 +11,13 @@ from twd_schema.documentation.cards import document_tables
 from twd_schema.documentation.describing import Described, LanguageModel, describe_tables
 from twd_schema.documentation.facts import facts_of
 from twd_shared.schema_model.fingerprint import content_fingerprint
-from twd_shared.schema_model.models import Table
+from twd_shared.schema_model.models import Snapshot, Table
 from twd_shared.store.descriptions import DescriptionStore, TableName
 from twd_shared.store.documentation import DocumentationStore, TableCard
 from twd_shared.store.snapshots import SnapshotStore
+
+Descriptions = Mapping[TableName, Mapping[str, str]]
+"""What is said of tables, by column; of the table itself by ''."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,17 +57,7 @@ def document_connection(
     version, schema = snapshots.load_newest(connection_id)
     # The few values of columns are kept apart, as they change without a new version.
     snapshot = msgspec.structs.replace(schema, statistics=snapshots.statistics(connection_id))
-    described = Described({})
-    if model:
-        facts = facts_of(snapshot, {})
-        tables = [(table, facts[table.schema, table.name]) for table in snapshot.tables]
-        described = describe_tables(connection_id, tables, model, descriptions)
-    # Read last: what a person writes while the model is asked must not wait for the next time.
-    people = descriptions.of_people(connection_id)
-    told = {
-        name: {**described.texts.get(name, {}), **people.get(name, {})}
-        for name in described.texts.keys() | people.keys()
-    }
+    described, people, told = gathered(connection_id, snapshot, descriptions, model)
     cards = document_tables(snapshot, told)
     documentation.replace(connection_id, version.version, cards)
     by_people = sum(_describe(people, table) for table in snapshot.tables)
@@ -78,6 +71,30 @@ def document_connection(
         cached=described.cached,
         problem=_problem(described),
     )
+
+
+def gathered(
+    connection_id: str,
+    snapshot: Snapshot,
+    descriptions: DescriptionStore,
+    model: LanguageModel | None,
+) -> tuple[Described, Descriptions, Descriptions]:
+    """What the model says of the snapshot's tables, what people say, and what is told of both.
+
+    A `model` is asked about what it has not seen. Raises the errors of the store.
+    """
+    described = Described({})
+    if model:
+        facts = facts_of(snapshot, {})
+        tables = [(table, facts[table.schema, table.name]) for table in snapshot.tables]
+        described = describe_tables(connection_id, tables, model, descriptions)
+    # Read last: what a person writes while the model is asked must not wait for the next time.
+    people = descriptions.of_people(connection_id)
+    told = {
+        name: {**described.texts.get(name, {}), **people.get(name, {})}
+        for name in described.texts.keys() | people.keys()
+    }
+    return described, people, told
 
 
 def _describe(people: Mapping[TableName, Mapping[str, str]], table: Table) -> bool:

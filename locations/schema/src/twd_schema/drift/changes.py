@@ -28,12 +28,24 @@ RULES: dict[str, Severity] = {
     "column_generation_changed": "risky",
     "column_order_changed": "safe",
     "column_options_changed": "safe",
+    "primary_key_added": "safe",
+    "primary_key_removed": "risky",
     "primary_key_changed": "risky",
-    "unique_constraints_changed": "risky",
+    "unique_constraint_added": "safe",
+    "unique_constraint_removed": "risky",
+    "unique_constraint_changed": "risky",
     "foreign_key_added": "safe",
     "foreign_key_removed": "risky",
-    "constraints_changed": "risky",
-    "indexes_changed": "safe",
+    "foreign_key_changed": "risky",
+    "constraint_added": "safe",
+    "constraint_removed": "risky",
+    "constraint_changed": "risky",
+    "constraint_renamed": "safe",
+    "index_added": "safe",
+    "index_removed": "safe",
+    "index_changed": "safe",
+    "index_renamed": "safe",
+    "unique_index_removed": "risky",
     "constraint_comment_changed": "safe",
     "partitioning_changed": "safe",
     "inheritance_changed": "risky",
@@ -44,30 +56,39 @@ RULES: dict[str, Severity] = {
     "enum_label_added": "safe",
     "enum_label_removed": "breaking",
     "enum_label_renamed": "breaking",
+    "enum_labels_reordered": "risky",
     "enum_changed": "safe",
     "domain_added": "safe",
     "domain_removed": "breaking",
+    "domain_renamed": "breaking",
     "domain_changed": "risky",
     "partition_added": "safe",
     "partition_removed": "risky",
+    "partition_renamed": "risky",
     "partition_changed": "safe",
     "composite_added": "safe",
     "composite_removed": "breaking",
+    "composite_renamed": "breaking",
     "composite_changed": "risky",
     "range_added": "safe",
     "range_removed": "breaking",
+    "range_renamed": "breaking",
     "range_changed": "risky",
     "sequence_added": "safe",
     "sequence_removed": "risky",
+    "sequence_renamed": "risky",
     "sequence_changed": "safe",
     "routine_added": "safe",
     "routine_removed": "risky",
+    "routine_renamed": "risky",
     "routine_changed": "risky",
     "extension_added": "safe",
     "extension_removed": "risky",
+    "extension_renamed": "risky",
     "extension_changed": "safe",
     "namespace_added": "safe",
     "namespace_removed": "safe",
+    "namespace_renamed": "safe",
     "namespace_changed": "safe",
 }
 """Every rule with its severity: breaking = SQL that worked fails, risky = it may mean or do
@@ -78,9 +99,12 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     """One difference; `subject` is what it is about: schema.table, schema.table.column, type.
 
     `schema` and `name` are of the object as it is called now, or was if it is gone. `member` is
-    the column or label in it. `before` and `after` are what changed where that is one value: a
-    type, and of a rename the names, a table's with its schema. `evidence` says how a rename is
-    known: "server" by the ids that the server keeps, "similarity" because the two look alike.
+    the column or label in it, by its new name if it was renamed. `before` and `after` are what
+    changed where that is one value, and '' where there is none: a type (that of a column which is
+    gone or new, too), "null" or "not null", a default, a comment, what a key or index is; of a
+    rename the names, an object's with its schema. `evidence` says how the rename of an object,
+    column or label is known: "server" by the ids that the server keeps, "similarity" because the
+    two look alike.
     """
 
     rule: str

@@ -1,12 +1,22 @@
-"""Which sources have drifted: all asked at once, within bounds, none able to stall the others."""
+"""Which sources may have drifted: all asked at once, within bounds, none able to stall the others.
+
+A source is asked for a cheap signal, and its schema is read only where the signal is not the one
+by which its fingerprint is known.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
+import sqlalchemy as sa
+from sqlalchemy.exc import ArgumentError
+
+from twd_schema.drift.marks import mark_of
 from twd_schema.extraction.reading import SchemaReader
 from twd_schema.extraction.scope import scoped
 from twd_schema.history.confirmation import completed
@@ -14,15 +24,36 @@ from twd_shared.clients.catalog import Connection
 from twd_shared.errors import TwdError
 from twd_shared.schema_model.fingerprint import object_fingerprints, snapshot_fingerprint
 from twd_shared.schema_model.models import Snapshot
+from twd_shared.store.source_checks import SourceCheck
 
-# Asking more at once gained nothing when measured.
-_AT_ONCE = 16
+_NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
-    """A source's fingerprint now, or why it could not be read."""
+class DetectionLimits:
+    """How many are asked at once, and for how long, in seconds.
 
+    Asking more than 16 at once gained nothing when measured. Sources that could not be read the
+    last time have places of their own: they may take all of their time, every time.
+    """
+
+    at_once: int = 16
+    at_once_per_host: int = 8
+    unreadable_at_once: int = 4
+    budget_seconds: float = 40.0
+    signal_seconds: float = 10.0
+    reading_seconds: float = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a source said: its mark ('' = it has none), its fingerprint, or why not.
+
+    Without a fingerprint and without an error it has changed since its mark was taken, or may have,
+    and is too large to be compared now.
+    """
+
+    mark: str
     fingerprint: str | None
     error: str = ""
 
@@ -31,66 +62,120 @@ NewestSnapshot = Callable[[str], Snapshot]
 """The newest stored snapshot of a connection, by its id."""
 
 
-def read_fingerprints(
-    connections: Sequence[Connection],
-    reader: SchemaReader,
-    newest: NewestSnapshot,
-    budget_seconds: float,
-) -> Mapping[str, Reading]:
-    """A reading by connection id; one that is not done within the budget says so.
+class Detector:
+    """Asks sources whether their schemas have changed."""
 
-    What a reading cannot tell counts as it is in the newest snapshot, as a sync keeps it.
-    """
-    # Not asyncio.run: it waits for threads, and a driver in one cannot be interrupted.
-    loop = asyncio.new_event_loop()
-    try:
-        loop.set_default_executor(ThreadPoolExecutor(_AT_ONCE, "read-source"))
-        return loop.run_until_complete(_read_all(connections, reader, newest, budget_seconds))
-    finally:
-        loop.close()
+    def __init__(
+        self,
+        reader: SchemaReader,
+        newest: NewestSnapshot,
+        secret: str,
+        limits: DetectionLimits | None = None,
+    ) -> None:
+        """`secret` keys the marks; what a reading cannot tell counts as it is in `newest`."""
+        self._reader = reader
+        self._newest = newest
+        self._secret = secret
+        self._limits = limits or DetectionLimits()
 
+    def ask(
+        self, connections: Iterable[Connection], known: Mapping[str, SourceCheck]
+    ) -> dict[str, Answer]:
+        """Answers by connection id, of those that were reached within the budget.
 
-async def _read_all(
-    connections: Sequence[Connection],
-    reader: SchemaReader,
-    newest: NewestSnapshot,
-    budget_seconds: float,
-) -> Mapping[str, Reading]:
-    places = asyncio.Semaphore(_AT_ONCE)
+        Whoever waited longest since the last time (`known`) is asked first, so that the rest of a
+        fleet that is too large for one budget is asked at the next call.
+        """
+        ordered = sorted(
+            connections,
+            key=lambda item: (
+                check.asked_at or _NEVER if (check := known.get(item.connection_id)) else _NEVER
+            ),
+        )
+        # Not asyncio.run: it waits for threads, and a driver in one cannot be interrupted.
+        loop = asyncio.new_event_loop()
+        try:
+            loop.set_default_executor(ThreadPoolExecutor(self._limits.at_once, "read-source"))
+            return loop.run_until_complete(self._ask_all(ordered, known))
+        finally:
+            loop.close()
 
-    async def read(connection: Connection) -> Reading:
-        async with places:
-            try:
-                snapshot = await reader.read_async(connection)
-                if snapshot.granted is not None or snapshot.unknown:
-                    stored = await asyncio.to_thread(newest, connection.connection_id)
-                    snapshot, _ = completed(snapshot, scoped(stored, connection.extraction))
-                fingerprints = object_fingerprints(snapshot)
-            except TwdError as error:
-                return Reading(None, str(error))
-            except Exception as error:
-                # A driver's own text may repeat a connection string.
-                return Reading(
-                    None,
-                    f"{connection.label} could not be read ({type(error).__name__}). "
-                    "Run schema_sync_job for it to see where.",
-                )
-            return Reading(snapshot_fingerprint(fingerprints))
+    async def _ask_all(
+        self, connections: list[Connection], known: Mapping[str, SourceCheck]
+    ) -> dict[str, Answer]:
+        limits = self._limits
+        places = asyncio.Semaphore(limits.at_once)
+        last_places = asyncio.Semaphore(limits.unreadable_at_once)
+        hosts: defaultdict[str, asyncio.Semaphore] = defaultdict(
+            lambda: asyncio.Semaphore(limits.at_once_per_host)
+        )
+        reached: list[Connection] = []
 
-    tasks = {item.connection_id: asyncio.create_task(read(item)) for item in connections}
-    if tasks:
-        await asyncio.wait(tasks.values(), timeout=budget_seconds)
-    readings: dict[str, Reading] = {}
-    for connection in connections:
-        task = tasks[connection.connection_id]
-        if task.done():
-            readings[connection.connection_id] = task.result()
-        else:
+        async def ask(connection: Connection) -> Answer:
+            check = known.get(connection.connection_id)
+            was_unreadable = check is not None and check.freshness == "unreadable"
+            # The host's place first: who waits for a busy host must not hold a place of all.
+            async with (
+                hosts[_host_of(connection)],
+                last_places if was_unreadable else places,
+            ):
+                reached.append(connection)
+                return await self._answer(connection, check)
+
+        tasks = {item.connection_id: asyncio.create_task(ask(item)) for item in connections}
+        if tasks:
+            await asyncio.wait(tasks.values(), timeout=limits.budget_seconds)
+        for task in tasks.values():
             task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
-            readings[connection.connection_id] = Reading(
-                None,
-                f"{connection.label} was not read within this tick's {budget_seconds:g} s. "
-                "It is asked again at the next tick.",
+        await asyncio.gather(*tasks.values(), return_exceptions=True)
+        late = f"was not done within this tick's {limits.budget_seconds:g} s. It is asked again."
+        return {
+            item.connection_id: (
+                Answer("", None, f"{item.label} {late}") if task.cancelled() else task.result()
             )
-    return readings
+            for item in reached
+            for task in [tasks[item.connection_id]]
+        }
+
+    async def _answer(self, connection: Connection, check: SourceCheck | None) -> Answer:
+        mark = ""
+        try:
+            async with asyncio.timeout(self._limits.signal_seconds):
+                signal = await self._reader.signal_async(connection)
+            mark = mark_of(signal, connection, self._secret)
+            if mark and check and check.signal == mark and check.fingerprint:
+                return Answer(mark, check.fingerprint)
+            async with asyncio.timeout(self._limits.reading_seconds):
+                return Answer(mark, await self._fingerprint(connection))
+        except TwdError as error:
+            return Answer(mark, None, str(error))
+        except TimeoutError:
+            return Answer(
+                mark,
+                None,
+                "" if mark else f"{connection.label} did not answer in time. It is asked again.",
+            )
+        except Exception as error:
+            # A driver's own text may repeat a connection string.
+            return Answer(
+                mark,
+                None,
+                f"{connection.label} could not be read ({type(error).__name__}). "
+                "Run schema_sync_job for it to see where.",
+            )
+
+    async def _fingerprint(self, connection: Connection) -> str:
+        snapshot = await self._reader.read_async(connection)
+        if snapshot.granted is not None or snapshot.unknown:
+            stored = await asyncio.to_thread(self._newest, connection.connection_id)
+            snapshot, _ = completed(snapshot, scoped(stored, connection.extraction))
+        return snapshot_fingerprint(object_fingerprints(snapshot))
+
+
+def _host_of(connection: Connection) -> str:
+    """Host and port, as far as the string tells; a string that cannot be read has its own."""
+    try:
+        url = sa.make_url(connection.connection_string)
+        return f"{(url.host or '').lower()}:{url.port or ''}"
+    except (ArgumentError, ValueError):
+        return connection.connection_id

@@ -1,51 +1,44 @@
-"""A diff for people: a markdown table for the UI, a text for an alert."""
+"""A diff for people: a markdown table for the UI."""
 
 from __future__ import annotations
 
 import re
 
-from twd_schema.drift.changes import SchemaDiff
-from twd_shared.store.alerts import Alert
+from twd_schema.drift.changes import Change, SchemaDiff
+from twd_schema.drift.impact import IMPACT_COLUMNS, Impact, impact_columns
 
 _ORDER = {"breaking": 0, "risky": 1, "safe": 2}
 _MOST_ROWS = 200
 
 
-def markdown_report(diff: SchemaDiff) -> str:
-    """The changes as a markdown table, worst first; at most 200 rows."""
+def worst_first(diff: SchemaDiff) -> list[Change]:
+    """The changes by severity, else as the diff has them."""
+    return sorted(diff.changes, key=lambda change: _ORDER[change.severity])
+
+
+def markdown_report(diff: SchemaDiff, impact: Impact | None = None) -> str:
+    """The changes as a markdown table, worst first; at most 200 rows.
+
+    With an impact, each row says how much of what is known of the source the change hits.
+    """
     if not diff.changes:
         return "No change."
-    rows = sorted(diff.changes, key=lambda change: _ORDER[change.severity])
-    lines = ["| severity | rule | what changed |", "|---|---|---|"]
-    lines += [
-        f"| {change.severity} | `{change.rule}` | {_cell(change.sentence)} |"
-        for change in rows[:_MOST_ROWS]
-    ]
-    if len(rows) > _MOST_ROWS:
-        lines.append(f"\n… and {len(rows) - _MOST_ROWS} more.")
+    columns = ("severity", "rule", "what changed", *(IMPACT_COLUMNS if impact else ()))
+    lines = [_row(columns), "|---" * len(columns) + "|"]
+    for change in worst_first(diff)[:_MOST_ROWS]:
+        cells = (change.severity, f"`{change.rule}`", _cell(change.sentence))
+        lines.append(
+            _row((*cells, *(map(_cell, impact_columns(change, impact)) if impact else ())))
+        )
+    if len(diff.changes) > _MOST_ROWS:
+        lines.append(f"\n… and {len(diff.changes) - _MOST_ROWS} more.")
+    if impact and impact.unknown:
+        lines.append(f"\n{_cell(impact.unknown)}")
     return "\n".join(lines)
 
 
-def breaking_alert(
-    diff: SchemaDiff, connection_id: str, database_name: str, link: str
-) -> Alert | None:
-    """One alert for all breaking changes of this diff; None if there is none.
-
-    The same change keeps its key however often the sync is tried.
-    """
-    if not diff.breaking or not diff.from_version:
-        return None
-    sentences = [change.sentence for change in diff.breaking]
-    body = "\n".join(f"- {sentence}" for sentence in sentences[:20])
-    if len(sentences) > 20:
-        body += f"\n- … and {len(sentences) - 20} more"
-    return Alert(
-        key=f"breaking-change:{connection_id}:{diff.from_version}:{diff.to_version}",
-        severity="breaking",
-        title=f"{database_name}: {len(sentences)} breaking schema change(s)",
-        body=body,
-        link=link,
-    )
+def _row(cells: tuple[str, ...]) -> str:
+    return f"| {' | '.join(cells)} |"
 
 
 def _cell(text: str) -> str:

@@ -8,7 +8,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from twd_schema.drift.changes import SchemaDiff
 from twd_shared.store.database import MetadataDatabase
-from twd_shared.store.tables import index_states, schema_diffs, snapshots
+from twd_shared.store.tables import connections, index_states, schema_diffs, snapshots
 
 
 class DiffStore:
@@ -45,7 +45,8 @@ class DiffStore:
         """Fingerprint by connection id of what the index holds, if its changes were told as well.
 
         An index that is ahead of the diff, or not complete, belongs to a run that failed in
-        between: the connection counts as not synced, and is asked for again.
+        between: the connection counts as not synced, and is asked for again. So does one whose
+        points tell a name that it no longer has.
         """
         told = sa.exists().where(
             schema_diffs.c.connection_id == index_states.c.connection_id,
@@ -58,7 +59,12 @@ class DiffStore:
                 (snapshots.c.connection_id == index_states.c.connection_id)
                 & (snapshots.c.version == index_states.c.snapshot_version),
             )
-            .where(told, index_states.c.is_complete)
+            .join(connections, connections.c.connection_id == index_states.c.connection_id)
+            .where(
+                told,
+                index_states.c.is_complete,
+                index_states.c.database_name.in_(["", connections.c.database_name]),
+            )
         )
         with self._database.begin() as transaction:
             return {row.connection_id: row.fingerprint for row in transaction.execute(query)}

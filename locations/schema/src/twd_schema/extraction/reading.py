@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from twd_schema.extraction.address import source_address
+from twd_schema.extraction.address import SourceAddress, source_address
 from twd_schema.extraction.limits import ReadLimits
 from twd_schema.extraction.postgresql.reading import read_postgresql
+from twd_schema.extraction.postgresql.signal import read_signal
 from twd_schema.extraction.reachability import SAFE, ReachPolicy
 from twd_schema.extraction.reflection import REFLECTED_DIALECTS, read_reflected
 from twd_schema.extraction.scope import scoped
@@ -46,6 +47,23 @@ class SchemaReader:
         asyncio.run(read())
         return results[0]
 
+    async def signal_async(self, connection: Connection) -> str:
+        """A cheap signal that differs whenever the schema may have changed; '' if there is none.
+
+        Raises UnusableConnectionString or UnknownDialect before connecting, SourceUnavailable or
+        SourceRefused while asking.
+        """
+        address = await self._checked_address(connection)
+        if address.dialect != "postgresql":
+            return ""
+        return await read_signal(connection.label, address, self._limits)
+
+    async def _checked_address(self, connection: Connection) -> SourceAddress:
+        address = source_address(connection, self._allowed)
+        # In a thread: looking up a name blocks.
+        await asyncio.to_thread(self._policy.check, connection.label, address)
+        return address
+
     async def read_async(
         self, connection: Connection, on_statement: Callable[[str], None] | None = None
     ) -> Snapshot:
@@ -57,9 +75,7 @@ class SchemaReader:
         seems empty is far more often a missing grant than an empty database, and must not wipe
         what is known of it. Nor must options that leave no table.
         """
-        address = source_address(connection, self._allowed)
-        # In a thread: looking up a name blocks.
-        await asyncio.to_thread(self._policy.check, connection.label, address)
+        address = await self._checked_address(connection)
         if address.dialect == "postgresql":
             snapshot = await read_postgresql(
                 connection.label,

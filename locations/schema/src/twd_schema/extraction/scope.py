@@ -11,6 +11,8 @@ from twd_shared.clients.extraction_options import (
     TablePattern,
     table_pattern,
 )
+from twd_shared.schema_model.fingerprint import key_of
+from twd_shared.schema_model.identities import identities_within
 from twd_shared.schema_model.models import Snapshot, Table
 
 
@@ -57,7 +59,7 @@ def scoped(snapshot: Snapshot, options: ExtractionOptions) -> Snapshot:
         namespaces=(),
     )
     inhabited = {item.schema for item in changed.objects}
-    return msgspec.structs.replace(
+    whole = msgspec.structs.replace(
         changed,
         namespaces=tuple(
             namespace
@@ -66,6 +68,10 @@ def scoped(snapshot: Snapshot, options: ExtractionOptions) -> Snapshot:
             or (not include and not _leaves_out_schema(exclude, namespace.name))
         ),
     )
+    if not include and not exclude and options.partitions != "listed":
+        return whole
+    keys = {key_of(item) for item in whole.objects}
+    return msgspec.structs.replace(whole, identities=identities_within(snapshot.identities, keys))
 
 
 def _folded(

@@ -71,7 +71,10 @@ def carried_forward(read: Snapshot, before: Snapshot, kept: Collection[ObjectKey
         server_version=read.server_version,
         unknown=read.unknown,
     )
-    return msgspec.structs.replace(whole, statistics=read.statistics, granted=read.granted)
+    # Of what is carried over, the store still knows the ids.
+    return msgspec.structs.replace(
+        whole, statistics=read.statistics, granted=read.granted, identities=read.identities
+    )
 
 
 def _completed(

@@ -23,6 +23,7 @@ from twd_schema.indexing.excerpts import (
     with_short_comments,
     without_comments,
 )
+from twd_schema.indexing.origins import KnownPoint, KnownTables, Origins
 from twd_shared.clients.catalog import Connection
 from twd_shared.clients.index_layout import point_id
 from twd_shared.clients.token_budget import TokenBudget
@@ -35,6 +36,7 @@ from twd_shared.retrieval.terms import (
 from twd_shared.schema_model.fingerprint import content_fingerprint
 from twd_shared.schema_model.models import Column, ForeignKey, Snapshot, Table
 from twd_shared.schema_model.wording import flat, said, shortened
+from twd_shared.store.descriptions import TableName
 from twd_shared.store.documentation import TableCard
 
 _LONGEST_TITLE = 200
@@ -58,10 +60,13 @@ class Document:
     """One text to embed with its point's id and payload.
 
     `text_hash` is of the text alone: another one must be embedded again. `content_hash` is of
-    everything but the snapshot's version: another one must be written again.
+    everything but the snapshot's version: another one must be written again. `origin` is of what
+    it was made of.
     """
 
     point_id: str
+    table: TableName
+    origin: str
     text: str
     term_texts: TermTexts
     payload: Mapping[str, Any]
@@ -98,32 +103,51 @@ def each_document(
     budget: TokenBudget,
 ) -> Iterator[Document]:
     """What `documents_of` gives, each made when it is asked for."""
+    for item in each_changed(connection, snapshot, version, cards, budget, {}, ""):
+        # Nothing is known of any table.
+        if isinstance(item, Document):
+            yield item
+
+
+def each_changed(
+    connection: Connection,
+    snapshot: Snapshot,
+    version: int,
+    cards: Iterable[TableCard],
+    budget: TokenBudget,
+    known: KnownTables,
+    revision: str,
+) -> Iterator[Document | KnownPoint]:
+    """What `each_document` gives, with the known points of a table where nothing else is made.
+
+    `revision` is of the code that makes documents.
+    """
     stored = {(card.schema, card.table): card for card in cards}
     facts = facts_of(
         snapshot,
         {name: card.descriptions for name, card in stored.items()},
         {name: card.categories for name, card in stored.items()},
     )
+    origins = Origins(connection, snapshot.dialect, budget, revision)
     for table in snapshot.tables:
-        yield from _documents_of_table(
-            connection, table, facts[table.schema, table.name], snapshot.dialect, version, budget
-        )
+        facts_of_table = facts[table.schema, table.name]
+        if unchanged := origins.unchanged(table, facts_of_table, known):
+            yield from unchanged
+        else:
+            yield from _documents_of_table(origins, table, facts_of_table, version)
 
 
 def _documents_of_table(
-    connection: Connection,
-    table: Table,
-    facts: TableFacts,
-    dialect: str,
-    version: int,
-    budget: TokenBudget,
+    origins: Origins, table: Table, facts: TableFacts, version: int
 ) -> Iterator[Document]:
+    connection, dialect = origins.connection, origins.dialect
+    origin = origins.of(table, facts)
     spelling = spelling_of(table)
     card = write_card(table, facts, spelling)
     silent = without_comments(table)
     silent_ddl = ddl_of(silent, dialect)
     told = ToldTable(table, facts, spelling, dialect)
-    chunks = chunks_of(connection.database_name, told, card, silent_ddl, budget)
+    chunks = chunks_of(connection.database_name, told, card, silent_ddl, origins.budget)
     small = _small_payload(connection, table, facts, len(chunks))
     short = with_short_comments(table, longest_comment(table))
     ddl = silent_ddl if silent is table else ddl_of(short, dialect)
@@ -140,6 +164,8 @@ def _documents_of_table(
         encoded = msgspec.json.encode(payload).decode()
         yield Document(
             point_id=point_id(connection.connection_id, table.schema, table.name, number),
+            table=(table.schema, table.name),
+            origin=origin,
             text=chunk.text,
             term_texts=texts,
             payload={**payload, "snapshot_version": version},

@@ -55,12 +55,15 @@ class Publisher:
         self._builds = IndexBuilds(database)
         self._locks = IndexLocks(database, index.alias)
 
-    def publish(self, connection: Connection, snapshot: Snapshot, version: int) -> Publication:
+    def publish(
+        self, connection: Connection, snapshot: Snapshot, version: int, *, verify: bool = False
+    ) -> Publication:
         """Make the index hold exactly the tables of the snapshot for this connection.
 
         What is already there with the same content is left alone. Of two that publish the same
         connection at once one waits, and an older snapshot never replaces a newer one. The very
-        first publication creates the collection, by the configured model.
+        first publication creates the collection, by the configured model. With `verify` every
+        point is compared, also where the records say that nothing has changed.
 
         Raises IndexOutdated when the model or the layout that made the collection is not there any
         more, IndexRejected when what was served is gone, ModelUnavailable when Ollama lacks the
@@ -83,6 +86,7 @@ class Publisher:
                 self._model_of(collection),
                 self._states.get(connection_id),
                 held.still_held,
+                verify=verify,
             )
             held.still_held()
             self._states.put(state)

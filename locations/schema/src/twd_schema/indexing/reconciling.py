@@ -11,9 +11,12 @@ from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Se
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from twd_schema.indexing.documents import Document
+from twd_schema.indexing.origins import KnownPoint
+from twd_schema.indexing.sorting import HASHES, SHORTENED, Sorting
 from twd_shared.clients.embedding import embed_within
 from twd_shared.clients.index_collections import IndexCollection
 from twd_shared.clients.index_layout import Point, Rewriting, mark_of
@@ -21,12 +24,12 @@ from twd_shared.clients.index_points import ConnectionPoints
 from twd_shared.clients.ollama import Ollama, TextsTooLong
 from twd_shared.errors import EmbeddingRejected, IndexUnavailable
 from twd_shared.schema_model.fingerprint import content_fingerprint
+from twd_shared.store.descriptions import TableName
+from twd_shared.store.index_origins import TableOrigin
 from twd_shared.store.index_states import IndexState
 
 _WRITERS = 2
-_SHORTENED = "shortened"
 _TABLE = ("schema_name", "table_name")
-_HASHES = ("content_hash", "text_hash", "model_digest", _SHORTENED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,42 +51,8 @@ class Reconciliation:
     shortened: tuple[str, ...]
     expected: int
     present: int
-
-
-class _Sorting:
-    """Sorts documents by what must be done, as they are made; `hashes` are those of all."""
-
-    def __init__(
-        self, documents: Iterable[Document], held: Mapping[str, Mapping[str, Any]], digest: str
-    ) -> None:
-        """`held` are the hashes that points have now; `digest` is of the collection's model."""
-        self._documents = documents
-        self._held = held
-        self._digest = digest
-        self.hashes: dict[str, str] = {}
-        self.unchanged = 0
-        self.to_embed: list[Document] = []
-        self.to_rewrite: list[Document] = []
-        self.shortened: dict[str, Document] = {}
-
-    def texts(self) -> Iterator[str]:
-        """The texts that must be embedded; each stands in `to_embed` when it is given."""
-        for document in self._documents:
-            self.hashes[document.point_id] = document.content_hash
-            held = self._held.get(document.point_id, {})
-            if held.get("content_hash") == document.content_hash:
-                self.unchanged += 1
-            elif (held.get("text_hash"), held.get("model_digest")) == (
-                document.text_hash,
-                self._digest,
-            ):
-                self.to_rewrite.append(document)
-            else:
-                self.to_embed.append(document)
-                yield document.text
-                continue
-            if held.get(_SHORTENED):
-                self.shortened[document.point_id] = document
+    origins: Mapping[TableName, TableOrigin] | None = None
+    """What the points were made of, by table; None if they were not looked at one by one."""
 
 
 class Reconciler:
@@ -94,9 +63,19 @@ class Reconciler:
         self._collection = collection
         self._points = points
 
+    @cached_property
+    def held(self) -> Mapping[str, Mapping[str, Any]]:
+        """The hashes of the points that were there when they were first asked for, by id."""
+        return self._points.held(HASHES)
+
+    def is_as_recorded(self, recorded: IndexState) -> bool:
+        """Whether the points that are there are those that are recorded, each one."""
+        hashes = (item.get("content_hash") for item in self.held.values())
+        return recorded.is_complete and recorded.content_hash == self._fingerprint(hashes)
+
     def reconcile(
         self,
-        documents: Iterable[Document],
+        documents: Iterable[Document | KnownPoint],
         ollama: Ollama,
         recorded: IndexState | None,
         before_change: Callable[[], None],
@@ -110,8 +89,8 @@ class Reconciler:
         `before_change` is called before each change and stops the work by raising. Raises
         IndexUnavailable when the points read back are not the ones written.
         """
-        held = self._points.held(_HASHES)
-        sorting = _Sorting(documents, held, self._collection.model_digest)
+        held = self.held
+        sorting = Sorting(documents, held, self._collection.model_digest)
         self._embed(sorting, ollama, before_change)
         content_hash = self._fingerprint(sorting.hashes.values())
         before = {key: payload.get("content_hash") for key, payload in held.items()}
@@ -136,7 +115,8 @@ class Reconciler:
             unchanged=sorting.unchanged,
             deleted=len(gone),
             repaired=repaired,
-            shortened=_tables(item.payload for item in sorting.shortened.values()),
+            shortened=_labels(sorting.shortened.values()),
+            origins=sorting.origins,
             expected=len(sorting.hashes),
             present=self._points.count() if gone else len(present),
         )
@@ -153,7 +133,7 @@ class Reconciler:
             or self._points.count() != recorded.point_count
         ):
             return None
-        shortened = self._points.marked(_SHORTENED, _TABLE)
+        shortened = self._points.marked(SHORTENED, _TABLE)
         return _untouched(
             recorded.content_hash,
             recorded.presence_hash,
@@ -164,14 +144,14 @@ class Reconciler:
     def compare(self, documents: Iterable[Document]) -> Reconciliation | None:
         """What reconciling would say if the points are those of `documents` already, else None."""
         hashes = {item.point_id: item.content_hash for item in documents}
-        held = self._points.held(["content_hash", _SHORTENED, *_TABLE])
+        held = self._points.held(["content_hash", SHORTENED, *_TABLE])
         if hashes != {key: item.get("content_hash") for key, item in held.items()}:
             return None
         return _untouched(
             self._fingerprint(hashes.values()),
             _presence_of(hashes.values()),
             len(hashes),
-            _tables(item for item in held.values() if item.get(_SHORTENED)),
+            _tables(item for item in held.values() if item.get(SHORTENED)),
         )
 
     def _seen(self, wanted: Mapping[str, str]) -> Set[str]:
@@ -206,7 +186,7 @@ class Reconciler:
             return len({key for key, _ in held.items() ^ wanted.items()})
         return max(1, abs(len(held) - recorded.point_count))
 
-    def _embed(self, sorting: _Sorting, ollama: Ollama, before_change: Callable[[], None]) -> None:
+    def _embed(self, sorting: Sorting, ollama: Ollama, before_change: Callable[[], None]) -> None:
         """Embed and write what must be, and add to `sorting` what had to be shortened for it."""
         refused: list[Document] = []
         # While one batch is on its way, the next is encoded, and more are embedded.
@@ -228,7 +208,7 @@ class Reconciler:
                 written.result()
         if refused:
             vectors = embed_within(ollama, [item.text for item in refused], "document")
-            sorting.shortened.update((item.point_id, item) for item in refused)
+            sorting.shortened.update((item.point_id, item.table) for item in refused)
             before_change()
             self._write(refused, vectors, sorting.shortened)
 
@@ -265,7 +245,7 @@ class Reconciler:
             "model_digest": self._collection.model_digest,
             "dimension": self._collection.dimension,
             # Told on every run: its vector is that of the beginning as long as its text stays.
-            **({_SHORTENED: True} if document.point_id in shortened else {}),
+            **({SHORTENED: True} if document.point_id in shortened else {}),
         }
 
 
@@ -295,4 +275,8 @@ def _presence_hash(marks: Mapping[str, int]) -> str:
 
 
 def _tables(payloads: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
-    return tuple(sorted({f"{item['schema_name']}.{item['table_name']}" for item in payloads}))
+    return _labels((item["schema_name"], item["table_name"]) for item in payloads)
+
+
+def _labels(tables: Iterable[TableName]) -> tuple[str, ...]:
+    return tuple(sorted({f"{schema}.{table}" for schema, table in tables}))

@@ -7,23 +7,26 @@ served, and locks.
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cache
 from hashlib import sha256
 
-from twd_schema.indexing.documents import Document, each_document
+from twd_schema.indexing.documents import each_changed, each_document
+from twd_schema.indexing.origins import KnownPoint, KnownTables
 from twd_schema.indexing.reconciling import Reconciler, Reconciliation
 from twd_schema.indexing.revision import code_revision
 from twd_shared.clients.catalog import Connection
 from twd_shared.clients.index_collections import IndexCollection
 from twd_shared.clients.ollama import Ollama
 from twd_shared.clients.schema_index import SchemaIndex
+from twd_shared.clients.token_budget import TokenBudget
 from twd_shared.schema_model.models import Snapshot, encode
 from twd_shared.store.connections import RegisteredConnection
 from twd_shared.store.database import MetadataDatabase
-from twd_shared.store.documentation import DocumentationStore
+from twd_shared.store.documentation import DocumentationStore, TableCard
+from twd_shared.store.index_origins import IndexOrigins
 from twd_shared.store.index_states import IndexState, IndexStateStore
 
 
@@ -44,6 +47,7 @@ class Shares:
         self._index = index
         self._documentation = DocumentationStore(database)
         self._states = IndexStateStore(database)
+        self._origins = IndexOrigins(database)
 
     def bring_up(
         self,
@@ -52,17 +56,19 @@ class Shares:
         ollama: Ollama,
         recorded: IndexState | None = None,
         before_change: Callable[[], None] = lambda: None,
+        *,
+        verify: bool = False,
     ) -> tuple[Reconciliation, IndexState]:
         """Reconcile the share with the snapshot; gives what was done and what is to be recorded.
 
         `ollama` has the model that made the collection. `recorded` is what is recorded of the
         connection, if the collection is the one that is served: when nothing that points are made
-        of has changed since, and they are still there, no document is made. `before_change` is
-        called before each change and stops the work by raising.
+        of has changed since, and they are still there, no document is made, unless `verify` asks
+        for it. `before_change` is called before each change and stops the work by raising.
         """
         connection_id = reading.connection.connection_id
         reconciler = self._reconciler(collection, connection_id)
-        if recorded is not None and recorded.collection == collection.name:
+        if recorded is not None and recorded.collection == collection.name and not verify:
             # Two servers are asked at once.
             with ThreadPoolExecutor(1, "twd-index") as aside:
                 unchanged = aside.submit(reconciler.untouched, recorded)
@@ -84,11 +90,20 @@ class Shares:
         # What is here already outlives this: looking through it for garbage takes 0.1 s and more.
         gc.freeze()
         try:
+            known = (
+                self._known(reconciler, recorded)
+                if recorded is not None and recorded.collection == collection.name and not verify
+                else {}
+            )
             points = reconciler.reconcile(
-                self._each_document(collection, reading), ollama, recorded, before_each_change
+                each_changed(*self._told(collection, reading), known, code_revision()),
+                ollama,
+                recorded,
+                before_each_change,
             )
         finally:
             gc.unfreeze()
+        self._origins.put(connection_id, collection.name, points.origins or {})
         return points, _state(collection, reading, points, source_hash)
 
     def state_in(self, collection: IndexCollection, reading: Reading) -> IndexState | None:
@@ -97,7 +112,7 @@ class Shares:
         Asks no model and changes nothing.
         """
         reconciler = self._reconciler(collection, reading.connection.connection_id)
-        points = reconciler.compare(self._each_document(collection, reading))
+        points = reconciler.compare(each_document(*self._told(collection, reading)))
         if points is None:
             return None
         return _state(collection, reading, points, self.source_hash(collection, reading))
@@ -117,8 +132,30 @@ class Shares:
     def _reconciler(self, collection: IndexCollection, connection_id: str) -> Reconciler:
         return Reconciler(collection, self._index.points(connection_id, collection.name))
 
-    def _each_document(self, collection: IndexCollection, reading: Reading) -> Iterator[Document]:
-        return each_document(
+    def _known(self, reconciler: Reconciler, recorded: IndexState) -> KnownTables:
+        """The points that need not be made again as long as their tables are as they were.
+
+        None, unless every point is the one that is recorded.
+        """
+        if not reconciler.is_as_recorded(recorded):
+            return {}
+        held = reconciler.held
+        return {
+            table: [
+                KnownPoint(table, origin, point_id, held[point_id]["content_hash"])
+                for point_id in points
+            ]
+            for table, (origin, points) in self._origins.get(
+                recorded.connection_id, recorded.collection
+            ).items()
+            if all(point_id in held for point_id in points)
+        }
+
+    def _told(
+        self, collection: IndexCollection, reading: Reading
+    ) -> tuple[Connection, Snapshot, int, Sequence[TableCard], TokenBudget]:
+        """What documents are made of."""
+        return (
             reading.connection,
             reading.snapshot,
             reading.version,
@@ -158,4 +195,5 @@ def _state(
         is_complete=points.present == points.expected,
         source_hash=source_hash,
         presence_hash=points.presence_hash,
+        database_name=reading.connection.database_name,
     )

@@ -8,7 +8,9 @@ from twd_shared.store.connections import ConnectionRegistry
 from twd_shared.store.database import MetadataDatabase
 from twd_shared.store.documentation import DocumentationStore
 from twd_shared.store.index_locks import IndexLocks
+from twd_shared.store.index_origins import IndexOrigins
 from twd_shared.store.index_states import IndexStateStore
+from twd_shared.store.source_checks import SourceCheckStore
 
 if TYPE_CHECKING:
     from twd_shared.clients.schema_index import SchemaIndex
@@ -27,5 +29,7 @@ def take_out(connection_id: str, index: SchemaIndex, database: MetadataDatabase)
             index.delete_connection(connection_id)
             DocumentationStore(database).delete(connection_id)
             IndexStateStore(database).delete(connection_id)
+            IndexOrigins(database).delete(connection_id)
+            SourceCheckStore(database).delete(connection_id)
             ConnectionRegistry(database).deactivate(connection_id)
     return held is not None

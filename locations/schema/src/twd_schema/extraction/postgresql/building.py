@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from operator import attrgetter
 
+from twd_schema.extraction.postgresql.identities import Keys, identities_of, keys_by_id
 from twd_schema.extraction.postgresql.values import (
     Row,
     Rows,
@@ -81,6 +82,7 @@ class SnapshotBuilder:
         self._indexes: dict[int, tuple[Index, ...]] = {}
         self._index_names: dict[int, tuple[str, str]] = {}
         self._needs: Mapping[tuple[str, int], tuple[ObjectKey, ...]] = {}
+        self._keys: Keys = {}
 
     def has_changed(self, written: Rows) -> bool:
         """Whether what was written during the reading can show in a text that was taken.
@@ -149,7 +151,7 @@ class SnapshotBuilder:
             self._indexes[oid] = tuple([index_of(row, names, table) for row in group])
 
     def _take_dependencies(self, rows: Rows) -> None:
-        keys = self._keys()
+        keys = keys_by_id(self._tables, self._types, self._routines)
         self._needs = needs_by_holder(rows, keys)
         # What only a routine needs that nothing kept needs is not kept either.
         kept: set[ObjectKey] = set()
@@ -161,9 +163,13 @@ class SnapshotBuilder:
                 kept.add(key)
                 waiting += self._needs.get(("p", oids[key]), ())
         self._routines = [row for row in self._routines if keys["p", row["oid"]] in kept]
+        self._keys = {place: key for place, key in keys.items() if place[0] != "p" or key in kept}
 
-    def snapshot(self) -> Snapshot:
-        """What all the answers make; raises ObjectVanished if the schema changed meanwhile."""
+    def snapshot(self, at: str) -> Snapshot:
+        """What all the answers make; raises ObjectVanished if the schema changed meanwhile.
+
+        `at` is where the server was reached.
+        """
         relations = [row for row in self._tables if row["kind"] != "S"]
         tables = [self._table(row) for row in relations]
         server = next(row for row in self._places if row["kind"] == "server")
@@ -192,6 +198,7 @@ class SnapshotBuilder:
             extensions=extensions_of(self._places),
             namespaces=namespaces_of(self._places),
             statistics=statistics_of(relations),
+            identities=identities_of(self._keys, self._column_names, self._types, self._places, at),
         )
 
     def _needs_of(self, kind: str, oid: int) -> tuple[ObjectKey, ...]:
@@ -267,24 +274,6 @@ class SnapshotBuilder:
             definition=there(row["definition"]) if row["is_deparsed"] else None,
             comment=row["comment"],
         )
-
-    def _keys(self) -> dict[tuple[str, int], ObjectKey]:
-        """The key of every object that another can need, by (class, oid) as asked for."""
-        keys: dict[tuple[str, int], ObjectKey] = {}
-        for row in self._tables:
-            kind = "partition" if row["relispartition"] else "table"
-            kind = "sequence" if row["kind"] == "S" else kind
-            keys["r", row["oid"]] = (kind, row["nspname"], row["relname"])
-        kinds = {"e": "enum", "d": "domain", "r": "range", "c": "composite"}
-        for row in self._types:
-            key = (kinds[row["kind"]], row["nspname"], row["typname"])
-            keys["t", row["oid"]] = key
-            if row["kind"] == "c":
-                keys["r", row["typrelid"]] = key
-        for row in self._routines:
-            name = f"{row['proname']}({row['arguments']})"
-            keys["p", row["oid"]] = ("routine", row["nspname"], name)
-        return keys
 
 
 @dataclass(slots=True)

@@ -7,6 +7,24 @@ from twd_schema.extraction.postgresql.scope_statements import USERS_SCHEMA, no_m
 # From so many relations on, indexes and all, a second session is worth its connection.
 _LARGE_CATALOG = 5000
 
+# `needs` of the server is the mark of its database: an object's id means the same as long as it
+# stays. The functions that tell the server's identifier may be withheld, and are looked at before a
+# statement runs: ts_stat runs one that is given as text, so they are named only where they may be
+# called. Elsewhere the mark is good until the server starts anew.
+_ORIGIN = """array[
+    (select coalesce(pg_catalog.string_agg(s.word, ' ' order by s.word),
+                     extract(epoch from pg_catalog.pg_postmaster_start_time())::text)
+     from pg_catalog.ts_stat(
+         case when pg_catalog.has_function_privilege('pg_catalog.pg_control_system()', 'execute')
+               and pg_catalog.has_function_privilege(
+                       'pg_catalog.pg_control_checkpoint()', 'execute')
+              then 'select pg_catalog.array_to_tsvector(
+                        array[y.system_identifier::text, ''timeline '' || t.timeline_id])
+                    from pg_catalog.pg_control_system() y, pg_catalog.pg_control_checkpoint() t'
+              else 'select null::pg_catalog.tsvector' end) s),
+    (select b.oid::text from pg_catalog.pg_database b
+     where b.datname = pg_catalog.current_database())]"""
+
 # Of the server, `place` is the snapshot of the transaction, and `comment` the name under which a
 # second session can take it, where the catalogs are large. Extensions below oid 16384 came with the
 # database itself, and are in every other one too.
@@ -16,7 +34,7 @@ select 'server' as kind, 0::bigint as oid, pg_catalog.current_database()::text a
        (pg_catalog.pg_current_snapshot())::text as place,
        (select case when c.reltuples > {_LARGE_CATALOG} then pg_catalog.pg_export_snapshot() end
         from pg_catalog.pg_class c where c.oid = 'pg_catalog.pg_class'::regclass) as comment,
-       null::text[] as needs
+       {_ORIGIN} as needs
 union all
 select 'namespace', n.oid::bigint, n.nspname, null, null, d.description, null
 from pg_catalog.pg_namespace n
@@ -51,6 +69,8 @@ select t.oid::bigint as oid, n.nspname, t.typname, t.typtype::text as kind,
        coalesce(pg_catalog.pg_get_expr(t.typdefaultbin, 0), t.typdefault) as typdefault,
        (select pg_catalog.array_agg(e.enumlabel::text order by e.enumsortorder)
         from pg_catalog.pg_enum e where e.enumtypid = t.oid) as labels,
+       (select pg_catalog.array_agg(e.oid::bigint order by e.enumsortorder)
+        from pg_catalog.pg_enum e where e.enumtypid = t.oid) as label_ids,
        (select pg_catalog.json_agg(pg_catalog.json_build_object(
                    'name', k.conname, 'kind', k.contype,
                    'definition', pg_catalog.pg_get_constraintdef(k.oid), 'comment', kd.description)

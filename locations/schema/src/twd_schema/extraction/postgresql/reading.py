@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import ssl
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 
 import asyncpg
 import msgspec
@@ -20,18 +18,13 @@ from twd_schema.extraction.address import SourceAddress
 from twd_schema.extraction.limits import ReadLimits
 from twd_schema.extraction.postgresql.building import TAKEN_AFTER, SnapshotBuilder
 from twd_schema.extraction.postgresql.samples import LARGEST_CATEGORY, with_categories
+from twd_schema.extraction.postgresql.session import open_session, source_errors
 from twd_schema.extraction.postgresql.statements import CHANGED_SINCE, SAMPLES, statements
 from twd_schema.extraction.postgresql.values import ObjectVanished, Rows
-from twd_shared.errors import SourceRefused, SourceUnavailable, TwdError
+from twd_shared.errors import SourceUnavailable
 from twd_shared.schema_model.models import Snapshot
 
 _ATTEMPTS = 3
-# The first with transaction ids of 64 bits, by which a change during the reading is noticed.
-_OLDEST_RELEASE = 13
-
-
-class _ReleaseTooOld(Exception):
-    """The server's major release is older than can be read."""
 
 
 async def read_postgresql(
@@ -50,7 +43,7 @@ async def read_postgresql(
     cut off gives no snapshot.
     """
     reading = _Reading(address, limits, samples, on_statement)
-    with _source_errors(label, address, limits):
+    with source_errors(label, address, limits):
         # The limit over all of it is for a server that accepts and then says nothing.
         async with asyncio.timeout(limits.connect_seconds + limits.statement_seconds):
             for attempt in range(1, _ATTEMPTS + 1):
@@ -91,8 +84,6 @@ class _Reading:
         second: asyncpg.Connection | None = None
         try:
             major = first.get_server_version().major
-            if major < _OLDEST_RELEASE:
-                raise _ReleaseTooOld(major)
             with _no_cycle_collection:
                 async with first.transaction(isolation="repeatable_read", readonly=True):
                     asked = statements(major)
@@ -115,7 +106,7 @@ class _Reading:
                 written = await first.fetch(CHANGED_SINCE, server["place"])
                 if builder.has_changed(written):
                     raise ObjectVanished
-                return with_categories(builder.snapshot(), samples)
+                return with_categories(builder.snapshot(self._address.place), samples)
         finally:
             # A polite close waits for the server; one that hangs must not hold us.
             first.terminate()
@@ -142,7 +133,7 @@ class _Reading:
         return connection
 
     async def _connect(self) -> asyncpg.Connection:
-        connection = await _connect(self._address, self._limits)
+        connection = await open_session(self._address, self._limits)
         if on_statement := self._on_statement:
             connection.add_query_logger(lambda record: on_statement(record.query))
         return connection
@@ -173,41 +164,6 @@ async def _fetch_into(
         raise failures.exceptions[0] from None
 
 
-async def _connect(address: SourceAddress, limits: ReadLimits) -> asyncpg.Connection:
-    return await asyncpg.connect(
-        host=address.host,
-        port=address.port or 5432,
-        user=address.user or None,
-        password=address.password,
-        database=address.database,
-        ssl=address.ssl_mode,
-        timeout=limits.connect_seconds,  # pyright: ignore[reportArgumentType]
-        statement_cache_size=0,
-        server_settings={
-            "application_name": "twd-schema",
-            "search_path": "",
-            "default_transaction_read_only": "on",
-            "statement_timeout": str(int(limits.statement_seconds * 1000)),
-            "lock_timeout": str(int(limits.lock_seconds * 1000)),
-            "idle_in_transaction_session_timeout": "0",
-            # How the server writes constants; a source may have set any of them to its own taste.
-            "datestyle": "ISO, YMD",
-            "intervalstyle": "postgres",
-            "timezone": "UTC",
-            "extra_float_digits": "1",
-            "bytea_output": "hex",
-            "quote_all_identifiers": "off",
-            "standard_conforming_strings": "on",
-            # Compiling a catalog query for its size takes longer than running it.
-            "jit": "off",
-            # The default makes the server sort and join a large catalog on disk.
-            "work_mem": "64MB",
-            # A guest: the source's other cores are for its own work.
-            "max_parallel_workers_per_gather": "0",
-        },
-    )
-
-
 class _NoCycleCollection:
     """Switches the collection of cycles off while any reading is going on.
 
@@ -234,57 +190,3 @@ class _NoCycleCollection:
 
 
 _no_cycle_collection = _NoCycleCollection()
-
-
-@contextmanager
-def _source_errors(label: str, address: SourceAddress, limits: ReadLimits) -> Iterator[None]:
-    where = f"{label} at {address.place}"
-    try:
-        yield
-    except TwdError:
-        raise
-    except _ReleaseTooOld as error:
-        raise SourceRefused(
-            f"{where} is PostgreSQL {error.args[0]}; {_OLDEST_RELEASE} is the oldest release that "
-            "is read. Upgrade the server."
-        ) from None
-    except asyncpg.InvalidAuthorizationSpecificationError:
-        raise SourceRefused(
-            f"{where} refused user {address.user!r}: wrong password, unknown user or not allowed "
-            "from here (pg_hba.conf). Correct the connection in the application."
-        ) from None
-    except asyncpg.InvalidCatalogNameError:
-        raise SourceRefused(
-            f"{where}: there is no database {address.database!r} on that server. "
-            "Correct the connection in the application."
-        ) from None
-    except asyncpg.InsufficientPrivilegeError:
-        raise SourceRefused(
-            f"{where}: user {address.user!r} may not connect or read the catalogs. "
-            "Grant it CONNECT on the database and USAGE on its schemas."
-        ) from None
-    except (asyncpg.CharacterNotInRepertoireError, asyncpg.UntranslatableCharacterError):
-        raise SourceRefused(
-            f"{where} holds a name or comment that is not text in the encoding that the database "
-            "claims (often SQL_ASCII). Rename it, or move the database to UTF8."
-        ) from None
-    except (asyncpg.QueryCanceledError, asyncpg.LockNotAvailableError, TimeoutError):
-        raise SourceUnavailable(
-            f"{where} did not answer in time (connect {limits.connect_seconds:g} s, "
-            f"statements {limits.statement_seconds:g} s). Check its load and the network."
-        ) from None
-    except asyncpg.PostgresError as error:
-        state = getattr(error, "sqlstate", None)
-        raise SourceUnavailable(
-            f"{where} failed with SQLSTATE {state} ({type(error).__name__}). "
-            "Look at that server's log."
-        ) from None
-    except ssl.SSLError:
-        raise SourceUnavailable(
-            f"{where}: the TLS handshake failed. Check sslmode in the connection string."
-        ) from None
-    except (OSError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
-        raise SourceUnavailable(
-            f"{where} cannot be reached ({type(error).__name__}). Check host and port, that the "
-            "server runs, and that it can be reached from here."
-        ) from None

@@ -1,0 +1,160 @@
+"""The sensor that follows the application's list of connections."""
+
+from collections.abc import Sequence
+
+import dagster as dg
+import msgspec
+
+from twd_schema.defs.jobs import ALL_OF_A_SOURCE
+from twd_schema.drift.store import DiffStore
+from twd_schema.history.retention import forget_gone_connections
+from twd_schema.lifecycle.absences import Absences
+from twd_schema.lifecycle.keyed_hash import keyed_hash
+from twd_schema.lifecycle.reconciliation import plan_lifecycle
+from twd_schema.lifecycle.removal import take_out
+from twd_shared.clients.catalog import Listing
+from twd_shared.contract import source_databases
+from twd_shared.errors import TwdError
+from twd_shared.resources.servers import QdrantResource
+from twd_shared.resources.stores import CatalogResource, MetadataStoreResource
+from twd_shared.run_requests import Attempts, claim_run
+from twd_shared.schema_model.models import encode
+from twd_shared.settings import Settings
+from twd_shared.store.connections import RegisteredConnection
+
+# With their waits, about a day. The daily verification asks again, whatever failed before.
+MOST_IMPORTS = 24
+
+_PARTITIONS = str(source_databases.name)
+
+
+class _Memory(msgspec.Struct):
+    """What new_connection_sensor remembers from tick to tick, as JSON in its cursor."""
+
+    attempts: str = "{}"
+    absences: dict[str, int] = {}
+
+    @classmethod
+    def of(cls, cursor: str | None) -> "_Memory":
+        try:
+            return msgspec.json.decode(cursor or "{}", type=cls)
+        except msgspec.DecodeError:
+            return cls()
+
+    def cursor(self) -> str:
+        return msgspec.json.encode(self, order="sorted").decode()
+
+
+def _untouchable(
+    listing: Listing, known: Sequence[RegisteredConnection], absences: Absences
+) -> set[str]:
+    """Ids of known connections of which this tick's list says nothing that can be believed."""
+    unreadable = {row.connection_id for row in listing.unreadable}
+    mentioned = unreadable | {item.connection_id for item in listing.connections}
+    active = [item.connection_id for item in known if item.is_active]
+    absent = {item for item in active if item not in mentioned}
+    too_short = absences.count(absent, len(active))
+    # A row without id may be any of those that are absent.
+    doubted = absent if None in unreadable else too_short
+    return doubted | {item for item in unreadable if item is not None}
+
+
+def new_connection_sensor(
+    settings: Settings, job: "dg.UnresolvedAssetJobDefinition"
+) -> dg.SensorDefinition:
+    """The sensor that follows the application's list of connections."""
+
+    @dg.sensor(
+        name="new_connection_sensor",
+        job=job,
+        minimum_interval_seconds=settings.new_connection_seconds,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description=(
+            "Compares the application's whole list of connections with what is known: imports "
+            "what is new, takes out what is paused or gone."
+        ),
+    )
+    def sensor(
+        context: dg.SensorEvaluationContext,
+        metadata_store: MetadataStoreResource,
+        catalog: CatalogResource,
+        qdrant: QdrantResource,
+    ) -> dg.SensorResult | dg.SkipReason:
+        memory = _Memory.of(context.cursor)
+        absences = Absences(memory.absences)
+        try:
+            listing = catalog.catalog.listing()
+            listed = listing.connections
+            metadata_store.connections.register(listed)
+            known = metadata_store.connections.known()
+            untouchable = _untouchable(listing, known, absences)
+            plan = plan_lifecycle(
+                listed,
+                known,
+                context.instance.get_dynamic_partitions(_PARTITIONS),
+                DiffStore(metadata_store.database).synced_fingerprints().keys(),
+                untouchable,
+            )
+            taken_out: list[str] = []
+            for registered in plan.to_take_out:
+                if take_out(registered.connection_id, qdrant.schema_index, metadata_store.database):
+                    taken_out.append(registered.partition_key)
+                else:
+                    context.log.info(f"{registered.partition_key} is in use; it goes out later.")
+            for gone in forget_gone_connections(metadata_store.snapshots, settings.snapshot_days):
+                context.log.info(f"The history of connection {gone} is forgotten.")
+        except TwdError as error:
+            return dg.SkipReason(str(error))
+        for row in listing.unreadable:
+            context.log.warning(row.reason)
+        for registered in known:
+            if registered.connection_id in absences.counts:
+                context.log.warning(f"{registered.partition_key} is no longer listed.")
+        # What a user can change, so that an import that failed is tried at once.
+        written = {
+            item.connection_id: "\0".join(
+                (
+                    item.database_name,
+                    item.connection_string,
+                    encode(item.extraction).decode(),
+                )
+            )
+            for item in listed
+        }
+        attempts = Attempts(memory.attempts, MOST_IMPORTS)
+        attempts.forget_others({item.connection_id for item in plan.to_import})
+        claims = [
+            claim_run(
+                context.instance,
+                attempts,
+                registered,
+                keyed_hash(metadata_store.dsn, written[registered.connection_id]),
+                "new_connection_sensor",
+                ALL_OF_A_SOURCE,
+            )
+            for registered in plan.to_import
+        ]
+        requests = [request for request in claims if request]
+        changes = [
+            source_databases.build_add_request(list(plan.partitions_to_add)),
+            source_databases.build_delete_request(taken_out),
+        ]
+        return dg.SensorResult(
+            run_requests=requests,
+            skip_reason=None if requests else _nothing_to_import(len(listed), plan.to_import),
+            dynamic_partitions_requests=[item for item in changes if item.partition_keys],
+            cursor=_Memory(attempts.cursor(), absences.counts).cursor(),
+        )
+
+    return sensor
+
+
+def _nothing_to_import(listed: int, waiting: tuple[RegisteredConnection, ...]) -> dg.SkipReason:
+    if not waiting:
+        return dg.SkipReason(f"{listed} connections listed, all that are active are imported.")
+    names = ", ".join(item.partition_key for item in waiting[:10])
+    return dg.SkipReason(
+        f"{len(waiting)} connections are being imported, or failed and wait for their next try: "
+        f"{names}. A corrected connection string is tried at once; what failed "
+        f"{MOST_IMPORTS} times waits for the daily verification."
+    )

@@ -1,0 +1,195 @@
+"""What is known of a source that a change of it could hit: documents, training items, queries.
+
+Belongs here: reading, within bounds and for one connection. Not here: which change hits what
+(`impact.py`). The application's database and the index may be away: then that part is not known.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+
+from twd_shared.clients.application import ApplicationDatabase
+from twd_shared.errors import ApplicationRefused, TwdError
+from twd_shared.sql.names import TableName
+from twd_shared.store.database import MetadataDatabase
+from twd_shared.store.tables import index_states, training_items
+
+if TYPE_CHECKING:
+    from twd_shared.clients.schema_index import SchemaIndex
+
+RECENT_DAYS = 30
+"""How far back queries of users count as recent."""
+
+STATEMENT_SECONDS = 30
+"""How long the application's database may take: no sync waits longer to know whom it hits."""
+
+_MOST_QUERIES = 5_000
+_MOST_ITEMS = 5_000
+_LONGEST_SQL = 20_000
+_LONGEST_TITLE = 80
+
+_FENCED = re.compile(r"```[ \t]*\w*\s*(.*?)\s*(?:```|\Z)", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingItem:
+    """What users taught: a question with its SQL, or documentation, of which `sql` is ''.
+
+    `title` names it for people, `text` is documentation, `tables` are labels: schema.table.
+    """
+
+    title: str
+    sql: str = ""
+    text: str = ""
+    tables: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class UserQuery:
+    """One text of SQL that was run for users: how often, and for whom."""
+
+    sql: str
+    count: int = 0
+    users: set[str] = field(default_factory=set[str])
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a change could hit. `documents` are points of the index by table.
+
+    Where the application does not say of which connection a query is (`queries_are_of_all`), they
+    are those of all. `unknown` says what could not be read, and why.
+    """
+
+    documents: Counter[TableName] = field(default_factory=Counter[TableName])
+    items: tuple[TrainingItem, ...] = ()
+    queries: tuple[UserQuery, ...] = ()
+    queries_are_of_all: bool = False
+    unknown: str = ""
+
+
+class SurroundingsReader:
+    """Reads what a change of a connection could hit."""
+
+    def __init__(
+        self,
+        database: MetadataDatabase,
+        application: Callable[[], ApplicationDatabase],
+        index: Callable[[], SchemaIndex],
+    ) -> None:
+        """`application` and `index` are called when something is to be read."""
+        self._database = database
+        self._application = application
+        self._index = index
+
+    def read(self, connection_id: str) -> Surroundings:
+        """All of one connection; raises MetadataUnavailable alone."""
+        problems: list[str] = []
+        documents: Counter[TableName] = Counter()
+        queries: tuple[UserQuery, ...] = ()
+        are_of_all = False
+        try:
+            documents = self._documents(connection_id)
+        except TwdError as error:
+            problems.append(f"documents: not known ({error})")
+        try:
+            queries, are_of_all = _recent_queries(self._application(), connection_id)
+        except TwdError as error:
+            problems.append(f"user queries: not known ({error})")
+        return Surroundings(
+            documents, self._items(connection_id), queries, are_of_all, "; ".join(problems)
+        )
+
+    def _documents(self, connection_id: str) -> Counter[TableName]:
+        query = sa.select(index_states.c.collection).where(
+            index_states.c.connection_id == connection_id
+        )
+        with self._database.begin() as transaction:
+            collection = transaction.execute(query).scalar_one_or_none()
+        if collection is None:
+            return Counter()
+        points = self._index().points(connection_id, collection)
+        held = points.held(["schema_name", "table_name"]).values()
+        return Counter((item["schema_name"], item["table_name"]) for item in held)
+
+    def _items(self, connection_id: str) -> tuple[TrainingItem, ...]:
+        items = training_items
+        query = (
+            sa.select(items.c.kind, items.c.question, items.c.content, items.c.tables)
+            .where(
+                items.c.connection_id == connection_id,
+                items.c.accepted,
+                items.c.kind.in_(("question_sql", "documentation")),
+            )
+            .order_by(items.c.first_seen_at.desc(), items.c.item_id)
+            .limit(_MOST_ITEMS)
+        )
+        with self._database.begin() as transaction:
+            return tuple(_item(row) for row in transaction.execute(query))
+
+
+def _item(row: sa.Row[tuple[str, str | None, str, list[str]]]) -> TrainingItem:
+    kind, question, content, tables = row
+    if kind == "documentation":
+        return TrainingItem(
+            f"documentation of {', '.join(tables)}"[:_LONGEST_TITLE],
+            text=content,
+            tables=tuple(tables),
+        )
+    title = " ".join((question or "").split())[:_LONGEST_TITLE]
+    return TrainingItem(title, sql=unfenced(content), tables=tuple(tables))
+
+
+def unfenced(sql: str) -> str:
+    """What stands in the text's first fenced block; the text itself if it has none."""
+    fenced = _FENCED.search(sql)
+    return fenced.group(1) if fenced else sql
+
+
+def _recent_queries(
+    application: ApplicationDatabase, connection_id: str
+) -> tuple[tuple[UserQuery, ...], bool]:
+    """The newest queries of the last days, and whether they are of all connections."""
+    columns = application.columns("messages")
+    missing = {"conversation_id", "sql_query", "created_at"} - columns.keys()
+    if missing:
+        what = f"no column {', '.join(sorted(missing))} in table" if columns else "no table"
+        raise ApplicationRefused(
+            f"The application database {application.place} has {what} 'messages'. Check that "
+            "TWD_APPLICATION_DSN names the application's database."
+        )
+    # Without a zone a time is taken for UTC, as everywhere in this project.
+    now = "now()" if "with time zone" in columns["created_at"] else "now() at time zone 'UTC'"
+    knows_connection = "connection_id" in columns
+    # Some applications note the connection at the question only, which is the message before.
+    of_this = """
+      and coalesce(message.connection_id::text, (
+            select question.connection_id::text from messages question
+            where question.conversation_id = message.conversation_id
+              and question.created_at <= message.created_at and question.role = 'user'
+            order by question.created_at desc limit 1)) = $3"""
+    query = f"""
+    select message.sql_query as sql, conversation.user_id::text as user_id
+    from messages message
+    left join conversations conversation on conversation.id = message.conversation_id
+    where message.created_at >= {now} - make_interval(days => $1)
+      and length(message.sql_query) between 1 and {_LONGEST_SQL}
+      {of_this if knows_connection else ""}
+    order by message.created_at desc
+    limit $2
+    """  # noqa: S608 - put together from constants alone
+    arguments = (RECENT_DAYS, _MOST_QUERIES, *((connection_id,) if knows_connection else ()))
+    found: dict[str, UserQuery] = {}
+    for row in application.fetch(query, *arguments):
+        sql = unfenced(row["sql"])
+        known = found.setdefault(sql, UserQuery(sql))
+        known.count += 1
+        if row["user_id"] is not None:
+            known.users.add(row["user_id"])
+    return tuple(found.values()), not knows_connection

@@ -1,0 +1,82 @@
+"""What a sync would find and tell now: a reading compared with what the index holds.
+
+Nothing is recorded: the reading is completed and its renames are followed as a sync does it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from twd_schema.drift.affected import SurroundingsReader
+from twd_schema.drift.changes import SchemaDiff
+from twd_schema.drift.diff import base_version, diff_snapshots
+from twd_schema.drift.impact import Impact, found_impact
+from twd_schema.drift.store import DiffStore
+from twd_schema.extraction.scope import scoped
+from twd_schema.history.confirmation import completed
+from twd_shared.clients.catalog import Connection
+from twd_shared.schema_model.identities import Identities
+from twd_shared.schema_model.models import Snapshot
+from twd_shared.schema_model.renames import NameHistory, Renames, RenameStep, renames_by_id
+from twd_shared.store.database import MetadataDatabase
+from twd_shared.store.index_states import IndexStateStore
+from twd_shared.store.snapshots import SnapshotStore
+from twd_shared.store.table_identities import read_identities
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """The snapshot that a sync would save, what it would tell, and whom that hits."""
+
+    snapshot: Snapshot
+    diff: SchemaDiff
+    impact: Impact
+
+
+def forecast(
+    connection: Connection, read: Snapshot, database: MetadataDatabase, reader: SurroundingsReader
+) -> Forecast:
+    """What a sync of the connection would tell, had it read this; writes nothing."""
+    connection_id = connection.connection_id
+    snapshots = SnapshotStore(database)
+    newest = snapshots.newest(connection_id)
+    if newest is None:
+        return Forecast(read, diff_snapshots(None, read, 0, 1), Impact())
+    known = snapshots.load(connection_id, newest.version)
+    if read.granted is not None or read.unknown:
+        # What the reading cannot tell stays as it was seen last.
+        read, _ = completed(read, scoped(known, connection.extraction))
+    held = IndexStateStore(database).get(connection_id)
+    told = DiffStore(database).last_version(connection_id)
+    base = base_version(held and held.snapshot_version, told)
+    before = known if base == newest.version else None
+    if base and before is None:
+        before = snapshots.load(connection_id, base)
+    renames = _renames(snapshots, database, connection_id, (base, newest.version), read.identities)
+    diff = diff_snapshots(before, read, base, newest.version + 1, renames)
+    return Forecast(read, diff, found_impact(diff, before, reader, connection_id))
+
+
+def _renames(
+    snapshots: SnapshotStore,
+    database: MetadataDatabase,
+    connection_id: str,
+    versions: tuple[int, int],
+    now: Identities | None,
+) -> Renames:
+    """What is called otherwise now than in the first version: up to the second, and since."""
+    base, newest = versions
+    recorded = snapshots.renames(connection_id, base, newest)
+    with database.read() as transaction:
+        stored = read_identities(transaction, connection_id)
+    if now is None or stored is None or stored.origin != now.origin:
+        return Renames(items=recorded.items)
+    known = tuple(item.identity for item in stored.objects() if item.since <= max(base, 1))
+    since = renames_by_id(Identities(origin=stored.origin, objects=known), now)
+    steps = [
+        RenameStep(version=version, since=0, rename=rename)
+        for version, found in ((1, recorded.items), (2, since))
+        for rename in found
+    ]
+    complete = recorded.complete and stored.version == newest
+    return Renames(items=NameHistory(steps, 0).renames(), complete=complete)

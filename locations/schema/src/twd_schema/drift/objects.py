@@ -1,0 +1,112 @@
+"""Differences of all that is no table: types, sequences, routines, partitions, schemas."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterator, Mapping
+
+import msgspec
+
+from twd_schema.drift.changes import Change
+from twd_schema.drift.telling import of_object
+from twd_shared.schema_model.models import (
+    ColumnReference,
+    EnumType,
+    ObjectKey,
+    SchemaObject,
+    Sequence,
+    Table,
+)
+
+Objects = Mapping[ObjectKey, SchemaObject]
+
+
+def object_changes(old: Objects, new: Objects) -> Iterator[Change]:
+    """What came, went or changed, sorted by key; `old` are all objects said in new names."""
+    differing = sorted(key for key in old.keys() | new.keys() if old.get(key) != new.get(key))
+    differing = [key for key in differing if key[0] != "table"]
+    if not differing:
+        return
+    old_columns, new_columns = _column_references(old), _column_references(new)
+    old_identities, new_identities = _identity_columns(old), _identity_columns(new)
+    for key in differing:
+        if key not in new:
+            if not _told_by_column(old[key], new_columns, new_identities):
+                yield of_object(key, "removed", "was removed")
+        elif key not in old:
+            if not _told_by_column(new[key], old_columns, old_identities):
+                yield of_object(key, "added", "was added")
+        else:
+            one, other = old[key], new[key]
+            if isinstance(one, EnumType) and isinstance(other, EnumType):
+                yield from _enum(key, one, other)
+            elif not _moved_with_column(one, other, new_columns):
+                what = ", ".join(_fields(one, other))
+                yield of_object(key, "changed", f"changed its {what}")
+
+
+def _fields(old: SchemaObject, new: SchemaObject) -> list[str]:
+    """Names of the fields that differ, for people."""
+    return [
+        name.replace("_", " ")
+        for name in old.__struct_fields__
+        if getattr(old, name) != getattr(new, name)
+    ]
+
+
+def _told_by_column(
+    item: SchemaObject,
+    columns: Container[ColumnReference],
+    identities: Container[ColumnReference],
+) -> bool:
+    """Whether a sequence came or went with its column, or with that column's identity.
+
+    `columns` are those of the other side, `identities` the ones there that are fed by a sequence.
+    """
+    if not isinstance(item, Sequence) or item.owner is None:
+        return False
+    return item.owner not in columns or (item.identity and item.owner not in identities)
+
+
+def _moved_with_column(
+    one: SchemaObject, other: SchemaObject, after: Container[ColumnReference]
+) -> bool:
+    """Whether of a sequence only the name of its owner changed, which the table's name tells."""
+    if not isinstance(one, Sequence) or not isinstance(other, Sequence) or one.owner is None:
+        return False
+    return msgspec.structs.replace(one, owner=other.owner) == other and one.owner not in after
+
+
+def _column_references(objects: Objects) -> set[ColumnReference]:
+    """Every column of the objects, as a sequence names the one that owns it."""
+    return {
+        ColumnReference(schema=table.schema, table=table.name, column=column.name)
+        for table in objects.values()
+        if isinstance(table, Table)
+        for column in table.columns
+    }
+
+
+def _identity_columns(objects: Objects) -> set[ColumnReference]:
+    return {
+        item.owner
+        for item in objects.values()
+        if isinstance(item, Sequence) and item.identity and item.owner
+    }
+
+
+def _enum(key: ObjectKey, old: EnumType, new: EnumType) -> Iterator[Change]:
+    for label in old.labels:
+        if label not in new.labels:
+            yield of_object(key, "label_removed", f"lost label {label!r}", label, label)
+    for label in new.labels:
+        if label not in old.labels:
+            yield of_object(key, "label_added", f"gained label {label!r}", label, after=label)
+    before = [label for label in old.labels if label in new.labels]
+    after = [label for label in new.labels if label in old.labels]
+    if before != after:
+        texts = ", ".join(before), ", ".join(after)
+        what = f"sorts its labels otherwise: {texts[1]}"
+        yield of_object(key, "labels_reordered", what, "", *texts)
+    if old.comment != new.comment:
+        comments = old.comment or "", new.comment or ""
+        yield of_object(key, "changed", "changed its comment", "", *comments)

@@ -1,0 +1,159 @@
+"""Which object of a snapshot became which of the next: by name, by proof, else by likeness."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from twd_schema.drift.similarity import similar_columns, similar_tables
+from twd_shared.schema_model.fingerprint import key_of
+from twd_shared.schema_model.models import (
+    EnumType,
+    ObjectKey,
+    SchemaObject,
+    Snapshot,
+    Table,
+)
+from twd_shared.schema_model.renames import Rename, Renames
+
+Evidence = Literal["server", "similarity"]
+
+
+@dataclass(slots=True)
+class Pairing:
+    """Old names to new ones: of objects, and of their columns or labels by the old key.
+
+    What stands in neither was not renamed. `lost` are objects and members that are gone though
+    their name is there: something else was renamed to it.
+    """
+
+    objects: dict[ObjectKey, ObjectKey] = field(default_factory=dict[ObjectKey, ObjectKey])
+    members: dict[ObjectKey, dict[str, str]] = field(
+        default_factory=dict[ObjectKey, dict[str, str]]
+    )
+    lost: set[ObjectKey] = field(default_factory=set[ObjectKey])
+    by_likeness: set[tuple[ObjectKey, str]] = field(default_factory=set[tuple[ObjectKey, str]])
+    """(old key, old member or '') of what only looks alike."""
+
+    def __bool__(self) -> bool:
+        """Whether anything was renamed."""
+        return bool(self.objects or self.members)
+
+    def new_key(self, key: ObjectKey) -> ObjectKey:
+        """What an old key is called now."""
+        return self.objects.get(key, key)
+
+    def new_relation(self, schema: str, name: str) -> tuple[str, str]:
+        """What a table, partition or view is called now."""
+        for kind in ("table", "partition"):
+            if found := self.objects.get((kind, schema, name)):
+                return found[1:]
+        return (schema, name)
+
+    def columns_of(self, schema: str, name: str) -> Mapping[str, str]:
+        """Old to new names of a relation's columns, by its old name."""
+        return self.members.get(("table", schema, name)) or self.members.get(
+            ("partition", schema, name), {}
+        )
+
+    def lost_members(self, key: ObjectKey, members: Iterable[str]) -> list[str]:
+        """Those of an old object's members that are gone though something has their name now."""
+        renamed = self.members.get(key, {})
+        taken = set(renamed.values())
+        return [name for name in members if name in taken and name not in renamed]
+
+    def evidence(self, key: ObjectKey, member: str = "") -> Evidence:
+        """How the rename of this old name is known."""
+        return "similarity" if (key, member) in self.by_likeness else "server"
+
+
+def paired(before: Snapshot, after: Snapshot, renames: Renames) -> Pairing:
+    """The renames that hold between the two snapshots.
+
+    Where ids do not prove all, tables and columns that look alike count as renamed, too.
+    """
+    old = {key_of(item): item for item in before.objects}
+    new = {key_of(item): item for item in after.objects}
+    pairing = Pairing()
+    for rename in renames.items:
+        if not rename.new_member and rename.old_key in old and rename.new_key in new:
+            pairing.objects[rename.old_key] = rename.new_key
+    _pair_members(pairing, old, new, renames.items)
+    if not renames.complete:
+        _pair_alike(pairing, old, new)
+    taken = set(pairing.objects.values())
+    pairing.lost = {key for key in taken if key in old and key not in pairing.objects}
+    return pairing
+
+
+def members_of(item: SchemaObject) -> tuple[str, ...]:
+    """The names of a table's columns or an enum's labels, in their order."""
+    if isinstance(item, Table):
+        return tuple(column.name for column in item.columns)
+    return item.labels if isinstance(item, EnumType) else ()
+
+
+def _pair_members(
+    pairing: Pairing,
+    old: Mapping[ObjectKey, SchemaObject],
+    new: Mapping[ObjectKey, SchemaObject],
+    renames: Iterable[Rename],
+) -> None:
+    for rename in renames:
+        key = rename.old_key
+        if not rename.new_member or key not in old or pairing.new_key(key) != rename.new_key:
+            continue
+        before, after = members_of(old[key]), members_of(new[rename.new_key])
+        if rename.old_member in before and rename.new_member in after:
+            pairing.members.setdefault(key, {})[rename.old_member] = rename.new_member
+
+
+def _pair_alike(
+    pairing: Pairing,
+    old: Mapping[ObjectKey, SchemaObject],
+    new: Mapping[ObjectKey, SchemaObject],
+) -> None:
+    taken = set(pairing.objects.values())
+    gone = _tables(old, [key for key in old if key not in new and key not in pairing.objects])
+    come = _tables(new, [key for key in new if key not in old and key not in taken])
+    for one, other in similar_tables(gone, come):
+        pairing.objects[key_of(one)] = key_of(other)
+        pairing.by_likeness.add((key_of(one), ""))
+    taken = set(pairing.objects.values())
+    for key, table in old.items():
+        now = new.get(pairing.new_key(key))
+        if (
+            not isinstance(table, Table)
+            or not isinstance(now, Table)
+            or table.columns == now.columns
+            or table.partition_of is not None
+            or (key in taken and key not in pairing.objects)
+        ):
+            continue
+        known = pairing.members.get(key, {})
+        for before, after in similar_columns(table, now, known):
+            pairing.members.setdefault(key, {})[before] = after
+            pairing.by_likeness.add((key, before))
+    for key, table in old.items():
+        if isinstance(table, Table) and table.partition_of is not None and key in new:
+            _follow_parent(pairing, old, key, set(members_of(new[key])))
+
+
+def _follow_parent(
+    pairing: Pairing, old: Mapping[ObjectKey, SchemaObject], key: ObjectKey, now: set[str]
+) -> None:
+    """What is renamed in a partitioned table is renamed in its partitions, and only so."""
+    root = key
+    while (table := old.get(root)) and isinstance(table, Table) and (up := table.partition_of):
+        root = ("table", up.schema, up.table)
+        root = root if root in old else ("partition", up.schema, up.table)
+    held = set(members_of(old[key]))
+    for before, after in pairing.members.get(root, {}).items():
+        if before in held and after in now and (root, before) in pairing.by_likeness:
+            pairing.members.setdefault(key, {})[before] = after
+
+
+def _tables(objects: Mapping[ObjectKey, SchemaObject], keys: Collection[ObjectKey]) -> list[Table]:
+    found = (objects[key] for key in keys)
+    return [item for item in found if isinstance(item, Table) and item.partition_of is None]

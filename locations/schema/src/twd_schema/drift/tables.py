@@ -1,0 +1,116 @@
+"""Differences of one table whose old state is said in new names: itself and its columns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from twd_schema.drift.changes import Change
+from twd_schema.drift.keys import key_changes
+from twd_schema.drift.telling import of_column, of_table
+from twd_shared.schema_model.models import Column, Table
+
+
+def table_changes(old: Table, new: Table) -> Iterator[Change]:
+    """What changed of a table; at least one change if the two differ."""
+    changes = (*_columns(old, new), *key_changes(old, new), *_itself(old, new))
+    if changes or old == new:
+        yield from changes
+    else:
+        # Nothing that differs goes untold: it may be what its definition depends on.
+        yield of_table(new, "table_definition_changed", f"What makes {new.label} changed.")
+
+
+def removed_column(table: Table, column: Column) -> Change:
+    """A column that is gone from the table; `table` as it is called now."""
+    type_ = _type(column)
+    what = f"was removed (it was {type_})"
+    return of_column(table, column.name, "column_removed", what, before=type_)
+
+
+def _itself(old: Table, new: Table) -> Iterator[Change]:
+    compared: tuple[tuple[str, str, Callable[[Table], Any]], ...] = (
+        ("table_kind_changed", "kind", lambda table: table.kind),
+        ("table_comment_changed", "comment", lambda table: table.comment),
+        ("view_definition_changed", "definition", lambda table: table.definition),
+        ("partitioning_changed", "partition key", lambda table: table.partition_key),
+        ("inheritance_changed", "inheritance", _inheritance),
+        ("storage_changed", "storage", lambda t: (t.storage, t.unlogged, t.server, t.options)),
+    )
+    for rule, what, read in compared:
+        before, after = read(old), read(new)
+        if before != after:
+            values = [value if isinstance(value, str) else "" for value in (before, after)]
+            yield of_table(new, rule, f"The {what} of {new.label} changed.", "", *values)
+
+
+def _inheritance(table: Table) -> Any:
+    return table.inherits, {
+        column.name for column in table.columns if column.inherited or column.not_null_inherited
+    }
+
+
+def _columns(old: Table, new: Table) -> Iterator[Change]:
+    if old.columns == new.columns:
+        return
+    before = {column.name: column for column in old.columns}
+    after = {column.name: column for column in new.columns}
+    for name in sorted(before.keys() - after.keys()):
+        yield removed_column(new, before[name])
+    for name in sorted(after.keys() - before.keys()):
+        type_ = _type(after[name])
+        yield of_column(new, name, "column_added", f"was added as {type_}", after=type_)
+    for name in sorted(before.keys() & after.keys()):
+        if before[name] != after[name]:
+            yield from _column(new, before[name], after[name])
+    kept = [name for name in before if name in after]
+    if kept != [name for name in after if name in before]:
+        yield of_table(new, "column_order_changed", f"The columns of {new.label} were reordered.")
+
+
+def _column(table: Table, old: Column, new: Column) -> Iterator[Change]:
+    def change(rule: str, what: str, before: str | None, after: str | None) -> Change:
+        return of_column(table, new.name, rule, what, before, after)
+
+    one, other = _type(old), _type(new)
+    if one != other:
+        yield change("column_type_changed", f"changed its type from {one} to {other}", one, other)
+    if old.nullable != new.nullable:
+        now = "may be null now" if new.nullable else "may no longer be null"
+        words = ("null", "not null") if old.nullable else ("not null", "null")
+        yield change("column_nullability_changed", now, *words)
+    if old.default != new.default:
+        yield change(
+            "column_default_changed",
+            f"changed its default from {old.default or 'none'} to {new.default or 'none'}",
+            old.default,
+            new.default,
+        )
+    if old.options != new.options:
+        yield change(
+            "column_options_changed",
+            "changed its options",
+            ", ".join(old.options),
+            ", ".join(new.options),
+        )
+    if _generation(old) != _generation(new):
+        yield change(
+            "column_generation_changed",
+            "changed how its value is generated",
+            _generation(old),
+            _generation(new),
+        )
+    if old.comment != new.comment:
+        yield change("column_comment_changed", "changed its comment", old.comment, new.comment)
+
+
+def _type(column: Column) -> str:
+    return f"{column.type} collate {column.collation}" if column.collation else column.type
+
+
+def _generation(column: Column) -> str:
+    if column.identity is not None:
+        return f"{column.identity} as identity"
+    if column.generated is not None:
+        return f"as ({column.generated}) {'virtual' if column.virtual else 'stored'}"
+    return ""

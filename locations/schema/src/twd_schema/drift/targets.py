@@ -1,0 +1,101 @@
+"""What a change is about, in the names that the schema had before it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+
+from twd_schema.drift.changes import Change, SchemaDiff
+from twd_shared.schema_model.ddl.names import quote_name
+from twd_shared.schema_model.models import Snapshot
+from twd_shared.sql.names import ColumnName, TableName
+
+ReadKey = TableName | ColumnName | tuple[ColumnName, str]
+"""What a statement can read: a table, a column, a column compared with a string."""
+
+_OF_A_TABLE = ("table", "partition")
+# What makes a table itself another: keys and constraints decide what may be written to it.
+_OF_A_WHOLE_TABLE = frozenset(
+    {
+        "table_removed",
+        "table_renamed",
+        "table_kind_changed",
+        "view_definition_changed",
+        "inheritance_changed",
+        "partition_removed",
+        "partition_renamed",
+    }
+)
+_OF_A_LABEL = ("enum_label_removed", "enum_label_renamed")
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a change is about: `keys` that statements read, `tables` that have documents.
+
+    `told` are tables, or a table's column, that prose may tell of; '' = the table itself.
+    """
+
+    tables: frozenset[TableName] = frozenset()
+    keys: tuple[ReadKey, ...] = ()
+    told: tuple[tuple[TableName, str], ...] = ()
+
+
+class Targets:
+    """Finds what each change of one diff is about."""
+
+    def __init__(self, diff: SchemaDiff, before: Snapshot) -> None:
+        """`before` is the snapshot that the diff starts from."""
+        tables = (*before.tables, *before.partitions)
+        labelled = {table.label: (table.schema, table.name) for table in tables}
+        self._columns_of_type = _columns_of_types(before)
+        self._tables: dict[TableName, TableName] = {}
+        self._columns: dict[tuple[TableName, str], str] = {}
+        for change in diff.changes:
+            if change.rule in ("table_renamed", "partition_renamed") and change.before in labelled:
+                self._tables[change.schema, change.name] = labelled[change.before]
+            elif change.rule == "column_renamed":
+                self._columns[(change.schema, change.name), change.after] = change.before
+        self._types: dict[TableName, TableName] = {}
+        named = {f"{item.schema}.{item.name}": (item.schema, item.name) for item in before.enums}
+        for change in diff.changes:
+            if change.rule == "enum_renamed" and change.before in named:
+                self._types[change.schema, change.name] = named[change.before]
+
+    def of(self, change: Change) -> Target:
+        """What the change is about."""
+        now = (change.schema, change.name)
+        if change.object_kind in _OF_A_TABLE:
+            table = self._tables.get(now, now)
+            if not change.member:
+                is_whole = change.rule in _OF_A_WHOLE_TABLE
+                keys, told = ((table,), ((table, ""),)) if is_whole else ((), ())
+                return Target(frozenset({table}), keys, told)
+            member = self._columns.get((now, change.member), change.member)
+            column = (table, change.before if change.rule == "column_renamed" else member)
+            return Target(frozenset({table}), (column,), (column,))
+        name = self._types.get(now, now)
+        columns = self._columns_of_type.get(f"{quote_name(name[0])}.{quote_name(name[1])}", [])
+        keys: tuple[ReadKey, ...] = ()
+        if change.rule in _OF_A_LABEL:
+            label = change.before if change.rule == "enum_label_renamed" else change.member
+            keys = tuple((column, label) for column in columns)
+        return Target(frozenset(table for table, _ in columns), keys)
+
+
+def _columns_of_types(snapshot: Snapshot) -> dict[str, list[ColumnName]]:
+    """Columns by the type that they have, as columns spell it; by the type of a domain too."""
+    bases = {
+        f"{quote_name(domain.schema)}.{quote_name(domain.name)}": domain.type
+        for domain in snapshot.domains
+    }
+    found: defaultdict[str, list[ColumnName]] = defaultdict(list)
+    for table in (*snapshot.tables, *snapshot.partitions):
+        for column in table.columns:
+            seen: set[str] = set()
+            kind = column.type.removesuffix("[]")
+            while kind and kind not in seen:
+                seen.add(kind)
+                found[kind].append(((table.schema, table.name), column.name))
+                kind = bases.get(kind, "").removesuffix("[]")
+    return found

@@ -1,0 +1,115 @@
+"""A session on a PostgreSQL source: how it is opened, and what its errors mean to people."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import asyncpg
+
+from twd_schema.extraction.address import SourceAddress
+from twd_schema.extraction.limits import ReadLimits
+from twd_shared.errors import SourceRefused, SourceUnavailable, TwdError
+
+# The first with transaction ids of 64 bits, by which a change during the reading is noticed.
+_OLDEST_RELEASE = 13
+
+
+class _ReleaseTooOld(Exception):
+    """The server's major release is older than can be read."""
+
+
+async def open_session(address: SourceAddress, limits: ReadLimits) -> asyncpg.Connection:
+    """A read-only session with these limits; raises what `source_errors` explains."""
+    session = await asyncpg.connect(
+        host=address.host,
+        port=address.port or 5432,
+        user=address.user or None,
+        password=address.password,
+        database=address.database,
+        ssl=address.ssl_mode,
+        timeout=limits.connect_seconds,  # pyright: ignore[reportArgumentType]
+        statement_cache_size=0,
+        server_settings={
+            "application_name": "twd-schema",
+            "search_path": "",
+            "default_transaction_read_only": "on",
+            "statement_timeout": str(int(limits.statement_seconds * 1000)),
+            "lock_timeout": str(int(limits.lock_seconds * 1000)),
+            "idle_in_transaction_session_timeout": "0",
+            # How the server writes constants; a source may have set any of them to its own taste.
+            "datestyle": "ISO, YMD",
+            "intervalstyle": "postgres",
+            "timezone": "UTC",
+            "extra_float_digits": "1",
+            "bytea_output": "hex",
+            "quote_all_identifiers": "off",
+            "standard_conforming_strings": "on",
+            # Compiling a catalog query for its size takes longer than running it.
+            "jit": "off",
+            # The default makes the server sort and join a large catalog on disk.
+            "work_mem": "64MB",
+            # A guest: the source's other cores are for its own work.
+            "max_parallel_workers_per_gather": "0",
+        },
+    )
+    if (major := session.get_server_version().major) < _OLDEST_RELEASE:
+        session.terminate()
+        raise _ReleaseTooOld(major)
+    return session
+
+
+@contextmanager
+def source_errors(label: str, address: SourceAddress, limits: ReadLimits) -> Iterator[None]:
+    """Raises the driver's errors as SourceUnavailable or SourceRefused, without its own text."""
+    where = f"{label} at {address.place}"
+    try:
+        yield
+    except TwdError:
+        raise
+    except _ReleaseTooOld as error:
+        raise SourceRefused(
+            f"{where} is PostgreSQL {error.args[0]}; {_OLDEST_RELEASE} is the oldest release that "
+            "is read. Upgrade the server."
+        ) from None
+    except asyncpg.InvalidAuthorizationSpecificationError:
+        raise SourceRefused(
+            f"{where} refused user {address.user!r}: wrong password, unknown user or not allowed "
+            "from here (pg_hba.conf). Correct the connection in the application."
+        ) from None
+    except asyncpg.InvalidCatalogNameError:
+        raise SourceRefused(
+            f"{where}: there is no database {address.database!r} on that server. "
+            "Correct the connection in the application."
+        ) from None
+    except asyncpg.InsufficientPrivilegeError:
+        raise SourceRefused(
+            f"{where}: user {address.user!r} may not connect or read the catalogs. "
+            "Grant it CONNECT on the database and USAGE on its schemas."
+        ) from None
+    except (asyncpg.CharacterNotInRepertoireError, asyncpg.UntranslatableCharacterError):
+        raise SourceRefused(
+            f"{where} holds a name or comment that is not text in the encoding that the database "
+            "claims (often SQL_ASCII). Rename it, or move the database to UTF8."
+        ) from None
+    except (asyncpg.QueryCanceledError, asyncpg.LockNotAvailableError, TimeoutError):
+        raise SourceUnavailable(
+            f"{where} did not answer in time (connect {limits.connect_seconds:g} s, "
+            f"statements {limits.statement_seconds:g} s). Check its load and the network."
+        ) from None
+    except asyncpg.PostgresError as error:
+        state = getattr(error, "sqlstate", None)
+        raise SourceUnavailable(
+            f"{where} failed with SQLSTATE {state} ({type(error).__name__}). "
+            "Look at that server's log."
+        ) from None
+    except ssl.SSLError:
+        raise SourceUnavailable(
+            f"{where}: the TLS handshake failed. Check sslmode in the connection string."
+        ) from None
+    except (OSError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
+        raise SourceUnavailable(
+            f"{where} cannot be reached ({type(error).__name__}). Check host and port, that the "
+            "server runs, and that it can be reached from here."
+        ) from None

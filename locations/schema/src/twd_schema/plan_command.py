@@ -1,0 +1,243 @@
+"""`twd-schema plan`: what a sync of a connected database would do now, and whom it would hit."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from twd_schema.drift.affected import STATEMENT_SECONDS, SurroundingsReader
+from twd_schema.drift.impact import Affected, Impact, impact_columns
+from twd_schema.drift.report import worst_first
+from twd_schema.extraction.limits import ReadLimits
+from twd_schema.extraction.reachability import reach_policy
+from twd_schema.extraction.reading import SchemaReader
+from twd_shared import settings
+from twd_shared.clients.application import ApplicationDatabase
+from twd_shared.clients.catalog import ApiCatalog, Catalog, DatabaseCatalog, connection_of
+from twd_shared.errors import ConfigurationError, UnknownConnection
+from twd_shared.store.connections import ConnectionRegistry
+from twd_shared.store.database import MetadataDatabase
+from twd_shared.store.descriptions import DescriptionStore
+from twd_shared.store.snapshots import SnapshotStore
+
+if TYPE_CHECKING:
+    from twd_schema.drift.changes import SchemaDiff
+    from twd_schema.drift.forecast import Forecast
+    from twd_schema.indexing.planning import IndexPlan
+
+_SAME, _DIFFERENT, _BREAKING = 0, 1, 3
+
+_PURPOSE = "Say what a sync of a connected database would do now, and do nothing of it."
+_EPILOG = """\
+The database is read as a sync reads it, and compared with what the index holds. Nothing is written
+anywhere; a few texts are embedded to tell how long the rest will take.
+
+exit status: 0 = a sync would change nothing; 1 = it would, and breaks nothing; 3 = it would tell
+breaking changes; 2 = it failed, and the reason is on standard error.
+
+The environment says where all is, as for the code location: see the table in README.md.
+
+example:
+  twd-schema plan shop
+"""
+
+
+def add_plan(commands: Any) -> None:
+    """Add the subcommand to the `commands` of `twd-schema`."""
+    made: argparse.ArgumentParser = commands.add_parser(
+        "plan",
+        help=_PURPOSE,
+        description=_PURPOSE,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    made.add_argument("database", metavar="DATABASE", help="its partition key, as `shop`")
+    made.add_argument("--json", action="store_true", help="write one JSON object, for programs")
+    made.set_defaults(run=_plan)
+
+
+def _plan(options: argparse.Namespace) -> tuple[int, str]:
+    # Qdrant's client takes a second to import, which no other command needs.
+    from twd_schema.drift.forecast import forecast
+    from twd_schema.indexing.planning import IndexPlanner
+    from twd_shared.clients.ollama import Ollama
+    from twd_shared.clients.qdrant import open_client
+    from twd_shared.clients.schema_index import SchemaIndex
+
+    with (
+        closing(MetadataDatabase(_value(settings.METADATA_DSN))) as database,
+        closing(
+            open_client(_value(settings.QDRANT_URL), _value(settings.QDRANT_API_KEY))
+        ) as client,
+    ):
+        connection_id = _connection_id(ConnectionRegistry(database), options.database)
+        connection = connection_of(_catalog(), connection_id)
+        index = SchemaIndex(client, _value(settings.INDEX_ALIAS))
+        reader = SurroundingsReader(
+            database,
+            lambda: ApplicationDatabase(_value(settings.APPLICATION_DSN), STATEMENT_SECONDS),
+            lambda: index,
+        )
+        found = forecast(connection, _source_reader().read(connection), database, reader)
+        planner = IndexPlanner(
+            index,
+            Ollama(_value(settings.OLLAMA_BASE_URL), _value(settings.EMBED_MODEL)),
+            SnapshotStore(database),
+            DescriptionStore(database),
+            _value(settings.LLM_MODEL),
+        )
+        plan = planner.plan(connection, found.snapshot)
+    told = (
+        _json(options.database, found, plan)
+        if options.json
+        else _text(options.database, found, plan)
+    )
+    return _status(found.diff, plan), told
+
+
+def _status(diff: SchemaDiff, plan: IndexPlan) -> int:
+    # Of a first import nothing is told: nobody relied on anything yet.
+    if diff.breaking and diff.from_version:
+        return _BREAKING
+    return _DIFFERENT if diff.has_changes or plan.changes_anything else _SAME
+
+
+def _json(database: str, found: Forecast, plan: IndexPlan) -> str:
+    told: dict[str, Any] = {
+        "database": database,
+        "from_version": found.diff.from_version,
+        "documents": {
+            "embedded": plan.embedded,
+            "rewritten": plan.rewritten,
+            "deleted": plan.deleted,
+            "unchanged": plan.unchanged,
+        },
+        "seconds": plan.seconds,
+        "breaks": found.impact.breaking,
+        "affects": found.impact.total,
+        "unknown": _unknown(found.impact, plan),
+        "changes": [
+            {**msgspec.to_builtins(change), "affects": found.impact.of(change)}
+            for change in worst_first(found.diff)
+        ],
+    }
+    return msgspec.json.encode(told).decode()
+
+
+def _text(database: str, found: Forecast, plan: IndexPlan) -> str:
+    parts = [_changes(found.diff), _documents(plan)]
+    if hit := _breaks(found.impact.breaking):
+        parts.append(hit)
+    lines = [f"{database}: {'; '.join(parts)}.", *_unknown(found.impact, plan)]
+    rows = [
+        (change.severity, change.rule, change.sentence, *impact_columns(change, found.impact))
+        for change in worst_first(found.diff)
+    ]
+    if rows:
+        rows = [
+            ("severity", "rule", "what changed", "documents", "questions", "queries (users)"),
+            *rows,
+        ]
+        # The last column needs no padding, nor does one in which nothing stands.
+        shown = [place for place in range(6) if any(row[place] for row in rows[1:])]
+        widths = {place: max(len(_printable(row[place])) for row in rows) for place in shown}
+        lines.append("")
+        lines += [
+            "  ".join(_printable(row[place]).ljust(widths[place]) for place in shown).rstrip()
+            for row in rows
+        ]
+    return "\n".join(lines)
+
+
+def _changes(diff: SchemaDiff) -> str:
+    if not diff.has_changes:
+        return "no change"
+    added, dropped = len(diff.tables("table_added")), len(diff.tables("table_removed"))
+    renamed = diff.tables("table_renamed")
+    changed = len(set(diff.modified_tables) - set(renamed))
+    others = sum(change.object_kind != "table" for change in diff.changes)
+    parts = [f"adds {_tables(added)}"] if added else []
+    parts += [f"drops {_tables(dropped)}"] if dropped else []
+    parts += [f"renames {_tables(len(renamed))}"] if renamed else []
+    parts += [f"changes {_tables(changed)}"] if changed else []
+    parts += [f"{others} changes of other objects"] if others else []
+    return ", ".join(parts)
+
+
+def _documents(plan: IndexPlan) -> str:
+    if not plan.changes_anything:
+        return f"all {plan.total} documents stay"
+    parts: list[str] = []
+    if plan.embedded:
+        took = "time not known" if plan.seconds is None else f"in about {_duration(plan.seconds)}"
+        joined = ", " if plan.seconds is None else " "
+        parts.append(f"re-embeds {plan.embedded} of {plan.total} documents{joined}{took}")
+    if plan.rewritten:
+        parts.append(f"rewrites {plan.rewritten}")
+    if plan.deleted:
+        parts.append(f"deletes {plan.deleted}")
+    return ", ".join(parts)
+
+
+def _breaks(hit: Affected) -> str:
+    parts: list[str] = []
+    if hit.question_count:
+        parts.append(f"{hit.question_count} training question{'s' * (hit.question_count != 1)}")
+    if hit.queries:
+        queries = "query" if hit.queries == 1 else "queries"
+        users = f" of {hit.users} user{'s' * (hit.users != 1)}" if hit.users else ""
+        parts.append(f"{hit.queries} {queries}{users}")
+    return f"breaks {', '.join(parts)}" if parts else ""
+
+
+def _unknown(impact: Impact, plan: IndexPlan) -> list[str]:
+    time_unknown = f"time: not known ({plan.time_unknown})" if plan.time_unknown else ""
+    return [text for text in (impact.unknown, time_unknown) if text]
+
+
+def _tables(count: int) -> str:
+    return f"{count} table{'s' * (count != 1)}"
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds >= 1 else "1 s"
+
+
+def _source_reader() -> SchemaReader:
+    dialects = _value(settings.SOURCE_DIALECTS).split(",")
+    limits = ReadLimits(
+        statement_seconds=settings.positive_number(os.environ, settings.SOURCE_TIMEOUT_SECONDS)
+    )
+    policy = reach_policy(_value(settings.SOURCE_HOSTS), _value(settings.SOURCE_FILES))
+    return SchemaReader(frozenset(filter(None, map(str.strip, dialects))), limits, policy)
+
+
+def _catalog() -> Catalog:
+    source = _value(settings.CATALOG)
+    if source == "api":
+        return ApiCatalog(_value(settings.API_URL))
+    if source == "database":
+        return DatabaseCatalog(_value(settings.APPLICATION_DSN))
+    raise ConfigurationError(f"TWD_CATALOG must be api or database, not {source!r}.")
+
+
+def _connection_id(registry: ConnectionRegistry, partition_key: str) -> str:
+    known = {item.partition_key: item.connection_id for item in registry.known()}
+    if partition_key not in known:
+        raise UnknownConnection(
+            f"No database {partition_key!r} is connected. Known: {', '.join(known) or 'none yet'}."
+        )
+    return known[partition_key]
+
+
+def _value(variable: settings.Variable) -> str:
+    return settings.value_of(os.environ, variable)
+
+
+def _printable(text: str) -> str:
+    """For one line of a terminal: a name may hold line breaks, or codes that steer it."""
+    return "".join(letter if letter.isprintable() else "�" for letter in text)

@@ -1,0 +1,288 @@
+"""Breaking changes are told once, for whom and what to do, and told once when they are undone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import dagster as dg
+import pytest
+import sqlalchemy as sa
+
+from twd_schema.drift.alerts import change_key
+from twd_schema.drift.breaking_changes import BreakingChanges, Told
+from twd_schema.drift.changes import Change, SchemaDiff
+from twd_schema.drift.diff import diff_snapshots
+from twd_shared.resources.stores import ApplicationDatabaseResource, MetadataStoreResource
+from twd_shared.schema_model.models import (
+    Snapshot,
+)
+from twd_shared.store.connections import ConnectionRegistry, RegisteredConnection
+from twd_shared.store.database import MetadataDatabase
+from twd_shared.store.tables import alerts
+
+from ..webhook_server import Answer, WebhookServer
+from .changed_schemas import FULL, LESS, change, removed, schema, table
+
+LINK = "http://ui/runs/1"
+
+
+@pytest.fixture
+def webhook() -> Iterator[WebhookServer]:
+    server = WebhookServer()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def resources(
+    resources: dict[str, Any], metadata_dsn: str, application_dsn: str, webhook: WebhookServer
+) -> Iterator[dict[str, Any]]:
+    """The location's resources, with a webhook."""
+    store = MetadataStoreResource(dsn=metadata_dsn, webhook_url=webhook.url)
+    application = ApplicationDatabaseResource(dsn=application_dsn)
+    yield {**resources, "metadata_store": store, "application": application}
+    store.database.close()
+
+
+# --- through the assets, on a real database -------------------------------------------------
+
+
+class Shop:
+    """Connection 7 with its database, synced by the location's own job."""
+
+    def __init__(
+        self,
+        dsn: str,
+        location: dg.Definitions,
+        instance: dg.DagsterInstance,
+        resources: dict[str, Any],
+        execute: Callable[..., None],
+    ) -> None:
+        self._dsn, self._execute = dsn, execute
+        self._location, self._instance, self._resources = location, instance, resources
+
+    def change(self, *statements: str) -> None:
+        self._execute(self._dsn, *statements)
+
+    def sync(self, job: str = "schema_sync_job") -> None:
+        done = self._location.resolve_job_def(job).execute_in_process(
+            instance=self._instance, partition_key="shop", raise_on_error=False
+        )
+        assert done.success
+
+    def deliver(self) -> str:
+        """A tick of the sensor that delivers; gives what it says."""
+        sensor = self._location.resolve_sensor_def("alert_delivery_sensor")
+        store = {"metadata_store": self._resources["metadata_store"]}
+        with dg.build_sensor_context(instance=self._instance, resources=store) as context:
+            said = sensor(context)
+        assert isinstance(said, dg.SkipReason)
+        return said.skip_message or ""
+
+
+@pytest.fixture
+def shop(
+    services: Any,
+    catalog: Any,
+    location: dg.Definitions,
+    instance: dg.DagsterInstance,
+    resources: dict[str, Any],
+    execute: Callable[..., None],
+) -> Shop:
+    dsn = services.database()
+    execute(dsn, "create table invoices (id int primary key, total numeric(10,2), note text)")
+    catalog.add(7, "shop", dsn)
+    listed = resources["catalog"].catalog.listing().connections
+    resources["metadata_store"].connections.register(listed)
+    instance.add_dynamic_partitions("source_databases", ["shop"])
+    made = Shop(dsn, location, instance, resources, execute)
+    made.sync("schema_import_job")
+    return made
+
+
+def test_a_column_that_is_dropped_and_comes_back_is_told_once_each_and_again_the_next_time(
+    shop: Shop, webhook: WebhookServer
+) -> None:
+    drop, restore = (
+        "alter table invoices drop total",
+        "alter table invoices add total numeric(10,2)",
+    )
+    for statement in (drop, None, restore, None, drop, restore):
+        if statement:
+            shop.change(statement)
+        shop.sync()
+    assert shop.deliver() == "4 alerts delivered, 0 wait."
+    broken = "shop: breaking schema change of public.invoices.total"
+    recovered = "recovered: shop: public.invoices.total"
+    assert webhook.titles == [broken, recovered, broken, recovered]
+    assert [item["severity"] for item in webhook.taken] == ["breaking", "recovered"] * 2
+    assert len({item["key"] for item in webhook.taken}) == 4
+    first = webhook.taken[0]
+    assert "Column public.invoices.total was removed" in first["body"]
+    assert "What to do: Stop using it in queries" in first["body"]
+    assert first["database"] == "shop"
+    assert "/runs/" in first["link"]
+
+
+def test_a_webhook_that_is_down_does_not_fail_the_sync_nor_lose_its_alert(
+    shop: Shop, webhook: WebhookServer, resources: dict[str, Any]
+) -> None:
+    webhook.answer = Answer(500)
+    shop.change("drop table invoices; create table orders (id int)")
+    shop.sync()
+    assert shop.deliver() == "0 alerts delivered, 1 wait."
+    with resources["metadata_store"].database.begin() as transaction:
+        transaction.execute(sa.update(alerts).values(not_before=None))
+    webhook.answer = Answer()
+    assert shop.deliver() == "1 alerts delivered, 0 wait."
+    assert webhook.titles == ["shop: breaking schema change of public.invoices"]
+
+
+# --- what is told of a diff -----------------------------------------------------------------
+
+
+class Teller:
+    """Tells the changes of connection 7 from snapshot to snapshot."""
+
+    def __init__(self, database: MetadataDatabase, source: RegisteredConnection) -> None:
+        self._database, self._source = database, source
+        self.versions: list[Snapshot] = []
+
+    def tell(self, after: Snapshot, since: int | None = None, **consequences: str) -> Told:
+        """Tell a new version's changes, from version `since` or the one before."""
+        self.versions.append(after)
+        return self.again(since, **consequences)
+
+    def again(self, since: int | None = None, **consequences: str) -> Told:
+        """Tell the newest version's changes once more."""
+        version = len(self.versions)
+        base = version - 1 if since is None else since
+        before = self.versions[base - 1] if base else None
+        diff = diff_snapshots(before, self.versions[-1], base, version)
+        hit = {
+            change: consequences[change.member]
+            for change in diff.changes
+            if change.member in consequences
+        }
+        told = BreakingChanges(self._database)
+        return told.tell(self._source, diff, self.versions[-1], hit, LINK)
+
+    def tell_changes(self, after: Snapshot, *changes: Change) -> Told:
+        """Tell these changes of a new version."""
+        self.versions.append(after)
+        version = len(self.versions)
+        diff = SchemaDiff(from_version=version - 1, to_version=version, changes=changes)
+        return BreakingChanges(self._database).tell(self._source, diff, after, {}, LINK)
+
+    @property
+    def rows(self) -> list[Any]:
+        with self._database.begin() as transaction:
+            return list(transaction.execute(sa.select(alerts).order_by(alerts.c.sequence)))
+
+
+@pytest.fixture
+def teller(metadata_dsn: str, connection_to: Callable[..., Any]) -> Iterator[Teller]:
+    database = MetadataDatabase(metadata_dsn)
+    [source] = ConnectionRegistry(database).register([connection_to("postgresql://u@h/shop")])
+    yield Teller(database, source)
+    database.close()
+
+
+def test_a_first_reading_tells_nothing(teller: Teller) -> None:
+    assert teller.tell(schema(FULL)) == Told(0, 0)
+    assert teller.rows == []
+
+
+def test_a_message_says_whom_the_change_hits(teller: Teller) -> None:
+    teller.tell(schema(FULL))
+    teller.tell(schema(LESS), total="breaks 2 training questions")
+    [row] = teller.rows
+    assert "\nFor whom: breaks 2 training questions\n" in row.body
+    assert (row.severity, row.link, row.database_name) == ("breaking", LINK, "shop")
+
+
+def test_a_change_that_is_told_is_not_told_again_when_the_index_stayed_behind(
+    teller: Teller,
+) -> None:
+    teller.tell(schema(FULL))
+    assert teller.tell(schema(LESS)) == Told(1, 0)
+    # The run told the change and failed: the next diff starts at the same version again.
+    later = schema(LESS, table("new", id="integer"))
+    assert teller.tell(later, since=1) == Told(0, 0)
+    assert len(teller.rows) == 1
+
+
+def test_more_than_ten_changes_make_one_message_and_recover_each(teller: Teller) -> None:
+    columns = {f"c{number:02}": "text" for number in range(45)}
+    teller.tell(schema(table("wide", id="integer", **columns)))
+    assert teller.tell(schema(table("wide", id="integer"))) == Told(45, 0)
+    assert teller.again() == Told(0, 0)
+    [row] = teller.rows
+    assert row.title == "shop: 45 breaking schema changes"
+    lines = row.body.splitlines()
+    assert len([line for line in lines if line.startswith("- Column")]) == 30
+    assert "- … and 15 more" in lines
+    assert lines[-1].startswith("What to do: ")
+    assert teller.tell(schema(table("wide", id="integer", c07="text"))) == Told(0, 1)
+    assert teller.rows[-1].title == "recovered: shop: public.wide.c07"
+
+
+def test_ten_changes_make_ten_messages(teller: Teller) -> None:
+    columns = {f"c{number}": "text" for number in range(10)}
+    teller.tell(schema(table("wide", id="integer", **columns)))
+    teller.tell(schema(table("wide", id="integer")))
+    assert len(teller.rows) == 10
+
+
+def test_a_type_that_is_set_back_is_a_recovery_and_no_new_breaking_change(teller: Teller) -> None:
+    teller.tell(schema(FULL))
+    assert teller.tell(schema(table("orders", id="bigint", total="numeric", note="text"))) == Told(
+        1, 0
+    )
+    assert teller.tell(schema(FULL)) == Told(0, 1)
+    assert [row.severity for row in teller.rows] == ["breaking", "recovered"]
+    assert "change back what was adapted" in teller.rows[1].body
+
+
+def test_a_column_that_comes_back_with_another_type_has_not_recovered(teller: Teller) -> None:
+    teller.tell(schema(FULL))
+    teller.tell(schema(LESS))
+    assert teller.tell(schema(table("orders", id="integer", note="text", total="text"))) == Told(
+        0, 0
+    )
+
+
+def test_a_table_whose_name_another_one_took_does_not_recover_by_that(teller: Teller) -> None:
+    teller.tell(schema(FULL, table("old_orders", key="uuid", at="date", who="text")))
+    lost = change("table_removed", "table", "public", "orders")
+    after = schema(table("orders", key="uuid", at="date", who="text"))
+    assert teller.tell_changes(after, lost) == Told(1, 0)
+    assert teller.tell(schema(*after.tables, table("new", id="integer"))) == Told(0, 0)
+
+
+def test_two_connections_tell_the_same_change_each() -> None:
+    lost = removed("public", "orders", "total")
+    assert change_key("7", lost, 2) != change_key("8", lost, 2)
+
+
+def test_keys_of_names_that_hold_separators_differ() -> None:
+    keys = {
+        change_key("7", removed(*names), 2)
+        for names in (("a", "b/c", "d"), ("a/b", "c", "d"), ("a", "b", "c/d"), ("a:b", "c", "d"))
+    }
+    assert len(keys) == 4
+
+
+def test_a_column_recovers_though_its_table_got_its_old_name_back_as_well(teller: Teller) -> None:
+    teller.tell(schema(FULL))
+    renamed = change(
+        "table_renamed", "table", "public", "sales", before="public.orders", after="public.sales"
+    )
+    lost = removed("public", "sales", "total")
+    after = schema(table("sales", id="integer", note="text"))
+    assert teller.tell_changes(after, renamed, lost) == Told(2, 0)
+    returned = change(
+        "table_renamed", "table", "public", "orders", before="public.sales", after="public.orders"
+    )
+    assert teller.tell_changes(schema(FULL), returned) == Told(0, 2)

@@ -1,0 +1,318 @@
+"""`twd-schema plan`: what a sync would do, told on real servers and with nothing written."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+import psycopg2
+import pytest
+import sqlalchemy as sa
+
+from twd_schema.command import main
+from twd_schema.documentation.documenting import document_connection
+from twd_schema.drift.diff import diff_snapshots
+from twd_schema.drift.store import DiffStore
+from twd_schema.extraction.reading import SchemaReader
+from twd_schema.indexing.publication import Publisher
+from twd_shared.clients.catalog import Connection
+from twd_shared.store.descriptions import DescriptionStore
+from twd_shared.store.tables import metadata, training_items
+
+from .index_shop import Shop
+
+Execute = Callable[..., None]
+
+SHOP = """
+create table customers (id int primary key, email text);
+create table orders (id int primary key, customer_id int references customers, total int);
+create table visits (at date primary key);
+create table words (id int primary key, word text);
+"""
+CHANGES = (
+    "create table refunds (id int primary key)",
+    "drop table visits",
+    "alter table customers drop email",
+    "comment on table words is 'What we say'",
+)
+
+
+class Source:
+    """A database that was imported, and the command line that plans its sync."""
+
+    def __init__(self, shop: Shop, reader: SchemaReader, application: str) -> None:
+        self.shop, self._reader, self.application = shop, reader, application
+
+    def sync(self) -> None:
+        """What a sync stores and publishes."""
+        shop, connection = self.shop, self.shop.connection
+        store = shop.store
+        snapshot = self._reader.read(connection)
+        version = store.snapshots.save("7", snapshot).version.version
+        document_connection(
+            "7", store.snapshots, store.documentation, DescriptionStore(shop.database), None
+        )
+        DiffStore(shop.database).put("7", diff_snapshots(None, snapshot, version - 1, version))
+        Publisher(shop.index, shop.ollama, shop.database).publish(connection, snapshot, version)
+
+    def everything(self) -> tuple[object, ...]:
+        """Every row of schema twd, and every point with its vectors."""
+        with self.shop.database.read() as transaction:
+            rows = [
+                sorted(map(repr, transaction.execute(sa.select(table)).all()))
+                for table in metadata.sorted_tables
+            ]
+        served = self.shop.index.served()
+        points = None
+        if served is not None:
+            client = self.shop.resources["qdrant"].client
+            records, _ = client.scroll(served.name, limit=10_000, with_vectors=True)
+            points = sorted(map(_point, records), key=str)
+        return rows, points, self.shop.index.collections(), self.shop.index.names()
+
+
+def _point(record: Any) -> tuple[object, ...]:
+    # Qdrant gives the vectors, and the numbers of a sparse one, in any order.
+    terms = record.vector["terms"]
+    sparse = sorted(zip(terms.indices, terms.values, strict=True))
+    return record.id, record.payload, record.vector["dense"], sparse
+
+
+@pytest.fixture
+def source(
+    services: Any,
+    resources: dict[str, Any],
+    reader: SchemaReader,
+    application_dsn: str,
+    catalog: Any,
+    execute: Execute,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Source:
+    """The shop, synced; the environment says where all is."""
+    dsn = services.database()
+    execute(dsn, SHOP)
+    catalog.add(7, "shop", dsn)
+    environment = {
+        "TWD_METADATA_DSN": resources["metadata_store"].dsn,
+        "TWD_APPLICATION_DSN": application_dsn,
+        "TWD_API_URL": catalog.url,
+        "QDRANT_URL": resources["qdrant"].url,
+        "TWD_INDEX_ALIAS": resources["qdrant"].collection_name,
+        "OLLAMA_BASE_URL": resources["ollama"].base_url,
+        "TWD_EMBED_MODEL": resources["ollama"].embed_model,
+        "TWD_SOURCE_HOSTS": "loopback",
+    }
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    shop = Shop(resources, Connection("7", "shop", "postgresql", True, dsn))
+    made = Source(shop, reader, application_dsn)
+    made.sync()
+    return made
+
+
+def teach(source: Source, question: str, sql: str) -> None:
+    with source.shop.database.begin() as transaction:
+        transaction.execute(
+            sa.insert(training_items).values(
+                connection_id="7",
+                item_id=uuid.uuid4(),
+                kind="question_sql",
+                source="user",
+                question=question,
+                content=sql,
+                content_hash="",
+                tables=[],
+                accepted=True,
+                snapshot_version=1,
+            )
+        )
+
+
+def ask(source: Source, user: str, sql: str) -> None:
+    opened = psycopg2.connect(source.application)
+    with opened, opened.cursor() as cursor:
+        cursor.execute(
+            "insert into database_connections (id, name, connection_string, db_type)"
+            " values (7, 'shop', 'x', 'postgresql') on conflict do nothing"
+        )
+        cursor.execute("insert into conversations (user_id) values (%s) returning id", (user,))
+        [conversation] = cursor.fetchone() or ()
+        cursor.execute(
+            "insert into messages (conversation_id, role, content, sql_query, connection_id)"
+            " values (%s, 'assistant', '', %s, 7)",
+            (conversation, sql),
+        )
+    opened.close()
+
+
+def planned(capsys: pytest.CaptureFixture[str]) -> tuple[int, dict[str, Any]]:
+    """Status and answer of `plan shop --json`."""
+    capsys.readouterr()
+    status = main(["plan", "shop", "--json"])
+    return status, json.loads(capsys.readouterr().out)
+
+
+def test_nothing_changed_is_said_with_status_zero(
+    source: Source, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["plan", "shop"]) == 0
+    assert capsys.readouterr().out == "shop: no change; all 4 documents stay.\n"
+
+
+def test_a_plan_tells_changes_documents_time_and_whom_they_hit(
+    source: Source, execute: Execute, capsys: pytest.CaptureFixture[str]
+) -> None:
+    teach(source, "When?", "select at from visits")
+    ask(source, "ann", "select email from customers")
+    ask(source, "bob", "select email from customers")
+    execute(source.shop.connection.connection_string, *CHANGES)
+    assert main(["plan", "shop"]) == 3
+    summary, empty, heading, *rows = capsys.readouterr().out.splitlines()
+    assert summary == (
+        "shop: adds 1 table, drops 1 table, changes 2 tables; re-embeds 3 of 4 documents "
+        "in about 1 s, deletes 1; breaks 1 training question, 2 queries of 2 users."
+    )
+    assert (empty, heading.split()[:2]) == ("", ["severity", "rule"])
+    assert [row.split()[:2] for row in rows] == [
+        ["breaking", "column_removed"],
+        ["breaking", "table_removed"],
+        ["safe", "table_added"],
+        ["safe", "table_comment_changed"],
+    ]
+    assert rows[0].endswith("2 (2)")
+    assert "1: “When?”" in rows[1]
+
+
+def test_what_a_plan_says_is_what_a_sync_does(
+    source: Source, execute: Execute, capsys: pytest.CaptureFixture[str]
+) -> None:
+    execute(source.shop.connection.connection_string, *CHANGES)
+    _, plan = planned(capsys)
+    before = source.shop.points.held(["text_hash", "content_hash"])
+    source.sync()
+    after = source.shop.points.held(["text_hash", "content_hash"])
+    embedded = {
+        key
+        for key, held in after.items()
+        if before.get(key, {}).get("text_hash") != held["text_hash"]
+    }
+    kept = {key for key, held in after.items() if before.get(key) == held}
+    assert plan["documents"] == {
+        "embedded": len(embedded),
+        "rewritten": len(after.keys() - embedded - kept),
+        "deleted": len(before.keys() - after.keys()),
+        "unchanged": len(kept),
+    }
+    assert planned(capsys)[0] == 0
+
+
+def test_a_plan_writes_nothing_anywhere(
+    source: Source, execute: Execute, capsys: pytest.CaptureFixture[str]
+) -> None:
+    execute(source.shop.connection.connection_string, *CHANGES)
+    before = source.everything()
+    assert main(["plan", "shop"]) == 3
+    assert source.everything() == before
+
+
+def test_a_plan_of_a_source_that_was_never_imported_writes_nothing(
+    source: Source, catalog: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    connection = source.shop.connection
+    other = Connection("8", "other", "postgresql", True, connection.connection_string)
+    catalog.add(8, "other", connection.connection_string)
+    source.shop.store.connections.register([other])
+    before = source.everything()
+    assert main(["plan", "other"]) == 1
+    assert "adds 4 tables" in capsys.readouterr().out
+    assert source.everything() == before
+
+
+@pytest.mark.parametrize(
+    ("statement", "status", "rule"),
+    [
+        ("alter table orders add note text", 1, "column_added"),
+        ("alter table orders alter customer_id set not null", 1, "column_nullability_changed"),
+        ("alter table orders rename total to sum", 3, "column_renamed"),
+        ("alter table words rename to terms", 3, "table_renamed"),
+    ],
+)
+def test_the_status_says_how_bad_it_is(
+    source: Source,
+    execute: Execute,
+    capsys: pytest.CaptureFixture[str],
+    statement: str,
+    status: int,
+    rule: str,
+) -> None:
+    execute(source.shop.connection.connection_string, statement)
+    answered, plan = planned(capsys)
+    assert answered == status
+    assert [change["rule"] for change in plan["changes"]] == [rule]
+
+
+def test_a_rename_is_proven_by_the_server(
+    source: Source, execute: Execute, capsys: pytest.CaptureFixture[str]
+) -> None:
+    execute(source.shop.connection.connection_string, "alter table words rename to terms")
+    _, plan = planned(capsys)
+    assert [change["evidence"] for change in plan["changes"]] == ["server"]
+
+
+def test_what_people_said_since_is_planned_without_being_stored(
+    source: Source, capsys: pytest.CaptureFixture[str]
+) -> None:
+    DescriptionStore(source.shop.database).edit("7", ("public", "words"), "", "All that is said")
+    before = source.everything()
+    status, plan = planned(capsys)
+    assert status == 1
+    assert plan["documents"] == {"embedded": 1, "rewritten": 0, "deleted": 0, "unchanged": 3}
+    assert source.everything() == before
+
+
+def test_without_ollama_the_time_is_not_known(
+    source: Source,
+    execute: Execute,
+    faults: Callable[..., None],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    execute(source.shop.connection.connection_string, *CHANGES)
+    faults("ollama", {"path": "/api", "status": 404})
+    assert main(["plan", "shop"]) == 3
+    out = capsys.readouterr().out
+    assert "re-embeds 3 of 4 documents, time not known" in out
+    assert "\ntime: not known (" in out
+
+
+def test_an_application_that_is_away_is_told(
+    source: Source,
+    execute: Execute,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("TWD_APPLICATION_DSN", "postgresql://u:canary@127.0.0.1:1/app")
+    execute(source.shop.connection.connection_string, *CHANGES)
+    assert main(["plan", "shop"]) == 3
+    out = capsys.readouterr().out
+    assert "user queries: not known" in out
+    assert "canary" not in out
+
+
+@pytest.mark.parametrize("database", ["nobody", ""])
+def test_an_unknown_database_is_an_error(
+    source: Source, capsys: pytest.CaptureFixture[str], database: str
+) -> None:
+    assert main(["plan", database]) == 2
+    assert "Known: shop" in capsys.readouterr().err
+
+
+def test_a_source_that_is_away_is_an_error_and_is_not_recorded(
+    source: Source, catalog: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    catalog.rows[0]["connection_string"] = "postgresql://u:canary@127.0.0.1:1/shop"
+    before = source.everything()
+    assert main(["plan", "shop"]) == 2
+    assert "canary" not in capsys.readouterr().err
+    assert source.everything() == before

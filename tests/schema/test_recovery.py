@@ -1,0 +1,61 @@
+"""What counts as undone: a change is judged by a later snapshot alone."""
+
+from __future__ import annotations
+
+import pytest
+
+from twd_schema.drift.recovery import is_undone
+from twd_shared.schema_model.models import EnumType
+
+from .changed_schemas import FULL, LESS, change, removed, schema, table
+
+MOOD = EnumType(schema="public", name="mood", labels=("sad", "ok"))
+
+UNDONE = {
+    "table": (change("table_removed", "table", "public", "orders"), schema(FULL), schema()),
+    "renamed table": (
+        change("table_renamed", "table", "public", "sales", before="public.orders"),
+        schema(FULL),
+        schema(table("sales", id="integer")),
+    ),
+    "column": (removed("public", "orders", "total"), schema(FULL), schema(LESS)),
+    "renamed column": (
+        change("column_renamed", "table", "public", "orders", "sum", before="total", after="sum"),
+        schema(FULL),
+        schema(table("orders", sum="numeric")),
+    ),
+    "type": (
+        change(
+            "column_type_changed", "table", "public", "orders", "id", before="integer", after="text"
+        ),
+        schema(FULL),
+        schema(table("orders", id="text")),
+    ),
+    "label": (
+        change("enum_label_removed", "enum", "public", "mood", "ok"),
+        schema(MOOD),
+        schema(EnumType(schema="public", name="mood", labels=("sad",))),
+    ),
+    "renamed label": (
+        change("enum_label_renamed", "enum", "public", "mood", "fine", before="ok", after="fine"),
+        schema(MOOD),
+        schema(EnumType(schema="public", name="mood", labels=("sad", "fine"))),
+    ),
+    "enum": (change("enum_removed", "enum", "public", "mood"), schema(MOOD), schema(FULL)),
+    "renamed enum": (
+        change("enum_renamed", "enum", "public", "state", before="public.mood"),
+        schema(MOOD),
+        schema(EnumType(schema="public", name="state", labels=("sad", "ok"))),
+    ),
+}
+
+
+@pytest.mark.parametrize("what", UNDONE)
+def test_what_is_as_it_was_has_recovered_and_what_is_not_has_not(what: str) -> None:
+    broken, back, still = UNDONE[what]
+    assert (is_undone(broken, back), is_undone(broken, still)) == (True, False)
+
+
+def test_an_enum_that_is_back_is_no_table_that_is_back() -> None:
+    broken = change("table_removed", "table", "public", "mood")
+    assert not is_undone(broken, schema(MOOD))

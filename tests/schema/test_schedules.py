@@ -1,0 +1,82 @@
+"""What is synced and verified by the clock: every connection in its own quarter of an hour."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from twd_schema.lifecycle.slots import in_slot
+from twd_shared.contract import VERIFY_TAG
+
+from .daemon import Daemon
+
+DAY = [datetime(2026, 5, 1, tzinfo=UTC) + timedelta(minutes=15 * n) for n in range(96)]
+
+
+@pytest.fixture
+def instance() -> Iterator[dg.DagsterInstance]:
+    """On disk: a schedule opens the instance by itself."""
+    with dg.DagsterInstance.local_temp() as made:
+        yield made
+
+
+def requests_at(daemon: Daemon, schedule: str, moment: datetime) -> list[dg.RunRequest]:
+    """What the schedule requests at that moment, if its cron has it tick then."""
+    definition = daemon.location.resolve_schedule_def(schedule)
+    with dg.build_schedule_context(
+        instance=daemon.instance, resources=daemon.resources, scheduled_execution_time=moment
+    ) as context:
+        made = definition(context)
+    return made if isinstance(made, list) else []
+
+
+@pytest.fixture
+def listed(daemon: Daemon, catalog: Any, imported: str) -> None:
+    """Beside the imported connection, one that could never be imported and one that is paused."""
+    catalog.add(8, "broken", "postgresql://u:p@127.0.0.1:9/x")
+    catalog.add(9, "paused", "postgresql://u:p@127.0.0.1:9/y", is_active=False)
+    daemon.tick("new_connection_sensor")
+
+
+@pytest.mark.usefixtures("listed")
+def test_an_imported_connection_is_synced_every_six_hours(daemon: Daemon) -> None:
+    due = {
+        moment: [request.partition_key for request in requests]
+        for moment in DAY
+        if (requests := requests_at(daemon, "schema_sync_schedule", moment))
+    }
+    assert list(due.values()) == [["shop"]] * 4
+    first, second, *_ = due
+    assert second - first == timedelta(hours=6)
+
+
+@pytest.mark.usefixtures("listed")
+def test_every_active_connection_is_verified_once_a_day_also_what_failed_to_be_imported(
+    daemon: Daemon,
+) -> None:
+    requests = [
+        request
+        for moment in DAY
+        if 1 <= moment.hour < 5
+        for request in requests_at(daemon, "schema_verification_schedule", moment)
+    ]
+    assert sorted(str(request.partition_key) for request in requests) == ["broken", "shop"]
+    assert all(VERIFY_TAG in request.tags for request in requests)
+
+
+def test_the_verification_ticks_at_night_alone(location: dg.Definitions) -> None:
+    schedule = location.resolve_schedule_def("schema_verification_schedule")
+    assert schedule.cron_schedule == "*/15 1-4 * * *"
+
+
+def test_a_thousand_connections_are_spread_over_the_slots_of_a_period() -> None:
+    load = Counter(
+        slot for number in range(1000) for slot in range(24) if in_slot(str(number), slot, 24)
+    )
+    assert sum(load.values()) == 1000
+    assert max(load.values()) < 2 * 1000 / 24

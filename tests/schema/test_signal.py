@@ -1,0 +1,103 @@
+"""The cheap signal of a PostgreSQL source: it misses no change, and rests while nothing is done."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from twd_schema.extraction.limits import ReadLimits
+from twd_schema.extraction.reachability import reach_policy
+from twd_schema.extraction.reading import SchemaReader
+from twd_shared.clients.catalog import Connection
+from twd_shared.errors import SourceUnavailable
+
+from .ddl_catalogue import DDL, SchemaChange
+
+Execute = Callable[..., None]
+
+QUIET = {
+    "rows are written": (
+        "insert into customers values (1, 'a'), (2, 'b')",
+        "update customers set name = 'c' where id = 1",
+        "delete from customers where id = 2",
+    ),
+    "the planner looks again": ("analyze customers", "vacuum customers"),
+    "a temporary table comes and goes": (
+        "create temporary table t (id serial primary key, kind text default 'x')",
+    ),
+    "a sequence counts": ("create temporary table u as select nextval('numbers')",),
+}
+
+
+@pytest.fixture
+def source(services: Any, execute: Execute) -> str:
+    dsn = services.database()
+    execute(
+        dsn,
+        "create table customers (id int primary key, name text)",
+        "create sequence numbers",
+    )
+    return dsn
+
+
+@pytest.fixture
+def signal(reader: SchemaReader, connection_to: Callable[..., Connection], source: str) -> Any:
+    """Asks the source for its signal."""
+    return lambda: asyncio.run(reader.signal_async(connection_to(source)))
+
+
+@pytest.mark.parametrize("statements", QUIET.values(), ids=QUIET.keys())
+def test_work_on_rows_leaves_it_as_it_is(
+    signal: Callable[[], str], source: str, execute: Execute, statements: tuple[str, ...]
+) -> None:
+    before = signal()
+    execute(source, *statements)
+    assert signal() == before
+
+
+@pytest.mark.parametrize("change", DDL, ids=lambda change: change.name)
+def test_no_kind_of_ddl_escapes_it(
+    signal: Callable[[], str], source: str, execute: Execute, change: SchemaChange
+) -> None:
+    execute(source, change.setup)
+    before = signal()
+    execute(source, change.statement)
+    assert signal() != before
+
+
+def test_a_change_that_is_undone_is_noticed_both_times(
+    signal: Callable[[], str], source: str, execute: Execute
+) -> None:
+    seen = {signal()}
+    for change in ("add extra int", "drop extra", "add extra int", "drop extra"):
+        execute(source, f"alter table customers {change}")
+        seen.add(signal())
+    assert len(seen) == 5
+
+
+def test_a_table_that_was_dropped_and_made_again_is_noticed(
+    signal: Callable[[], str], source: str, execute: Execute
+) -> None:
+    before = signal()
+    execute(
+        source,
+        "drop table customers",
+        "create table customers (id int primary key, name text)",
+    )
+    assert signal() != before
+
+
+def test_a_source_that_has_no_signal_gives_none() -> None:
+    reader = SchemaReader(frozenset({"sqlite"}), ReadLimits(), reach_policy("", "/srv"))
+    connection = Connection("7", "shop", "sqlite", True, "sqlite:////srv/shop.db")
+    assert asyncio.run(reader.signal_async(connection)) == ""
+
+
+def test_a_source_that_is_down_says_which_and_where(
+    reader: SchemaReader, connection_to: Callable[..., Connection]
+) -> None:
+    with pytest.raises(SourceUnavailable, match=r"connection 7 \(shop\) at 127.0.0.1:9/shop"):
+        asyncio.run(reader.signal_async(connection_to("postgresql://u:canary@127.0.0.1:9/shop")))

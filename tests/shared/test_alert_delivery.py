@@ -1,0 +1,220 @@
+"""Sending alerts: a webhook that misbehaves, senders that are killed, an address that is secret."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from twd_shared.clients.webhook import Webhook, WebhookUnavailable
+from twd_shared.clients.webhook_formats import WebhookMessage
+from twd_shared.store.alert_delivery import AlertDelivery
+from twd_shared.store.alerts import Alert, AlertOutbox
+from twd_shared.store.database import MetadataDatabase
+from twd_shared.store.tables import alerts
+
+from ..webhook_server import Answer, WebhookServer
+
+
+@pytest.fixture
+def webhook() -> Iterator[WebhookServer]:
+    server = WebhookServer()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def outbox(database: MetadataDatabase) -> AlertOutbox:
+    return AlertOutbox(database)
+
+
+@pytest.fixture
+def delivery(database: MetadataDatabase, webhook: WebhookServer) -> AlertDelivery:
+    return AlertDelivery(database, Webhook(webhook.url))
+
+
+def alert(key: str = "a") -> Alert:
+    return Alert(key, "breaking", f"title {key}", "body", "http://ui/runs/1", "shop")
+
+
+def kept(database: MetadataDatabase) -> list[Any]:
+    with database.begin() as transaction:
+        return list(transaction.execute(sa.select(alerts).order_by(alerts.c.sequence)))
+
+
+def waits_end(database: MetadataDatabase) -> None:
+    """Let the time pass for which the webhook is left alone."""
+    with database.begin() as transaction:
+        transaction.execute(sa.update(alerts).values(not_before=sa.func.now()))
+
+
+# --- a webhook that misbehaves, and senders that do -----------------------------------------
+
+
+@pytest.mark.parametrize("manner", ["hang", "drip", "reset"])
+def test_a_webhook_that_answers_badly_costs_one_send_and_loses_nothing(
+    database: MetadataDatabase,
+    outbox: AlertOutbox,
+    delivery: AlertDelivery,
+    webhook: WebhookServer,
+    manner: Any,
+) -> None:
+    webhook.answer = Answer(manner=manner)
+    for key in "abc":
+        outbox.raise_alert(alert(key))
+    started = time.monotonic()
+    assert delivery.deliver(5.0, 1.0).waiting == 3
+    assert time.monotonic() - started < 2.5
+    assert len(webhook.posted) == 1
+    webhook.answer = Answer()
+    waits_end(database)
+    assert delivery.deliver().delivered == 3
+
+
+def test_a_slow_webhook_is_left_before_the_budget_is_over(
+    outbox: AlertOutbox, delivery: AlertDelivery, webhook: WebhookServer
+) -> None:
+    for number in range(20):
+        outbox.raise_alert(alert(f"{number:02}"))
+    webhook.answers = [Answer(429, {"retry-after": "1"}) for _ in range(20)]
+    started = time.monotonic()
+    assert delivery.deliver(3.0, 1.0).waiting > 0
+    assert time.monotonic() - started < 3.0
+
+
+def test_a_sender_that_is_killed_after_sending_has_the_message_sent_again(
+    database: MetadataDatabase,
+    metadata_dsn: str,
+    outbox: AlertOutbox,
+    delivery: AlertDelivery,
+    webhook: WebhookServer,
+) -> None:
+    webhook.answers = [Answer(manner="hang")]
+    for key in "ab":
+        outbox.raise_alert(alert(key))
+    code = (
+        "import os; from twd_shared.clients.webhook import Webhook;"
+        "from twd_shared.store.alert_delivery import AlertDelivery;"
+        "from twd_shared.store.database import MetadataDatabase;"
+        "AlertDelivery(MetadataDatabase(os.environ['D']), Webhook(os.environ['W']))"
+        ".deliver(60, 50)"
+    )
+    sender = subprocess.Popen(
+        [sys.executable, "-c", code], env={**os.environ, "D": metadata_dsn, "W": webhook.url}
+    )
+    webhook.wait_for_a_message()
+    assert delivery.deliver().delivered == 0, "another sender is at work"
+    sender.send_signal(signal.SIGKILL)
+    sender.wait()
+    delivered, deadline = 0, time.monotonic() + 20
+    while delivered < 2 and time.monotonic() < deadline:
+        # PostgreSQL notices after a moment that the sender is gone.
+        delivered += delivery.deliver().delivered
+    assert [item["key"] for item in webhook.posted] == ["a", "a", "b"]
+    assert webhook.titles == ["title a", "title b"]
+
+
+def test_senders_at_the_same_time_send_each_alert_once_and_in_order(
+    database: MetadataDatabase, outbox: AlertOutbox, webhook: WebhookServer
+) -> None:
+    for number in range(60):
+        outbox.raise_alert(alert(f"{number:02}"))
+    deadline = time.monotonic() + 30
+
+    def send() -> None:
+        mine = AlertDelivery(database, Webhook(webhook.url))
+        while mine.deliver().waiting and time.monotonic() < deadline:
+            pass
+
+    senders = [threading.Thread(target=send) for _ in range(4)]
+    for sender in senders:
+        sender.start()
+    for sender in senders:
+        sender.join()
+    assert [item["key"] for item in webhook.posted] == [f"{number:02}" for number in range(60)]
+
+
+# --- the address is a secret ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", [200, 302, 400, 404, 500])
+def test_neither_logs_nor_rows_nor_messages_hold_the_webhooks_address(
+    database: MetadataDatabase,
+    outbox: AlertOutbox,
+    delivery: AlertDelivery,
+    webhook: WebhookServer,
+    caplog: pytest.LogCaptureFixture,
+    status: int,
+) -> None:
+    webhook.answer = Answer(status)
+    outbox.raise_alert(alert())
+    with caplog.at_level(logging.DEBUG):
+        done = delivery.deliver()
+    assert len(webhook.posted) == 1
+    [row] = kept(database)
+    assert "secret-token" not in f"{caplog.text} {row} {done}"
+    assert bool(done.errors) == (status != 200)
+
+
+def test_what_others_request_at_the_same_time_is_logged_as_ever(
+    outbox: AlertOutbox,
+    delivery: AlertDelivery,
+    webhook: WebhookServer,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    webhook.answer = Answer(manner="hang")
+    outbox.raise_alert(alert())
+    sender = threading.Thread(target=delivery.deliver, args=(2.0, 1.0))
+    sender.start()
+    webhook.wait_for_a_message()
+    with caplog.at_level(logging.INFO):
+        logging.getLogger("httpx").info("of another thread")
+    sender.join()
+    assert "of another thread" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://127.0.0.1:9/secret-token",
+        "secret-token",
+        "http://[secret-token",
+        "http://host:secret-token/",
+    ],
+)
+def test_a_webhook_that_cannot_be_reached_is_never_named_in_full(
+    address: str, database: MetadataDatabase, outbox: AlertOutbox
+) -> None:
+    outbox.raise_alert(alert())
+    done = AlertDelivery(database, Webhook(address)).deliver()
+    [error] = done.errors
+    assert "Check TWD_ALERT_WEBHOOK_URL" in error
+    assert "secret-token" not in f"{error} {kept(database)}"
+
+
+def test_an_error_of_the_webhook_has_no_cause_that_could_name_it(
+    webhook: WebhookServer, message: Callable[..., WebhookMessage]
+) -> None:
+    webhook.answer = Answer(manner="reset")
+    with pytest.raises(WebhookUnavailable) as raised:
+        Webhook(webhook.url).send(message())
+    assert raised.value.__cause__ is None
+    assert raised.value.__context__ is None
+
+
+@pytest.fixture
+def message() -> Callable[..., WebhookMessage]:
+    def make() -> WebhookMessage:
+        return WebhookMessage("k", "failure", "t", "b", "", "", datetime.now(UTC))
+
+    return make

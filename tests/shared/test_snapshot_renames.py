@@ -1,0 +1,193 @@
+"""Ids in the snapshot store: what they prove is kept, and nothing is lost or made up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from twd_shared.clients.catalog import Connection
+from twd_shared.schema_model.fingerprint import object_fingerprints, snapshot_fingerprint
+from twd_shared.schema_model.identities import Identities, Identity
+from twd_shared.schema_model.models import Column, Snapshot, Table
+from twd_shared.schema_model.renames import Rename
+from twd_shared.store.connections import ConnectionRegistry
+from twd_shared.store.database import MetadataDatabase
+from twd_shared.store.snapshots import SnapshotStore
+
+
+@pytest.fixture
+def database(metadata_dsn: str) -> Iterator[MetadataDatabase]:
+    made = MetadataDatabase(metadata_dsn)
+    ConnectionRegistry(made).register([Connection("7", "shop", "postgresql", True, "")])
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def store(database: MetadataDatabase) -> SnapshotStore:
+    return SnapshotStore(database)
+
+
+def reading(
+    *tables: tuple[str, int, dict[str, int]], origin: str = "here", ids: bool = True
+) -> Snapshot:
+    """A snapshot of tables: (name, id, number by column)."""
+    return Snapshot(
+        dialect="postgresql",
+        database_name="shop",
+        server_version="18",
+        tables=tuple(
+            Table(
+                schema="s",
+                name=name,
+                kind="table",
+                columns=tuple(Column(name=column, type="integer") for column in columns),
+            )
+            for name, _, columns in sorted(tables)
+        ),
+        identities=Identities(
+            origin=origin,
+            objects=tuple(
+                Identity("table", "s", name, number, tuple(columns), tuple(columns.values()))
+                for name, number, columns in tables
+            ),
+        )
+        if ids
+        else None,
+    )
+
+
+COLUMNS = {"id": 1, "note": 2}
+
+
+def renamed(old: str, new: str, old_member: str = "", new_member: str = "") -> Rename:
+    return Rename(
+        kind="table",
+        old=("s", old),
+        new=("s", new),
+        old_member=old_member,
+        new_member=new_member,
+    )
+
+
+def rows(database: MetadataDatabase, table: str) -> list[Any]:
+    with database.begin() as transaction:
+        return list(transaction.execute(sa.text(f"select xmin, * from twd.{table}")))
+
+
+def test_ids_are_no_part_of_the_fingerprint() -> None:
+    fingerprints = {
+        snapshot_fingerprint(object_fingerprints(item))
+        for item in (reading(("a", 5, COLUMNS)), reading(("a", 9, COLUMNS), origin="elsewhere"))
+    }
+    assert len(fingerprints) == 1
+
+
+def test_an_unchanged_save_with_the_same_ids_writes_none(
+    store: SnapshotStore, database: MetadataDatabase
+) -> None:
+    store.save("7", reading(("a", 5, COLUMNS)))
+    before = rows(database, "table_identities")
+    store.save("7", reading(("a", 5, COLUMNS)))
+    assert rows(database, "table_identities") == before
+
+
+def test_a_rename_of_table_and_column_is_kept_with_its_version(store: SnapshotStore) -> None:
+    store.save("7", reading(("a", 5, COLUMNS)))
+    store.save("7", reading(("b", 5, {"id": 1, "text": 2})))
+    proven = store.renames("7", 1, 2)
+    assert proven.complete
+    assert set(proven.items) == {renamed("a", "b"), renamed("a", "b", "note", "text")}
+
+
+def test_another_origin_proves_nothing(store: SnapshotStore) -> None:
+    store.save("7", reading(("a", 5, COLUMNS)))
+    store.save("7", reading(("b", 5, COLUMNS), origin="elsewhere"))
+    proven = store.renames("7", 1, 2)
+    assert (proven.items, proven.complete) == ((), False)
+
+
+def test_an_equal_schema_of_another_origin_gives_the_ids_for_the_next_rename(
+    store: SnapshotStore,
+) -> None:
+    store.save("7", reading(("a", 5, COLUMNS)))
+    store.save("7", reading(("a", 8, COLUMNS), origin="elsewhere"))
+    store.save("7", reading(("b", 8, COLUMNS), origin="elsewhere"))
+    assert store.renames("7", 1, 2).items == (renamed("a", "b"),)
+
+
+def test_a_table_that_was_made_again_the_same_is_known_by_its_new_id(
+    store: SnapshotStore,
+) -> None:
+    store.save("7", reading(("a", 5, COLUMNS)))
+    store.save("7", reading(("a", 6, COLUMNS)))
+    store.save("7", reading(("b", 6, COLUMNS), ("c", 5, COLUMNS)))
+    assert renamed("a", "c") not in store.renames("7", 1, 2).items
+
+
+def test_the_first_ids_after_an_upgrade_prove_nothing_of_before(store: SnapshotStore) -> None:
+    store.save("7", reading(("a", 5, COLUMNS), ids=False))
+    store.save("7", reading(("b", 5, COLUMNS)))
+    assert not store.renames("7", 1, 2).complete
+
+
+def test_a_version_without_ids_breaks_the_proof(store: SnapshotStore) -> None:
+    store.save("7", reading(("a", 5, COLUMNS)))
+    store.save("7", reading(("x", 5, COLUMNS), ids=False))
+    store.save("7", reading(("b", 5, COLUMNS)))
+    proven = store.renames("7", 1, 3)
+    assert (proven.items, proven.complete) == ((), False)
+
+
+def test_what_a_reading_hides_keeps_its_id(store: SnapshotStore) -> None:
+    both = (("a", 5, COLUMNS), ("b", 6, COLUMNS))
+    hidden = ("table", "s", "a")
+    store.save("7", reading(*both))
+    shown = reading(*both, ("c", 7, COLUMNS))
+    assert shown.identities is not None
+    # The table is carried over, without an id in this reading.
+    part = Identities(origin="here", objects=shown.identities.objects[1:])
+    store.save("7", _with(shown, part), [hidden])
+    store.save("7", reading(("z", 5, COLUMNS), ("b", 6, COLUMNS), ("c", 7, COLUMNS)))
+    assert store.renames("7", 2, 3).items == (renamed("a", "z"),)
+
+
+def test_what_is_hidden_was_not_renamed_to_what_has_its_id(store: SnapshotStore) -> None:
+    store.save("7", reading(("a", 5, COLUMNS)))
+    shown = reading(("a", 5, COLUMNS), ("b", 5, COLUMNS))
+    assert shown.identities is not None
+    part = Identities(origin="here", objects=shown.identities.objects[1:])
+    store.save("7", _with(shown, part), [("table", "s", "a")])
+    assert store.renames("7", 1, 2).items == ()
+
+
+def _with(snapshot: Snapshot, identities: Identities) -> Snapshot:
+    return Snapshot(
+        dialect=snapshot.dialect,
+        database_name=snapshot.database_name,
+        server_version=snapshot.server_version,
+        tables=snapshot.tables,
+        identities=identities,
+    )
+
+
+def test_a_rename_outlives_the_version_that_brought_it_while_an_older_one_is_kept(
+    store: SnapshotStore,
+) -> None:
+    for name in ("a", "b", "c"):
+        store.save("7", reading((name, 5, COLUMNS)))
+    assert store.prune("7", datetime.now(UTC) + timedelta(days=1), keep=[1]) == (2,)
+    assert store.renames("7", 1, 3).items == (renamed("a", "c"),)
+
+
+def test_renames_go_when_no_version_from_before_them_is_kept(
+    store: SnapshotStore, database: MetadataDatabase
+) -> None:
+    for name in ("a", "b", "c"):
+        store.save("7", reading((name, 5, COLUMNS)))
+    store.prune("7", datetime.now(UTC) + timedelta(days=1))
+    assert rows(database, "renames") == []
