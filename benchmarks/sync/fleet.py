@@ -42,8 +42,7 @@ class Fleet(NamedTuple):
     inspector: float
     first: float
     quiet: float
-    one_changed: float
-    """The tick after a tenth of the databases was changed."""
+    tenth_changed: float
     found: int
     """How many of those it found, in each round."""
 

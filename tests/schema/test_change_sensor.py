@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable
 from typing import Any
 
@@ -167,6 +168,45 @@ def test_the_ui_tells_how_fresh_each_database_is_and_why(
     assert freshness == "unreadable"
     assert "127.0.0.1:9/shop cannot be reached" in cause
     assert "canary" not in cause
+
+
+def test_a_source_that_is_paused_or_half_indexed_is_no_longer_shown_as_fresh(
+    daemon: Daemon, catalog: Any, imported: str
+) -> None:
+    assert freshness_of(daemon.tick("schema_change_sensor"))["shop"][0] == "fresh"
+    daemon.resources["metadata_store"].index_states.begin("7")
+    freshness, cause = freshness_of(daemon.tick("schema_change_sensor"))["shop"]
+    assert (freshness, "writing its index" in cause) == ("drifted", True)
+    catalog.rows[0]["is_active"] = False
+    daemon.tick("new_connection_sensor")
+    assert freshness_of(daemon.tick("schema_change_sensor"))["shop"][0] == "paused"
+
+
+def test_a_source_that_flickers_does_not_renew_its_tries(
+    daemon: Daemon, catalog: Any, imported: str, execute: Callable[..., None]
+) -> None:
+    execute(imported, "alter table customers add extra int")
+    assert daemon.requested("schema_change_sensor") == ["shop"]
+    catalog.rows[0]["connection_string"] = "postgresql://u:p@127.0.0.1:9/shop"
+    assert daemon.requested("schema_change_sensor") == []
+    catalog.rows[0]["connection_string"] = imported
+    assert daemon.requested("schema_change_sensor") == [], "it waits as if nothing had been"
+
+
+def test_a_training_that_is_going_on_keeps_no_source_from_its_sync(
+    daemon: Daemon, imported: str, execute: Callable[..., None]
+) -> None:
+    execute(imported, "alter table customers add extra int")
+    daemon.instance.add_run(
+        dg.DagsterRun(
+            job_name="training_job",
+            run_id=str(uuid.uuid4()),
+            status=dg.DagsterRunStatus.STARTED,
+            tags={"dagster/partition": "shop"},
+            asset_selection=frozenset({dg.AssetKey(["training", "trained_model"])}),
+        )
+    )
+    assert daemon.requested("schema_change_sensor") == ["shop"]
 
 
 def test_a_tick_at_which_nothing_changed_observes_nothing(daemon: Daemon, imported: str) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 import pytest
+import sqlalchemy as sa
 
 from twd_schema.indexing import publication, shares
 from twd_schema.indexing.documents import Document
@@ -26,6 +27,7 @@ from twd_shared.errors import (
 from twd_shared.resources.servers import OllamaResource
 from twd_shared.retrieval.terms import SparseTerms
 from twd_shared.schema_model.models import Column, Table
+from twd_shared.store.sync_tables import index_origins
 
 from .index_shop import LARGE, SHOP, SIX, SMALL, Shop, snapshot, table, with_comment
 
@@ -320,3 +322,26 @@ def test_a_wide_table_is_found_by_its_last_column_and_named_once(shop: Shop) -> 
     published = shop.publish(wide, *SIX)
     assert published.points.expected > 8
     assert shop.find("zebra stripes", limit=3)[0] == "measurements"
+
+
+def test_points_that_an_older_release_wrote_are_not_taken_for_those_of_before(shop: Shop) -> None:
+    shop.publish(*SIX)
+    with shop.database.begin() as transaction:
+        told = transaction.execute(sa.select(index_origins)).one()._asdict()
+    shop.publish(with_comment(SIX[0], "another"), *SIX[1:])
+    with shop.database.begin() as transaction:
+        # It tells nothing of origins: what was told before it stays.
+        transaction.execute(sa.update(index_origins).values(**told))
+    assert shop.publish(*SIX).points.embedded == 1
+
+
+def test_a_verification_finds_what_the_records_do_not_tell(shop: Shop) -> None:
+    version = shop.publish(*SIX).state.snapshot_version
+    _, snapshot = shop.store.snapshots.load_newest("7")
+    client, name = shop.resources["qdrant"].client, shop.index.served().name
+    [point, *_] = shop.points.held(["content_hash"])
+    # Another hash of the same mark: neither counts nor marks tell.
+    client.set_payload(name, {"content_hash": "spoilt"}, points=[point])
+    publisher = Publisher(shop.index, shop.ollama, shop.database)
+    assert publisher.publish(SHOP, snapshot, version).points.repaired == 0
+    assert publisher.publish(SHOP, snapshot, version, verify=True).points.repaired == 1

@@ -58,6 +58,31 @@ def test_work_on_rows_leaves_it_as_it_is(
     assert signal() == before
 
 
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "alter type base rename to other",
+        "create schema elsewhere; alter type base set schema elsewhere",
+    ],
+)
+def test_a_base_type_that_is_called_otherwise_does_not_escape_it(
+    signal: Callable[[], str], source: str, execute: Execute, statement: str
+) -> None:
+    execute(
+        source,
+        "create type base",
+        "create function base_in(cstring) returns base language internal immutable strict"
+        " as 'int4in'",
+        "create function base_out(base) returns cstring language internal immutable strict"
+        " as 'int4out'",
+        "create type base (input = base_in, output = base_out, like = int4)",
+        "create table uses (one base)",
+    )
+    before = signal()
+    execute(source, statement)
+    assert signal() != before
+
+
 @pytest.mark.parametrize("change", DDL, ids=lambda change: change.name)
 def test_no_kind_of_ddl_escapes_it(
     signal: Callable[[], str], source: str, execute: Execute, change: SchemaChange

@@ -86,9 +86,28 @@ def test_a_partition_with_a_run_in_flight_waits(
     instance: dg.DagsterInstance, status: dg.DagsterRunStatus, waits: bool
 ) -> None:
     instance.add_run(
-        dg.DagsterRun(job_name="some_job", status=status, tags={"dagster/partition": "shop-2"})
+        dg.DagsterRun(
+            job_name="some_job",
+            status=status,
+            tags={"dagster/partition": "shop-2"},
+            asset_selection=frozenset(ASSETS),
+        )
     )
     attempts = Attempts(None)
     request = claim_run(instance, attempts, SHOP, "a", "some_sensor", ASSETS)
     assert (request is None) == waits
     assert (attempts.cursor() == "{}") == waits
+
+
+def test_a_run_that_writes_other_assets_of_the_partition_is_not_waited_for(
+    instance: dg.DagsterInstance,
+) -> None:
+    instance.add_run(
+        dg.DagsterRun(
+            job_name="training_job",
+            status=dg.DagsterRunStatus.STARTED,
+            tags={"dagster/partition": "shop-2"},
+            asset_selection=frozenset({dg.AssetKey(["training", "trained_model"])}),
+        )
+    )
+    assert claim_run(instance, Attempts(None), SHOP, "a", "some_sensor", ASSETS) is not None

@@ -42,6 +42,15 @@ class Automation:
             raise_on_error=False,
         )
 
+    def run_job(self, partition: str) -> None:
+        """The whole job, as the UI launches it: without a selection of assets."""
+        self._definitions.resolve_implicit_global_asset_job_def().execute_in_process(
+            instance=self.instance,
+            partition_key=partition,
+            tags={"fails": "yes"},
+            raise_on_error=False,
+        )
+
     def tick(self) -> set[str]:
         """The partitions of `index` that are requested now."""
         result = dg.evaluate_automation_conditions(
@@ -81,3 +90,10 @@ def test_a_source_that_was_read_once_more_by_itself_is_asked_for(automation: Aut
     automation.run(snapshot, index, partition="shop", fails=True)
     automation.run(snapshot, partition="shop")
     assert automation.tick() == {"shop"}
+
+
+def test_a_whole_job_that_was_launched_by_hand_counts_as_writing_all_of_its_assets(
+    automation: Automation,
+) -> None:
+    automation.run_job("shop")
+    assert automation.tick() == set()

@@ -7,7 +7,7 @@ B again would be dropped, and a failed run would never be repeated.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import dagster as dg
 import msgspec
@@ -86,6 +86,26 @@ class Attempts:
         return msgspec.json.encode(self._by_id, order="sorted").decode()
 
 
+def is_in_flight(
+    instance: dg.DagsterInstance, connection: RegisteredConnection, assets: Sequence[dg.AssetKey]
+) -> bool:
+    """Whether a run of the connection's partition that writes one of the assets is not over."""
+    runs = instance.get_runs(
+        dg.RunsFilter(tags={"dagster/partition": connection.partition_key}, statuses=_IN_FLIGHT)
+    )
+    return any(not {*assets}.isdisjoint(assets_of(instance, run)) for run in runs)
+
+
+def assets_of(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Collection[dg.AssetKey]:
+    """The assets that a run materializes; a run of a whole job has only planned them."""
+    if run.asset_selection:
+        return run.asset_selection
+    planned = instance.get_records_for_run(
+        run.run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED
+    ).records
+    return {record.asset_key for record in planned if record.asset_key}
+
+
 def claim_run(
     instance: dg.DagsterInstance,
     attempts: Attempts,
@@ -103,10 +123,9 @@ def claim_run(
     for the failures of an older one.
     """
     now = time.time()
-    in_flight = instance.get_runs_count(
-        dg.RunsFilter(tags={"dagster/partition": connection.partition_key}, statuses=_IN_FLIGHT)
-    )
-    if in_flight or not attempts.is_due(connection.connection_id, wish, now):
+    if not attempts.is_due(connection.connection_id, wish, now) or is_in_flight(
+        instance, connection, assets
+    ):
         return None
     attempts.record(connection.connection_id, wish, now)
     return dg.RunRequest(

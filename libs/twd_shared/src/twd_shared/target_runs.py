@@ -4,6 +4,8 @@ from typing import Any
 
 import dagster as dg
 
+from twd_shared.run_requests import assets_of
+
 
 class UpdatedByRunsOfTarget(dg.AutomationCondition[dg.AssetKey]):
     """True of partitions whose every new materialization is of a run that selects the target.
@@ -45,5 +47,6 @@ class UpdatedByRunsOfTarget(dg.AutomationCondition[dg.AssetKey]):
         # What depends on itself is not explained by its own runs.
         if not run_ids or target == context.key:
             return set()
-        runs = context.asset_graph_view.instance.get_runs(dg.RunsFilter(run_ids=sorted(run_ids)))
-        return {run.run_id for run in runs if target in (run.asset_selection or ())}
+        instance = context.asset_graph_view.instance
+        runs = instance.get_runs(dg.RunsFilter(run_ids=sorted(run_ids)))
+        return {run.run_id for run in runs if target in assets_of(instance, run)}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -110,6 +110,11 @@ class ConnectionRegistry:
     def set_status(self, connection_id: str, status: Status, reason: str = "") -> None:
         """Record whether the source could be read, with the reason if not (no secrets)."""
         self._update(connection_id, status=status, status_reason=reason, status_at=sa.func.now())
+
+    def set_statuses(self, statuses: Mapping[str, tuple[Status, str]]) -> None:
+        """Record status and reason of several connections, by their ids."""
+        for connection_id, (status, reason) in statuses.items():
+            self.set_status(connection_id, status, reason)
 
     def _update(self, connection_id: str, **values: Any) -> None:
         statement = (

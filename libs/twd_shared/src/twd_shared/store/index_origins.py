@@ -27,11 +27,17 @@ class IndexOrigins:
         """Read and write through `database`."""
         self._database = database
 
-    def get(self, connection_id: str, collection: str) -> dict[TableName, TableOrigin]:
-        """The origins by (schema, table); empty if they are of another collection, or not known."""
+    def get(
+        self, connection_id: str, collection: str, content_hash: str
+    ) -> dict[TableName, TableOrigin]:
+        """The origins by (schema, table); empty if they are of other points, or not known.
+
+        An older release may have written points since, and have told nothing of their origins.
+        """
         query = sa.select(index_origins.c.body).where(
             index_origins.c.connection_id == connection_id,
             index_origins.c.collection == collection,
+            index_origins.c.content_hash == content_hash,
         )
         with self._database.begin() as transaction:
             body = transaction.execute(query).scalar_one_or_none() or {}
@@ -42,21 +48,22 @@ class IndexOrigins:
         }
 
     def put(
-        self, connection_id: str, collection: str, origins: Mapping[TableName, TableOrigin]
+        self,
+        connection_id: str,
+        collection: str,
+        content_hash: str,
+        origins: Mapping[TableName, TableOrigin],
     ) -> None:
-        """Store what the connection's points in the collection were made of."""
+        """Store what the connection's points in the collection, of that content, were made of."""
         body: dict[str, dict[str, TableOrigin]] = {}
         for (schema, table), origin in origins.items():
             body.setdefault(schema, {})[table] = origin
-        values = {"connection_id": connection_id, "collection": collection, "body": body}
+        values = {"collection": collection, "content_hash": content_hash, "body": body}
         with self._database.begin() as transaction:
             transaction.execute(
                 insert(index_origins)
-                .values(**values)
-                .on_conflict_do_update(
-                    index_elements=[index_origins.c.connection_id],
-                    set_={"collection": collection, "body": body},
-                )
+                .values(connection_id=connection_id, **values)
+                .on_conflict_do_update(index_elements=[index_origins.c.connection_id], set_=values)
             )
 
     def delete(self, connection_id: str) -> None:

@@ -91,7 +91,7 @@ class SourceCheckStore:
             signal=signal,
             fingerprint=fingerprint,
             freshness="drifted",
-            cause="It was just read.",
+            cause="It was read; whether the index holds it is not known yet.",
         )
         with self._database.begin() as transaction:
             transaction.execute(

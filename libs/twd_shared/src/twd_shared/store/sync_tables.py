@@ -79,6 +79,7 @@ index_origins = sa.Table(
     metadata,
     connection_id_column(),
     sa.Column("collection", sa.Text, nullable=False),
+    sa.Column("content_hash", sa.Text, nullable=False, comment="Of the points that were made"),
     sa.Column("body", JSONB, nullable=False, comment="By table: a hash of that, and its points"),
     comment="What the points of each table of a source were made of",
 )

@@ -1,19 +1,26 @@
 """The sensor that asks every active source whether its schema differs from the index."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 import dagster as dg
+import msgspec
 
-from twd_schema.defs.freshness_asset import freshness_events
+from twd_schema.defs.freshness_asset import freshness_observation
 from twd_schema.defs.jobs import ALL_OF_A_SOURCE
 from twd_schema.defs.resources import SourceDatabaseResource
 from twd_schema.drift.detection import Detector
-from twd_schema.drift.freshness import Judgement, judge
+from twd_schema.drift.freshness import (
+    Judgement,
+    changed_statuses,
+    freshness_records,
+    given_up,
+    judge,
+)
 from twd_schema.drift.store import DiffStore
 from twd_shared.errors import TwdError
 from twd_shared.resources.stores import CatalogResource, MetadataStoreResource
-from twd_shared.run_requests import Attempts, claim_run
+from twd_shared.run_requests import Attempts, claim_run, is_in_flight
+from twd_shared.schema_model.fingerprint import content_fingerprint
 from twd_shared.settings import Settings
 from twd_shared.store.connections import RegisteredConnection
 from twd_shared.store.source_checks import SourceCheck, SourceCheckStore
@@ -22,6 +29,24 @@ from twd_shared.store.source_checks import SourceCheck, SourceCheckStore
 MOST_SYNCS = 8
 # Dagster takes its time to queue each; the others are requested at the next tick.
 _MOST_REQUESTS = 50
+
+
+class _Memory(msgspec.Struct):
+    """What the sensor remembers from tick to tick, as JSON in its cursor."""
+
+    attempts: str = "{}"
+    shown: str = ""
+    """A hash of what the UI was shown last."""
+
+    @classmethod
+    def of(cls, cursor: str | None) -> "_Memory":
+        try:
+            return msgspec.json.decode(cursor or "{}", type=cls)
+        except msgspec.DecodeError:
+            return cls()
+
+    def cursor(self) -> str:
+        return msgspec.json.encode(self).decode()
 
 
 def schema_change_sensor(
@@ -68,26 +93,39 @@ def schema_change_sensor(
                 ],
                 before,
             )
-            # Once more: a sync may have ended while the sources were asked.
-            judged = judge(answers, diffs.synced_fingerprints(), before)
-            attempts = Attempts(context.cursor, MOST_SYNCS)
-            attempts.forget_others(
-                {key for key, one in judged.items() if one.wish} | known.keys() - judged.keys()
+            # A sync that ended meanwhile wrote another schema than was asked for: its source has
+            # its turn at the next tick.
+            now = diffs.synced_fingerprints()
+            held = {key: value for key, value in now.items() if indexed.get(key) == value}
+            judged = judge(answers, held, before)
+            memory = _Memory.of(context.cursor)
+            attempts = Attempts(memory.attempts, MOST_SYNCS)
+            fresh = {key for key, one in judged.items() if one.check.freshness == "fresh"}
+            attempts.forget_others(known.keys() - fresh)
+            judged = given_up(
+                judged,
+                lambda key, wish: (
+                    attempts.has_given_up(key, wish)
+                    and not is_in_flight(context.instance, known[key], ALL_OF_A_SOURCE)
+                ),
+                MOST_SYNCS,
             )
             requests = _requests(context.instance, attempts, judged, known)
-            checks = [_with_end(one, attempts) for one in judged.values()]
+            checks = [one.check for one in judged.values()]
             store.record(checks)
-            _tell_registry(checks, known, metadata_store)
+            metadata_store.connections.set_statuses(changed_statuses(checks, known))
+            shown = freshness_records(metadata_store.connections.known(), store.all(), now)
         except TwdError as error:
             return dg.SkipReason(str(error))
         for check in checks:
             if check.freshness == "unreadable":
                 context.log.warning(check.cause)
+        told = content_fingerprint(f"{record}" for record in shown)
         return dg.SensorResult(
             run_requests=requests,
             skip_reason=None if requests else dg.SkipReason(_summary(checks, len(known))),
-            cursor=attempts.cursor(),
-            asset_events=freshness_events(before, store.all(), metadata_store.connections.known()),
+            cursor=_Memory(attempts.cursor(), told).cursor(),
+            asset_events=[] if told == memory.shown else [freshness_observation(shown)],
         )
 
     return sensor
@@ -112,32 +150,6 @@ def _requests(
             )
             requests += [request] if request else []
     return requests
-
-
-def _with_end(judgement: Judgement, attempts: Attempts) -> SourceCheck:
-    check = judgement.check
-    if not attempts.has_given_up(check.connection_id, judgement.wish):
-        return check
-    return replace(
-        check,
-        freshness="given_up",
-        cause=f"Its schema has changed, and {MOST_SYNCS} syncs have not brought the index up to "
-        "date. Look at the last failed run; the daily verification tries again.",
-    )
-
-
-def _tell_registry(
-    checks: Sequence[SourceCheck],
-    known: Mapping[str, RegisteredConnection],
-    metadata_store: MetadataStoreResource,
-) -> None:
-    for check in checks:
-        registered = known[check.connection_id]
-        if check.freshness == "unreadable":
-            if (registered.status, registered.status_reason) != ("failing", check.cause):
-                metadata_store.connections.set_status(check.connection_id, "failing", check.cause)
-        elif check.freshness == "fresh" and registered.status != "ok":
-            metadata_store.connections.set_status(check.connection_id, "ok")
 
 
 def _summary(checks: Sequence[SourceCheck], known: int) -> str:

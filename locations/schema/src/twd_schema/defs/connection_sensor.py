@@ -1,6 +1,7 @@
 """The sensor that follows the application's list of connections."""
 
 from collections.abc import Sequence
+from itertools import islice
 
 import dagster as dg
 import msgspec
@@ -24,6 +25,10 @@ from twd_shared.store.connections import RegisteredConnection
 
 # With their waits, about a day. The daily verification asks again, whatever failed before.
 MOST_IMPORTS = 24
+
+# What a tick does of each; the rest has its turn at the next one.
+_MOST_REQUESTS = 50
+_MOST_TAKEN_OUT = 200
 
 _PARTITIONS = str(source_databases.name)
 
@@ -88,15 +93,16 @@ def new_connection_sensor(
             metadata_store.connections.register(listed)
             known = metadata_store.connections.known()
             untouchable = _untouchable(listing, known, absences)
+            synced = DiffStore(metadata_store.database).synced_fingerprints().keys()
             plan = plan_lifecycle(
                 listed,
                 known,
                 context.instance.get_dynamic_partitions(_PARTITIONS),
-                DiffStore(metadata_store.database).synced_fingerprints().keys(),
+                synced,
                 untouchable,
             )
             taken_out: list[str] = []
-            for registered in plan.to_take_out:
+            for registered in plan.to_take_out[:_MOST_TAKEN_OUT]:
                 if take_out(registered.connection_id, qdrant.schema_index, metadata_store.database):
                     taken_out.append(registered.partition_key)
                 else:
@@ -122,8 +128,10 @@ def new_connection_sensor(
             for item in listed
         }
         attempts = Attempts(memory.attempts, MOST_IMPORTS)
-        attempts.forget_others({item.connection_id for item in plan.to_import})
-        claims = [
+        # Not of those that are only not listed, or not readable, at this tick.
+        attempts.forget_others({item.connection_id for item in known if item.is_active} - synced)
+        # Made one by one: what is beyond the most of a tick is not counted as an attempt.
+        claims = (
             claim_run(
                 context.instance,
                 attempts,
@@ -133,8 +141,8 @@ def new_connection_sensor(
                 ALL_OF_A_SOURCE,
             )
             for registered in plan.to_import
-        ]
-        requests = [request for request in claims if request]
+        )
+        requests = list(islice((request for request in claims if request), _MOST_REQUESTS))
         changes = [
             source_databases.build_add_request(list(plan.partitions_to_add)),
             source_databases.build_delete_request(taken_out),

@@ -3,13 +3,13 @@
 Each connection has a slot of its own in a period, so that a thousand are not synced all at once.
 """
 
-from collections.abc import Iterable, Iterator
-from datetime import datetime
+from collections.abc import Iterator
+from datetime import datetime, timedelta
 
 import dagster as dg
 
 from twd_schema.defs.jobs import ALL_OF_A_SOURCE
-from twd_schema.lifecycle.slots import in_slot
+from twd_schema.lifecycle.slots import slot_of
 from twd_shared.alerting import run_tags
 from twd_shared.contract import VERIFY_TAG, source_databases
 from twd_shared.errors import TwdError
@@ -21,6 +21,7 @@ _SLOT_MINUTES = 15
 _SYNC_HOURS = 6
 # At night, when sources and users are quiet.
 _VERIFY_FROM, _VERIFY_UNTIL = 1, 5
+_ALMOST_A_DAY = timedelta(hours=20)
 
 
 def sync_schedules(
@@ -48,12 +49,14 @@ def sync_schedules(
         except TwdError as error:
             return dg.SkipReason(str(error))
         moment = context.scheduled_execution_time
-        due = _due(
-            (item for item in known if item.connection_id in indexed),
-            moment,
-            (moment.hour % _SYNC_HOURS) * 60 + moment.minute,
-            _SYNC_HOURS,
-        )
+        slot = _slot_at(moment, moment.hour % _SYNC_HOURS)
+        due = [
+            item
+            for item in known
+            if item.is_active
+            and item.connection_id in indexed
+            and slot_of(item.connection_id, _slots(_SYNC_HOURS)) == slot
+        ]
         return [_request(item, moment, "schema_sync_schedule") for item in due] or dg.SkipReason(
             "No imported connection has its turn in this quarter of an hour."
         )
@@ -76,15 +79,19 @@ def sync_schedules(
             known = metadata_store.connections.known()
         except TwdError as error:
             return dg.SkipReason(str(error))
-        # Also what was never imported; without its partition a run cannot be requested.
-        partitions = set(context.instance.get_dynamic_partitions(str(source_databases.name)))
         moment = context.scheduled_execution_time
-        due = _due(
-            (item for item in known if item.partition_key in partitions),
-            moment,
-            (moment.hour - _VERIFY_FROM) * 60 + moment.minute,
-            _VERIFY_UNTIL - _VERIFY_FROM,
-        )
+        slot = _slot_at(moment, moment.hour - _VERIFY_FROM)
+        # Without its partition a run cannot be requested. What a skipped hour or a stopped daemon
+        # has left out is made up for by the next tick.
+        partitions = set(context.instance.get_dynamic_partitions(str(source_databases.name)))
+        partitions -= _verified_since(context.instance, moment - _ALMOST_A_DAY)
+        due = [
+            item
+            for item in known
+            if item.is_active
+            and item.partition_key in partitions
+            and slot_of(item.connection_id, _slots(_VERIFY_UNTIL - _VERIFY_FROM)) <= slot
+        ]
         return [
             _request(item, moment, "schema_verification_schedule", {VERIFY_TAG: "all"})
             for item in due
@@ -94,13 +101,18 @@ def sync_schedules(
     yield verification
 
 
-def _due(
-    connections: Iterable[RegisteredConnection], moment: datetime, minutes: int, hours: int
-) -> list[RegisteredConnection]:
-    slot, slots = minutes // _SLOT_MINUTES, hours * 60 // _SLOT_MINUTES
-    return [
-        item for item in connections if item.is_active and in_slot(item.connection_id, slot, slots)
-    ]
+def _slots(hours: int) -> int:
+    return hours * 60 // _SLOT_MINUTES
+
+
+def _slot_at(moment: datetime, hour: int) -> int:
+    return (hour * 60 + moment.minute) // _SLOT_MINUTES
+
+
+def _verified_since(instance: dg.DagsterInstance, moment: datetime) -> set[str]:
+    """Partitions whose verification was requested since, however it ended."""
+    runs = instance.get_runs(dg.RunsFilter(tags={VERIFY_TAG: "all"}, created_after=moment))
+    return {run.tags.get("dagster/partition", "") for run in runs}
 
 
 def _request(

@@ -109,17 +109,15 @@ class Detector:
         hosts: defaultdict[str, asyncio.Semaphore] = defaultdict(
             lambda: asyncio.Semaphore(limits.at_once_per_host)
         )
-        reached: list[Connection] = []
 
         async def ask(connection: Connection) -> Answer:
             check = known.get(connection.connection_id)
-            was_unreadable = check is not None and check.freshness == "unreadable"
-            # The host's place first: who waits for a busy host must not hold a place of all.
-            async with (
-                hosts[_host_of(connection)],
-                last_places if was_unreadable else places,
-            ):
-                reached.append(connection)
+            host = hosts[_host_of(connection)]
+            # Who waits for a busy host must not hold a place of all; and of a host's places those
+            # that were unreadable hold no more than there are for all of them.
+            unreadable = check is not None and check.freshness == "unreadable"
+            first, second = (last_places, host) if unreadable else (host, places)
+            async with first, second:
                 return await self._answer(connection, check)
 
         tasks = {item.connection_id: asyncio.create_task(ask(item)) for item in connections}
@@ -128,14 +126,8 @@ class Detector:
         for task in tasks.values():
             task.cancel()
         await asyncio.gather(*tasks.values(), return_exceptions=True)
-        late = f"was not done within this tick's {limits.budget_seconds:g} s. It is asked again."
-        return {
-            item.connection_id: (
-                Answer("", None, f"{item.label} {late}") if task.cancelled() else task.result()
-            )
-            for item in reached
-            for task in [tasks[item.connection_id]]
-        }
+        # Nothing is said of what the end cut off: it is asked among the first the next time.
+        return {key: task.result() for key, task in tasks.items() if not task.cancelled()}
 
     async def _answer(self, connection: Connection, check: SourceCheck | None) -> Answer:
         mark = ""
@@ -145,15 +137,12 @@ class Detector:
             mark = mark_of(signal, connection, self._secret)
             if mark and check and check.signal == mark and check.fingerprint:
                 return Answer(mark, check.fingerprint)
-            async with asyncio.timeout(self._limits.reading_seconds):
-                return Answer(mark, await self._fingerprint(connection))
+            return await self._read(connection, mark)
         except TwdError as error:
             return Answer(mark, None, str(error))
         except TimeoutError:
             return Answer(
-                mark,
-                None,
-                "" if mark else f"{connection.label} did not answer in time. It is asked again.",
+                mark, None, f"{connection.label} did not answer in time. It is asked again."
             )
         except Exception as error:
             # A driver's own text may repeat a connection string.
@@ -162,6 +151,20 @@ class Detector:
                 None,
                 f"{connection.label} could not be read ({type(error).__name__}). "
                 "Run schema_sync_job for it to see where.",
+            )
+
+    async def _read(self, connection: Connection, mark: str) -> Answer:
+        try:
+            async with asyncio.timeout(self._limits.reading_seconds):
+                return Answer(mark, await self._fingerprint(connection))
+        except TimeoutError:
+            if mark:
+                return Answer(mark, None)
+            return Answer(
+                mark,
+                None,
+                f"{connection.label} gives no cheap signal, and reading it takes longer than "
+                f"{self._limits.reading_seconds:g} s: only its sync every six hours compares it.",
             )
 
     async def _fingerprint(self, connection: Connection) -> str:

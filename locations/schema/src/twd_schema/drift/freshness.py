@@ -2,11 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Container, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from twd_schema.drift.detection import Answer
+from twd_shared.store.connections import RegisteredConnection, Status
 from twd_shared.store.source_checks import SourceCheck
+
+_NOT_HELD = "A run is writing its index, or the last one that did has failed."
+
+# Worst first.
+STATES = ("unreadable", "given up", "not imported", "drifted", "fresh", "paused")
+
+
+class FreshnessRecord(NamedTuple):
+    """A database as the UI shows it; `since` is '' where that is not known."""
+
+    database: str
+    freshness: str
+    since: str
+    cause: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,3 +83,76 @@ def _judge(connection_id: str, answer: Answer, held: str, before: SourceCheck | 
         ),
         answer.fingerprint,
     )
+
+
+def given_up(
+    judged: Mapping[str, Judgement], has_ended: Callable[[str, str], bool], tries: int
+) -> dict[str, Judgement]:
+    """The same judgements, but for wishes that are not tried again.
+
+    `has_ended` says of a connection's wish that all of its `tries` have been made and are over.
+    """
+    return {
+        key: replace(
+            one,
+            check=replace(
+                one.check,
+                freshness="given_up",
+                cause=f"Its schema has changed, and {tries} syncs have not brought the index up to "
+                "date. Look at the last failed run; the daily verification tries again.",
+            ),
+        )
+        if one.wish and has_ended(key, one.wish)
+        else one
+        for key, one in judged.items()
+    }
+
+
+def changed_statuses(
+    checks: Iterable[SourceCheck], known: Mapping[str, RegisteredConnection]
+) -> dict[str, tuple[Status, str]]:
+    """Status and reason by connection id, of those that the registry has otherwise.
+
+    A source that has drifted keeps its status: the sync will tell whether it can be read.
+    """
+    changed: dict[str, tuple[Status, str]] = {}
+    for check in checks:
+        before = (known[check.connection_id].status, known[check.connection_id].status_reason)
+        if check.freshness == "unreadable" and before != ("failing", check.cause):
+            changed[check.connection_id] = ("failing", check.cause)
+        elif check.freshness == "fresh" and before[0] != "ok":
+            changed[check.connection_id] = ("ok", "")
+    return changed
+
+
+def freshness_records(
+    connections: Iterable[RegisteredConnection],
+    checks: Mapping[str, SourceCheck],
+    held: Container[str],
+) -> list[FreshnessRecord]:
+    """What the UI shows of each database, worst first.
+
+    `held` are the connections whose schema the index holds completely.
+    """
+    records = [
+        _record(item, checks.get(item.connection_id), item.connection_id in held)
+        for item in connections
+    ]
+    return sorted(records, key=lambda record: (STATES.index(record.freshness), record.database))
+
+
+def _record(
+    item: RegisteredConnection, check: SourceCheck | None, is_held: bool
+) -> FreshnessRecord:
+    if not item.is_active:
+        return FreshnessRecord(
+            item.partition_key, "paused", "", "The application does not list it as active."
+        )
+    if check is None:
+        cause = item.status_reason or "Its first import has not ended."
+        return FreshnessRecord(item.partition_key, "not imported", "", cause)
+    since = check.since.isoformat(" ", "seconds") if check.since else ""
+    if not is_held:
+        return FreshnessRecord(item.partition_key, "drifted", "", item.status_reason or _NOT_HELD)
+    freshness = check.freshness.replace("_", " ")
+    return FreshnessRecord(item.partition_key, freshness, since, check.cause)

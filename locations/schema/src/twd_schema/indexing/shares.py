@@ -103,7 +103,7 @@ class Shares:
             )
         finally:
             gc.unfreeze()
-        self._origins.put(connection_id, collection.name, points.origins or {})
+        self._origins.put(connection_id, collection.name, points.content_hash, points.origins or {})
         return points, _state(collection, reading, points, source_hash)
 
     def state_in(self, collection: IndexCollection, reading: Reading) -> IndexState | None:
@@ -146,7 +146,7 @@ class Shares:
                 for point_id in points
             ]
             for table, (origin, points) in self._origins.get(
-                recorded.connection_id, recorded.collection
+                recorded.connection_id, recorded.collection, recorded.content_hash
             ).items()
             if all(point_id in held for point_id in points)
         }

@@ -5,6 +5,6 @@ from __future__ import annotations
 import zlib
 
 
-def in_slot(connection_id: str, slot: int, slots: int) -> bool:
-    """Whether `slot` of `slots` (counted from 0) is the connection's own."""
-    return zlib.crc32(connection_id.encode()) % slots == slot
+def slot_of(connection_id: str, slots: int) -> int:
+    """The connection's own of so many slots, counted from 0."""
+    return zlib.crc32(connection_id.encode()) % slots

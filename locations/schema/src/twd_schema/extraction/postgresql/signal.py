@@ -39,7 +39,12 @@ _CATALOGS = (
     ("pg_attribute", "t.attrelid, t.attnum", f"t.attnum > 0 and t.attrelid in ({_STORED})"),
     ("pg_attrdef", "t.oid", f"t.adrelid in ({_STORED})"),
     ("pg_constraint", "t.oid", f"t.oid >= {_OWN} and t.conrelid not in ({_TEMPORARY})"),
-    ("pg_index", "t.indexrelid", f"t.indrelid in ({_STORED})"),
+    # Before PostgreSQL 14 an index that was built concurrently becomes valid without a new xmin.
+    (
+        "pg_index",
+        "t.indexrelid, t.indisvalid, t.indislive",
+        f"t.indrelid in ({_STORED})",
+    ),
     ("pg_inherits", "t.inhrelid, t.inhparent", f"t.inhrelid not in ({_TEMPORARY})"),
     ("pg_partitioned_table", "t.partrelid", "true"),
     ("pg_rewrite", "t.oid", f"t.ev_class in ({_STORED})"),
@@ -47,7 +52,9 @@ _CATALOGS = (
     (
         "pg_type",
         "t.oid",
-        f"t.oid >= {_OWN} and t.typtype <> 'b' and t.typnamespace not in ({_TEMPORARY_PLACES})",
+        # Not arrays: they follow what they are of.
+        f"t.oid >= {_OWN} and (t.typtype <> 'b' or t.typelem = 0)"
+        f" and t.typnamespace not in ({_TEMPORARY_PLACES})",
     ),
     ("pg_enum", "t.oid", "true"),
     ("pg_range", "t.rngtypid", f"t.rngtypid >= {_OWN}"),
@@ -57,6 +64,7 @@ _CATALOGS = (
         f"t.oid >= {_OWN} and t.pronamespace not in ({_TEMPORARY_PLACES})",
     ),
     ("pg_aggregate", "t.aggfnoid::oid", f"t.aggfnoid >= {_OWN}"),
+    ("pg_language", "t.oid", "true"),
     ("pg_operator", "t.oid", f"t.oid >= {_OWN}"),
     ("pg_opclass", "t.oid", f"t.oid >= {_OWN}"),
     ("pg_am", "t.oid", f"t.oid >= {_OWN}"),

@@ -136,6 +136,9 @@ def upgrade() -> None:
         *_connection("index_origins"),
         sa.Column("collection", sa.Text(), nullable=False),
         sa.Column(
+            "content_hash", sa.Text(), nullable=False, comment="Of the points that were made"
+        ),
+        sa.Column(
             "body",
             postgresql.JSONB(astext_type=sa.Text()),
             nullable=False,
