@@ -32,6 +32,8 @@ class WebhookServer:
     def __init__(self) -> None:
         self.answer = Answer()
         self.answers: list[Answer] = []
+        self.fails_at: set[str] = set()
+        """Keys of messages that it always answers with 500."""
         self.posted: list[dict[str, Any]] = []
         """Every message that arrived, taken or not."""
         self.taken: list[dict[str, Any]] = []
@@ -45,6 +47,8 @@ class WebhookServer:
                 message = json.loads(self.rfile.read(int(self.headers["content-length"])))
                 with webhook._lock:
                     answer = webhook.answers.pop(0) if webhook.answers else webhook.answer
+                    if message.get("key") in webhook.fails_at:
+                        answer = Answer(500)
                     webhook.posted.append(message)
                     webhook.times.append(time.monotonic())
                     if answer.manner == "answer" and answer.status < 300:

@@ -9,15 +9,17 @@ import pytest
 import sqlalchemy as sa
 
 from twd_shared.alerting import (
-    RunSubject,
     failure_alert,
     failure_alert_hook,
+    failure_reason,
+    run_failure_alert_sensor,
     run_recovery_sensor,
     success_log_hook,
 )
+from twd_shared.clients.catalog import Connection
 from twd_shared.contract import TRIGGER_TAG
 from twd_shared.resources.stores import MetadataStoreResource
-from twd_shared.store.alerts import AlertOutbox
+from twd_shared.store.alerts import Alert, AlertOutbox
 from twd_shared.store.database import MetadataDatabase
 from twd_shared.store.tables import alerts
 
@@ -36,26 +38,43 @@ FIRST = "00000000-0000-4000-8000-000000000001"
 SECOND = "00000000-0000-4000-8000-000000000002"
 
 
-def key(run: dg.DagsterRun) -> str:
-    return failure_alert(run, "why", "http://ui").key
-
-
-def test_an_automatic_retry_is_the_same_event() -> None:
-    assert key(failed_run(SECOND, FIRST, retry_number="1")) == key(failed_run(FIRST))
-
-
-def test_a_run_that_somebody_executed_again_is_news() -> None:
-    assert key(failed_run(SECOND, FIRST)) != key(failed_run(FIRST))
-    assert SECOND in failure_alert(failed_run(SECOND, FIRST), "why", "http://ui").link
-
-
-# --- what works again -----------------------------------------------------------------------
-
-
 @pytest.fixture
 def instance() -> Iterator[dg.DagsterInstance]:
     with dg.DagsterInstance.ephemeral() as made:
         yield made
+
+
+def alert_of(run: dg.DagsterRun, instance: dg.DagsterInstance) -> Alert:
+    return failure_alert(run, instance, "why", "http://ui")
+
+
+def test_an_automatic_retry_is_the_same_event(instance: dg.DagsterInstance) -> None:
+    retry = failed_run(SECOND, FIRST, retry_number="1")
+    assert alert_of(retry, instance).key == alert_of(failed_run(FIRST), instance).key
+
+
+def test_a_run_that_somebody_executed_again_is_news(instance: dg.DagsterInstance) -> None:
+    again = alert_of(failed_run(SECOND, FIRST, sensor_name="schema_change_sensor"), instance)
+    assert again.key != alert_of(failed_run(FIRST), instance).key
+    assert SECOND in again.link
+    assert not again.is_repeat
+
+
+@pytest.mark.parametrize(
+    ("printed", "class_name", "reason"),
+    [
+        ("dagster._core.definitions.events.Failure: It is away.\n", "Failure", "It is away."),
+        ("ValueError: a: b\nc\n", "ValueError", "a: b\nc"),
+        ("a.b.f.<locals>.Odd: text\n", "Odd", "text"),
+        ("KeyboardInterrupt\n", "KeyboardInterrupt", "KeyboardInterrupt"),
+        ("Failure: a text that has no class", None, "Failure: a text that has no class"),
+    ],
+)
+def test_a_reason_has_no_class_in_front(printed: str, class_name: str | None, reason: str) -> None:
+    assert failure_reason(printed, class_name) == reason
+
+
+# --- what works again -----------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -63,10 +82,17 @@ def outbox(database: MetadataDatabase) -> AlertOutbox:
     return AlertOutbox(database)
 
 
+REASONS = {
+    "failure": (dg.Failure("The source is away."), "The source is away."),
+    "exception": (ValueError("two: of three"), "two: of three"),
+    "silent": (ValueError(), "ValueError"),
+}
+
+
 @dg.op
 def step(context) -> None:  # Dagster reads the annotation, which is a text in this module.
     if context.run.tags.get("breaks"):
-        raise dg.Failure("The source is away.")
+        raise REASONS[context.run.tags.get("kind", "failure")][0]
 
 
 def run(
@@ -95,11 +121,34 @@ def run(
     )
 
 
-def tick(instance: dg.DagsterInstance, metadata_dsn: str) -> str:
-    """One evaluation of the sensor that tells what works again."""
+def notice(
+    instance: dg.DagsterInstance, metadata_dsn: str, failed: dg.ExecuteInProcessResult
+) -> None:
+    """What the sensor over all failed runs does with this one."""
     store = MetadataStoreResource(dsn=metadata_dsn)
-    with dg.build_sensor_context(instance=instance, resources={"metadata_store": store}) as context:
+    [event] = [item for item in failed.all_events if item.is_run_failure]
+    with dg.build_run_status_sensor_context(
+        sensor_name="run_failure_alert_sensor",
+        dagster_instance=instance,
+        dagster_run=failed.dagster_run,
+        dagster_event=event,
+        resources={"metadata_store": store},
+    ) as context:
+        run_failure_alert_sensor("http://ui", 30)(context.for_run_failure())
+    store.database.close()
+
+
+def tick(instance: dg.DagsterInstance, metadata_dsn: str, cursors: list[str] | None = None) -> str:
+    """One evaluation of the sensor that tells what works again, from the last cursor on."""
+    store = MetadataStoreResource(dsn=metadata_dsn)
+    with dg.build_sensor_context(
+        instance=instance,
+        cursor=cursors[-1] if cursors else None,
+        resources={"metadata_store": store},
+    ) as context:
         said = run_recovery_sensor("http://ui", 30)(context)
+        if cursors is not None:
+            cursors.append(context.cursor or "")
     store.database.close()
     assert isinstance(said, dg.SkipReason)
     return said.skip_message or ""
@@ -157,26 +206,79 @@ def test_a_failure_that_a_sensor_asks_for_again_is_told_once_a_day_until_it_work
     assert titles(database) == [FAILED, FAILED, AGAIN, FAILED]
 
 
-def test_hook_and_sensor_alert_of_the_same_run_once(
-    instance: dg.DagsterInstance, metadata_dsn: str, outbox: AlertOutbox
+def test_what_fails_again_after_it_worked_is_not_told_to_work(
+    instance: dg.DagsterInstance, metadata_dsn: str, database: MetadataDatabase
 ) -> None:
-    result = run(instance, metadata_dsn, breaks=True)
-    failed_again = instance.get_run_by_id(result.run_id)
-    assert failed_again is not None
-    assert not outbox.raise_alert(failure_alert(failed_again, "seen by the sensor", "http://ui"))
-    [failure] = outbox.open_failures()
-    assert failure.key.endswith(result.run_id)
+    for breaks in (True, False, True):
+        run(instance, metadata_dsn, breaks=breaks, **{TRIGGER_TAG: "schema_change_sensor"})
+    assert tick(instance, metadata_dsn) == "1 failures were open, 0 work again."
+    run(instance, metadata_dsn)
+    tick(instance, metadata_dsn)
+    assert titles(database) == [FAILED, AGAIN]
 
 
-def test_a_step_that_succeeds_is_logged(instance: dg.DagsterInstance, metadata_dsn: str) -> None:
+def test_each_of_many_open_failures_has_its_turn(
+    instance: dg.DagsterInstance, metadata_dsn: str, database: MetadataDatabase, outbox: AlertOutbox
+) -> None:
+    run(instance, metadata_dsn, breaks=True)
+    run(instance, metadata_dsn)
+    for number in range(250):
+        other = alert_of(failed_run(f"{number}", partition=f"{number}"), instance)
+        outbox.raise_alert(other)
+    cursors = [""]
+    said = [tick(instance, metadata_dsn, cursors) for _ in range(4)]
+    assert [text.split(" ", 1)[0] for text in said] == ["100", "100", "51", "100"]
+    assert titles(database)[-1] == AGAIN
+
+
+def test_failures_of_a_connection_that_was_taken_out_are_closed_and_not_told(
+    instance: dg.DagsterInstance, metadata_dsn: str, database: MetadataDatabase, outbox: AlertOutbox
+) -> None:
+    store = MetadataStoreResource(dsn=metadata_dsn)
+    store.connections.register([Connection("7", "shop", "postgresql", True, "postgresql://x/y")])
+    run(instance, metadata_dsn, breaks=True)
+    tick(instance, metadata_dsn)
+    assert len(outbox.open_failures().failures) == 1
+    store.connections.register([Connection("7", "shop", "postgresql", False, "postgresql://x/y")])
+    store.database.close()
+    tick(instance, metadata_dsn)
+    assert outbox.open_failures().failures == ()
+    assert titles(database) == [FAILED]
+
+
+def test_hook_and_sensor_alert_once_of_a_run_and_of_its_repeats(
+    instance: dg.DagsterInstance, metadata_dsn: str, database: MetadataDatabase
+) -> None:
+    for _ in range(4):
+        failed = run(instance, metadata_dsn, breaks=True, **{TRIGGER_TAG: "schema_change_sensor"})
+        notice(instance, metadata_dsn, failed)
+    assert titles(database) == [FAILED]
+
+
+@pytest.mark.parametrize("kind", ["failure", "exception", "silent"])
+def test_hook_and_sensor_give_the_same_reason(
+    instance: dg.DagsterInstance, metadata_dsn: str, database: MetadataDatabase, kind: str
+) -> None:
+    failed = run(instance, metadata_dsn, breaks=True, kind=kind)
+    with database.begin() as transaction:
+        by_hook = transaction.execute(sa.delete(alerts).returning(alerts.c.body)).scalar_one()
+    notice(instance, metadata_dsn, failed)
+    with database.begin() as transaction:
+        by_sensor = transaction.execute(sa.select(alerts.c.body)).scalar_one()
+    assert by_hook == by_sensor == REASONS[kind][1]
+
+
+def test_a_person_who_runs_what_fails_by_itself_is_told(
+    instance: dg.DagsterInstance, metadata_dsn: str, database: MetadataDatabase
+) -> None:
+    run(instance, metadata_dsn, breaks=True, **{TRIGGER_TAG: "schema_change_sensor"})
+    run(instance, metadata_dsn, breaks=True)
+    assert titles(database) == [FAILED] * 2
+
+
+def test_a_step_that_succeeds_is_logged_with_its_partition(
+    instance: dg.DagsterInstance, metadata_dsn: str
+) -> None:
     result = run(instance, metadata_dsn)
     logs = "\n".join(str(record) for record in instance.all_logs(result.run_id))
-    assert f"step succeeded in run {result.run_id}" in logs
-
-
-def test_runs_of_automation_are_told_apart_by_their_assets() -> None:
-    def automatic(*assets: str) -> str:
-        keys = frozenset(dg.AssetKey(name) for name in assets)
-        return RunSubject.of(dg.DagsterRun("__ASSET_JOB", asset_selection=keys)).text()
-
-    assert automatic("a", "b") == automatic("b", "a") != automatic("a")
+    assert f"step succeeded for shop in run {result.run_id}" in logs

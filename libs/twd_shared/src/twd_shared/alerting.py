@@ -1,64 +1,41 @@
 """Failure alerts and success logs of all locations, through one outbox.
 
 A run that fails raises one alert whichever way it is noticed first: the hook of a job's step and
-the sensor over all runs use the same key. A run of the same that succeeds later is told once.
+the sensor over all runs use the same key and text. A run of the same that succeeds later is told
+once.
 """
 
-from datetime import UTC, datetime
+import re
+import traceback
 
 import dagster as dg
-import msgspec
 
 from twd_shared.contract import CONNECTION_TAG, DATABASE_TAG, TRIGGER_TAG
 from twd_shared.errors import TwdError
 from twd_shared.resources.stores import MetadataStoreResource
+from twd_shared.run_subjects import PARTITION_TAG, RunSubject, mending_run
 from twd_shared.store.alerts import Alert, OpenFailure
 
 # Dagster sets it on the runs that it starts by itself in place of a failed one.
 _RETRY_NUMBER_TAG = "dagster/retry_number"
-_PARTITION_TAG = "dagster/partition"
 # On a run that no person asked for, and that is asked for again while it fails.
 _ASKED_FOR_BY_ITSELF = frozenset({TRIGGER_TAG, "dagster/sensor_name", "dagster/schedule_name"})
+_WRAPPED_BY_DAGSTER = "DagsterExecutionStepExecutionError"
 
 _FAILURE_KEY = "run-failure:"
-_MOST_RUNS = 100
 
 
-class RunSubject(msgspec.Struct, frozen=True):
-    """What a run stands for: another run of the same that succeeds shows that it works again.
-
-    Automation's runs are all of one nameless job: that one asset works says nothing of another.
-    """
-
-    location: str
-    job: str
-    partition: str
-    assets: tuple[str, ...] = ()
-
-    @classmethod
-    def of(cls, run: dg.DagsterRun) -> "RunSubject":
-        """The subject of a run; `assets` only if its job has no name of its own."""
-        origin = run.remote_job_origin
-        nameless = run.job_name.startswith("__")
-        selected = run.asset_selection or () if nameless else ()
-        return cls(
-            origin.repository_origin.code_location_origin.location_name if origin else "",
-            run.job_name,
-            run.tags.get(_PARTITION_TAG, ""),
-            tuple(sorted(key.to_user_string() for key in selected)),
-        )
-
-    def text(self) -> str:
-        """The subject as an alert keeps it."""
-        return msgspec.json.encode(self, order="deterministic").decode()
-
-
-def failure_alert(run: dg.DagsterRun, reason: str, ui_url: str) -> Alert:
+def failure_alert(
+    run: dg.DagsterRun, instance: dg.DagsterInstance, reason: str, ui_url: str
+) -> Alert:
     """The alert of a failed run; the run and its automatic retries have the same key.
 
-    A run that somebody executed again is news: its failure raises an alert of its own.
+    A run that somebody executed, or executed again, is news: its failure raises an alert of its
+    own.
     """
     retried = _RETRY_NUMBER_TAG in run.tags
+    # What a person executes again keeps the tags of the run that it repeats.
+    by_a_person = run.parent_run_id is not None and not retried
     event = (run.root_run_id if retried else None) or run.run_id
     return Alert(
         key=f"{_FAILURE_KEY}{event}",
@@ -67,63 +44,51 @@ def failure_alert(run: dg.DagsterRun, reason: str, ui_url: str) -> Alert:
         body=reason.strip() or "The run ended without a message; see its log.",
         link=f"{ui_url}/runs/{run.run_id}",
         database=_database(run),
-        subject=RunSubject.of(run).text(),
-        is_repeat=not _ASKED_FOR_BY_ITSELF.isdisjoint(run.tags),
+        subject=RunSubject.of(run, instance).text(),
+        is_repeat=not by_a_person and not _ASKED_FOR_BY_ITSELF.isdisjoint(run.tags),
     )
 
 
-def success_alert(run: dg.DagsterRun, ui_url: str) -> Alert:
+def failure_reason(message: str, class_name: str | None) -> str:
+    """What an exception says, without its class; the class if it says nothing.
+
+    `message` is the exception as Python prints it, without the traceback.
+    """
+    name = class_name or ""
+    prefix = re.compile(rf"(?:[\w.<>]+\.)?{re.escape(name)}(?::|\s*$)")
+    found = prefix.match(message.strip()) if name else None
+    return message.strip()[found.end() if found else 0 :].strip() or name
+
+
+def success_alert(run: dg.DagsterRun, failure: OpenFailure, ui_url: str) -> Alert:
     """The message that what had failed works again, as this run shows."""
     return Alert(
         key=f"run-works-again:{run.run_id}",
         severity="recovered",
         title=f"recovered: {run.job_name} works again for {_about(run)}",
-        body="It had failed. A later run of the same job and partition has succeeded.",
+        body=f"It had been told: {failure.title}. This later run did the same and succeeded.",
         link=f"{ui_url}/runs/{run.run_id}",
         database=_database(run),
     )
 
 
-def success_since(instance: dg.DagsterInstance, failure: OpenFailure) -> dg.DagsterRun | None:
-    """A run of the failure's subject that succeeded after the failed run had ended, or None."""
-    subject = msgspec.json.decode(failure.subject, type=RunSubject)
-    failed = instance.get_run_record_by_id(failure.key.removeprefix(_FAILURE_KEY))
-    if failed is not None and failed.end_time is None:
-        return None
-    # Of a run that was deleted nothing is known but when its alert was raised.
-    since = failed.end_time if failed and failed.end_time else failure.raised_at.timestamp()
-    tags = {_PARTITION_TAG: subject.partition} if subject.partition else None
-    candidates = instance.get_run_records(
-        dg.RunsFilter(
-            job_name=subject.job,
-            statuses=[dg.DagsterRunStatus.SUCCESS],
-            tags=tags,
-            updated_after=datetime.fromtimestamp(since, UTC),
-        ),
-        limit=_MOST_RUNS,
-    )
-    for record in candidates:
-        ended_later = record.end_time is not None and record.end_time > since
-        if ended_later and RunSubject.of(record.dagster_run) == subject:
-            return record.dagster_run
-    return None
-
-
 def _about(run: dg.DagsterRun) -> str:
-    return run.tags.get(_PARTITION_TAG) or run.tags.get(DATABASE_TAG) or "no partition"
+    return run.tags.get(PARTITION_TAG) or run.tags.get(DATABASE_TAG) or "no partition"
 
 
 def _database(run: dg.DagsterRun) -> str:
     # A day is a partition too, and runs that were asked for by hand have no tag of ours.
-    return run.tags.get(_PARTITION_TAG, "") if DATABASE_TAG in run.tags else ""
+    return run.tags.get(PARTITION_TAG, "") if DATABASE_TAG in run.tags else ""
 
 
 def success_log_hook() -> dg.HookDefinition:
-    """A hook that logs each step that succeeded, with its connection."""
+    """A hook that logs each step that succeeded, with its partition or database."""
 
     @dg.success_hook(name="success_log_hook")
     def hook(context: dg.HookContext) -> None:
-        context.log.info(f"{context.op.name} succeeded in run {context.run_id}")
+        run = context.instance.get_run_by_id(context.run_id)
+        about = f" for {_about(run)}" if run else ""
+        context.log.info(f"{context.op.name} succeeded{about} in run {context.run_id}")
 
     return hook
 
@@ -136,7 +101,8 @@ def failure_alert_hook(ui_url: str) -> dg.HookDefinition:
         store: MetadataStoreResource = context.resources.metadata_store
         run = context.instance.get_run_by_id(context.run_id)
         if run is not None:
-            store.alerts.raise_alert(failure_alert(run, _message(context.op_exception), ui_url))
+            reason = _reason_of(context.op_exception)
+            store.alerts.raise_alert(failure_alert(run, context.instance, reason, ui_url))
 
     return hook
 
@@ -153,9 +119,19 @@ def run_failure_alert_sensor(ui_url: str, interval_seconds: int) -> dg.SensorDef
     )
     def sensor(context: dg.RunFailureSensorContext, metadata_store: MetadataStoreResource) -> None:
         steps = context.get_step_failure_events()
-        errors = [step.step_failure_data.error for step in steps]
-        first = next((error.message for error in errors if error), context.failure_event.message)
-        metadata_store.alerts.raise_alert(failure_alert(context.dagster_run, first or "", ui_url))
+        first = next((found for step in steps if (found := step.step_failure_data.error)), None)
+        # Dagster wraps what a step raised. What caused that is not told, as it is not by the hook:
+        # a driver's exception may hold a connection string.
+        if first is not None and first.cause and first.cls_name == _WRAPPED_BY_DAGSTER:
+            first = first.cause
+        reason = (
+            failure_reason(first.message, first.cls_name)
+            if first is not None
+            else context.failure_event.message or ""
+        )
+        metadata_store.alerts.raise_alert(
+            failure_alert(context.dagster_run, context.instance, reason, ui_url)
+        )
 
     return sensor
 
@@ -164,7 +140,8 @@ def run_recovery_sensor(ui_url: str, interval_seconds: int) -> dg.SensorDefiniti
     """The sensor that tells once when what had failed works again, in any code location.
 
     It looks for runs of what is known to have failed, and not at every run that succeeds: of those
-    Dagster gives a sensor five in a tick, and a fleet has thousands.
+    Dagster gives a sensor five in a tick, and a fleet has thousands. Its cursor is the failure that
+    it looked at last: each has its turn, newest first.
     """
 
     @dg.sensor(
@@ -172,24 +149,31 @@ def run_recovery_sensor(ui_url: str, interval_seconds: int) -> dg.SensorDefiniti
         default_status=dg.DefaultSensorStatus.RUNNING,
         minimum_interval_seconds=interval_seconds,
         description=(
-            "Tells once when a job that had failed for a partition has succeeded for it, in "
-            "whichever code location. Asks nothing while no failure is open."
+            "Tells once when what had failed for a partition was done with success by a later "
+            "run, in whichever code location. Asks nothing while no failure is open."
         ),
     )
     def sensor(
         context: dg.SensorEvaluationContext, metadata_store: MetadataStoreResource
     ) -> dg.SkipReason:
+        outbox = metadata_store.alerts
         try:
-            failures = metadata_store.alerts.open_failures()
+            page = outbox.open_failures(int(context.cursor) if context.cursor else None)
+            removed = _removed_partitions(metadata_store) if page.failures else set[str]()
             recovered = 0
-            for failure in failures:
-                run = success_since(context.instance, failure)
+            for failure in page.failures:
+                subject = RunSubject.from_text(failure.subject)
+                if subject.partition in removed:
+                    outbox.close(failure)
+                    continue
+                run_id = failure.key.removeprefix(_FAILURE_KEY)
+                run = mending_run(context.instance, subject, run_id, failure.raised_at)
                 if run is not None:
-                    alert = success_alert(run, ui_url)
-                    recovered += metadata_store.alerts.works_again(failure, alert)
+                    recovered += outbox.close(failure, success_alert(run, failure, ui_url))
         except TwdError as error:
             return dg.SkipReason(str(error))
-        return dg.SkipReason(f"{len(failures)} failures were open, {recovered} work again.")
+        context.update_cursor("" if page.next_before is None else str(page.next_before))
+        return dg.SkipReason(f"{len(page.failures)} failures were open, {recovered} work again.")
 
     return sensor
 
@@ -199,5 +183,13 @@ def run_tags(connection_id: str, database_name: str, trigger: str) -> dict[str, 
     return {CONNECTION_TAG: connection_id, DATABASE_TAG: database_name, TRIGGER_TAG: trigger}
 
 
-def _message(error: BaseException | None) -> str:
-    return str(error) if error else ""
+def _removed_partitions(metadata_store: MetadataStoreResource) -> set[str]:
+    """Partitions whose connection was taken out: nothing will run for them again."""
+    known = metadata_store.connections.known()
+    return {item.partition_key for item in known if not item.is_active}
+
+
+def _reason_of(error: BaseException | None) -> str:
+    if error is None:
+        return ""
+    return failure_reason("".join(traceback.format_exception_only(error)), type(error).__name__)

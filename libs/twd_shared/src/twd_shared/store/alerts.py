@@ -34,7 +34,7 @@ class Alert:
 
     `database` is the partition key of the source that it is about, '' = none. `subject` names what
     has failed and may work again later, '' = nothing. `is_repeat` says that it was tried again by
-    itself: the same failure of the same subject is then told once a day.
+    itself: a failure of the same subject is then told once a day, whatever its text.
     """
 
     key: str
@@ -53,7 +53,16 @@ class OpenFailure:
 
     key: str
     subject: str
+    title: str
     raised_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class OpenFailures:
+    """Some of the open failures, newest first; `next_before` gives the next ones, None = all."""
+
+    failures: tuple[OpenFailure, ...]
+    next_before: int | None
 
 
 def add_alert(transaction: sa.Connection, alert: Alert) -> bool:
@@ -67,7 +76,7 @@ def add_alert(transaction: sa.Connection, alert: Alert) -> bool:
         alerts.c.database_name: alert.database,
         alerts.c.subject: alert.subject,
     }
-    if alert.is_repeat and _is_told(transaction, alert.subject, values[alerts.c.body]):
+    if alert.is_repeat and _is_told(transaction, alert.subject):
         return False
     added = transaction.execute(
         insert(alerts)
@@ -90,23 +99,36 @@ class AlertOutbox:
         with self._database.begin() as transaction:
             return add_alert(transaction, alert)
 
-    def open_failures(self) -> list[OpenFailure]:
+    def open_failures(self, before: int | None = None) -> OpenFailures:
         """The newest failure of each subject that failed in the last 30 days and still does.
 
-        100 at most: who asks does so often.
+        100 at most, because who asks does so often; `before` is the `next_before` of the last
+        call, None = from the newest on.
         """
-        query = (
-            sa.select(alerts.c.alert_key, alerts.c.subject, alerts.c.raised_at)
+        newest = (
+            sa.select(alerts)
             .where(_OPEN, alerts.c.raised_at > sa.func.now() - _FORGOTTEN_AFTER)
             .distinct(alerts.c.subject)
             .order_by(alerts.c.subject, alerts.c.sequence.desc())
-            .limit(_MOST_OPEN)
+            .subquery()
         )
+        query = sa.select(newest).order_by(newest.c.sequence.desc()).limit(_MOST_OPEN)
+        if before is not None:
+            query = query.where(newest.c.sequence < before)
         with self._database.begin() as transaction:
-            return [OpenFailure(*row) for row in transaction.execute(query)]
+            rows = transaction.execute(query).all()
+        return OpenFailures(
+            tuple(
+                OpenFailure(row.alert_key, row.subject, row.title, row.raised_at) for row in rows
+            ),
+            rows[-1].sequence if len(rows) == _MOST_OPEN else None,
+        )
 
-    def works_again(self, failure: OpenFailure, alert: Alert) -> bool:
-        """Close the subject's failures up to this one and record `alert`; True if one was open."""
+    def close(self, failure: OpenFailure, alert: Alert | None = None) -> bool:
+        """Close the subject's failures up to this one; True if one was open and `alert` is new.
+
+        `alert` says that it works again; None = nobody is told.
+        """
         failed = (
             sa.update(alerts)
             .where(
@@ -118,14 +140,14 @@ class AlertOutbox:
             .returning(alerts.c.alert_key)
         )
         with self._database.begin() as transaction:
-            return bool(transaction.execute(failed).all()) and add_alert(transaction, alert)
+            closed = bool(transaction.execute(failed).all())
+            return closed and alert is not None and add_alert(transaction, alert)
 
 
-def _is_told(transaction: sa.Connection, subject: str, body: str) -> bool:
+def _is_told(transaction: sa.Connection, subject: str) -> bool:
     told = sa.exists().where(
         _OPEN,
         alerts.c.subject == subject,
-        alerts.c.body == body,
         alerts.c.raised_at > sa.func.now() - _TOLD_AGAIN_AFTER,
     )
     return transaction.execute(sa.select(told)).scalar_one()

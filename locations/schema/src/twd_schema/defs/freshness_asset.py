@@ -7,8 +7,6 @@ import dagster as dg
 
 from twd_schema.drift.freshness import STATES, FreshnessRecord
 from twd_shared.contract import SCHEMA, owner_of
-from twd_shared.lineage import stored_in
-from twd_shared.store.sync_tables import source_checks
 
 SOURCE_FRESHNESS = dg.AssetSpec(
     ["sync", "source_freshness"],
@@ -19,7 +17,6 @@ SOURCE_FRESHNESS = dg.AssetSpec(
     group_name="sync",
     owners=[owner_of(SCHEMA)],
     kinds={"postgresql"},
-    metadata=stored_in(source_checks),
 )
 
 # More than this is no longer read by people, and weighs on each page of the UI.
@@ -32,10 +29,10 @@ def freshness_observation(records: Sequence[FreshnessRecord]) -> dg.AssetObserva
     return dg.AssetObservation(
         SOURCE_FRESHNESS.key,
         metadata={
-            **{state.replace(" ", "_"): counts[state] for state in STATES},
             "databases": dg.MetadataValue.table(
                 [dg.TableRecord(record._asdict()) for record in records[:_MOST_ROWS]],
                 dg.TableSchema([dg.TableColumn(name) for name in FreshnessRecord._fields]),
             ),
+            **{state.replace(" ", "_"): counts[state] for state in STATES},
         },
     )

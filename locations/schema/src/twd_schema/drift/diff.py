@@ -75,7 +75,8 @@ def _changes(
             yield _removed(one)
         elif isinstance(other, Table):
             count = len(other.columns)
-            text = f"Table {other.label} was added with {count} columns."
+            columns = "1 column" if count == 1 else f"{count} columns"
+            text = f"Table {other.label} was added with {columns}."
             yield of_table(other, "table_added", text)
     yield from object_changes(old, new)
 
