@@ -90,10 +90,11 @@ def test_a_schema_that_goes_back_gives_a_new_version_with_the_old_fingerprint(
     assert rows(database, "schema_objects") == 4  # the contents of A are stored once
 
 
-def test_any_version_can_be_loaded(store: SnapshotStore) -> None:
+def test_any_version_can_be_loaded(store: SnapshotStore, database: MetadataDatabase) -> None:
     for item in (A, B, A):
         store.save("7", item)
-    assert [store.load("7", version) for version in (1, 2, 3)] == [
+    reader = SnapshotStore(database)
+    assert [reader.load("7", version) for version in (1, 2, 3)] == [
         snapshot(*sorted(item.tables, key=lambda one: one.name)) for item in (A, B, A)
     ]
 

@@ -33,6 +33,7 @@ from twd_shared.schema_model.models import (
     UnknownFact,
     snapshot_of,
 )
+from twd_shared.store import snapshot_contents
 from twd_shared.store.connections import ConnectionRegistry
 from twd_shared.store.database import MetadataDatabase
 from twd_shared.store.snapshots import SnapshotStore
@@ -154,21 +155,58 @@ def written_by_the_last_save(database: MetadataDatabase) -> dict[str, int]:
     # The examples are versions of one history: that is as good a start as an empty one.
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-def test_any_snapshot_comes_back_as_it_was_saved(store: SnapshotStore, data: st.DataObject) -> None:
+def test_any_snapshot_comes_back_as_it_was_saved(
+    store: SnapshotStore, database: MetadataDatabase, data: st.DataObject
+) -> None:
     snapshot = data.draw(snapshots())
     version = store.save("7", snapshot).version
-    assert store.load_newest("7") == (version, snapshot)
+    assert SnapshotStore(database).load_newest("7") == (version, snapshot)
 
 
 @pytest.mark.parametrize("kind", typing.get_args(ObjectKind))
-def test_an_object_of_each_kind_has_its_history(store: SnapshotStore, kind: ObjectKind) -> None:
+def test_an_object_of_each_kind_has_its_history(
+    store: SnapshotStore, database: MetadataDatabase, kind: ObjectKind
+) -> None:
     before = ONE_OF_EACH[kind]
     after = msgspec.structs.replace(before, comment="said later")
     history = [snapshot_with(), snapshot_with(before), snapshot_with(after), snapshot_with()]
     _, added, modified, removed = [store.save("7", item) for item in history]
     assert added.added == modified.modified == removed.removed
     assert [key[0] for key in added.added] == [kind]
-    assert [store.load("7", version) for version in (1, 2, 3, 4)] == history
+    reader = SnapshotStore(database)
+    assert [reader.load("7", version) for version in (1, 2, 3, 4)] == history
+
+
+def test_contents_that_a_store_has_saved_or_loaded_are_not_read_again(
+    store: SnapshotStore, database: MetadataDatabase
+) -> None:
+    before, after = snapshot_with(*tables(9)), snapshot_with(*tables(9, changed=5))
+    store.save("7", before)
+    with statements() as sent:
+        assert store.load("7", 1) == before
+    assert not any("body" in statement for statement in sent)
+    store.save("7", after)
+    reader = SnapshotStore(database)
+    reader.load("7", 1)
+    with database.begin() as transaction:
+        transaction.execute(
+            sa.text(
+                "update twd.schema_objects set body = '{}' where fingerprint in (select fingerprint"
+                " from twd.snapshot_objects where from_version = 1 and to_version is null)"
+            )
+        )
+    assert reader.load("7", 2) == after
+
+
+def test_a_store_that_keeps_few_contents_gives_the_same_snapshots(
+    store: SnapshotStore, database: MetadataDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    history = [snapshot_with(*tables(9, changed=changed)) for changed in (0, 5, 9)]
+    for snapshot in history:
+        store.save("7", snapshot)
+    monkeypatch.setattr(snapshot_contents, "_MOST_KEPT", 7)
+    reader = SnapshotStore(database)
+    assert [reader.load("7", version) for version in (1, 2, 3, 1)] == [*history, history[0]]
 
 
 def test_a_save_writes_the_changed_objects_and_no_other(

@@ -21,6 +21,9 @@ from twd_shared.schema_model.models import (
 )
 from twd_shared.store.tables import schema_objects, snapshot_objects
 
+_MOST_KEPT = 30_000
+"""Objects, some 100 MiB of them."""
+
 
 def current_fingerprints(transaction: sa.Connection, connection_id: str) -> dict[ObjectKey, str]:
     """Fingerprint of each object of the newest version, by key."""
@@ -33,20 +36,52 @@ def current_fingerprints(transaction: sa.Connection, connection_id: str) -> dict
     return {(kind, schema, name): fingerprint for kind, schema, name, fingerprint in rows}
 
 
-def objects_of(transaction: sa.Connection, connection_id: str, version: int) -> list[SchemaObject]:
-    """The objects of a version, sorted by key."""
+class DecodedObjects:
+    """Contents that were read or written before, by fingerprint, so that none is decoded twice.
+
+    A run asks for the same version several times, and for the one before, which differs in little.
+    """
+
+    def __init__(self) -> None:
+        self._objects: dict[str, SchemaObject] = {}
+
+    def keep(self, objects: Mapping[str, SchemaObject]) -> None:
+        """Keep them, instead of all that were kept if these would be too many beside them."""
+        if len(self._objects) + len(objects) > _MOST_KEPT:
+            self._objects.clear()
+        self._objects.update(objects)
+
+    def among(self, fingerprints: Iterable[str]) -> dict[str, SchemaObject]:
+        """Those of the fingerprints that are kept."""
+        return {key: self._objects[key] for key in fingerprints if key in self._objects}
+
+
+def objects_of(
+    transaction: sa.Connection, connection_id: str, version: int, decoded: DecodedObjects
+) -> list[SchemaObject]:
+    """The objects of a version, sorted by key; what is not in `decoded` is read, and kept there."""
     held = snapshot_objects
-    # As text: the driver would make Python values of the body first.
     rows = transaction.execute(
-        sa.select(sa.cast(schema_objects.c.body, sa.Text))
-        .join(held, held.c.fingerprint == schema_objects.c.fingerprint)
-        .where(
+        sa.select(held.c.fingerprint).where(
             held.c.connection_id == connection_id,
             held.c.from_version <= version,
             held.c.to_version.is_(None) | (held.c.to_version > version),
         )
     )
-    return sorted((decode_object(body) for (body,) in rows), key=key_of)
+    fingerprints = list(rows.scalars())
+    objects = decoded.among(fingerprints)
+    if missing := set(fingerprints) - objects.keys():
+        wanted = _rows(("fingerprint",), ((fingerprint,) for fingerprint in missing))
+        # As text: the driver would make Python values of the body first.
+        bodies = transaction.execute(
+            sa.select(schema_objects.c.fingerprint, sa.cast(schema_objects.c.body, sa.Text)).join(
+                wanted, wanted.c.fingerprint == schema_objects.c.fingerprint
+            )
+        )
+        read = {fingerprint: decode_object(body) for fingerprint, body in bodies}
+        decoded.keep(read)
+        objects |= read
+    return sorted((objects[fingerprint] for fingerprint in fingerprints), key=key_of)
 
 
 def end_objects(

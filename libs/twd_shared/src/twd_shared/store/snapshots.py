@@ -16,6 +16,7 @@ from twd_shared.schema_model.renames import Renames
 from twd_shared.store.database import MetadataDatabase
 from twd_shared.store.renames import record_identities, renames_of
 from twd_shared.store.snapshot_contents import (
+    DecodedObjects,
     current_fingerprints,
     end_objects,
     objects_of,
@@ -59,6 +60,7 @@ class SnapshotStore:
     def __init__(self, database: MetadataDatabase) -> None:
         """Read and write through `database`."""
         self._database = database
+        self._decoded = DecodedObjects()
 
     def save(
         self, connection_id: str, snapshot: Snapshot, unconfirmed: Collection[ObjectKey] = ()
@@ -71,6 +73,7 @@ class SnapshotStore:
         objects = {key_of(item): item for item in snapshot.objects}
         now = {key: object_fingerprint(item) for key, item in objects.items()}
         fingerprint = snapshot_fingerprint(now)
+        self._decoded.keep({now[key]: item for key, item in objects.items()})
         with self._database.begin() as transaction:
             lock_history(transaction, connection_id)
             write_statistics(transaction, connection_id, snapshot.statistics)
@@ -136,7 +139,7 @@ class SnapshotStore:
                 raise UnknownConnection(
                     f"Connection {connection_id} was never read. Run schema_import_job for it."
                 )
-            return newest, _load(transaction, connection_id, newest.version)
+            return newest, self._load(transaction, connection_id, newest.version)
 
     def as_of(self, connection_id: str, moment: datetime) -> tuple[SnapshotVersion, Snapshot]:
         """The version that was newest at `moment` and its snapshot.
@@ -151,12 +154,12 @@ class SnapshotStore:
                     "it was not read yet, or retention has removed it. "
                     "twd.snapshots lists the versions that are kept."
                 )
-            return version, _load(transaction, connection_id, version.version)
+            return version, self._load(transaction, connection_id, version.version)
 
     def load(self, connection_id: str, version: int) -> Snapshot:
         """The snapshot of that version, without statistics; raises UnknownConnection if none is."""
         with self._database.read() as transaction:
-            return _load(transaction, connection_id, version)
+            return self._load(transaction, connection_id, version)
 
     def changed_objects(
         self, connection_id: str, from_version: int, to_version: int
@@ -227,6 +230,16 @@ class SnapshotStore:
                 forget_connection(transaction, connection_id)
         return gone
 
+    def _load(self, transaction: sa.Connection, connection_id: str, version: int) -> Snapshot:
+        head = _head(transaction, connection_id, version)
+        return snapshot_of(
+            objects_of(transaction, connection_id, version, self._decoded),
+            dialect=head.dialect,
+            database_name=head.database_name,
+            server_version=head.server_version,
+            unknown=tuple(head.unknown_facts),
+        )
+
 
 def _head(
     transaction: sa.Connection, connection_id: str, version: int
@@ -242,14 +255,3 @@ def _head(
             "taken, or retention has removed it. twd.snapshots lists the versions that are kept."
         )
     return head
-
-
-def _load(transaction: sa.Connection, connection_id: str, version: int) -> Snapshot:
-    head = _head(transaction, connection_id, version)
-    return snapshot_of(
-        objects_of(transaction, connection_id, version),
-        dialect=head.dialect,
-        database_name=head.database_name,
-        server_version=head.server_version,
-        unknown=tuple(head.unknown_facts),
-    )
