@@ -9,8 +9,7 @@ from typing import Any
 
 from twd_schema.documentation.editing import edit_description
 from twd_shared import settings
-from twd_shared.errors import UnknownConnection
-from twd_shared.store.connections import ConnectionRegistry, RegisteredConnection
+from twd_shared.store.connections import ConnectionRegistry
 from twd_shared.store.database import MetadataDatabase
 from twd_shared.store.descriptions import DescriptionStore
 from twd_shared.store.snapshots import SnapshotStore
@@ -47,7 +46,7 @@ def _describe(options: argparse.Namespace) -> tuple[int, str]:
     dsn = settings.value_of(os.environ, settings.METADATA_DSN)
     with closing(MetadataDatabase(dsn)) as database:
         told = edit_description(
-            _connection(ConnectionRegistry(database), options.database),
+            ConnectionRegistry(database).by_partition(options.database),
             options.table,
             options.column,
             options.text,
@@ -55,12 +54,3 @@ def _describe(options: argparse.Namespace) -> tuple[int, str]:
             DescriptionStore(database),
         )
     return 0, told
-
-
-def _connection(registry: ConnectionRegistry, partition_key: str) -> RegisteredConnection:
-    known = {item.partition_key: item for item in registry.known()}
-    if partition_key not in known:
-        raise UnknownConnection(
-            f"No database {partition_key!r} is connected. Known: {', '.join(known) or 'none yet'}."
-        )
-    return known[partition_key]

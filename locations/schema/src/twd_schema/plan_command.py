@@ -10,15 +10,13 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from twd_schema.drift.affected import STATEMENT_SECONDS, SurroundingsReader
-from twd_schema.drift.impact import Affected, Impact, impact_columns
+from twd_schema.drift.impact import Impact, impact_columns, told
 from twd_schema.drift.report import worst_first
-from twd_schema.extraction.limits import ReadLimits
-from twd_schema.extraction.reachability import reach_policy
+from twd_schema.drift.telling import counted
 from twd_schema.extraction.reading import SchemaReader
 from twd_shared import settings
 from twd_shared.clients.application import ApplicationDatabase
-from twd_shared.clients.catalog import ApiCatalog, Catalog, DatabaseCatalog, connection_of
-from twd_shared.errors import ConfigurationError, UnknownConnection
+from twd_shared.clients.catalog import catalog_of, connection_of
 from twd_shared.store.connections import ConnectionRegistry
 from twd_shared.store.database import MetadataDatabase
 from twd_shared.store.descriptions import DescriptionStore
@@ -74,8 +72,11 @@ def _plan(options: argparse.Namespace) -> tuple[int, str]:
             open_client(_value(settings.QDRANT_URL), _value(settings.QDRANT_API_KEY))
         ) as client,
     ):
-        connection_id = _connection_id(ConnectionRegistry(database), options.database)
-        connection = connection_of(_catalog(), connection_id)
+        registered = ConnectionRegistry(database).by_partition(options.database)
+        catalog = catalog_of(
+            *map(_value, (settings.CATALOG, settings.API_URL, settings.APPLICATION_DSN))
+        )
+        connection = connection_of(catalog, registered.connection_id)
         index = SchemaIndex(client, _value(settings.INDEX_ALIAS))
         reader = SurroundingsReader(
             database,
@@ -91,12 +92,8 @@ def _plan(options: argparse.Namespace) -> tuple[int, str]:
             _value(settings.LLM_MODEL),
         )
         plan = planner.plan(connection, found.snapshot)
-    told = (
-        _json(options.database, found, plan)
-        if options.json
-        else _text(options.database, found, plan)
-    )
-    return _status(found.diff, plan), told
+    write = _json if options.json else _text
+    return _status(found.diff, plan), write(options.database, found, plan)
 
 
 def _status(diff: SchemaDiff, plan: IndexPlan) -> int:
@@ -107,7 +104,7 @@ def _status(diff: SchemaDiff, plan: IndexPlan) -> int:
 
 
 def _json(database: str, found: Forecast, plan: IndexPlan) -> str:
-    told: dict[str, Any] = {
+    plain: dict[str, Any] = {
         "database": database,
         "from_version": found.diff.from_version,
         "documents": {
@@ -125,12 +122,12 @@ def _json(database: str, found: Forecast, plan: IndexPlan) -> str:
             for change in worst_first(found.diff)
         ],
     }
-    return msgspec.json.encode(told).decode()
+    return msgspec.json.encode(plain).decode()
 
 
 def _text(database: str, found: Forecast, plan: IndexPlan) -> str:
     parts = [_changes(found.diff), _documents(plan)]
-    if hit := _breaks(found.impact.breaking):
+    if hit := told(found.impact.breaking):
         parts.append(hit)
     lines = [f"{database}: {'; '.join(parts)}.", *_unknown(found.impact, plan)]
     rows = [
@@ -160,10 +157,10 @@ def _changes(diff: SchemaDiff) -> str:
     renamed = diff.tables("table_renamed")
     changed = len(set(diff.modified_tables) - set(renamed))
     others = sum(change.object_kind != "table" for change in diff.changes)
-    parts = [f"adds {_tables(added)}"] if added else []
-    parts += [f"drops {_tables(dropped)}"] if dropped else []
-    parts += [f"renames {_tables(len(renamed))}"] if renamed else []
-    parts += [f"changes {_tables(changed)}"] if changed else []
+    parts = [f"adds {counted(added, 'table')}"] if added else []
+    parts += [f"drops {counted(dropped, 'table')}"] if dropped else []
+    parts += [f"renames {counted(len(renamed), 'table')}"] if renamed else []
+    parts += [f"changes {counted(changed, 'table')}"] if changed else []
     parts += [f"{others} changes of other objects"] if others else []
     return ", ".join(parts)
 
@@ -183,24 +180,9 @@ def _documents(plan: IndexPlan) -> str:
     return ", ".join(parts)
 
 
-def _breaks(hit: Affected) -> str:
-    parts: list[str] = []
-    if hit.question_count:
-        parts.append(f"{hit.question_count} training question{'s' * (hit.question_count != 1)}")
-    if hit.queries:
-        queries = "query" if hit.queries == 1 else "queries"
-        users = f" of {hit.users} user{'s' * (hit.users != 1)}" if hit.users else ""
-        parts.append(f"{hit.queries} {queries}{users}")
-    return f"breaks {', '.join(parts)}" if parts else ""
-
-
 def _unknown(impact: Impact, plan: IndexPlan) -> list[str]:
     time_unknown = f"time: not known ({plan.time_unknown})" if plan.time_unknown else ""
     return [text for text in (impact.unknown, time_unknown) if text]
-
-
-def _tables(count: int) -> str:
-    return f"{count} table{'s' * (count != 1)}"
 
 
 def _duration(seconds: float) -> str:
@@ -208,30 +190,12 @@ def _duration(seconds: float) -> str:
 
 
 def _source_reader() -> SchemaReader:
-    dialects = _value(settings.SOURCE_DIALECTS).split(",")
-    limits = ReadLimits(
-        statement_seconds=settings.positive_number(os.environ, settings.SOURCE_TIMEOUT_SECONDS)
+    return SchemaReader.configured(
+        _value(settings.SOURCE_DIALECTS),
+        _value(settings.SOURCE_HOSTS),
+        _value(settings.SOURCE_FILES),
+        settings.positive_number(os.environ, settings.SOURCE_TIMEOUT_SECONDS),
     )
-    policy = reach_policy(_value(settings.SOURCE_HOSTS), _value(settings.SOURCE_FILES))
-    return SchemaReader(frozenset(filter(None, map(str.strip, dialects))), limits, policy)
-
-
-def _catalog() -> Catalog:
-    source = _value(settings.CATALOG)
-    if source == "api":
-        return ApiCatalog(_value(settings.API_URL))
-    if source == "database":
-        return DatabaseCatalog(_value(settings.APPLICATION_DSN))
-    raise ConfigurationError(f"TWD_CATALOG must be api or database, not {source!r}.")
-
-
-def _connection_id(registry: ConnectionRegistry, partition_key: str) -> str:
-    known = {item.partition_key: item.connection_id for item in registry.known()}
-    if partition_key not in known:
-        raise UnknownConnection(
-            f"No database {partition_key!r} is connected. Known: {', '.join(known) or 'none yet'}."
-        )
-    return known[partition_key]
 
 
 def _value(variable: settings.Variable) -> str:

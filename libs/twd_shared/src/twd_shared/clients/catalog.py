@@ -71,6 +71,15 @@ class Catalog(Protocol):
         ...
 
 
+def catalog_of(source: str, api_url: str, application_dsn: str) -> Catalog:
+    """The catalog that `source` names (TWD_CATALOG); raises ConfigurationError if it names none."""
+    if source == "api":
+        return ApiCatalog(api_url)
+    if source == "database":
+        return DatabaseCatalog(application_dsn)
+    raise ConfigurationError(f"TWD_CATALOG must be api or database, not {source!r}.")
+
+
 def connection_of(catalog: Catalog, connection_id: str) -> Connection:
     """The active connection of that id; raises UnknownConnection if there is none to be used."""
     listing = catalog.listing()

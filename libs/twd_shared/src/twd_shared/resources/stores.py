@@ -5,14 +5,12 @@ from pydantic import PrivateAttr
 
 from twd_shared.clients.application import ApplicationDatabase
 from twd_shared.clients.catalog import (
-    ApiCatalog,
     Catalog,
     Connection,
-    DatabaseCatalog,
+    catalog_of,
     connection_of,
 )
 from twd_shared.clients.webhook import Webhook
-from twd_shared.errors import ConfigurationError
 from twd_shared.store.alert_delivery import AlertDelivery
 from twd_shared.store.alerts import AlertOutbox
 from twd_shared.store.connections import ConnectionRegistry, RegisteredConnection
@@ -30,6 +28,7 @@ class MetadataStoreResource(dg.ConfigurableResource):
     webhook_format: str = "auto"
 
     _database: MetadataDatabase | None = PrivateAttr(default=None)
+    _snapshots: SnapshotStore | None = PrivateAttr(default=None)
 
     @property
     def database(self) -> MetadataDatabase:
@@ -42,7 +41,7 @@ class MetadataStoreResource(dg.ConfigurableResource):
         """Close the pool when the run or tick ends."""
         if self._database is not None:
             self._database.close()
-            self._database = None
+            self._database = self._snapshots = None
 
     @property
     def connections(self) -> ConnectionRegistry:
@@ -51,8 +50,10 @@ class MetadataStoreResource(dg.ConfigurableResource):
 
     @property
     def snapshots(self) -> SnapshotStore:
-        """Snapshots with their history."""
-        return SnapshotStore(self.database)
+        """Snapshots with their history; one store a run, as it remembers what it has decoded."""
+        if self._snapshots is None:
+            self._snapshots = SnapshotStore(self.database)
+        return self._snapshots
 
     @property
     def documentation(self) -> DocumentationStore:
@@ -97,11 +98,7 @@ class CatalogResource(dg.ConfigurableResource):
     @property
     def catalog(self) -> Catalog:
         """The catalog that `source` names; raises ConfigurationError if it names none."""
-        if self.source == "api":
-            return ApiCatalog(self.api_url)
-        if self.source == "database":
-            return DatabaseCatalog(self.application_dsn)
-        raise ConfigurationError(f"TWD_CATALOG must be api or database, not {self.source!r}.")
+        return catalog_of(self.source, self.api_url, self.application_dsn)
 
     def connection(self, registered: RegisteredConnection) -> Connection:
         """The connection with its connection string, resolved now and never stored."""

@@ -10,11 +10,11 @@ from twd_shared import settings
 from twd_shared.clients.ollama import Ollama
 from twd_shared.clients.qdrant import open_client
 from twd_shared.clients.schema_index import SchemaIndex
-from twd_shared.errors import TwdError, UnknownConnection
+from twd_shared.errors import TwdError
 from twd_shared.retrieval.explaining import explain
 from twd_shared.retrieval.prompt import sql_prompt
 from twd_shared.retrieval.search import MOST_TABLES, retrieve_tables
-from twd_shared.store.connections import ConnectionRegistry, RegisteredConnection
+from twd_shared.store.connections import ConnectionRegistry
 from twd_shared.store.database import MetadataDatabase
 
 
@@ -37,7 +37,7 @@ def _answer(database: str, question: str, limit: int) -> int:
         return settings.value_of(os.environ, variable)
 
     registry = ConnectionRegistry(MetadataDatabase(value(settings.METADATA_DSN)))
-    connection = _connection(registry, database)
+    connection = registry.by_partition(database)
     model = value(settings.LLM_MODEL)
     ollama = Ollama(value(settings.OLLAMA_BASE_URL), value(settings.EMBED_MODEL), model)
     qdrant = open_client(value(settings.QDRANT_URL), value(settings.QDRANT_API_KEY))
@@ -63,14 +63,6 @@ def _answer(database: str, question: str, limit: int) -> int:
     if model:
         print("\n" + ollama.generate(sql_prompt(question, answer, connection.db_type)).strip())
     return 0
-
-
-def _connection(registry: ConnectionRegistry, database: str) -> RegisteredConnection:
-    try:
-        return registry.by_partition(database)
-    except UnknownConnection:
-        known = ", ".join(item.partition_key for item in registry.known()) or "none yet"
-        raise UnknownConnection(f"No database {database!r} is connected. Known: {known}.") from None
 
 
 if __name__ == "__main__":

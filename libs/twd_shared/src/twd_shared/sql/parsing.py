@@ -7,15 +7,18 @@ natively, where too deep ends it, and tries some things twice, where each level 
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterable
 
 from sqlglot import Dialect, exp
+from sqlglot.errors import TokenError
 from sqlglot.tokenizer_core import Token, TokenType
 
 LONGEST_SQL = 100_000
 """Characters; longer text is not parsed."""
 
 _DIALECTS = {"postgresql": "postgres", "mysql": "mysql", "sqlite": "sqlite"}
+_FENCED = re.compile(r"```[ \t]*\w*\s*(.*?)\s*(?:```|\Z)", re.DOTALL)
 
 # Its warnings hold the statement in full.
 logging.getLogger("sqlglot").setLevel(logging.CRITICAL)
@@ -30,11 +33,31 @@ _OPENING = frozenset({TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.L_BRACE,
 _CLOSING = frozenset({TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.R_BRACE, TokenType.END})
 
 
+def unfenced(text: str) -> str:
+    """What stands in the first fenced block of a model's answer; all of it if there is none."""
+    fenced = _FENCED.search(text)
+    return fenced.group(1) if fenced else text
+
+
+def parser_dialect(db_type: str) -> str | None:
+    """What sqlglot calls the dialect of that database type; None = its own."""
+    return _DIALECTS.get(db_type)
+
+
+def is_bottomless(sql: str, db_type: str) -> bool:
+    """Whether parsing the text could overflow the stack, or take as good as for ever."""
+    dialect = Dialect.get_or_raise(parser_dialect(db_type))
+    try:
+        return _is_bottomless(dialect.tokenize(sql), dialect.parser().TYPE_TOKENS)
+    except TokenError:
+        return False
+
+
 def parsed(sql: str, db_type: str) -> list[exp.Expr] | None:
     """The statements in `sql`, in the dialect of that database type; None if it does not parse."""
     if len(sql) > LONGEST_SQL:
         return None
-    dialect = Dialect.get_or_raise(_DIALECTS.get(db_type))
+    dialect = Dialect.get_or_raise(parser_dialect(db_type))
     try:
         tokens = dialect.tokenize(sql)
         if _is_bottomless(tokens, dialect.parser().TYPE_TOKENS):

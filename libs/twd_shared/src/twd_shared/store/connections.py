@@ -18,6 +18,8 @@ from twd_shared.store.tables import connections
 
 Status = Literal["unknown", "ok", "failing"]
 
+_MOST_TOLD = 20
+
 
 @dataclass(frozen=True, slots=True)
 class RegisteredConnection:
@@ -53,10 +55,12 @@ class ConnectionRegistry:
         with self._database.begin() as transaction:
             row = transaction.execute(query).one_or_none()
         if row is None:
+            keys = [item.partition_key for item in self.known()]
+            more = f" and {len(keys) - _MOST_TOLD} more" if len(keys) > _MOST_TOLD else ""
+            known = ", ".join(keys[:_MOST_TOLD]) or "none yet"
             raise UnknownConnection(
-                f"No connection is registered for partition {partition_key!r}. "
-                "new_connection_sensor registers what the application lists; wait for its next "
-                "tick, or remove the partition."
+                f"No database {partition_key!r} is connected. Known: {known}{more}. "
+                "new_connection_sensor connects what the application lists, at its next tick."
             )
         return _registered(row)
 
@@ -105,25 +109,34 @@ class ConnectionRegistry:
 
     def deactivate(self, connection_id: str) -> None:
         """Mark a connection as no longer listed or paused; its history stays."""
-        self._update(connection_id, is_active=False)
+        self._update({connection_id: {"is_active": False}})
 
     def set_status(self, connection_id: str, status: Status, reason: str = "") -> None:
         """Record whether the source could be read, with the reason if not (no secrets)."""
-        self._update(connection_id, status=status, status_reason=reason, status_at=sa.func.now())
+        self.set_statuses({connection_id: (status, reason)})
 
     def set_statuses(self, statuses: Mapping[str, tuple[Status, str]]) -> None:
-        """Record status and reason of several connections, by their ids."""
-        for connection_id, (status, reason) in statuses.items():
-            self.set_status(connection_id, status, reason)
-
-    def _update(self, connection_id: str, **values: Any) -> None:
-        statement = (
-            sa.update(connections)
-            .where(connections.c.connection_id == connection_id)
-            .values(**values)
+        """Record status and reason of several connections, by their ids, all or none."""
+        self._update(
+            {
+                connection_id: {
+                    "status": status,
+                    "status_reason": reason,
+                    "status_at": sa.func.now(),
+                }
+                # In one order everywhere: else two that write the same rows could block each other.
+                for connection_id, (status, reason) in sorted(statuses.items())
+            }
         )
+
+    def _update(self, values: Mapping[str, Mapping[str, Any]]) -> None:
         with self._database.begin() as transaction:
-            transaction.execute(statement)
+            for connection_id, of_connection in values.items():
+                transaction.execute(
+                    sa.update(connections)
+                    .where(connections.c.connection_id == connection_id)
+                    .values(**of_connection)
+                )
 
 
 def free_partition_key(database_name: str, taken: set[str]) -> str:

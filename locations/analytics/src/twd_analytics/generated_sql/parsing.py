@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -16,12 +15,11 @@ from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
 from twd_analytics.messages.reading import LONGEST_SQL
+from twd_shared.sql.parsing import parser_dialect, unfenced
 
 # sqlglot warns with the statement in full; it must not reach a run's log.
 logging.getLogger("sqlglot").setLevel(logging.CRITICAL)
 
-_DIALECTS: Mapping[str, str] = {"postgresql": "postgres", "mysql": "mysql"}
-_FENCED = re.compile(r"```[ \t]*\w*\s*(.*?)\s*(?:```|\Z)", re.DOTALL)
 _PLAIN_NAME = re.compile(r"\w+\Z", re.ASCII)
 # Real queries nest a few levels; thousands of levels overflow the parser's native stack.
 _DEEPEST = 200
@@ -67,12 +65,11 @@ def statements_of(sql: str, db_type: str) -> list[exp.Expr]:
     """The statements in `sql`, out of a fenced block if it has one; empty if it does not parse."""
     if len(sql) > LONGEST_SQL:
         return []
-    fenced = _FENCED.search(sql)
-    text = fenced.group(1) if fenced else sql
+    text = unfenced(sql)
     if _depth(text) > _DEEPEST:
         return []
     try:
-        parsed = sqlglot.parse(text, dialect=_DIALECTS.get(db_type))
+        parsed = sqlglot.parse(text, dialect=parser_dialect(db_type))
     except (SqlglotError, RecursionError):
         return []
     statements = [statement for statement in parsed if statement is not None]
@@ -99,7 +96,7 @@ def table_name(table: exp.Table) -> str:
 
 def _shape(statement: exp.Expr, db_type: str) -> str:
     plain = statement.copy().transform(_without_content)
-    return plain.sql(dialect=_DIALECTS.get(db_type), comments=False, normalize=True)
+    return plain.sql(dialect=parser_dialect(db_type), comments=False, normalize=True)
 
 
 def _without_content(node: exp.Expr) -> exp.Expr:

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 
 import dagster as dg
 
-from twd_schema.extraction.limits import ReadLimits
 from twd_schema.extraction.reachability import reach_policy
 from twd_schema.extraction.reading import SchemaReader
 from twd_shared import settings
@@ -23,9 +22,9 @@ class SourceDatabaseResource(dg.ConfigurableResource):
     @property
     def reader(self) -> SchemaReader:
         """A reader with these limits."""
-        dialects = frozenset(name.strip() for name in self.dialects.split(",") if name.strip())
-        limits = ReadLimits(statement_seconds=self.statement_seconds)
-        return SchemaReader(dialects, limits, reach_policy(self.hosts, self.files))
+        return SchemaReader.configured(
+            self.dialects, self.hosts, self.files, self.statement_seconds
+        )
 
 
 def source_database_resource(environment: Mapping[str, str]) -> SourceDatabaseResource:

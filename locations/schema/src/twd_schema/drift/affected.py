@@ -6,7 +6,6 @@ Belongs here: reading, within bounds and for one connection. Not here: which cha
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ import sqlalchemy as sa
 from twd_shared.clients.application import ApplicationDatabase
 from twd_shared.errors import ApplicationRefused, TwdError
 from twd_shared.sql.names import TableName
+from twd_shared.sql.parsing import unfenced
 from twd_shared.store.database import MetadataDatabase
 from twd_shared.store.tables import index_states, training_items
 
@@ -33,8 +33,6 @@ _MOST_QUERIES = 5_000
 _MOST_ITEMS = 5_000
 _LONGEST_SQL = 20_000
 _LONGEST_TITLE = 80
-
-_FENCED = re.compile(r"```[ \t]*\w*\s*(.*?)\s*(?:```|\Z)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,12 +142,6 @@ def _item(row: sa.Row[tuple[str, str | None, str, list[str]]]) -> TrainingItem:
         )
     title = " ".join((question or "").split())[:_LONGEST_TITLE]
     return TrainingItem(title, sql=unfenced(content), tables=tuple(tables))
-
-
-def unfenced(sql: str) -> str:
-    """What stands in the text's first fenced block; the text itself if it has none."""
-    fenced = _FENCED.search(sql)
-    return fenced.group(1) if fenced else sql
 
 
 def _recent_queries(

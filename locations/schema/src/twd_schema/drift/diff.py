@@ -9,7 +9,7 @@ from twd_schema.drift.objects import object_changes
 from twd_schema.drift.renames import Pairing, members_of, paired
 from twd_schema.drift.renaming import in_new_names
 from twd_schema.drift.tables import removed_column, table_changes
-from twd_schema.drift.telling import label_of, of_column, of_object, of_table, renamed_to
+from twd_schema.drift.telling import counted, label_of, of_column, of_object, of_table, renamed_to
 from twd_shared.schema_model.fingerprint import key_of
 from twd_shared.schema_model.models import ObjectKey, Routine, SchemaObject, Snapshot, Table
 from twd_shared.schema_model.renames import Renames, renames_between
@@ -74,8 +74,7 @@ def _changes(
         elif isinstance(one, Table):
             yield _removed(one)
         elif isinstance(other, Table):
-            count = len(other.columns)
-            columns = "1 column" if count == 1 else f"{count} columns"
+            columns = counted(len(other.columns), "column")
             text = f"Table {other.label} was added with {columns}."
             yield of_table(other, "table_added", text)
     yield from object_changes(old, new)

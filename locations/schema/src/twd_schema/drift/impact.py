@@ -20,6 +20,7 @@ from twd_schema.drift.affected import (
 )
 from twd_schema.drift.changes import Change, SchemaDiff
 from twd_schema.drift.targets import Target, Targets
+from twd_schema.drift.telling import counted
 from twd_shared.schema_model.models import Snapshot
 from twd_shared.sql.names import SchemaNames
 from twd_shared.sql_references import References, references_in
@@ -77,10 +78,10 @@ def told(affected: Affected) -> str:
     """
     parts: list[str] = []
     if affected.question_count:
-        parts.append(_counted(affected.question_count, "training question"))
+        parts.append(counted(affected.question_count, "training question"))
     if affected.queries:
-        queries = _counted(affected.queries, "query", "queries")
-        users = f" of {_counted(affected.users, 'user')}" if affected.users else ""
+        queries = counted(affected.queries, "query", "queries")
+        users = f" of {counted(affected.users, 'user')}" if affected.users else ""
         parts.append(f"{queries}{users} in the last {RECENT_DAYS} days")
     return f"breaks {' and '.join(parts)}" if parts else ""
 
@@ -198,7 +199,3 @@ def _references(
 def _add(index: defaultdict[object, set[int]], place: int, found: References) -> None:
     for key in (*found.tables, *found.columns, *found.literals):
         index[key].add(place)
-
-
-def _counted(number: int, one: str, many: str = "") -> str:
-    return f"{number} {one}" if number == 1 else f"{number} {many or one + 's'}"

@@ -99,6 +99,11 @@ def label_of(key: ObjectKey) -> str:
     return name if kind == "namespace" else f"{schema}.{name}"
 
 
+def counted(number: int, one: str, many: str = "") -> str:
+    """The number with the word that fits it: "1 table", "2 tables"."""
+    return f"{number} {one}" if number == 1 else f"{number} {many or one + 's'}"
+
+
 def renamed_to(name: str, evidence: Evidence) -> str:
     """What is said of something that got another name."""
     if evidence == "similarity":

@@ -9,7 +9,7 @@ from twd_schema.extraction.address import SourceAddress, source_address
 from twd_schema.extraction.limits import ReadLimits
 from twd_schema.extraction.postgresql.reading import read_postgresql
 from twd_schema.extraction.postgresql.signal import read_signal
-from twd_schema.extraction.reachability import SAFE, ReachPolicy
+from twd_schema.extraction.reachability import SAFE, ReachPolicy, reach_policy
 from twd_schema.extraction.reflection import REFLECTED_DIALECTS, read_reflected
 from twd_schema.extraction.scope import scoped
 from twd_shared.clients.catalog import Connection
@@ -32,6 +32,20 @@ class SchemaReader:
         self._allowed = allowed_dialects
         self._limits = limits
         self._policy = policy
+
+    @classmethod
+    def configured(
+        cls, dialects: str, hosts: str, files: str, statement_seconds: float
+    ) -> SchemaReader:
+        """A reader as settings say it; the first three are comma-separated lists.
+
+        Raises ConfigurationError for hosts and files that cannot be followed.
+        """
+        return cls(
+            frozenset(filter(None, map(str.strip, dialects.split(",")))),
+            ReadLimits(statement_seconds=statement_seconds),
+            reach_policy(hosts, files),
+        )
 
     def read(
         self, connection: Connection, on_statement: Callable[[str], None] | None = None
