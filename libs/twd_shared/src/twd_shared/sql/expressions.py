@@ -68,7 +68,7 @@ class Expressions(ABC):
             if isinstance(node, exp.Query | exp.Values):
                 self.query(node, scope, scope.tables)
             elif isinstance(node, exp.Column):
-                self.columns |= self._find(node, scope) or NOTHING
+                self.columns |= self.find(node, scope) or NOTHING
             else:
                 if isinstance(node, exp.Dot):
                     self._field(node, scope)
@@ -93,7 +93,7 @@ class Expressions(ABC):
         inner = bare(node)
         if isinstance(inner, exp.Any | exp.All):
             inner = bare(inner.this)
-        return (isinstance(inner, exp.Column) and self._find(inner, scope)) or NOTHING
+        return (isinstance(inner, exp.Column) and self.find(inner, scope)) or NOTHING
 
     def qualifier(self, column: exp.Column, scope: Scope) -> Rows | None:
         """The rows that stand before a column's dot, from the innermost query outwards."""
@@ -109,7 +109,7 @@ class Expressions(ABC):
             around = around.parent
         return None
 
-    def _find(self, column: exp.Column, scope: Scope) -> Origins | None:
+    def find(self, column: exp.Column, scope: Scope) -> Origins | None:
         """What a column's name means there; None = a column that is not known."""
         if not isinstance(column.this, exp.Identifier):
             return None

@@ -72,12 +72,12 @@ class SchemaNames:
             key = (table.schema, table.name)
             self._rows[key] = Rows(
                 [
-                    (self._folded(column.name), frozenset({(key, column.name)}))
+                    (self.folded(column.name), frozenset({(key, column.name)}))
                     for column in table.columns
                 ],
                 key,
             )
-            self._named.setdefault(self._folded(table.name), []).append(key)
+            self._named.setdefault(self.folded(table.name), []).append(key)
 
     def fold(self, identifier: exp.Expr) -> str:
         """What the dialect compares a name by: PostgreSQL keeps the case of quoted ones alone."""
@@ -85,21 +85,21 @@ class SchemaNames:
         if self.db_type == "postgresql" and not identifier.args.get("quoted"):
             # Not casefold: it would make ss of ß.
             return name.lower()
-        return self._folded(name)
+        return self.folded(name)
 
     def find(self, schema: str, name: str) -> Rows | None:
         """The rows of the table of these folded names; without schema the one in `public`,
         or the only one; None if there is none, or the name alone does not decide."""
         found = self._named.get(name, [])
         if schema:
-            found = [key for key in found if self._folded(key[0]) == schema]
+            found = [key for key in found if self.folded(key[0]) == schema]
         elif len(found) > 1:
             found = [key for key in found if key[0] == "public"] or found
         return self._rows[found[0]] if len(found) == 1 else None
 
     def is_in_schema(self, rows: Rows, schema: str) -> bool:
         """Whether they are the rows of a table in the schema of that folded name."""
-        return rows.table is not None and self._folded(rows.table[0]) == schema
+        return rows.table is not None and self.folded(rows.table[0]) == schema
 
     def is_catalog(self, schema: str, name: str) -> bool:
         """Whether the name is of a catalog of the server."""
@@ -107,5 +107,6 @@ class SchemaNames:
             not schema and name.startswith(("pg_", "sqlite_")) and name not in self._named
         )
 
-    def _folded(self, name: str) -> str:
+    def folded(self, name: str) -> str:
+        """What the dialect compares a stored name by."""
         return name if self.db_type == "postgresql" else name.casefold()

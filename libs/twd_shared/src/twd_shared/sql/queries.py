@@ -65,7 +65,7 @@ class Queries(Expressions):
     def source(self, item: exp.Expr, scope: Scope) -> None:
         """Add an item of FROM, with what is joined to it, to the scope."""
         if isinstance(item, exp.Table) and isinstance(item.this, exp.Identifier):
-            self._table(item, scope)
+            self.table(item, scope)
         elif isinstance(item, exp.Subquery):
             self._derived(item, scope)
         elif isinstance(item, exp.Lateral) and isinstance(item.this, exp.Subquery):
@@ -89,9 +89,13 @@ class Queries(Expressions):
             for name in using:
                 scope.merged[name] = None
                 self.columns |= scope.named(name) or NOTHING
+            self.merge(join, scope)
             self.read(join.args.get("on"), scope)
         for lateral in node.args.get("laterals") or ():
             self.source(lateral, scope)
+
+    def merge(self, join: exp.Join, scope: Scope) -> None:
+        """Meet a join whose USING names columns of both its sides."""
 
     def outputs(self, items: Iterable[exp.Expr], scope: Scope) -> Rows:
         """The rows that a SELECT list or RETURNING gives."""
@@ -144,13 +148,18 @@ class Queries(Expressions):
     def _sorting(self, clauses: Iterable[exp.Expr | None], scope: Scope) -> None:
         for item in _sorted_by(clauses):
             # Alone, a name of one of the result's columns means that column.
-            if not (
+            if (
                 isinstance(item, exp.Column)
                 and isinstance(item.this, exp.Identifier)
                 and not item.args.get("table")
                 and self.names.fold(item.this) in scope.outputs
             ):
+                self.read_output(item, scope)
+            else:
                 self.read(item, scope)
+
+    def read_output(self, column: exp.Column, scope: Scope) -> None:
+        """Meet a name of the query's own result, which reads nothing again."""
 
     def _set_operation(
         self,
@@ -192,7 +201,8 @@ class Queries(Expressions):
         width = max((len(row.expressions) for row in values.expressions), default=0)
         return Rows([(f"column{place}", NOTHING) for place in range(1, width + 1)])
 
-    def _table(self, table: exp.Table, scope: Scope) -> None:
+    def table(self, table: exp.Table, scope: Scope) -> None:
+        """Add a named table to the scope: one that the query makes, or one of the schema."""
         name = self.names.fold(table.this)
         schema = table.args.get("db")
         in_schema = "" if schema is None else self.names.fold(schema)
