@@ -253,7 +253,7 @@ training_items = sa.Table(
     connection_id_column(),
     sa.Column("item_id", sa.Uuid, primary_key=True),
     sa.Column("kind", sa.Text, nullable=False, comment="ddl, documentation or question_sql"),
-    sa.Column("source", sa.Text, nullable=False, comment="Who wrote it: user"),
+    sa.Column("source", sa.Text, nullable=False, comment="Who wrote it: user or messages"),
     sa.Column("question", sa.Text),
     sa.Column("content", sa.Text, nullable=False),
     sa.Column("content_hash", sa.Text, nullable=False),
@@ -263,6 +263,30 @@ training_items = sa.Table(
     sa.Column("snapshot_version", sa.Integer, nullable=False),
     time_column("first_seen_at"),
     time_column("updated_at"),
+    sa.Column(
+        "names",
+        JSONB,
+        nullable=False,
+        server_default="[]",
+        comment="schema.table and schema.table.column names that it needs",
+    ),
+    sa.Column(
+        "accepted_version",
+        sa.Integer,
+        comment="The newest snapshot that it fitted as it stands; null = none yet",
+    ),
+    sa.Column(
+        "quarantined_since",
+        sa.Integer,
+        comment="The first snapshot that it fits no more; null = it is not in quarantine",
+    ),
+    sa.Column(
+        "proposal",
+        sa.Text,
+        nullable=False,
+        server_default="",
+        comment="The same in the new names, where renames explain why it broke; '' = none",
+    ),
     sa.CheckConstraint("kind in ('ddl', 'documentation', 'question_sql')", name="kind"),
     comment="Training set of each source: what users taught, checked against its schema",
 )
@@ -299,6 +323,18 @@ model_versions = sa.Table(
     ),
     sa.Column("is_live", sa.Boolean, nullable=False),
     time_column("published_at"),
+    sa.Column(
+        "held_reason",
+        sa.Text,
+        nullable=False,
+        server_default="",
+        comment="Why it is not served; '' = it is, or was",
+    ),
+    sa.Column(
+        "comparison",
+        JSONB,
+        comment="Its scores and those of the version that was served when it was made",
+    ),
     comment="Versions of each source's knowledge base",
 )
 
