@@ -9,6 +9,7 @@ from typing import Any
 import dagster as dg
 import psycopg2
 import pytest
+import sqlalchemy as sa
 
 from twd_shared.clients.catalog import Connection
 from twd_shared.clients.index_collections import making_of
@@ -159,6 +160,16 @@ class Location:
         with connection, connection.cursor() as cursor:
             cursor.execute(statement, values)
         connection.close()
+
+    def execute_metadata(self, statement: str) -> None:
+        """Run a statement on the metadata database, as its operator."""
+        with self.database.begin() as transaction:
+            transaction.execute(sa.text(statement))
+
+    def metadata_rows(self, query: str) -> list[tuple[object, ...]]:
+        """Rows of the metadata database."""
+        with self.database.begin() as transaction:
+            return [tuple(row) for row in transaction.execute(sa.text(query))]
 
     def teach(self, content: str, question: str | None = None, kind: str | None = None) -> None:
         """What a user does in the application."""

@@ -23,6 +23,9 @@ def examples_metadata(collected: Collected) -> Mapping[str, Any]:
         "accepted_documentation": accepted.count("documentation"),
         "accepted_ddl": accepted.count("ddl"),
         "rejected": outcome.rejected,
+        "quarantined": outcome.quarantined,
+        "restored": outcome.restored,
+        "repairs_proposed": sum(bool(item.proposal) for item in collected.items),
         "unknown_kinds": collected.reading.unknown_kinds,
         "added": outcome.added,
         "unchanged": outcome.unchanged,
@@ -30,7 +33,8 @@ def examples_metadata(collected: Collected) -> Mapping[str, Any]:
         "removed": outcome.removed,
         "snapshot_version": collected.version,
         "rejections": dg.MetadataValue.md(
-            "`select item_id, reason from twd.training_items where not accepted`"
+            "`select item_id, reason, quarantined_since, proposal from twd.training_items"
+            " where not accepted`"
         ),
     }
 

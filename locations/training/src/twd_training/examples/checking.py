@@ -10,6 +10,7 @@ import logging
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import sqlglot
 from sqlglot import exp
@@ -19,10 +20,12 @@ from sqlglot.optimizer.scope import Scope, traverse_scope
 
 from twd_shared.schema_model.fingerprint import content_fingerprint
 from twd_shared.schema_model.models import Snapshot, Table
+from twd_shared.sql.names import SchemaNames
+from twd_shared.sql.parsing import is_bottomless, parser_dialect
+from twd_shared.sql_references import references_in
 from twd_training.examples.models import Submission, TrainingItem, item_id
 
 _LONGEST = 100_000
-_PARSER_NAMES = {"postgresql": "postgres"}
 _WRITES = (
     exp.Insert,
     exp.Update,
@@ -47,15 +50,36 @@ class Rejected(Exception):
 
 @dataclass(frozen=True)
 class KnownTables:
-    """Tables of one snapshot as statements may name them."""
+    """Tables and partitions of one snapshot as statements may name them."""
 
     dialect: str
     tables: dict[tuple[str, str], Table]
 
     @classmethod
     def of(cls, snapshot: Snapshot) -> KnownTables:
-        """The tables of `snapshot`."""
-        return cls(snapshot.dialect, {(item.schema, item.name): item for item in snapshot.tables})
+        """Those of `snapshot`."""
+        relations = (*snapshot.tables, *snapshot.partitions)
+        return cls(snapshot.dialect, {(item.schema, item.name): item for item in relations})
+
+    @cached_property
+    def names(self) -> SchemaNames:
+        """The same for what resolves every name of a statement."""
+        return SchemaNames(self.dialect, self.tables.values())
+
+    @cached_property
+    def labels(self) -> frozenset[str]:
+        """All that `TrainingItem.names` may hold: schema.table, schema.table.column."""
+        return frozenset(
+            label
+            for table in self.tables.values()
+            for label in (table.label, *(f"{table.label}.{one.name}" for one in table.columns))
+        )
+
+    def label(self, table: Table) -> str:
+        """The label of the table that people ask: of a partition, the one that it is a part of."""
+        while (whole := table.partition_of) and (whole.schema, whole.table) in self.tables:
+            table = self.tables[whole.schema, whole.table]
+        return table.label
 
     def find(self, schema: str, name: str) -> Table:
         """The table of that name; without a schema, the one in `public` or the only one.
@@ -93,9 +117,11 @@ class KnownTables:
 def check(submission: Submission, connection_id: str, known: KnownTables) -> TrainingItem:
     """The submission as a training item, accepted with its tables or rejected with a reason."""
     tables: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
     reason = ""
     try:
         tables = _tables(submission, known)
+        names = _names(submission, tables, known)
     except Rejected as rejection:
         reason = str(rejection)
     return TrainingItem(
@@ -109,6 +135,7 @@ def check(submission: Submission, connection_id: str, known: KnownTables) -> Tra
         tables=tables,
         accepted=not reason,
         reason=reason,
+        names=names,
     )
 
 
@@ -125,7 +152,7 @@ def tables_of_query(sql: str, known: KnownTables) -> tuple[str, ...]:
                 has_made_up_rows = has_made_up_rows or not isinstance(source, Scope)
                 continue
             table = known.find(source.db, source.name)
-            used[table.label] = table
+            used[known.label(table)] = table
             real[id(source)] = table
     free_names = _names_made_here(statement)
     for scope in scopes:
@@ -158,9 +185,30 @@ def _tables(submission: Submission, known: KnownTables) -> tuple[str, ...]:
     return tables_of_query(submission.content, known)
 
 
+def _names(submission: Submission, tables: tuple[str, ...], known: KnownTables) -> tuple[str, ...]:
+    if submission.kind == "question_sql":
+        found = references_in(submission.content, known.names)
+        columns = (f"{schema}.{table}.{name}" for (schema, table), name in found.columns)
+        return tuple(sorted({*tables, *(".".join(table) for table in found.tables), *columns}))
+    words = _words(submission.content)
+    columns = (
+        f"{table.label}.{column.name}"
+        for table in known.tables.values()
+        if table.label in tables
+        for column in table.columns
+        if column.name.casefold() in words
+    )
+    return tuple(sorted({*tables, *columns}))
+
+
 def _tables_mentioned(text: str, known: KnownTables) -> tuple[str, ...]:
-    words = {word.casefold() for word in re.findall(r"\w+", text)}
-    return tuple(sorted(t.label for t in known.tables.values() if t.name.casefold() in words))
+    words = _words(text)
+    found = (table for table in known.tables.values() if table.name.casefold() in words)
+    return tuple(sorted({known.label(table) for table in found}))
+
+
+def _words(text: str) -> set[str]:
+    return {word.casefold() for word in re.findall(r"\w+", text)}
 
 
 def _tables_created(sql: str, known: KnownTables) -> tuple[str, ...]:
@@ -174,7 +222,7 @@ def _tables_created(sql: str, known: KnownTables) -> tuple[str, ...]:
         for column in columns:
             if isinstance(column, exp.ColumnDef) and not known.has_column(table, column.name):
                 raise Rejected(f"column {column.name} does not exist in {table.label}")
-        labels.add(table.label)
+        labels.add(known.label(table))
     if not labels:
         raise Rejected("it holds no statement")
     return tuple(sorted(labels))
@@ -191,7 +239,9 @@ def _one_query(sql: str, dialect: str) -> exp.Expr:
 
 
 def _parse(sql: str, dialect: str) -> list[exp.Expr]:
-    name = _PARSER_NAMES.get(dialect, dialect)
+    name = parser_dialect(dialect)
+    if is_bottomless(sql, dialect):
+        raise Rejected("it cannot be parsed: it is nested too deeply")
     # Its warnings repeat the SQL, which belongs to the user and into no log.
     logging.getLogger("sqlglot").setLevel(logging.ERROR)
     try:

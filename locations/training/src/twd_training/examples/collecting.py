@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 
 from twd_shared.clients.application import ApplicationDatabase
 from twd_shared.schema_model.fingerprint import content_fingerprint
@@ -41,10 +42,36 @@ def collect_examples(
     """
     # Here, as the SQL parser takes a third of a second to import and code servers need none.
     from twd_training.examples.checking import KnownTables, check
+    from twd_training.examples.healing import settled
+    from twd_training.examples.past import Past
 
-    version, snapshot = snapshots.load_newest(connection_id)
-    reading = read_submissions(application, connection_id)
-    known = KnownTables.of(snapshot)
-    items = tuple(check(one, connection_id, known) for one in reading.submissions)
-    outcome = training_set.replace(connection_id, version.version, items, reading.marker)
+    # All is read while the set is held: of two runs at once, the later writes what is newer.
+    with training_set.editing(connection_id) as edit:
+        version, snapshot = snapshots.load_newest(connection_id)
+        reading = read_submissions(application, connection_id)
+        known = KnownTables.of(snapshot)
+        past = Past(snapshots, connection_id, version.version)
+        checked = (check(one, connection_id, known) for one in reading.submissions)
+        items = tuple(
+            without_repeats(
+                settled(item, edit.before.get(item.item_id), version.version, known, past)
+                for item in checked
+            )
+        )
+        outcome = edit.replace(version.version, items, reading.marker)
     return Collected(reading, items, outcome, version.version)
+
+
+def without_repeats(items: Iterable[TrainingItem]) -> Iterator[TrainingItem]:
+    """The items, of those that say the same only the first accepted."""
+    seen: set[tuple[str, str, str]] = set()
+    for item in items:
+        question = " ".join((item.question or "").split()).casefold()
+        said = (item.kind, question, " ".join(item.content.split()).rstrip("; "))
+        if item.accepted and said in seen:
+            reason = "an earlier one says the same"
+            yield replace(item, accepted=False, reason=reason, accepted_version=None)
+        else:
+            if item.accepted:
+                seen.add(said)
+            yield item

@@ -25,7 +25,12 @@ class Submission:
 
 @dataclass(frozen=True, slots=True)
 class TrainingItem:
-    """A checked submission; `tables` are `schema.table` labels; `reason` says why rejected."""
+    """A checked submission; `tables` are `schema.table` labels, `names` all that it needs.
+
+    `reason` says why it is not accepted. One that was accepted as it stands (last with the snapshot
+    `accepted_version`) and fits no more is in quarantine since the snapshot `quarantined_since`;
+    `proposal` is its SQL in today's names, where renames explain what happened.
+    """
 
     item_id: uuid.UUID
     kind: Kind
@@ -35,6 +40,15 @@ class TrainingItem:
     tables: tuple[str, ...]
     accepted: bool
     reason: str = ""
+    names: tuple[str, ...] = ()
+    accepted_version: int | None = None
+    quarantined_since: int | None = None
+    proposal: str = ""
+
+    @property
+    def is_quarantined(self) -> bool:
+        """Whether it was right once, and a change of the schema made it wrong."""
+        return self.quarantined_since is not None
 
 
 def item_id(connection_id: str, source_id: str) -> uuid.UUID:

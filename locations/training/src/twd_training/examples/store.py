@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -13,16 +14,80 @@ from twd_shared.store.database import MetadataDatabase
 from twd_shared.store.tables import training_items, training_readings
 from twd_training.examples.models import TrainingItem
 
+_WRITTEN = (
+    "kind",
+    "question",
+    "content",
+    "content_hash",
+    "tables",
+    "accepted",
+    "reason",
+    "names",
+    "accepted_version",
+    "quarantined_since",
+    "proposal",
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a replacement did, in items; rejected ones are counted in the other figures too."""
+    """What a replacement did, in items: first by what happened, then by how they stand now."""
 
     added: int
     unchanged: int
     updated: int
     removed: int
     rejected: int
+    quarantined: int
+    restored: int
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """A connection's set while it is held: `before` is what is stored, by id."""
+
+    transaction: sa.Connection
+    connection_id: str
+    before: Mapping[UUID, TrainingItem]
+
+    def replace(self, version: int, items: Sequence[TrainingItem], marker: str) -> Outcome:
+        """Make `items`, judged by snapshot `version`, the connection's whole set.
+
+        `marker` is kept with it, so that a change is noticed against what is really stored.
+        """
+        before, now = self.before, {item.item_id: item for item in items}
+        changed = [item for key, item in now.items() if _differs(item, before.get(key))]
+        removed = before.keys() - now.keys()
+        _write(self.transaction, self.connection_id, version, changed)
+        rows = training_items.c
+        of_connection = rows.connection_id == self.connection_id
+        if removed:
+            self.transaction.execute(
+                sa.delete(training_items).where(of_connection, rows.item_id.in_(removed))
+            )
+        self.transaction.execute(
+            sa.update(training_items)
+            .where(of_connection, rows.snapshot_version != version)
+            .values(
+                snapshot_version=version,
+                accepted_version=sa.case((rows.accepted, version), else_=rows.accepted_version),
+            )
+        )
+        _record(self.transaction, self.connection_id, marker, len(now))
+        added = len(now.keys() - before.keys())
+        return Outcome(
+            added=added,
+            unchanged=len(now) - len(changed),
+            updated=len(changed) - added,
+            removed=len(removed),
+            rejected=sum(not (item.accepted or item.is_quarantined) for item in items),
+            quarantined=sum(item.is_quarantined for item in items),
+            restored=sum(
+                item.accepted and before[item.item_id].is_quarantined
+                for item in items
+                if item.item_id in before
+            ),
+        )
 
 
 class TrainingSet:
@@ -32,46 +97,20 @@ class TrainingSet:
         """Read and write through `database`."""
         self._database = database
 
-    def replace(
-        self, connection_id: str, version: int, items: Sequence[TrainingItem], marker: str
-    ) -> Outcome:
-        """Make `items`, checked against snapshot `version`, the connection's whole set.
+    @contextmanager
+    def editing(self, connection_id: str) -> Iterator[Edit]:
+        """Hold a connection's set alone; what is written is committed at the end, all or nothing.
 
-        One transaction; `marker` is kept with it, so that a change is noticed against what is
-        really stored.
+        Two runs of a connection must not mix their sets.
         """
         with self._database.begin() as transaction:
-            # Two runs of a connection must not mix their sets.
             transaction.execute(
                 sa.text(
                     "select pg_advisory_xact_lock(hashtextextended('twd.training:' || :id, 0))"
                 ),
                 {"id": connection_id},
             )
-            before = _stored(transaction, connection_id)
-            now = {item.item_id: item for item in items}
-            changed = [item for key, item in now.items() if before.get(key) != item]
-            removed = before.keys() - now.keys()
-            _write(transaction, connection_id, version, changed)
-            of_connection = training_items.c.connection_id == connection_id
-            if removed:
-                transaction.execute(
-                    sa.delete(training_items).where(
-                        of_connection, training_items.c.item_id.in_(removed)
-                    )
-                )
-            transaction.execute(
-                sa.update(training_items).where(of_connection).values(snapshot_version=version)
-            )
-            _record(transaction, connection_id, marker, len(now))
-        added = len(now.keys() - before.keys())
-        return Outcome(
-            added=added,
-            unchanged=len(now) - len(changed),
-            updated=len(changed) - added,
-            removed=len(removed),
-            rejected=sum(not item.accepted for item in now.values()),
-        )
+            yield Edit(transaction, connection_id, _stored(transaction, connection_id))
 
     def accepted(self, connection_id: str) -> list[TrainingItem]:
         """The accepted items of a connection, in a fixed order."""
@@ -126,9 +165,18 @@ def _stored(transaction: sa.Connection, connection_id: str) -> dict[UUID, Traini
             tables=tuple(row.tables),
             accepted=row.accepted,
             reason=row.reason,
+            names=tuple(row.names),
+            accepted_version=row.accepted_version,
+            quarantined_since=row.quarantined_since,
+            proposal=row.proposal,
         )
         for row in transaction.execute(query)
     }
+
+
+def _differs(item: TrainingItem, stored: TrainingItem | None) -> bool:
+    # That it still fits a newer snapshot is no news of it.
+    return stored is None or item != replace(stored, accepted_version=item.accepted_version)
 
 
 def _write(
@@ -137,25 +185,19 @@ def _write(
     if not items:
         return
     statement = insert(training_items)
-    names = ("kind", "question", "content", "content_hash", "tables", "accepted", "reason")
     transaction.execute(
         statement.on_conflict_do_update(
             index_elements=list(training_items.primary_key),
-            set_={name: statement.excluded[name] for name in names} | {"updated_at": sa.func.now()},
+            set_={name: statement.excluded[name] for name in _WRITTEN}
+            | {"updated_at": sa.func.now()},
         ),
         [
             {
                 "connection_id": connection_id,
                 "item_id": item.item_id,
                 "source": "user",
-                "kind": item.kind,
-                "question": item.question,
-                "content": item.content,
-                "content_hash": item.content_hash,
-                "tables": list(item.tables),
-                "accepted": item.accepted,
-                "reason": item.reason,
                 "snapshot_version": version,
+                **{name: getattr(item, name) for name in _WRITTEN},
             }
             for item in items
         ],

@@ -1,0 +1,238 @@
+"""A change of the schema puts what it breaks into quarantine, nothing else, and gives it back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+
+from twd_shared.clients.application import ApplicationDatabase
+from twd_shared.schema_model.identities import Identities, Identity
+from twd_shared.schema_model.models import Column, Snapshot, Table
+from twd_training.examples.collecting import Collected, collect_examples
+from twd_training.examples.models import TrainingItem
+from twd_training.examples.store import TrainingSet
+
+from .conftest import Location
+
+pytestmark = pytest.mark.integration
+
+# (schema, name) → (the server's id, number by column).
+Schema = Mapping[tuple[str, str], tuple[int, Mapping[str, int]]]
+
+CUSTOMER, INVOICE = ("public", "customer"), ("public", "invoice")
+SHOP: Schema = {
+    CUSTOMER: (1, {"customer_id": 1, "full_name": 2, "city": 3}),
+    INVOICE: (2, {"invoice_id": 1, "customer_id": 2, "total": 3}),
+}
+NAMES = "select full_name from customer"
+TOTALS = "select customer_id, sum(total) from invoice group by customer_id"
+
+
+def snapshot(schema: Schema, *, ids: bool = True) -> Snapshot:
+    """What is read of a database with these tables."""
+    tables = [
+        Table(
+            schema=name[0],
+            name=name[1],
+            kind="table",
+            columns=tuple(Column(name=column, type="text") for column in columns),
+        )
+        for name, (_, columns) in sorted(schema.items())
+    ]
+    known = [
+        Identity("table", *name, number, tuple(columns), tuple(columns.values()))
+        for name, (number, columns) in sorted(schema.items())
+    ]
+    return Snapshot(
+        dialect="postgresql",
+        database_name="shop",
+        server_version="18",
+        tables=tuple(tables),
+        identities=Identities(origin="here", objects=tuple(known)) if ids else None,
+    )
+
+
+class Shop:
+    """A connection whose schema and training data tests change."""
+
+    def __init__(self, location: Location) -> None:
+        self._location = location
+        self.becomes(SHOP)
+        location.teach(NAMES, "Who?")
+        location.teach(TOTALS, "How much?")
+        self.collect()
+
+    def becomes(self, schema: Schema, *, ids: bool = True) -> int:
+        saved = self._location.store.snapshots.save("7", snapshot(schema, ids=ids))
+        return saved.version.version
+
+    def collect(self) -> Collected:
+        return collect_examples(
+            "7",
+            ApplicationDatabase(self._location.application_dsn),
+            self._location.store.snapshots,
+            TrainingSet(self._location.database),
+        )
+
+    def after(self, schema: Schema) -> Collected:
+        self.becomes(schema)
+        return self.collect()
+
+
+@pytest.fixture
+def shop(location: Location) -> Shop:
+    return Shop(location)
+
+
+def changed(schema: Schema, table: tuple[str, str], **columns: int | None) -> Schema:
+    """The schema with columns of one table added, renumbered, or taken away (None)."""
+    number, before = schema[table]
+    now = {name: n for name, n in {**before, **columns}.items() if n is not None}
+    in_order = dict(sorted(now.items(), key=lambda column: column[1]))
+    return {**schema, table: (number, in_order)}
+
+
+def of(collected: Collected, question: str) -> TrainingItem:
+    return next(item for item in collected.items if item.question == question)
+
+
+def test_exactly_what_a_change_breaks_is_put_into_quarantine(shop: Shop) -> None:
+    version = shop.becomes(changed(SHOP, CUSTOMER, full_name=None))
+    collected = shop.collect()
+    broken, whole = of(collected, "Who?"), of(collected, "How much?")
+    assert (broken.accepted, broken.quarantined_since) == (False, version)
+    assert broken.reason == "column full_name does not exist in public.customer"
+    assert (whole.accepted, whole.quarantined_since) == (True, None)
+    assert (collected.outcome.quarantined, collected.outcome.rejected) == (1, 0)
+
+
+def test_it_is_given_back_when_the_column_returns(shop: Shop) -> None:
+    first = shop.after(changed(SHOP, CUSTOMER, full_name=None))
+    # Another column of that name: the server counts on.
+    back = shop.after(changed(SHOP, CUSTOMER, full_name=4))
+    assert (first.outcome.quarantined, back.outcome.quarantined) == (1, 0)
+    assert (back.outcome.restored, of(back, "Who?").accepted) == (1, True)
+    assert of(back, "Who?").quarantined_since is None
+
+
+def test_a_quarantine_keeps_its_beginning(shop: Shop) -> None:
+    since = shop.becomes(changed(SHOP, CUSTOMER, full_name=None))
+    shop.collect()
+    later = shop.after(changed(SHOP, CUSTOMER, full_name=None, city=None))
+    assert of(later, "Who?").quarantined_since == since
+    assert of(later, "Who?").accepted_version == since - 1
+
+
+def test_a_renamed_column_gives_a_proposal_that_fits(shop: Shop) -> None:
+    collected = shop.after(changed(SHOP, CUSTOMER, full_name=None, name=2))
+    broken = of(collected, "Who?")
+    assert (broken.is_quarantined, broken.proposal) == (True, "select name from customer")
+
+
+def test_a_renamed_table_gives_a_proposal_over_several_versions(shop: Shop) -> None:
+    client = {("public", "client"): SHOP[CUSTOMER], INVOICE: SHOP[INVOICE]}
+    shop.after(client)
+    collected = shop.after(changed(client, ("public", "client"), full_name=None, name=2))
+    assert of(collected, "Who?").proposal == "select name from client"
+
+
+def test_a_column_that_is_gone_gives_no_proposal(shop: Shop) -> None:
+    assert of(shop.after(changed(SHOP, CUSTOMER, full_name=None)), "Who?").proposal == ""
+
+
+def test_a_pair_whose_columns_were_swapped_is_no_longer_right(shop: Shop) -> None:
+    collected = shop.after(changed(SHOP, CUSTOMER, full_name=3, city=2))
+    broken = of(collected, "Who?")
+    assert broken.reason == (
+        "public.customer.full_name is called public.customer.city now, "
+        "and something else has its name"
+    )
+    assert broken.proposal == "select city from customer"
+    assert of(shop.after(SHOP), "Who?").accepted
+
+
+def test_a_pair_that_a_rename_leaves_right_stays(shop: Shop) -> None:
+    collected = shop.after({("sales", "customer"): SHOP[CUSTOMER], INVOICE: SHOP[INVOICE]})
+    assert of(collected, "Who?").accepted
+    assert of(collected, "Who?").tables == ("sales.customer",)
+
+
+def test_a_pair_whose_name_another_table_took_is_no_longer_right(shop: Shop) -> None:
+    taken = {
+        ("public", "client"): SHOP[CUSTOMER],
+        CUSTOMER: (9, {"customer_id": 1, "full_name": 2}),
+        INVOICE: SHOP[INVOICE],
+    }
+    broken = of(shop.after(taken), "Who?")
+    assert broken.is_quarantined
+    assert broken.proposal == "select full_name from client"
+
+
+def test_without_the_servers_ids_nothing_is_proposed(shop: Shop) -> None:
+    shop.becomes(changed(SHOP, CUSTOMER, full_name=None, name=2), ids=False)
+    broken = of(shop.collect(), "Who?")
+    assert (broken.is_quarantined, broken.proposal) == (True, "")
+
+
+def test_a_proposal_outlives_the_version_that_it_was_made_of(
+    shop: Shop, location: Location
+) -> None:
+    renamed = changed(SHOP, CUSTOMER, full_name=None, name=2)
+    shop.after(renamed)
+    location.execute_metadata("delete from twd.snapshots where version < 3 and connection_id = '7'")
+    assert of(shop.after(changed(renamed, INVOICE, note=4)), "Who?").proposal == (
+        "select name from customer"
+    )
+
+
+def test_what_was_never_right_is_rejected_and_not_in_quarantine(
+    shop: Shop, location: Location
+) -> None:
+    location.teach("select nope from customer", "What?")
+    collected = shop.collect()
+    wrong = of(collected, "What?")
+    assert (wrong.accepted, wrong.is_quarantined, collected.outcome.rejected) == (False, False, 1)
+
+
+def test_an_item_that_is_written_anew_is_judged_anew(shop: Shop, location: Location) -> None:
+    shop.after(changed(SHOP, CUSTOMER, full_name=None))
+    location.execute("update training_data set content = 'select nope from customer' where id = 1")
+    wrong = of(shop.collect(), "Who?")
+    assert (wrong.is_quarantined, wrong.accepted_version) == (False, None)
+    location.execute("update training_data set content = 'select city from customer' where id = 1")
+    assert of(shop.collect(), "Who?").accepted
+
+
+def test_documentation_is_broken_by_the_loss_of_what_it_tells_of(
+    shop: Shop, location: Location
+) -> None:
+    location.teach("The full_name of a customer is what the invoice is sent to.")
+    location.teach("An invoice is never deleted.")
+    shop.collect()
+    lost = shop.after(changed(SHOP, CUSTOMER, full_name=None))
+    told = {item.content[:3]: item for item in lost.items if item.kind == "documentation"}
+    assert told["The"].reason == "public.customer.full_name does not exist any more"
+    assert told["The"].is_quarantined
+    assert told["An "].accepted
+    assert all(item.accepted for item in shop.after(SHOP).items)
+
+
+def test_items_that_say_the_same_are_accepted_once(shop: Shop, location: Location) -> None:
+    location.teach("select full_name\n  from customer;", "who?")
+    collected = shop.collect()
+    again = of(collected, "who?")
+    assert (again.accepted, again.reason) == (False, "an earlier one says the same")
+    assert of(collected, "Who?").accepted
+    location.execute("delete from training_data where question = 'Who?'")
+    assert of(shop.collect(), "who?").accepted
+
+
+def test_an_unchanged_set_is_not_written_again(shop: Shop, location: Location) -> None:
+    def written() -> list[tuple[object, ...]]:
+        return location.metadata_rows("select item_id, xmin::text from twd.training_items")
+
+    shop.after(changed(SHOP, CUSTOMER, full_name=None))
+    before = written()
+    assert shop.collect().outcome.unchanged == 2
+    assert written() == before
