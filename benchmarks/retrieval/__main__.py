@@ -27,12 +27,12 @@ from benchmarks.retrieval.methods import BM25, EXPANDED, HYBRID, OURS, WHOLE, Li
 from benchmarks.retrieval.samples import sample_questions
 from benchmarks.retrieval.scores import Answer
 from benchmarks.services import Services, services
-from twd_schema.extraction.limits import ReadLimits
-from twd_schema.extraction.reachability import reach_policy
 from twd_schema.extraction.reading import SchemaReader
 from twd_shared.clients.catalog import Connection
 from twd_shared.retrieval.candidates import TableName
 from twd_shared.schema_model.models import Snapshot, Table
+from twd_shared.sources.limits import ReadLimits
+from twd_shared.sources.reachability import reach_policy
 
 _DATA = Path(__file__).parents[2].parent / "shared/fixtures/spider_train"
 _MOST = max(scores.RANKS)

@@ -17,11 +17,11 @@ from benchmarks.realistic_schema import realistic_schema
 from benchmarks.services import Services
 from twd_schema.drift.detection import Detector
 from twd_schema.drift.freshness import judge
-from twd_schema.extraction.limits import ReadLimits
-from twd_schema.extraction.reachability import reach_policy
 from twd_schema.extraction.reading import SchemaReader
 from twd_shared.clients.catalog import Connection
 from twd_shared.schema_model.models import Snapshot
+from twd_shared.sources.limits import ReadLimits
+from twd_shared.sources.reachability import reach_policy
 from twd_shared.store.connections import ConnectionRegistry
 from twd_shared.store.database import MetadataDatabase
 from twd_shared.store.migrate import upgrade

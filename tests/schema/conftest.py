@@ -14,8 +14,6 @@ import pytest
 
 from twd_schema.definitions import build_defs
 from twd_schema.defs.resources import SourceDatabaseResource
-from twd_schema.extraction.limits import ReadLimits
-from twd_schema.extraction.reachability import reach_policy
 from twd_schema.extraction.reading import SchemaReader
 from twd_shared.clients.catalog import Connection
 from twd_shared.resources.servers import OllamaResource, QdrantResource
@@ -25,6 +23,8 @@ from twd_shared.resources.stores import (
     MetadataStoreResource,
 )
 from twd_shared.settings import Settings
+from twd_shared.sources.limits import ReadLimits
+from twd_shared.sources.reachability import reach_policy
 
 from .daemon import clock, daemon, imported, sensors, shop
 

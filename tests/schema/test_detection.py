@@ -14,12 +14,12 @@ import pytest
 
 from twd_schema.drift.detection import Answer, DetectionLimits, Detector
 from twd_schema.drift.marks import mark_of
-from twd_schema.extraction.limits import ReadLimits
 from twd_schema.extraction.reading import SchemaReader
 from twd_shared.clients.catalog import Connection
 from twd_shared.clients.extraction_options import ExtractionOptions
 from twd_shared.schema_model.fingerprint import object_fingerprints, snapshot_fingerprint
 from twd_shared.schema_model.models import Column, Sequence, Snapshot, Table
+from twd_shared.sources.limits import ReadLimits
 from twd_shared.store.source_checks import Freshness, SourceCheck
 
 GOOD = Connection("1", "good", "postgresql", True, "postgresql://u:canary@h/good")

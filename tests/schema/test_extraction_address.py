@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from twd_schema.extraction.address import SourceAddress, source_address
 from twd_shared.errors import UnknownDialect, UnusableConnectionString
+from twd_shared.sources.address import SourceAddress, source_address
 
 ALLOWED = frozenset({"postgresql", "mysql"})
 CANARY = "canary-77"

@@ -13,11 +13,11 @@ import psycopg2
 import pytest
 import sqlalchemy as sa
 
-from twd_schema.extraction.limits import ReadLimits
-from twd_schema.extraction.postgresql import session
-from twd_schema.extraction.reachability import reach_policy
 from twd_schema.extraction.reading import SchemaReader
 from twd_shared.errors import EmptySchema, SourceRefused, SourceUnavailable, TwdError
+from twd_shared.sources import postgresql as session
+from twd_shared.sources.limits import ReadLimits
+from twd_shared.sources.reachability import reach_policy
 
 CANARY = "canary-4b1d"
 

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from twd_schema.extraction.limits import ReadLimits
-from twd_schema.extraction.reachability import reach_policy
 from twd_schema.extraction.reading import SchemaReader
 from twd_shared.errors import SourceRefused, TwdError
+from twd_shared.sources.limits import ReadLimits
+from twd_shared.sources.reachability import reach_policy
 
 # https://dev.mysql.com/doc/dev/mysql-server/latest/group__group__cs__capabilities__flags.html
 CAPABILITIES = 0x00000001 | 0x00000008 | 0x00000200 | 0x00008000 | 0x00080000

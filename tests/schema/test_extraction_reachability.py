@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from twd_schema.defs.resources import source_database_resource
-from twd_schema.extraction.address import SourceAddress, source_address
-from twd_schema.extraction.reachability import SAFE, reach_policy
 from twd_shared import settings
 from twd_shared.errors import ConfigurationError, SourceUnavailable, UnusableConnectionString
+from twd_shared.sources.address import SourceAddress, source_address
+from twd_shared.sources.reachability import SAFE, reach_policy
 
 CANARY = "canary-3f9a"
 

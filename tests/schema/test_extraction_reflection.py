@@ -13,17 +13,17 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
-from twd_schema.extraction.address import SourceAddress
 from twd_schema.extraction.deadline import Deadline
 from twd_schema.extraction.dialects.sqlite import query_of
-from twd_schema.extraction.limits import ReadLimits
-from twd_schema.extraction.reachability import reach_policy
 from twd_schema.extraction.reading import SchemaReader
 from twd_schema.extraction.reflection import connected
 from twd_shared.errors import SourceUnavailable
 from twd_shared.schema_model.ddl.script import schema_script
 from twd_shared.schema_model.ddl.table import table_ddl
 from twd_shared.schema_model.models import Column, Constraint, Index, Key, Snapshot, Table
+from twd_shared.sources.address import SourceAddress
+from twd_shared.sources.limits import ReadLimits
+from twd_shared.sources.reachability import reach_policy
 
 SCHEMA = """
 create table regions (country text not null, code text not null collate nocase,

@@ -9,8 +9,6 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from twd_schema.extraction.limits import ReadLimits
-from twd_schema.extraction.reachability import reach_policy
 from twd_schema.extraction.reading import SchemaReader
 from twd_schema.history.recording import DropPolicy, Recording, SnapshotRecorder
 from twd_shared.clients.catalog import Connection
@@ -18,6 +16,8 @@ from twd_shared.clients.extraction_options import ExtractionOptions
 from twd_shared.errors import SourceRefused, SourceUnavailable, TwdError
 from twd_shared.resources.stores import MetadataStoreResource
 from twd_shared.schema_model.models import Snapshot
+from twd_shared.sources.limits import ReadLimits
+from twd_shared.sources.reachability import reach_policy
 
 TABLES = [f"t{number}" for number in range(10)]
 

@@ -11,8 +11,6 @@ from typing import Any
 import msgspec
 import pytest
 
-from twd_schema.extraction.limits import ReadLimits
-from twd_schema.extraction.reachability import reach_policy
 from twd_schema.extraction.reading import SchemaReader
 from twd_schema.indexing.publication import Publisher
 from twd_shared.clients.catalog import Connection
@@ -23,6 +21,8 @@ from twd_shared.retrieval.explaining import explain
 from twd_shared.retrieval.prompt import sql_prompt
 from twd_shared.retrieval.search import Retrieval, rank_tables, retrieve_tables
 from twd_shared.schema_model.models import ForeignKey
+from twd_shared.sources.limits import ReadLimits
+from twd_shared.sources.reachability import reach_policy
 
 from .index_shop import LARGE, SMALL, Shop, table
 

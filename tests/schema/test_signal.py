@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from twd_schema.extraction.limits import ReadLimits
-from twd_schema.extraction.reachability import reach_policy
 from twd_schema.extraction.reading import SchemaReader
 from twd_shared.clients.catalog import Connection
 from twd_shared.errors import SourceUnavailable
+from twd_shared.sources.limits import ReadLimits
+from twd_shared.sources.reachability import reach_policy
 
 from .ddl_catalogue import DDL, SchemaChange
 

@@ -18,10 +18,10 @@ import pymysql
 import pytest
 from pymysql.constants import CLIENT
 
-from twd_schema.extraction.limits import ReadLimits
-from twd_schema.extraction.reachability import reach_policy
 from twd_schema.extraction.reading import SchemaReader
 from twd_shared.schema_model.models import Snapshot
+from twd_shared.sources.limits import ReadLimits
+from twd_shared.sources.reachability import reach_policy
 
 # Where distributions put servers is not on everybody's PATH.
 _PLACES = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"])

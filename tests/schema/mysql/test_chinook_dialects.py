@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from twd_schema.extraction.limits import ReadLimits
-from twd_schema.extraction.reachability import reach_policy
 from twd_schema.extraction.reading import SchemaReader
 from twd_shared.schema_model.ddl.script import schema_script
 from twd_shared.schema_model.models import Snapshot, Table
+from twd_shared.sources.limits import ReadLimits
+from twd_shared.sources.reachability import reach_policy
 
 FIXTURES = Path(__file__).parents[3] / "deploy/local/fixtures/chinook"
 

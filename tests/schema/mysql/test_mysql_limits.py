@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from twd_schema.extraction.dialects.mysql_catalog import MySQLCatalog
-from twd_schema.extraction.limits import ReadLimits
-from twd_schema.extraction.reachability import reach_policy
 from twd_schema.extraction.reading import SchemaReader
 from twd_shared.errors import SourceRefused, SourceUnavailable, TwdError
+from twd_shared.sources.limits import ReadLimits
+from twd_shared.sources.reachability import reach_policy
 
 CANARY = "canary-9c2e"
 

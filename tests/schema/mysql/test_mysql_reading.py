@@ -9,9 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.exc import DBAPIError
 
-from twd_schema.extraction.address import source_address
 from twd_schema.extraction.deadline import Deadline
-from twd_schema.extraction.limits import ReadLimits
 from twd_schema.extraction.reflection import connected
 from twd_shared.schema_model.ddl.script import schema_script
 from twd_shared.schema_model.models import (
@@ -22,6 +20,8 @@ from twd_shared.schema_model.models import (
     Snapshot,
     Table,
 )
+from twd_shared.sources.address import source_address
+from twd_shared.sources.limits import ReadLimits
 
 HOSTILE = ("a`b", 'say "x"', "it's", "line\nbreak", "bảng; drop table shops", "select", "a.b %s :x")
 

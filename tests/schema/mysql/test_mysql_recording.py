@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from twd_schema.extraction.limits import ReadLimits
-from twd_schema.extraction.reachability import reach_policy
 from twd_schema.extraction.reading import SchemaReader
 from twd_schema.history.recording import DropPolicy, Recording, SnapshotRecorder
 from twd_shared.clients.catalog import Connection
 from twd_shared.clients.extraction_options import ExtractionOptions
 from twd_shared.resources.stores import MetadataStoreResource
 from twd_shared.schema_model.models import Table
+from twd_shared.sources.limits import ReadLimits
+from twd_shared.sources.reachability import reach_policy
 from twd_shared.store.snapshots import SnapshotStore
 
 TABLES = ("customers", "orders", "visits")

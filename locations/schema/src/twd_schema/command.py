@@ -19,8 +19,6 @@ import msgspec
 
 from twd_schema.describe_command import add_describe
 from twd_schema.drift.diff import diff_snapshots
-from twd_schema.extraction.limits import ReadLimits
-from twd_schema.extraction.reachability import reach_policy
 from twd_schema.extraction.reading import READABLE_DIALECTS, SchemaReader
 from twd_schema.extraction.scope import scoped
 from twd_schema.history.confirmation import completed
@@ -32,6 +30,8 @@ from twd_shared.errors import ConfigurationError, TwdError
 from twd_shared.schema_model.ddl import schema_script, table_statements
 from twd_shared.schema_model.fingerprint import object_fingerprints, snapshot_fingerprint
 from twd_shared.schema_model.models import Snapshot
+from twd_shared.sources.limits import ReadLimits
+from twd_shared.sources.reachability import reach_policy
 
 SAME, DIFFERENT, FAILED, BREAKING, INTERRUPTED = 0, 1, 2, 3, 130
 

@@ -17,6 +17,7 @@ from twd_schema.extraction.reading import SchemaReader
 from twd_shared import settings
 from twd_shared.clients.application import ApplicationDatabase
 from twd_shared.clients.catalog import catalog_of, connection_of
+from twd_shared.sources.access import SourceAccess
 from twd_shared.store.connections import ConnectionRegistry
 from twd_shared.store.database import MetadataDatabase
 from twd_shared.store.descriptions import DescriptionStore
@@ -190,12 +191,13 @@ def _duration(seconds: float) -> str:
 
 
 def _source_reader() -> SchemaReader:
-    return SchemaReader.configured(
+    access = SourceAccess.configured(
         _value(settings.SOURCE_DIALECTS),
         _value(settings.SOURCE_HOSTS),
         _value(settings.SOURCE_FILES),
         settings.positive_number(os.environ, settings.SOURCE_TIMEOUT_SECONDS),
     )
+    return SchemaReader.within(access)
 
 
 def _value(variable: settings.Variable) -> str:

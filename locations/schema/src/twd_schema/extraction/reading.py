@@ -5,16 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from twd_schema.extraction.address import SourceAddress, source_address
-from twd_schema.extraction.limits import ReadLimits
 from twd_schema.extraction.postgresql.reading import read_postgresql
 from twd_schema.extraction.postgresql.signal import read_signal
-from twd_schema.extraction.reachability import SAFE, ReachPolicy, reach_policy
 from twd_schema.extraction.reflection import REFLECTED_DIALECTS, read_reflected
 from twd_schema.extraction.scope import scoped
 from twd_shared.clients.catalog import Connection
 from twd_shared.errors import EmptySchema, UnknownDialect
 from twd_shared.schema_model.models import Snapshot
+from twd_shared.sources.access import SourceAccess
+from twd_shared.sources.limits import ReadLimits
+from twd_shared.sources.reachability import SAFE, ReachPolicy
 
 READABLE_DIALECTS = REFLECTED_DIALECTS | {"postgresql"}
 
@@ -29,23 +29,13 @@ class SchemaReader:
 
         `policy` says which hosts and files may be reached.
         """
-        self._allowed = allowed_dialects
+        self._access = SourceAccess(allowed_dialects, limits, policy)
         self._limits = limits
-        self._policy = policy
 
     @classmethod
-    def configured(
-        cls, dialects: str, hosts: str, files: str, statement_seconds: float
-    ) -> SchemaReader:
-        """A reader as settings say it; the first three are comma-separated lists.
-
-        Raises ConfigurationError for hosts and files that cannot be followed.
-        """
-        return cls(
-            frozenset(filter(None, map(str.strip, dialects.split(",")))),
-            ReadLimits(statement_seconds=statement_seconds),
-            reach_policy(hosts, files),
-        )
+    def within(cls, access: SourceAccess) -> SchemaReader:
+        """A reader of what may be reached."""
+        return cls(access.allowed_dialects, access.limits, access.policy)
 
     def read(
         self, connection: Connection, on_statement: Callable[[str], None] | None = None
@@ -67,16 +57,10 @@ class SchemaReader:
         Raises UnusableConnectionString or UnknownDialect before connecting, SourceUnavailable or
         SourceRefused while asking.
         """
-        address = await self._checked_address(connection)
+        address = await self._access.address_of(connection)
         if address.dialect != "postgresql":
             return ""
         return await read_signal(connection.label, address, self._limits)
-
-    async def _checked_address(self, connection: Connection) -> SourceAddress:
-        address = source_address(connection, self._allowed)
-        # In a thread: looking up a name blocks.
-        await asyncio.to_thread(self._policy.check, connection.label, address)
-        return address
 
     async def read_async(
         self, connection: Connection, on_statement: Callable[[str], None] | None = None
@@ -89,7 +73,7 @@ class SchemaReader:
         seems empty is far more often a missing grant than an empty database, and must not wipe
         what is known of it. Nor must options that leave no table.
         """
-        address = await self._checked_address(connection)
+        address = await self._access.address_of(connection)
         if address.dialect == "postgresql":
             snapshot = await read_postgresql(
                 connection.label,

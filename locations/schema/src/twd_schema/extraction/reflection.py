@@ -21,11 +21,9 @@ from sqlalchemy.engine.interfaces import (
 from sqlalchemy.engine.reflection import ObjectKind
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from twd_schema.extraction.address import SourceAddress
 from twd_schema.extraction.deadline import Deadline
 from twd_schema.extraction.dialects import DIALECTS
 from twd_schema.extraction.dialects.dialect import Details, Dialect, ReadingOvertaken
-from twd_schema.extraction.limits import ReadLimits
 from twd_shared.errors import SourceRefused, SourceUnavailable
 from twd_shared.schema_model.models import (
     Column,
@@ -36,6 +34,8 @@ from twd_shared.schema_model.models import (
     Snapshot,
     Table,
 )
+from twd_shared.sources.address import SourceAddress
+from twd_shared.sources.limits import ReadLimits
 
 _Named = TypeVar("_Named", Key, ForeignKey, Constraint, Index)
 

@@ -11,15 +11,15 @@ from sqlalchemy.engine.default import DefaultDialect
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.types import UserDefinedType
 
-from twd_schema.extraction.address import SourceAddress
 from twd_schema.extraction.deadline import Deadline
-from twd_schema.extraction.limits import ReadLimits
 from twd_shared.schema_model.models import (
     Sequence,
     TableKind,
     TableStatistics,
     UnknownFact,
 )
+from twd_shared.sources.address import SourceAddress
+from twd_shared.sources.limits import ReadLimits
 
 
 class Spelled(UserDefinedType[Any]):

@@ -13,12 +13,12 @@ import sqlalchemy as sa
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import OperationalError
 
-from twd_schema.extraction.address import SourceAddress
 from twd_schema.extraction.deadline import Deadline
 from twd_schema.extraction.dialects.dialect import Details, Dialect, ReadingOvertaken
 from twd_schema.extraction.dialects.mysql_catalog import MySQLCatalog, Row, literal, quoted
-from twd_schema.extraction.limits import ReadLimits
 from twd_shared.schema_model.models import Sequence, TableKind, TableStatistics, UnknownFact
+from twd_shared.sources.address import SourceAddress
+from twd_shared.sources.limits import ReadLimits
 
 _PORT = 3306
 # A lock, and a statement by MariaDB's and by MySQL's own clock.

@@ -11,13 +11,13 @@ from urllib.parse import quote
 import sqlalchemy as sa
 from sqlalchemy.engine.interfaces import DBAPIConnection
 
-from twd_schema.extraction.address import SourceAddress
 from twd_schema.extraction.deadline import Deadline
 from twd_schema.extraction.dialects.dialect import Details, Dialect
 from twd_schema.extraction.dialects.sql_text import tokens
 from twd_schema.extraction.dialects.sqlite_catalog import SCHEMA, Relation, SQLiteCatalog
-from twd_schema.extraction.limits import ReadLimits
 from twd_shared.schema_model.models import TableStatistics, UnknownFact
+from twd_shared.sources.address import SourceAddress
+from twd_shared.sources.limits import ReadLimits
 
 _UNKNOWN: tuple[UnknownFact, ...] = (
     "comments",

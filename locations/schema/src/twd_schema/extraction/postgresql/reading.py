@@ -14,15 +14,16 @@ from collections.abc import Callable, Mapping
 import asyncpg
 import msgspec
 
-from twd_schema.extraction.address import SourceAddress
-from twd_schema.extraction.limits import ReadLimits
+from twd_schema.extraction.postgresql import APPLICATION_NAME
 from twd_schema.extraction.postgresql.building import TAKEN_AFTER, SnapshotBuilder
 from twd_schema.extraction.postgresql.samples import LARGEST_CATEGORY, with_categories
-from twd_schema.extraction.postgresql.session import open_session, source_errors
 from twd_schema.extraction.postgresql.statements import CHANGED_SINCE, SAMPLES, statements
 from twd_schema.extraction.postgresql.values import ObjectVanished, Rows
 from twd_shared.errors import SourceUnavailable
 from twd_shared.schema_model.models import Snapshot
+from twd_shared.sources.address import SourceAddress
+from twd_shared.sources.limits import ReadLimits
+from twd_shared.sources.postgresql import open_session, source_errors
 
 _ATTEMPTS = 3
 
@@ -133,7 +134,7 @@ class _Reading:
         return connection
 
     async def _connect(self) -> asyncpg.Connection:
-        connection = await open_session(self._address, self._limits)
+        connection = await open_session(self._address, self._limits, APPLICATION_NAME)
         if on_statement := self._on_statement:
             connection.add_query_logger(lambda record: on_statement(record.query))
         return connection

@@ -12,9 +12,10 @@ from __future__ import annotations
 import asyncio
 import hashlib
 
-from twd_schema.extraction.address import SourceAddress
-from twd_schema.extraction.limits import ReadLimits
-from twd_schema.extraction.postgresql.session import open_session, source_errors
+from twd_schema.extraction.postgresql import APPLICATION_NAME
+from twd_shared.sources.address import SourceAddress
+from twd_shared.sources.limits import ReadLimits
+from twd_shared.sources.postgresql import open_session, source_errors
 
 # Objects below this id came with the database itself (FirstNormalObjectId).
 _OWN = 16384
@@ -116,7 +117,7 @@ async def read_signal(label: str, address: SourceAddress, limits: ReadLimits) ->
     """
     with source_errors(label, address, limits):
         async with asyncio.timeout(limits.connect_seconds + limits.statement_seconds):
-            session = await open_session(address, limits)
+            session = await open_session(address, limits, APPLICATION_NAME)
             try:
                 text = str(await session.fetchval(_SIGNAL))
             finally:

@@ -17,9 +17,9 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Literal
 
-from twd_schema.extraction.address import SourceAddress
 from twd_shared.errors import ConfigurationError, SourceUnavailable, UnusableConnectionString
 from twd_shared.settings import SOURCE_FILES, SOURCE_HOSTS
+from twd_shared.sources.address import SourceAddress
 
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 _Network = ipaddress.IPv4Network | ipaddress.IPv6Network

@@ -8,9 +8,9 @@ from contextlib import contextmanager
 
 import asyncpg
 
-from twd_schema.extraction.address import SourceAddress
-from twd_schema.extraction.limits import ReadLimits
 from twd_shared.errors import SourceRefused, SourceUnavailable, TwdError
+from twd_shared.sources.address import SourceAddress
+from twd_shared.sources.limits import ReadLimits
 
 # The first with transaction ids of 64 bits, by which a change during the reading is noticed.
 _OLDEST_RELEASE = 13
@@ -20,8 +20,17 @@ class _ReleaseTooOld(Exception):
     """The server's major release is older than can be read."""
 
 
-async def open_session(address: SourceAddress, limits: ReadLimits) -> asyncpg.Connection:
-    """A read-only session with these limits; raises what `source_errors` explains."""
+async def open_session(
+    address: SourceAddress,
+    limits: ReadLimits,
+    application_name: str,
+    *,
+    own_search_path: bool = False,
+) -> asyncpg.Connection:
+    """A read-only session with these limits; raises what `source_errors` explains.
+
+    With `own_search_path` a name without schema means what it means to the role; else nothing.
+    """
     session = await asyncpg.connect(
         host=address.host,
         port=address.port or 5432,
@@ -32,8 +41,8 @@ async def open_session(address: SourceAddress, limits: ReadLimits) -> asyncpg.Co
         timeout=limits.connect_seconds,  # pyright: ignore[reportArgumentType]
         statement_cache_size=0,
         server_settings={
-            "application_name": "twd-schema",
-            "search_path": "",
+            "application_name": application_name,
+            **({} if own_search_path else {"search_path": ""}),
             "default_transaction_read_only": "on",
             "statement_timeout": str(int(limits.statement_seconds * 1000)),
             "lock_timeout": str(int(limits.lock_seconds * 1000)),
