@@ -16,6 +16,7 @@ from twd_shared.clients.catalog import (
     dialect_of,
 )
 from twd_shared.clients.extraction_options import ExtractionOptions
+from twd_shared.clients.training_options import TrainingOptions
 from twd_shared.errors import CatalogUnavailable, ConfigurationError, UnknownConnection
 
 ROW = {"id": 7, "database_name": "shop", "connection_string": "postgresql://u:pw@h/shop"}
@@ -112,6 +113,11 @@ def test_an_answer_that_is_no_list_of_connections_is_explained(
         ([{**ROW, "is_active": "false"}], "7", "is_active that is not true or false"),
         ([ROW, ROW], "7", "connection 7 twice"),
         (
+            [{**ROW, "training": {"listen": True}}],
+            "7",
+            "connection '7' with a training that cannot be followed: Object contains unknown field",
+        ),
+        (
             [{**ROW, "extraction": {"exclude": "audit"}}],
             "7",
             "connection '7' with an extraction that cannot be followed: Expected `array`",
@@ -179,6 +185,13 @@ def test_the_database_catalog_reads_extraction_options(services: Any, column_typ
     first, second = DatabaseCatalog(dsn).listing().connections
     assert first.extraction == ExtractionOptions(partitions="listed")
     assert second.extraction == ExtractionOptions()
+
+
+def test_training_options_come_with_their_connection(http_server: Any) -> None:
+    http_server.answer([{**ROW, "training": {"explain": True}}, {**ROW, "id": 8}])
+    first, second = ApiCatalog(http_server.url).listing().connections
+    assert first.training == TrainingOptions(explain=True)
+    assert second.training == TrainingOptions()
 
 
 def test_an_application_without_extraction_options_is_read(services: Any) -> None:

@@ -9,14 +9,14 @@ import pytest
 
 from twd_shared.clients.extraction_options import (
     ExtractionOptions,
-    extraction_options,
     table_pattern,
 )
+from twd_shared.clients.option_fields import options_in
 
 
 @pytest.mark.parametrize("value", [None, "", {}, "{}"])
 def test_a_field_that_says_nothing_means_everything_as_usual(value: object) -> None:
-    assert extraction_options(value) == ExtractionOptions(
+    assert options_in(value, ExtractionOptions) == ExtractionOptions(
         include=(), exclude=(), partitions="folded", samples=False
     )
 
@@ -29,7 +29,7 @@ def test_a_field_that_says_nothing_means_everything_as_usual(value: object) -> N
     ],
 )
 def test_an_object_is_read_as_such_and_as_text(value: object) -> None:
-    assert extraction_options(value) == ExtractionOptions(
+    assert options_in(value, ExtractionOptions) == ExtractionOptions(
         include=("sales.*",), exclude=("audit",), partitions="listed", samples=True
     )
 
@@ -55,7 +55,7 @@ def test_an_object_is_read_as_such_and_as_text(value: object) -> None:
 )
 def test_a_field_that_cannot_be_followed_is_explained(value: object, said: str) -> None:
     with pytest.raises(ValueError, match=said) as raised:
-        extraction_options(value)
+        options_in(value, ExtractionOptions)
     assert str(raised.value).isprintable()
 
 

@@ -6,18 +6,27 @@ A connection string is a secret: it is stored and returned, never put into a mes
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, cast
 from urllib.parse import urlsplit
 
+import msgspec
 from psycopg2 import errors, sql
 from psycopg2.extras import Json, RealDictCursor
 
 from twd_local.application.tables import Connection
-from twd_shared.clients.extraction_options import extraction_options
+from twd_shared.clients.extraction_options import ExtractionOptions
+from twd_shared.clients.option_fields import options_in
+from twd_shared.clients.training_options import TrainingOptions
 
 _FIELDS = sql.SQL(
-    "id, name AS database_name, connection_string, db_type, description, is_active, extraction"
+    "id, name AS database_name, connection_string, db_type, description, is_active, extraction, "
+    "training"
 )
+_OPTIONS: Mapping[str, type[msgspec.Struct]] = {
+    "extraction": ExtractionOptions,
+    "training": TrainingOptions,
+}
 _LONGEST = {"database_name": 200, "connection_string": 2000, "db_type": 50, "description": 2000}
 _COLUMNS = {"database_name": "name"}
 _INT_MAX = 2**31 - 1
@@ -66,11 +75,11 @@ def register(connection: Connection, sent: object) -> tuple[dict[str, Any], bool
         cursor.execute(
             sql.SQL(
                 "INSERT INTO database_connections (name, connection_string, db_type, "
-                "description, is_active, extraction) VALUES (%(database_name)s, "
+                "description, is_active, extraction, training) VALUES (%(database_name)s, "
                 "%(connection_string)s, %(db_type)s, %(description)s, %(is_active)s, "
-                "%(extraction)s) RETURNING {}"
+                "%(extraction)s, %(training)s) RETURNING {}"
             ).format(_FIELDS),
-            {"description": None, "is_active": True, "extraction": None} | fields,
+            {"description": None, "is_active": True} | dict.fromkeys(_OPTIONS) | fields,
         )
         return dict(cast("dict[str, Any]", cursor.fetchone())), True
 
@@ -115,7 +124,7 @@ def _checked(sent: object, required: tuple[str, ...]) -> dict[str, Any]:
     if not isinstance(sent, dict):
         raise InvalidConnection("the body must be a JSON object")
     body = cast("dict[str, object]", sent)
-    unknown = sorted(set(body) - {*_LONGEST, "is_active", "extraction"})
+    unknown = sorted(set(body) - {*_LONGEST, *_OPTIONS, "is_active"})
     if unknown:
         raise InvalidConnection(f"unknown field: {', '.join(unknown)}")
     fields: dict[str, Any] = {}
@@ -127,8 +136,8 @@ def _checked(sent: object, required: tuple[str, ...]) -> dict[str, Any]:
             if not isinstance(value, bool):
                 raise InvalidConnection("is_active must be true or false")
             fields[name] = value
-        elif name == "extraction":
-            fields[name] = _checked_extraction(value)
+        elif name in _OPTIONS:
+            fields[name] = _checked_options(name, value)
         elif name == "description" and value is None:
             fields[name] = None
         else:
@@ -138,15 +147,15 @@ def _checked(sent: object, required: tuple[str, ...]) -> dict[str, Any]:
     return fields
 
 
-def _checked_extraction(value: object) -> Json | None:
+def _checked_options(name: str, value: object) -> Json | None:
     if value is None:
         return None
     if not isinstance(value, dict):
-        raise InvalidConnection("extraction must be an object")
+        raise InvalidConnection(f"{name} must be an object")
     try:
-        extraction_options(cast("dict[str, object]", value))
+        options_in(cast("dict[str, object]", value), _OPTIONS[name])
     except ValueError as error:
-        raise InvalidConnection(f"extraction cannot be followed: {error}") from None
+        raise InvalidConnection(f"{name} cannot be followed: {error}") from None
     return Json(value)
 
 

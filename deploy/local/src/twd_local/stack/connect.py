@@ -12,13 +12,18 @@ from twd_local.stack.errors import StackError
 from twd_shared import settings
 from twd_shared.clients.catalog import dialect_of
 
+_FIELDS = (
+    ("extraction", "OPTIONS", '{"exclude": ["audit.*"]}'),
+    ("training", "TRAINING", '{"explain": true}'),
+)
+
 
 def register(
-    api_url: str, name: str, dsn: str, extraction: Mapping[str, object] | None = None
+    api_url: str, name: str, dsn: str, options: Mapping[str, Mapping[str, object]] | None = None
 ) -> tuple[int | str, bool]:
     """Register database `name`; returns its id and whether it is new.
 
-    `extraction` says what of it is read; None = all that is read by default.
+    `options` are by field: what of it is read (`extraction`), what training may do (`training`).
 
     Raises: StackError with the application's own words when it refuses, and when it is away or
     answers something else. The connection string is never part of a message.
@@ -39,8 +44,8 @@ def register(
                 "database_name": name,
                 "connection_string": dsn,
                 "db_type": dialect_of(parts.scheme),
-                # An application that does not know the field is not bothered with it.
-                **({} if extraction is None else {"extraction": dict(extraction)}),
+                # An application that does not know a field is not bothered with it.
+                **{field: dict(chosen) for field, chosen in (options or {}).items()},
             },
             timeout=10,
         )
@@ -55,18 +60,25 @@ def register(
 
 
 def connect(stack: Mapping[str, str], given: Mapping[str, str]) -> str:
-    """Register the database NAME at DSN of `given`, read as OPTIONS say; returns what to tell."""
+    """Register the database NAME at DSN of `given`; returns what to tell.
+
+    It is read as OPTIONS say, and trained as TRAINING says.
+    """
     name, dsn = given.get("NAME", ""), given.get("DSN", "")
     if not name or not dsn:
         raise StackError("usage: make connect NAME=shop DSN=postgresql://reader:…@host:5432/shop")
-    extraction = _options(given.get("OPTIONS", ""))
-    identifier, is_new = register(stack[settings.API_URL.name], name, dsn, extraction)
+    options = {
+        field: _options(variable, given[variable], example)
+        for field, variable, example in _FIELDS
+        if given.get(variable)
+    }
+    identifier, is_new = register(stack[settings.API_URL.name], name, dsn, options)
     state = "is registered" if is_new else "was registered already"
     seconds = stack.get(settings.NEW_CONNECTION_SECONDS.name)
     seconds = seconds or settings.NEW_CONNECTION_SECONDS.default
     kept = (
         ""
-        if is_new or extraction is None
+        if is_new or not options
         else " Its options stay as they are: change them in the application."
     )
     return (
@@ -75,17 +87,13 @@ def connect(stack: Mapping[str, str], given: Mapping[str, str]) -> str:
     )
 
 
-def _options(text: str) -> Mapping[str, object] | None:
-    if not text:
-        return None
+def _options(variable: str, text: str, example: str) -> Mapping[str, object]:
     try:
         options = json.loads(text)
     except (ValueError, RecursionError):
         options = None
     if not isinstance(options, dict):
-        raise StackError(
-            """OPTIONS is not a JSON object, such as OPTIONS='{"exclude": ["audit.*"]}'."""
-        )
+        raise StackError(f"{variable} is not a JSON object, such as {variable}='{example}'.")
     return options
 
 

@@ -17,7 +17,9 @@ import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
 from twd_shared.clients.dsn import place_of, postgresql_url
-from twd_shared.clients.extraction_options import ExtractionOptions, extraction_options
+from twd_shared.clients.extraction_options import ExtractionOptions
+from twd_shared.clients.option_fields import options_in
+from twd_shared.clients.training_options import TrainingOptions
 from twd_shared.errors import CatalogUnavailable, ConfigurationError, UnknownConnection
 from twd_shared.settings import API_URL, APPLICATION_DSN
 
@@ -34,6 +36,7 @@ class Connection:
     is_active: bool
     connection_string: str = field(repr=False)
     extraction: ExtractionOptions = field(default_factory=ExtractionOptions)
+    training: TrainingOptions = field(default_factory=TrainingOptions)
 
     @property
     def label(self) -> str:
@@ -167,11 +170,11 @@ class DatabaseCatalog:
 
     def listing(self) -> Listing:
         """Everything that is listed now; raises CatalogUnavailable if the table cannot be read."""
-        # The inner `extraction` is the table's own column, or the outer null where it has none.
+        # Inside, options are the table's own columns, or the outer nulls where it has none.
         query = sa.text(
-            "select listed.* from (select null::jsonb as extraction) absent, lateral ("
-            "select id, name as database_name, connection_string, db_type, is_active, extraction"
-            " from database_connections) listed"
+            "select listed.* from (select null::jsonb as extraction, null::jsonb as training)"
+            " absent, lateral (select id, name as database_name, connection_string, db_type,"
+            " is_active, extraction, training from database_connections) listed"
         )
         try:
             with self._engine.connect() as connection:
@@ -216,11 +219,15 @@ def _connection(row: Any, place: str) -> Connection | UnreadableRow:
     if active not in (None, True, False):
         return UnreadableRow(identity, f"{label} with an is_active that is not true or false.")
     try:
-        extraction = extraction_options(row.get("extraction"))
+        extraction = options_in(row.get("extraction"), ExtractionOptions)
     except ValueError as error:
         return UnreadableRow(
             identity, f"{label} with an extraction that cannot be followed: {error}."
         )
+    try:
+        training = options_in(row.get("training"), TrainingOptions)
+    except ValueError as error:
+        return UnreadableRow(identity, f"{label} with a training that cannot be followed: {error}.")
     return Connection(
         connection_id=identity,
         database_name=str(row["database_name"]),
@@ -228,6 +235,7 @@ def _connection(row: Any, place: str) -> Connection | UnreadableRow:
         is_active=active is None or bool(active),
         connection_string=text,
         extraction=extraction,
+        training=training,
     )
 
 

@@ -7,7 +7,7 @@ lose a word divides texts by `Ollama.token_budget()` instead.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from twd_shared.clients.embedding_models import Purpose
 from twd_shared.clients.ollama import Ollama, TextsTooLong
@@ -35,21 +35,28 @@ def cut_text(text: str) -> str:
 
 
 def embed_within(ollama: Ollama, texts: Sequence[str], purpose: Purpose) -> list[list[float]]:
-    """One vector a text, in order, of as much of its beginning as the model takes: it cuts.
+    """One vector a text, in order; see `embed_each`."""
+    vectors = dict(embed_each(ollama, texts, purpose))
+    return [vectors[place] for place in range(len(texts))]
 
-    Raises what `Ollama.embed` raises; TextsTooLong only when even a short beginning is refused.
+
+def embed_each(
+    ollama: Ollama, texts: Sequence[str], purpose: Purpose
+) -> Iterator[tuple[int, list[float]]]:
+    """(place of a text, its vector), in order of completion, while others are embedded.
+
+    Of a text as much of its beginning is embedded as the model takes: it cuts. Raises what
+    `Ollama.embed` raises; TextsTooLong only when even a short beginning is refused.
     """
     left = {position: cut_text(text) for position, text in enumerate(texts)}
-    vectors: dict[int, list[float]] = {}
     while left:
         places = list(left)
         try:
             for start, part in ollama.embed_batches([left[place] for place in places], purpose):
-                vectors.update(zip(places[start : start + len(part)], part, strict=True))
+                yield from zip(places[start : start + len(part)], part, strict=True)
             break
         except TextsTooLong as error:
             refused = {places[position]: left[places[position]] for position in error.positions}
             left = {place: text[: len(text) * 3 // 4] for place, text in refused.items()}
             if min(map(len, left.values())) < _SHORTEST_CUT:
                 raise
-    return [vectors[place] for place in range(len(texts))]

@@ -82,21 +82,3 @@ class ExtractionOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     def __post_init__(self) -> None:
         for text in (*self.include, *self.exclude):
             table_pattern(text)
-
-
-def extraction_options(value: object) -> ExtractionOptions:
-    """The options in a catalog's field: an object, its JSON text, or None or '' for none given.
-
-    Raises: ValueError that says what is wrong with it.
-    """
-    if value is None or value == "":
-        return ExtractionOptions()
-    try:
-        if isinstance(value, str):
-            return msgspec.json.decode(value, type=ExtractionOptions)
-        return msgspec.convert(value, ExtractionOptions)
-    except (msgspec.DecodeError, UnicodeError) as error:
-        reason = str(error)
-        if not reason.isprintable():
-            reason = "it holds unprintable characters"
-        raise ValueError(reason) from None
