@@ -238,6 +238,31 @@ QUERIES: dict[str, dict[str, Any]] = {
     "offset": {"query": vector(5), "using": "dense", "offset": 3, "limit": 4},
     "sparse": {"query": WORDS, "using": "words", "limit": 50},
     "by_id": {"query": 3, "using": "dense", "limit": 6},
+    "diverse": {
+        "query": models.NearestQuery(
+            nearest=vector(5), mmr=models.Mmr(diversity=0.7, candidates_limit=20)
+        ),
+        "using": "dense",
+        "limit": 6,
+    },
+    "diverse_by_default": {
+        "query": models.NearestQuery(nearest=vector(5), mmr=models.Mmr()),
+        "using": "dense",
+        "limit": 6,
+    },
+    "diverse_by_id_filtered": {
+        "query": models.NearestQuery(nearest=3, mmr=models.Mmr(diversity=0.4, candidates_limit=15)),
+        "using": "dense",
+        "query_filter": NARROW,
+        "limit": 5,
+    },
+    "not_diverse": {
+        "query": models.NearestQuery(
+            nearest=vector(5), mmr=models.Mmr(diversity=0.0, candidates_limit=20)
+        ),
+        "using": "dense",
+        "limit": 6,
+    },
     "two_stage": {
         "prefetch": models.Prefetch(query=vector(6), using="dense", limit=10),
         "query": [1.0, 1.0],
@@ -487,6 +512,10 @@ def test_errors_are_those_of_the_server(client: QdrantClient, front: Front) -> N
         ("POST", "/c/points/query", {"query": [1.0, "x"]}, 400, "Format error"),
         ("POST", "/c/points/query", {"query": 77}, 404, "Not found: No point with id 77 found"),
         ("POST", "/c/points/query", {"query": [1, 2], "limit": 0}, 422, "Validation error"),
+        (
+            *("POST", "/c/points/query", {"query": {"nearest": [1, 2], "mmr": {"diversity": 2}}}),
+            *(422, "Validation error in JSON body: [diversity"),
+        ),
         ("POST", "/c/points/query", {"query": {"fusion": "rrf"}}, 400, "without prefetches"),
         ("POST", "/c/points/query", {"query": {"formula": {}}}, 501, "Not implemented"),
         ("POST", "/c/points/query", {"query": {"text": "t", "model": "m"}}, 501, "inference"),

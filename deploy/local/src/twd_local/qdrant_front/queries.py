@@ -19,6 +19,7 @@ from twd_local.qdrant_front.conditions import (
 from twd_local.qdrant_front.errors import (
     ApiError,
     bad_format,
+    invalid,
     not_found,
     unsupported,
     wrong_input,
@@ -29,6 +30,7 @@ from twd_local.qdrant_front.vectors import VectorSpaces, enum_member
 # Search is exact: these only trade accuracy for speed.
 _TUNING = ("hnsw_ef", "exact", "quantization", "indexed_only", "acorn")
 _RRF_K = 2  # The server's default.
+_DIVERSITY = 0.5  # The server's default.
 
 
 class QueryReader:
@@ -40,7 +42,8 @@ class QueryReader:
 
     def query(self, fields: Fields, default_limit: int = 10) -> edge.QueryRequest:
         """Read the body of a query; the caller finishes `fields`. Raises: ApiError."""
-        scoring, wanted, prefetches = self._scoring(fields)
+        limit = fields.integer("limit", default_limit, minimum=1)
+        scoring, wanted, prefetches = self._scoring(fields, limit)
         if prefetches and scoring is None:
             raise ApiError(
                 400,
@@ -50,7 +53,7 @@ class QueryReader:
         if isinstance(scoring, (edge.Fusion.Rrf, edge.Fusion.Dbsf)) and not prefetches:
             raise ApiError(400, "Bad request: cannot apply Fusion without prefetches")
         return edge.QueryRequest(
-            limit=fields.integer("limit", default_limit, minimum=1),
+            limit=limit,
             offset=fields.integer("offset", 0),
             query=cast(Any, scoring),
             prefetches=prefetches,
@@ -80,23 +83,26 @@ class QueryReader:
             with_payload=payload_selector(fields.take("with_payload"), False),
         )
 
-    def _scoring(self, fields: Fields) -> tuple[Any, edge.Filter | None, list[edge.Prefetch]]:
+    def _scoring(
+        self, fields: Fields, limit: int
+    ) -> tuple[Any, edge.Filter | None, list[edge.Prefetch]]:
         raw = fields.take("prefetch", [])
         prefetches = [
             self._prefetch(item)
             for item in (cast("list[Any]", raw) if isinstance(raw, list) else [raw])
         ]
         used_ids: list[Any] = []
-        scoring = self._query(fields.take("query"), fields.take("using", ""), used_ids)
+        scoring = self._query(fields.take("query"), fields.take("using", ""), used_ids, limit)
         wanted = without_ids(filter_of(fields.take("filter")), used_ids)
         _tuning(fields)
         return scoring, wanted, prefetches
 
     def _prefetch(self, value: Any) -> edge.Prefetch:
         fields = Fields(value, "prefetch")
-        scoring, wanted, prefetches = self._scoring(fields)
+        limit = fields.integer("limit", 10, minimum=1)
+        scoring, wanted, prefetches = self._scoring(fields, limit)
         result = edge.Prefetch(
-            limit=fields.integer("limit", 10, minimum=1),
+            limit=limit,
             query=scoring,
             prefetches=prefetches,
             filter=wanted,
@@ -105,7 +111,7 @@ class QueryReader:
         fields.finish()
         return result
 
-    def _query(self, value: Any, using: str, used_ids: list[Any]) -> Any:
+    def _query(self, value: Any, using: str, used_ids: list[Any], limit: int) -> Any:
         if value is None:
             return None
         if not isinstance(value, dict) or "indices" in value:
@@ -113,7 +119,12 @@ class QueryReader:
         fields = Fields(value, "query")
         result: Any
         if "nearest" in fields:
-            result = self._nearest(fields.take("nearest"), using, used_ids)
+            nearest = fields.take("nearest")
+            result = (
+                self._diverse(nearest, fields.take("mmr"), using, used_ids, limit)
+                if "mmr" in fields
+                else self._nearest(nearest, using, used_ids)
+            )
         elif "order_by" in fields:
             result = order_by(fields.take("order_by"))
         elif "fusion" in fields:
@@ -135,11 +146,28 @@ class QueryReader:
         return result
 
     def _nearest(self, value: Any, using: str, used_ids: list[Any]) -> edge.Query:
+        return edge.Query.Nearest(self._vector(value, using, used_ids), using=using)
+
+    def _diverse(
+        self, value: Any, mmr: Any, using: str, used_ids: list[Any], limit: int
+    ) -> edge.Mmr:
+        fields = Fields(mmr, "mmr")
+        diversity = fields.take("diversity", _DIVERSITY)
+        if type(diversity) not in (int, float):
+            raise bad_format("diversity: expected a number")
+        if not 0 <= diversity <= 1:
+            raise invalid("diversity", f"value {diversity} invalid, must be from 0.0 to 1.0")
+        candidates = fields.integer("candidates_limit", limit)
+        fields.finish()
+        # The engine weighs likeness to the query, the server what is left for diversity.
+        return edge.Mmr(self._vector(value, using, used_ids), 1 - diversity, candidates, using)
+
+    def _vector(self, value: Any, using: str, used_ids: list[Any]) -> Any:
         if isinstance(value, (int, str)):
             identifier = point_id(value)
             used_ids.append(identifier)
-            return edge.Query.Nearest(self._vector_of(identifier, using), using=using)
-        return edge.Query.Nearest(self._spaces.single(value, using), using=using)
+            return self._vector_of(identifier, using)
+        return self._spaces.single(value, using)
 
     def _vector_of(self, identifier: Any, using: str) -> Any:
         records = self._shard.retrieve([identifier], False, True)
