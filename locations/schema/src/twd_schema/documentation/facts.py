@@ -1,6 +1,6 @@
 """What the rest of a snapshot tells of a table: who refers to it, and what its types' labels are.
 
-Pure functions. Keys that only the partitions of a table declare count as the table's own.
+Pure functions.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from twd_shared.schema_model.ddl import quote_name
+from twd_shared.schema_model.keys import keys_of_tables, parents_of_partitions
 from twd_shared.schema_model.models import ForeignKey, Snapshot, Table
 from twd_shared.store.descriptions import TableName
 
@@ -58,8 +59,8 @@ def facts_of(
 
     Where a table has `categories` given here, they are told and not those of the snapshot.
     """
-    parents = _parents(snapshot.partitions)
-    keys = _keys(snapshot, parents)
+    parents = parents_of_partitions(snapshot)
+    keys = keys_of_tables(snapshot)
     tables = {(table.schema, table.name): table for table in snapshot.tables}
     incoming = _incoming(tables, keys)
     labels = _labels(snapshot)
@@ -78,57 +79,6 @@ def facts_of(
         )
         for name, table in tables.items()
     }
-
-
-def _parents(partitions: Iterable[Table]) -> dict[TableName, TableName]:
-    """The table that people ask, by partition; partitions of partitions are led to the top."""
-    above = {
-        (item.schema, item.name): (item.partition_of.schema, item.partition_of.table)
-        for item in partitions
-        if item.partition_of
-    }
-
-    def top(name: TableName) -> TableName:
-        while name in above:
-            name = above[name]
-        return name
-
-    return {name: top(name) for name in above}
-
-
-def _keys(
-    snapshot: Snapshot, parents: Mapping[TableName, TableName]
-) -> dict[TableName, tuple[ForeignKey, ...]]:
-    found = {(table.schema, table.name): list(table.foreign_keys) for table in snapshot.tables}
-    declared = {name: {_reference(key, parents) for key in keys} for name, keys in found.items()}
-    for partition in snapshot.partitions:
-        parent = parents.get((partition.schema, partition.name))
-        if parent not in found:
-            continue
-        for key in partition.foreign_keys:
-            reference = _reference(key, parents)
-            if reference not in declared[parent]:
-                declared[parent].add(reference)
-                found[parent].append(key)
-    return {name: tuple(_led_up(key, parents) for key in keys) for name, keys in found.items()}
-
-
-def _reference(key: ForeignKey, parents: Mapping[TableName, TableName]) -> tuple[object, ...]:
-    target = (key.referenced_schema, key.referenced_table)
-    return (key.columns, parents.get(target, target), key.referenced_columns)
-
-
-def _led_up(key: ForeignKey, parents: Mapping[TableName, TableName]) -> ForeignKey:
-    target = parents.get((key.referenced_schema, key.referenced_table))
-    if target is None:
-        return key
-    return ForeignKey(
-        name=key.name,
-        columns=key.columns,
-        referenced_schema=target[0],
-        referenced_table=target[1],
-        referenced_columns=key.referenced_columns,
-    )
 
 
 def _incoming(
