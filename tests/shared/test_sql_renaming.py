@@ -102,6 +102,10 @@ def told(sql: str, dialect: str = "postgresql") -> str | None:
             "select city from customer union select city from warehouse order by city",
             "select city from client union select city from depot.warehouse order by city",
         ),
+        (
+            "select full_name from customer union select city from customer",
+            "select name from client union select city from client",
+        ),
         ("select 'full_name', city from customer", "select 'full_name', city from client"),
         ("select invoice_id from invoice", "select invoice_id from invoice"),
         ("select * from customer -- đ", "select * from client -- đ"),
@@ -117,6 +121,9 @@ def test_each_name_is_told_anew_where_it_stands(sql: str, new: str) -> None:
         "select full_name as total from customer",
         "select c.total from (select customer_id as total from customer) c",
         "with x(full_name) as (select city from customer) select full_name from x",
+        "select full_name from customer union select city from customer order by full_name",
+        "select x.full_name from (select full_name from customer union select city from warehouse)"
+        " as x",
         "select (",
         "call do_it()",
     ],

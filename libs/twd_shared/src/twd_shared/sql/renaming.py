@@ -155,6 +155,9 @@ class _Places(Statements):
     def _rename(self, identifier: exp.Expr, origins: Origins) -> None:
         new = {self._new_names.columns.get(origin, origin[1]) for origin in origins}
         old = {origin[1] for origin in origins}
+        if new != old and len(new) > 1:
+            # Of a union only some part is called otherwise: then its result is, or is not.
+            raise NotUnderstood
         # A column that was given another name on the way is not meant by its own.
         if new != old and len(new) == 1 and self.names.fold(identifier) in old:
             self._replace(identifier, quote_name(new.pop(), self.names.db_type))
