@@ -51,19 +51,27 @@ locations/%/.venv/.ready: .venv/.uv locations/%/requirements.txt locations/%/pyp
 	$(UV) pip install --quiet --python locations/$*/.venv --no-deps -e libs/twd_shared -e locations/$*
 	@touch $@
 
-# The schema location's, and the libraries that benchmarks compare with.
-benchmarks/.venv/.ready: .venv/.uv benchmarks/requirements.txt locations/schema/requirements.txt locations/schema/pyproject.toml libs/twd_shared/pyproject.toml
+# The schema and training locations', and the libraries that benchmarks compare with.
+benchmarks/.venv/.ready: .venv/.uv benchmarks/requirements.txt locations/schema/requirements.txt locations/schema/pyproject.toml locations/training/requirements.txt locations/training/pyproject.toml libs/twd_shared/pyproject.toml
 	$(UV) venv --quiet --clear --python $(RUN) benchmarks/.venv
-	$(UV) pip install --quiet --python benchmarks/.venv --require-hashes -r locations/schema/requirements.txt
+	$(UV) pip install --quiet --python benchmarks/.venv --require-hashes -r locations/schema/requirements.txt -r locations/training/requirements.txt
 	$(UV) pip install --quiet --python benchmarks/.venv --require-hashes -r benchmarks/requirements.txt
-	$(UV) pip install --quiet --python benchmarks/.venv --no-deps -e libs/twd_shared -e locations/schema
+	$(UV) pip install --quiet --python benchmarks/.venv --no-deps -e libs/twd_shared -e locations/schema -e locations/training
+	@touch $@
+
+# The packages that read knowledge bases, by themselves: two releases of Vanna cannot be in one.
+READERS := vanna07 vanna2
+tests/readers/.venv/%/.ready: .venv/.uv tests/readers/%.txt
+	$(UV) venv --quiet --clear --python $(RUN) tests/readers/.venv/$*
+	$(UV) pip install --quiet --python tests/readers/.venv/$* --require-hashes -r tests/readers/$*.txt
 	@touch $@
 
 LOCATION_ENVIRONMENTS := $(LOCATIONS:%=locations/%/.venv/.ready)
-.PRECIOUS: $(LOCATION_ENVIRONMENTS)
+READER_ENVIRONMENTS := $(READERS:%=tests/readers/.venv/%/.ready)
+.PRECIOUS: $(LOCATION_ENVIRONMENTS) $(READER_ENVIRONMENTS)
 
 .PHONY: environments
-environments: .venv/.tools $(LOCATION_ENVIRONMENTS) ## Install the environments for development and tests
+environments: .venv/.tools $(LOCATION_ENVIRONMENTS) $(READER_ENVIRONMENTS) ## Install the environments for development and tests
 
 COMPILE = $(CURDIR)/$(UV) pip compile --quiet --generate-hashes --universal --python-version 3.11 --no-header --no-annotate --no-emit-package twd-shared --upgrade
 .PHONY: lock
@@ -72,8 +80,9 @@ lock: .venv/.uv ## Recompile all hash-pinned requirements to the newest versions
 	for location in $(LOCATIONS); do (cd locations/$$location && $(COMPILE) -c ../../deploy/local/requirements.txt pyproject.toml -o requirements.txt) || exit 1; done
 	cd deploy/compose && $(COMPILE) -c ../local/requirements.txt host-requirements.in -o host-requirements.txt
 	cd deploy/helm && $(COMPILE) -c ../local/requirements.txt cluster-requirements.in -o cluster-requirements.txt
-	cd benchmarks && $(COMPILE) -c ../deploy/local/requirements.txt -c ../locations/schema/requirements.txt requirements.in -o requirements.txt
+	cd benchmarks && $(COMPILE) -c ../deploy/local/requirements.txt -c ../locations/schema/requirements.txt -c ../locations/training/requirements.txt requirements.in -o requirements.txt
 	cd tests && for set in requirements requirements-unit; do $(COMPILE) -c ../deploy/local/requirements.txt $(LOCATIONS:%=-c ../locations/%/requirements.txt) $$set.in -o $$set.txt || exit 1; done
+	cd tests/readers && for set in $(READERS); do $(COMPILE) -c ../../locations/training/requirements.txt $$set.in -o $$set.txt || exit 1; done
 
 # --- the stack ------------------------------------------------------------------------------
 
@@ -93,8 +102,8 @@ clean: ## Stop the stack and delete its data
 	@if [ -x $(RUN) ]; then $(RUN) -m twd_local.stack clean; fi
 
 .PHONY: connect ask
-export NAME DSN OPTIONS DB Q
-connect: .venv/.stack ## Register a database: make connect NAME=shop DSN=postgresql://reader:…@host/shop [OPTIONS='{…}']
+export NAME DSN OPTIONS TRAINING DB Q
+connect: .venv/.stack ## Register a database: make connect NAME=shop DSN=postgresql://reader:…@host/shop [OPTIONS='{…}'] [TRAINING='{…}']
 	@$(RUN) -m twd_local.stack connect
 ask: .venv/.stack ## Find the tables for a question: make ask DB=shop Q="Which customers …?"
 	@if [ -z "$$DB" ] || [ -z "$$Q" ]; then echo 'usage: make ask DB=shop Q="Which customers …?"' >&2; exit 2; fi
@@ -118,6 +127,14 @@ migrate-index: .venv/.stack ## Serve a schema index made by TWD_EMBED_MODEL, bui
 	@$(RUN) -m twd_local.index_migration $(if $(REBUILD),--rebuild) $(if $(ACCEPT_LOSS),--accept-loss)
 rollback-index: .venv/.stack locations/schema/.venv/.ready ## Serve the schema index that was served before
 	@$(RUN) -m twd_local.stack run -- locations/schema/.venv/bin/python -m twd_schema.command rollback-index
+
+.PHONY: promote rollback-model
+promote: .venv/.stack locations/training/.venv/.ready ## Serve the version of a knowledge base that is held back: make promote DB=shop
+	@if [ -z "$$DB" ]; then echo 'usage: make promote DB=shop' >&2; exit 2; fi
+	@$(RUN) -m twd_local.stack run -- locations/training/.venv/bin/python -m twd_training.model_command promote "$$DB"
+rollback-model: .venv/.stack locations/training/.venv/.ready ## Serve the version of a knowledge base that was served before: make rollback-model DB=shop
+	@if [ -z "$$DB" ]; then echo 'usage: make rollback-model DB=shop' >&2; exit 2; fi
+	@$(RUN) -m twd_local.stack run -- locations/training/.venv/bin/python -m twd_training.model_command rollback "$$DB"
 
 .PHONY: deploy-schema deploy-training deploy-analytics
 deploy-schema: ## Replace one code server only (the same for training, analytics): TARGET=local|compose|k8s
@@ -171,13 +188,14 @@ test: environments lint typecheck definitions ## Run every check and every test
 	for location in $(LOCATIONS); do \
 		echo "== tests/$$location"; locations/$$location/.venv/bin/python -m pytest tests/$$location || status=1; \
 	done; \
+	echo "== tests/readers"; locations/training/.venv/bin/python -m pytest tests/readers || status=1; \
 	echo "== tests/e2e"; $(RUN) -m pytest tests/e2e || status=1; \
 	exit $$status
 
 # --- benchmarks -----------------------------------------------------------------------------
 
-.PHONY: bench bench-extraction bench-index bench-retrieval bench-sync
-bench: bench-extraction bench-index bench-retrieval bench-sync ## Measure everything that the figures promise
+.PHONY: bench bench-extraction bench-index bench-retrieval bench-sync bench-training
+bench: bench-extraction bench-index bench-retrieval bench-sync bench-training ## Measure everything that the figures promise
 bench-extraction: environments ## Measure how fast schemas are read and saved, against pg_dump
 	@$(RUN) -m benchmarks.extraction
 bench-index: environments benchmarks/.venv/.ready ## Measure how fast the schema index is published, against LangChain
@@ -186,3 +204,5 @@ bench-retrieval: environments benchmarks/.venv/.ready ## Measure how well tables
 	@benchmarks/.venv/bin/python -m benchmarks.retrieval $(if $(DATA),--data "$(DATA)")
 bench-sync: environments benchmarks/.venv/.ready ## Measure how changed sources are found and synced, against SQLAlchemy's Inspector
 	@benchmarks/.venv/bin/python -m benchmarks.sync
+bench-training: environments benchmarks/.venv/.ready ## Measure what training keeps through changes and what it costs, against Vanna
+	@benchmarks/.venv/bin/python -m benchmarks.training

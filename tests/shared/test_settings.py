@@ -21,6 +21,7 @@ def test_values_are_read_from_the_environment() -> None:
             "TWD_NEW_CONNECTION_SECONDS": "5",
             "TWD_RUN_MAX_RETRIES": "0",
             "TWD_RECALL_BOUND": "0.25",
+            "TWD_PROMOTION_TOLERANCE": "0.02",
             "TWD_DROP_SHARE": "0.5",
             "TWD_CONFIRM_SECONDS": "0",
             "TWD_SNAPSHOT_DAYS": "90",
@@ -30,6 +31,7 @@ def test_values_are_read_from_the_environment() -> None:
     assert (read.new_connection_seconds, read.run_max_retries) == (5, 0)
     assert (read.drop_share, read.confirm_seconds, read.snapshot_days) == (0.5, 0, 90)
     assert (read.recall_bound, read.ui_url) == (0.25, "http://ui.example")
+    assert read.promotion_tolerance == 0.02
 
 
 @pytest.mark.parametrize(
@@ -44,6 +46,7 @@ def test_values_are_read_from_the_environment() -> None:
         ("TWD_RECALL_BOUND", "60"),
         ("TWD_RECALL_BOUND", "nan"),
         ("TWD_RECALL_BOUND", "much"),
+        ("TWD_PROMOTION_TOLERANCE", "1%"),
         ("TWD_DROP_SHARE", "30"),
         ("TWD_CONFIRM_SECONDS", "-1"),
         ("TWD_SNAPSHOT_DAYS", "for ever"),

@@ -16,6 +16,7 @@ from twd_shared.clients.index_collections import making_of
 from twd_shared.clients.index_layout import Point, point_id
 from twd_shared.contract import source_databases
 from twd_shared.resources.servers import OllamaResource, QdrantResource
+from twd_shared.resources.sources import SourceAccessResource
 from twd_shared.resources.stores import (
     ApplicationDatabaseResource,
     CatalogResource,
@@ -25,6 +26,7 @@ from twd_shared.retrieval.terms import document_terms, significant_words
 from twd_shared.schema_model.ddl import table_ddl
 from twd_shared.schema_model.models import Column, ForeignKey, Key, Snapshot, Table
 from twd_shared.settings import Settings
+from twd_shared.sources.access import SourceAccess
 from twd_shared.store.connections import RegisteredConnection
 from twd_shared.store.database import MetadataDatabase
 from twd_shared.store.documentation import TableCard
@@ -100,6 +102,15 @@ class Location:
             for item in self.store.connections.known()
             if item.connection_id == self.connection_id
         )
+
+    @property
+    def listed(self) -> Connection:
+        """The connection as the application lists it now."""
+        return self.resources["catalog"].connection(self.connection)
+
+    @property
+    def access(self) -> SourceAccess:
+        return self.resources["source_access"].access
 
     @property
     def key(self) -> str:
@@ -191,7 +202,8 @@ def location(services: Any, metadata_dsn: str, application_dsn: str) -> Iterator
     resources = {
         "metadata_store": MetadataStoreResource(dsn=metadata_dsn),
         "application": ApplicationDatabaseResource(dsn=application_dsn),
-        "catalog": CatalogResource(api_url="http://127.0.0.1:9", application_dsn=""),
+        "catalog": CatalogResource(source="database", api_url="", application_dsn=application_dsn),
+        "source_access": SourceAccessResource(hosts="loopback"),
         "ollama": OllamaResource(base_url=services.ollama, embed_model=services.embed_model),
         "qdrant": QdrantResource(url=services.qdrant, collection_name=unique.replace(" ", "_")),
     }

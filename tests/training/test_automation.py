@@ -16,6 +16,7 @@ from twd_shared.contract import (
     source_databases,
 )
 from twd_shared.resources.defaults import default_resources
+from twd_shared.resources.sources import SourceAccessResource
 from twd_shared.settings import Settings
 from twd_training.definitions import build_defs
 from twd_training.defs.assets import MODEL_EVALUATION_KEY, TRAINING_EXAMPLES_KEY
@@ -28,8 +29,9 @@ class Ticks:
     """Ticks of the automation sensor over two partitions, with materializations in between."""
 
     def __init__(self, instance: dg.DagsterInstance) -> None:
+        resources = default_resources({"TWD_METADATA_DSN": "x", "TWD_APPLICATION_DSN": "x"})
         self._definitions = build_defs(
-            Settings(), default_resources({"TWD_METADATA_DSN": "x", "TWD_APPLICATION_DSN": "x"})
+            Settings(), {**resources, "source_access": SourceAccessResource()}
         )
         self._instance = instance
         self._cursor = None

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import uuid
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from twd_shared.schema_model.models import PartitionOf, Table
 from twd_shared.store.documentation import TableCard
 from twd_training.examples.models import Kind, TrainingItem
 from twd_training.knowledge_base.documents import (
     Document,
+    EmbeddedText,
     content_hash_of,
     documents_of,
 )
@@ -42,6 +45,41 @@ def test_documents_come_from_tables_keys_cards_and_users() -> None:
     assert not any("Gone" in d.text for d in documents)
 
 
+def test_a_key_that_only_a_partition_declares_is_told_of_its_table_once() -> None:
+    key = INVOICE.foreign_keys[0]
+    event = Table(schema="public", name="event", kind="partitioned_table", columns=INVOICE.columns)
+    partitions = tuple(
+        msgspec.structs.replace(
+            event,
+            name=name,
+            kind="table",
+            foreign_keys=(key,),
+            partition_of=PartitionOf(schema="public", table="event", bound="DEFAULT"),
+        )
+        for name in ("event_2025", "event_2026")
+    )
+    snapshot = msgspec.structs.replace(snapshot_of(CUSTOMER, event), partitions=partitions)
+    [told] = [one for one in documents_of(snapshot, [], []) if one.source == "relationship"]
+    assert told.tables == ("public.event", "public.customer")
+    assert "public.event.customer_id = public.customer.customer_id" in told.text
+
+
+def test_a_key_to_a_partition_tells_of_the_table_that_is_asked() -> None:
+    key = msgspec.structs.replace(INVOICE.foreign_keys[0], referenced_table="customer_eu")
+    partition = msgspec.structs.replace(
+        CUSTOMER,
+        name="customer_eu",
+        partition_of=PartitionOf(schema="public", table="customer", bound="DEFAULT"),
+    )
+    snapshot = msgspec.structs.replace(
+        snapshot_of(CUSTOMER, msgspec.structs.replace(INVOICE, foreign_keys=(key,))),
+        partitions=(partition,),
+    )
+    [told] = [one for one in documents_of(snapshot, [], []) if one.source == "relationship"]
+    assert told.tables == ("public.invoice", "public.customer")
+    assert "customer_eu" not in told.text
+
+
 def test_the_same_content_is_held_once_and_order_does_not_matter() -> None:
     one, two = item("documentation", "a"), item("documentation", "b")
     first = documents_of(snapshot_of(CUSTOMER, INVOICE), [], [one, two, one])
@@ -61,6 +99,26 @@ def test_ids_and_payloads_are_those_that_vanna_gives_the_same_content() -> None:
     assert ddl.point_id == "d20d9e5d-a06f-58b4-b1d4-f6981d0b87e5"
     assert ddl.payload("m")["ddl"] == ddl.text
     assert ddl.langchain_payload("m")["page_content"] == ddl.text
+
+
+def test_pairs_and_texts_are_remembered_as_vanna_2_saves_them_and_ddl_is_not() -> None:
+    pair = Document("sql", "user", "select 1", ("public.t",), "One?")
+    # The keys that vanna 2.0.2's save_tool_usage and save_text_memory write.
+    saved = pair.memory_payload("m")
+    assert saved.keys() == {"question", "tool_name", "args", "timestamp", "success", "metadata"}
+    assert (saved["tool_name"], saved["args"], saved["success"]) == (
+        "run_sql",
+        {"sql": "select 1"},
+        True,
+    )
+    assert pair.remembered == EmbeddedText("One?", "query")
+    note = Document("documentation", "card", "Things.", ("public.t",))
+    text = note.memory_payload("m")
+    assert text.keys() - {"metadata"} == {"content", "timestamp", "is_text_memory"}
+    assert note.remembered == note.content
+    # Of its newest memories Vanna 2 shows the pairs.
+    assert saved["timestamp"] > text["timestamp"]
+    assert Document("ddl", "schema", "CREATE TABLE t ();", ()).remembered is None
 
 
 KEYS = st.from_regex(r"[A-Za-z0-9_.-]{1,12}", fullmatch=True) | st.sampled_from(

@@ -1,7 +1,8 @@
-"""Labelled questions and scores: pure functions with known answers."""
+"""Labelled questions, scores and their plot: pure functions with known answers."""
 
 from __future__ import annotations
 
+import re
 import uuid
 
 import pytest
@@ -12,7 +13,9 @@ from twd_shared.retrieval.questions import (
     question_set_hash,
 )
 from twd_shared.retrieval.scoring import scores_of
-from twd_training.evaluation.questions import questions_of_users
+from twd_training.evaluation.history_plot import MOST_VERSIONS, recall_svg
+from twd_training.evaluation.questions import MOST_OF_USERS, questions_of_users
+from twd_training.evaluation.store import Evaluated
 from twd_training.examples.models import TrainingItem
 
 from .conftest import CUSTOMER, INVOICE, WAREHOUSE, snapshot_of
@@ -69,3 +72,47 @@ def test_questions_of_users_know_their_language_and_need_a_table() -> None:
         [pair("How many?", "t"), pair("Có bao nhiêu khách hàng?", "t"), pair("What is one?")]
     )
     assert [question.language for question in made] == ["en", "vi"]
+
+
+def test_a_fixed_sample_of_many_pairs_is_asked() -> None:
+    pairs = [
+        TrainingItem(
+            uuid.uuid4(), "question_sql", f"Question {n}?", f"select {n}", "h", ("t",), True
+        )
+        for n in range(MOST_OF_USERS + 50)
+    ]
+    asked_of = questions_of_users(pairs)
+    assert len(asked_of) == MOST_OF_USERS
+    assert asked_of == questions_of_users(pairs[::-1])
+
+
+# --- scores over versions -------------------------------------------------------------------
+
+
+def scored(version: int, recall: float, questions: str = "a") -> Evaluated:
+    return Evaluated(version, questions, 10, recall)
+
+
+def test_the_plot_shows_each_version_once_by_its_newest_scores() -> None:
+    svg = recall_svg([scored(1, 0.5), scored(1, 0.75), scored(2, 1.0)])
+    assert re.findall(r"<title>(.+?)</title>", svg) == [
+        "version 1: 0.7500 over 10 questions",
+        "version 2: 1.0000 over 10 questions",
+    ]
+
+
+def test_the_plot_marks_where_other_questions_were_asked() -> None:
+    same = recall_svg([scored(1, 0.5), scored(2, 0.6)])
+    other = recall_svg([scored(1, 0.5), scored(2, 0.6, "b"), scored(3, 0.6, "b")])
+    assert (same.count("other-questions"), other.count("other-questions")) == (0, 1)
+
+
+def test_the_plot_tells_a_held_version_from_the_others() -> None:
+    history = [scored(1, 0.5), scored(2, 0.6)]
+    assert recall_svg(history, held=2) != recall_svg(history)
+
+
+def test_the_plot_of_many_versions_shows_the_newest() -> None:
+    svg = recall_svg([scored(number, 0.5) for number in range(1, MOST_VERSIONS + 2)])
+    assert svg.count("<circle") == MOST_VERSIONS
+    assert "version 1:" not in svg

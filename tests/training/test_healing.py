@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import msgspec
 import pytest
 
 from twd_shared.clients.application import ApplicationDatabase
 from twd_shared.schema_model.identities import Identities, Identity
-from twd_shared.schema_model.models import Column, Snapshot, Table
+from twd_shared.schema_model.models import Column, EnumType, Snapshot, Table
 from twd_training.examples.collecting import Collected, collect_examples
 from twd_training.examples.models import TrainingItem
 from twd_training.examples.store import TrainingSet
@@ -69,10 +70,11 @@ class Shop:
 
     def collect(self) -> Collected:
         return collect_examples(
-            "7",
+            self._location.listed,
             ApplicationDatabase(self._location.application_dsn),
             self._location.store.snapshots,
             TrainingSet(self._location.database),
+            self._location.access,
         )
 
     def after(self, schema: Schema) -> Collected:
@@ -152,10 +154,26 @@ def test_a_pair_whose_columns_were_swapped_is_no_longer_right(shop: Shop) -> Non
     assert of(shop.after(SHOP), "Who?").accepted
 
 
-def test_a_pair_that_a_rename_leaves_right_stays(shop: Shop) -> None:
+def test_a_pair_whose_table_moved_to_another_schema_is_told_where_it_is(shop: Shop) -> None:
     collected = shop.after({("sales", "customer"): SHOP[CUSTOMER], INVOICE: SHOP[INVOICE]})
-    assert of(collected, "Who?").accepted
-    assert of(collected, "Who?").tables == ("sales.customer",)
+    broken = of(collected, "Who?")
+    assert broken.reason == "public.customer is called sales.customer now"
+    assert broken.proposal == "select full_name from sales.customer"
+
+
+def test_a_pair_that_a_rename_does_not_touch_stays(shop: Shop) -> None:
+    collected = shop.after(changed(SHOP, CUSTOMER, city=None, town=3))
+    assert [item.accepted for item in collected.items] == [True, True]
+
+
+def test_a_pair_that_reads_more_than_before_is_no_longer_right(
+    shop: Shop, location: Location
+) -> None:
+    location.teach("select city from customer natural join invoice", "Where?")
+    shop.collect()
+    collected = shop.after(changed(SHOP, INVOICE, city=4))
+    assert of(collected, "Where?").reason == "it reads public.invoice.city as well now"
+    assert of(shop.after(SHOP), "Where?").accepted
 
 
 def test_a_pair_whose_name_another_table_took_is_no_longer_right(shop: Shop) -> None:
@@ -202,6 +220,41 @@ def test_an_item_that_is_written_anew_is_judged_anew(shop: Shop, location: Locat
     assert (wrong.is_quarantined, wrong.accepted_version) == (False, None)
     location.execute("update training_data set content = 'select city from customer' where id = 1")
     assert of(shop.collect(), "Who?").accepted
+
+
+def test_a_pair_that_compares_with_a_label_of_an_enum_needs_the_label(
+    shop: Shop, location: Location
+) -> None:
+    location.teach("select full_name from customer where city = 'here'", "Who is here?")
+    changed_to = msgspec.structs.replace
+    column = Column(name="city", type="public.place")
+
+    def becomes(*labels: str) -> None:
+        before = snapshot(SHOP)
+        [customer, invoice] = before.tables
+        columns = tuple(column if one.name == "city" else one for one in customer.columns)
+        ids = before.identities
+        assert ids is not None
+        enum = Identity("enum", "public", "place", 9, labels, tuple(range(len(labels))))
+        saved = changed_to(
+            before,
+            tables=(changed_to(customer, columns=columns), invoice),
+            enums=(EnumType(schema="public", name="place", labels=labels),),
+            identities=changed_to(ids, objects=(*ids.objects, enum)),
+        )
+        location.store.snapshots.save("7", saved)
+
+    becomes("here", "there")
+    assert of(shop.collect(), "Who is here?").accepted
+    becomes("near", "there")
+    broken = of(shop.collect(), "Who is here?")
+    assert (broken.reason, broken.proposal) == ("public.place.here does not exist any more", "")
+    becomes("there", "here")
+    assert of(shop.collect(), "Who is here?").reason == (
+        "public.place.here is called public.place.there now, and something else has its name"
+    )
+    becomes("here", "there")
+    assert of(shop.collect(), "Who is here?").accepted
 
 
 def test_documentation_is_broken_by_the_loss_of_what_it_tells_of(

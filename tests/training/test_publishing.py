@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import Any
 
 import pytest
@@ -9,13 +10,17 @@ from qdrant_client import QdrantClient
 
 from twd_shared.clients.ollama import EmbeddingModel, Ollama
 from twd_shared.errors import IndexUnavailable
+from twd_training.evaluation.gate import Gate
+from twd_training.examples.models import TrainingItem
 from twd_training.knowledge_base.collections import Collections
 from twd_training.knowledge_base.documents import Document
-from twd_training.knowledge_base.names import PARTS, alias_of
+from twd_training.knowledge_base.material import Material
+from twd_training.knowledge_base.names import PARTS, alias_of, collection_of
 from twd_training.knowledge_base.publishing import Published, Publisher
 from twd_training.knowledge_base.versions import ModelVersions
+from twd_training.knowledge_base.withdrawal import Withdrawal
 
-from .conftest import Location
+from .conftest import Location, snapshot_of
 
 pytestmark = pytest.mark.integration
 
@@ -32,17 +37,31 @@ class Base:
         self.key = location.key
         self.client: QdrantClient = location.resources["qdrant"].client
         self.ollama: Ollama = location.resources["ollama"].client
+        self.database = location.database
         self.versions = ModelVersions(location.database)
         self.collections = Collections(self.client, location.key)
 
     def publish(self, *documents: Document, snapshot: int = 1) -> Published:
-        publisher = Publisher(self.connection_id, self.collections, self.versions, self.ollama)
-        return publisher.publish(documents, snapshot)
+        """Publish them as what an empty schema and the users of these documents give."""
+        items = [_item(document) for document in documents if document.source == "user"]
+        material = Material(snapshot, snapshot_of(), (), items, documents)
+        gate = Gate(material, self.collections, self.ollama, 0.01)
+        withdrawal = Withdrawal(self.connection_id, material, self.database, self.collections)
+        return Publisher(
+            self.connection_id, self.collections, self.versions, self.ollama, gate, withdrawal
+        ).publish(material)
 
     def served(self, part: Any) -> set[str]:
         records, _ = self.client.scroll(alias_of(self.key, part), limit=100)
         keys = ("ddl", "documentation", "question", "page_content")
         return {p[key] for r in records for p in [r.payload or {}] for key in keys if key in p}
+
+
+def _item(document: Document) -> TrainingItem:
+    kind = "question_sql" if document.part == "sql" else document.part
+    return TrainingItem(
+        uuid.uuid4(), kind, document.question, document.text, "h", document.tables, True
+    )
 
 
 @pytest.fixture
@@ -52,7 +71,8 @@ def base(location: Location) -> Base:
 
 def test_a_first_version_is_served_in_all_parts(base: Base) -> None:
     published = base.publish(DDL, NOTE, PAIR)
-    assert (published.is_new, published.added, published.embedded) == (True, 3, 3)
+    # The question of a pair is embedded by itself as well, for the memory.
+    assert (published.is_new, published.added, published.embedded) == (True, 3, 4)
     assert base.served("ddl") == {DDL.text}
     assert base.served("documentation") == {NOTE.text}
     assert base.served("sql") == {"One customer?"}
@@ -90,12 +110,31 @@ def test_the_same_content_makes_no_version_and_notes_the_newer_snapshot(base: Ba
 def test_only_what_is_new_is_embedded_and_two_versions_are_kept(base: Base) -> None:
     base.publish(DDL, NOTE)
     second = base.publish(DDL, PAIR)
-    assert (second.added, second.unchanged, second.removed, second.embedded) == (1, 1, 1, 1)
+    assert (second.added, second.unchanged, second.removed, second.embedded) == (1, 1, 1, 2)
     assert base.served("documentation") == set()
     assert base.collections.present() == {1, 2}
     base.publish(DDL)
     assert base.collections.present() == {2, 3}
     assert base.versions.kept(base.connection_id).keys() == {2, 3}
+
+
+def test_a_text_that_stands_in_several_documents_is_embedded_once(base: Base) -> None:
+    same_text = Document("documentation", "user", DDL.text, DDL.tables)
+    same_question = Document("sql", "user", "select 2", PAIR.tables, PAIR.question)
+    # The text, both pairs, their question.
+    assert base.publish(DDL, same_text, PAIR, same_question).embedded == 4
+    assert base.publish(same_text, same_question).embedded == 0
+
+
+def test_a_version_of_the_release_before_gets_its_memory_with_the_next(base: Base) -> None:
+    base.publish(DDL, NOTE, PAIR)
+    base.client.delete_collection(collection_of(base.key, "memory", 1))
+    again = base.publish(DDL, NOTE, PAIR)
+    assert (again.is_new, again.unchanged, again.added, again.removed) == (True, 3, 0, 0)
+    # Only the question alone is a new text.
+    assert again.embedded == 1
+    assert base.client.count(alias_of(base.key, "memory")).count == 2
+    assert base.publish(DDL, NOTE, PAIR).is_new is False
 
 
 def test_copied_vectors_find_what_fresh_ones_find(base: Base) -> None:
@@ -128,12 +167,12 @@ def test_a_run_killed_between_swap_and_record_ends_right(
 ) -> None:
     base.publish(DDL)
     with monkeypatch.context() as patch:
-        patch.setattr(ModelVersions, "record_live", _killed)
+        patch.setattr(ModelVersions, "make_live", _killed)
         with pytest.raises(KeyboardInterrupt):
             base.publish(DDL, NOTE)
     assert base.served("langchain") == {DDL.text, NOTE.text}
     done = base.publish(DDL, NOTE)
-    assert done.embedded == 0
+    assert (done.embedded, done.is_new, done.version.version) == (0, False, 2)
     live = base.versions.live(base.connection_id)
     assert live is not None
     assert live.version == done.version.version == base.collections.served()
@@ -174,7 +213,7 @@ def test_counts_that_differ_swap_nothing(base: Base, monkeypatch: pytest.MonkeyP
     written = Collections.write
 
     def lossy(self: Collections, version: int, documents: Any, vectors: Any, model: str) -> None:
-        written(self, version, documents[:1], vectors[:1], model)
+        written(self, version, documents[:1], vectors, model)
 
     monkeypatch.setattr(Collections, "write", lossy)
     with pytest.raises(IndexUnavailable, match="Nothing was swapped"):
@@ -190,6 +229,7 @@ def test_another_model_embeds_everything_again(base: Base, monkeypatch: pytest.M
         "embedding_model",
         lambda _: EmbeddingModel(model.name, "another digest", model.dimension),
     )
+    monkeypatch.setattr(Ollama, "digest", lambda _: "another digest")
     again = base.publish(DDL, NOTE)
     assert (again.is_new, again.embedded, again.unchanged) == (True, 2, 2)
 

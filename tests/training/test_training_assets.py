@@ -6,15 +6,24 @@ from typing import Any
 
 import dagster as dg
 import pytest
+import sqlalchemy as sa
 
 from twd_shared.contract import TRAINED_MODEL
-from twd_training.defs.assets import MODEL_EVALUATION_KEY, TRAINING_EXAMPLES_KEY
+from twd_shared.store.tables import alerts
+from twd_training.defs.assets import (
+    MODEL_EVALUATION_KEY,
+    PROMOTION_CHECK,
+    RECALL_CHECK,
+    TRAINING_EXAMPLES_KEY,
+)
 from twd_training.defs.sensors import training_data_sensor
+from twd_training.knowledge_base import material
 from twd_training.knowledge_base.collections import Collections
 from twd_training.knowledge_base.names import alias_of
 from twd_training.knowledge_base.versions import ModelVersions
 
 from .conftest import CUSTOMER, INVOICE, Location
+from .test_gate import without
 
 pytestmark = pytest.mark.integration
 
@@ -35,6 +44,10 @@ def data_versions(result: dg.ExecuteInProcessResult) -> dict[str, str]:
         event.asset_key.to_user_string(): (event.materialization.tags or {})["dagster/data_version"]
         for event in result.get_asset_materialization_events()
     }
+
+
+def checks(result: dg.ExecuteInProcessResult) -> dict[str, bool]:
+    return {check.check_name: check.passed for check in result.get_asset_check_evaluations()}
 
 
 def tick(
@@ -82,12 +95,11 @@ def test_a_training_publishes_and_scores_what_schema_and_users_say(
     assert (trained["trained_tables"], trained["trained_relationships"]) == (3, 1)
     # Three tables, their cards, a relationship, a user's document and a user's pair.
     assert trained["total_training_items"] == 3 + 3 + 1 + 1 + 1
-    assert trained["version"] == 1
+    assert (trained["version"], trained["added"], trained["quarantined"]) == (1, 9, 0)
     evaluation = shown(result, MODEL_EVALUATION_KEY)
     assert 0 < evaluation["recall_at_5"] <= 1
     assert "| knowledge base | user | en | 1 |" in evaluation["scores"]
-    [check] = result.get_asset_check_evaluations()
-    assert check.passed
+    assert checks(result) == {PROMOTION_CHECK: True, RECALL_CHECK: True}
     events = instance.all_logs(result.run_id)
     assert not any("4711000047110" in str(event) for event in events)
 
@@ -143,9 +155,84 @@ def test_an_unread_connection_says_what_to_do(
 def test_a_poor_retrieval_warns(location: Location, instance: dg.DagsterInstance) -> None:
     # The schema index of nobody: it answers with nothing.
     location.resources["qdrant"].schema_index.delete_connection(location.connection_id)
-    [check] = run(location, instance).get_asset_check_evaluations()
-    assert not check.passed
+    result = run(location, instance)
+    assert checks(result) == {PROMOTION_CHECK: True, RECALL_CHECK: False}
+    [check] = [c for c in result.get_asset_check_evaluations() if c.check_name == RECALL_CHECK]
     assert check.severity == dg.AssetCheckSeverity.WARN
+
+
+@pytest.fixture
+def holding(
+    location: Location, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> dict[str, str]:
+    """Version 1 is served; a fault has lost the cards since. The data versions before it."""
+    before = data_versions(run(location, instance))
+    monkeypatch.setattr(material, "documents_of", without("card"))
+    return before
+
+
+def test_a_version_that_is_held_fails_its_check_and_changes_nothing_downstream(
+    location: Location, instance: dg.DagsterInstance, holding: dict[str, str]
+) -> None:
+    result = run(location, instance)
+    assert result.success
+    assert checks(result) == {PROMOTION_CHECK: False, RECALL_CHECK: True}
+    [check] = [c for c in result.get_asset_check_evaluations() if c.check_name == PROMOTION_CHECK]
+    assert check.severity == dg.AssetCheckSeverity.ERROR
+    assert check.description is not None
+    assert check.description.startswith("The card of 3 of 3 tables is missing")
+    trained = shown(result, TRAINED_MODEL.key)
+    assert (trained["version"], trained["held_version"]) == (1, 2)
+    # What is told is what is served: three tables with their cards and a relationship.
+    assert (trained["total_training_items"], trained["unchanged"]) == (7, 7)
+    key = TRAINED_MODEL.key.to_user_string()
+    assert data_versions(result)[key] == holding[key]
+
+
+def test_the_check_fails_as_long_as_a_version_is_held(
+    location: Location, instance: dg.DagsterInstance, holding: dict[str, str]
+) -> None:
+    assert holding
+    run(location, instance)
+    again = run(location, instance)
+    assert checks(again)[PROMOTION_CHECK] is False
+    assert shown(again, TRAINED_MODEL.key)["is_new_version"] is False
+
+
+def test_the_alert_leads_to_the_model_in_the_ui(
+    location: Location, instance: dg.DagsterInstance, holding: dict[str, str]
+) -> None:
+    assert holding
+    run(location, instance)
+    with location.database.begin() as transaction:
+        [alert] = transaction.execute(sa.select(alerts)).all()
+    assert alert.link.endswith(
+        f"/assets/training/trained_model?view=partitions&partition={location.key}"
+    )
+    assert f"make promote DB={location.key}" in alert.body
+    assert "The card of 3 of 3 tables is missing" in alert.body
+
+
+def test_the_held_version_is_scored_beside_the_live_one(
+    location: Location, instance: dg.DagsterInstance, holding: dict[str, str]
+) -> None:
+    assert holding
+    result = run(location, instance)
+    evaluation = shown(result, MODEL_EVALUATION_KEY)
+    assert (evaluation["version"], evaluation["held_version"]) == (1, 2)
+    assert evaluation["held_recall_at_5"] > 0
+    assert "| knowledge base, held | generated | en |" in evaluation["scores"]
+    assert "data:image/svg+xml;base64," in evaluation["recall_by_version"]
+
+
+def test_the_sensor_asks_for_no_training_of_what_is_held(
+    location: Location, instance: dg.DagsterInstance, holding: dict[str, str]
+) -> None:
+    assert holding
+    location.read_schema(CUSTOMER, INVOICE)
+    assert run(location, instance).success
+    minutes_pass(location)
+    assert "all of their training is up to date" in skipped(tick(location, instance))
 
 
 def test_the_sensor_requests_training_once_for_a_change(

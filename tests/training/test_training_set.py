@@ -19,10 +19,11 @@ pytestmark = pytest.mark.integration
 
 def collect(location: Location) -> Collected:
     return collect_examples(
-        location.connection_id,
+        location.listed,
         ApplicationDatabase(location.application_dsn),
         location.store.snapshots,
         TrainingSet(location.database),
+        location.access,
     )
 
 

@@ -111,6 +111,11 @@ RECALL_BOUND = Variable(
     "0.6",
     "Recall@5 under which an evaluation warns and a new index must not fall, 0 to 1",
 )
+PROMOTION_TOLERANCE = Variable(
+    "TWD_PROMOTION_TOLERANCE",
+    "0.01",
+    "Share by which recall@5 of a new knowledge base may be lower before it is held back, 0 to 1",
+)
 MAX_CONCURRENT_RUNS = Variable(
     "TWD_MAX_CONCURRENT_RUNS", "4", "Runs at once over all locations (dagster.yaml)"
 )
@@ -148,6 +153,7 @@ VARIABLES: tuple[Variable, ...] = (
     RUN_MAX_RETRIES,
     RUN_RETRY_SECONDS,
     RECALL_BOUND,
+    PROMOTION_TOLERANCE,
     MAX_CONCURRENT_RUNS,
     COMPUTE_LOG_DIR,
     ARTIFACT_DIR,
@@ -165,6 +171,7 @@ class Settings:
     run_max_retries: int = 3
     run_retry_seconds: int = 10
     recall_bound: float = 0.6
+    promotion_tolerance: float = 0.01
     drop_share: float = 0.3
     confirm_seconds: int = 30
     snapshot_days: int = 0
@@ -181,6 +188,7 @@ class Settings:
             run_max_retries=_whole_number(environment, RUN_MAX_RETRIES, least=0),
             run_retry_seconds=_whole_number(environment, RUN_RETRY_SECONDS, least=0),
             recall_bound=_share(environment, RECALL_BOUND),
+            promotion_tolerance=_share(environment, PROMOTION_TOLERANCE),
             drop_share=_share(environment, DROP_SHARE),
             confirm_seconds=_whole_number(environment, CONFIRM_SECONDS, least=0),
             snapshot_days=_whole_number(environment, SNAPSHOT_DAYS, least=0),

@@ -2,12 +2,14 @@
 
 import os
 from collections.abc import Mapping
+from typing import Any
 
 import dagster as dg
 
 from twd_shared.automation import automation_sensor
 from twd_shared.contract import TRAINING
 from twd_shared.resources.defaults import default_resources
+from twd_shared.resources.sources import SourceAccessResource, source_access_values
 from twd_shared.settings import Settings
 from twd_training.defs.assets import EXTERNAL_ASSETS, training_assets
 from twd_training.defs.jobs import training_job
@@ -33,4 +35,8 @@ def build_defs(settings: Settings, resources: Mapping[str, object]) -> dg.Defini
 @dg.definitions
 def defs() -> dg.Definitions:
     """The definitions as the environment configures them."""
-    return build_defs(Settings.from_environment(os.environ), default_resources(os.environ))
+    access: dict[str, Any] = source_access_values(os.environ)
+    return build_defs(
+        Settings.from_environment(os.environ),
+        {**default_resources(os.environ), "source_access": SourceAccessResource(**access)},
+    )

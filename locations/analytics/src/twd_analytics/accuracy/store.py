@@ -42,12 +42,15 @@ class AccuracyStore:
         return (row.generated, row.executed) if row else (0, 0)
 
     def models_live_at(self, moment: datetime) -> dict[str, int]:
-        """Connection id → version of the knowledge base published last before `moment`."""
+        """Connection id → version of the knowledge base published last before `moment`.
+
+        One that was made and held back was never asked.
+        """
         versions = model_versions.c
         query = (
             sa.select(versions.connection_id, versions.version)
             .distinct(versions.connection_id)
-            .where(versions.published_at < moment)
+            .where(versions.published_at < moment, versions.held_reason == "")
             .order_by(versions.connection_id, versions.published_at.desc(), versions.version.desc())
         )
         with self._database.begin() as transaction:

@@ -1,6 +1,7 @@
 """Assets of the group training: examples, knowledge base, evaluation, for each connection."""
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
@@ -20,22 +21,33 @@ from twd_shared.contract import (
 from twd_shared.lineage import stored_in
 from twd_shared.resources.failures import explained_failures, retry_policy
 from twd_shared.resources.servers import OllamaResource, QdrantResource
-from twd_shared.resources.stores import ApplicationDatabaseResource, MetadataStoreResource
+from twd_shared.resources.sources import SourceAccessResource
+from twd_shared.resources.stores import (
+    ApplicationDatabaseResource,
+    CatalogResource,
+    MetadataStoreResource,
+)
 from twd_shared.schema_model.fingerprint import content_fingerprint
 from twd_shared.settings import Settings
 from twd_shared.store import tables
 from twd_training.defs.presentation import (
+    asset_url,
     evaluation_metadata,
     examples_metadata,
+    recall_plot,
     training_metadata,
 )
 from twd_training.evaluation.retrievers import SCHEMA_INDEX
 from twd_training.examples.collecting import collect_examples
 from twd_training.examples.store import TrainingSet
 
+if TYPE_CHECKING:
+    from twd_training.knowledge_base.publishing import Published
+
 TRAINING_EXAMPLES_KEY = dg.AssetKey(["training", "training_examples"])
 MODEL_EVALUATION_KEY = dg.AssetKey(["training", "model_evaluation"])
 RECALL_CHECK = "retrieval_recall_sufficient"
+PROMOTION_CHECK = "model_version_promoted"
 
 TRAINING_DATA = dg.AssetSpec(
     ["application", "training_data"],
@@ -74,15 +86,20 @@ def training_assets(settings: Settings) -> list[dg.AssetsDefinition]:
         context: dg.AssetExecutionContext,
         metadata_store: MetadataStoreResource,
         application: ApplicationDatabaseResource,
+        catalog: CatalogResource,
+        source_access: SourceAccessResource,
     ) -> dg.MaterializeResult:
         with explained_failures():
             registered = metadata_store.connections.by_partition(context.partition_key)
             collected = collect_examples(
-                registered.connection_id,
+                catalog.connection(registered),
                 application.database,
                 metadata_store.snapshots,
                 TrainingSet(metadata_store.database),
+                source_access.access,
             )
+        if collected.unplanned:
+            context.log.warning(collected.unplanned)
         return dg.MaterializeResult(
             metadata={
                 "database_name": registered.database_name,
@@ -111,6 +128,13 @@ def training_assets(settings: Settings) -> list[dg.AssetsDefinition]:
         automation_condition=once_published(on_changed_inputs()),
         pool=OLLAMA_POOL,
         retry_policy=retry_policy(settings),
+        check_specs=[
+            dg.AssetCheckSpec(
+                PROMOTION_CHECK,
+                asset=TRAINED_MODEL.key,
+                description="What the inputs give now is served, and no version is held back.",
+            )
+        ],
     )
     def trained_model(
         context: dg.AssetExecutionContext,
@@ -123,14 +147,18 @@ def training_assets(settings: Settings) -> list[dg.AssetsDefinition]:
             from twd_training.knowledge_base.training import train
 
             trained = train(
-                context.partition_key, metadata_store.database, qdrant.client, ollama.client
+                context.partition_key,
+                metadata_store.database,
+                qdrant.client,
+                ollama.client,
+                tolerance=settings.promotion_tolerance,
+                link=asset_url(settings.ui_url, TRAINED_MODEL.key, context.partition_key),
             )
-        version = trained.published.version
+        evaluation_url = asset_url(settings.ui_url, MODEL_EVALUATION_KEY, context.partition_key)
         return dg.MaterializeResult(
-            metadata=training_metadata(trained, _evaluation_url(settings, context.partition_key)),
-            data_version=dg.DataVersion(
-                content_fingerprint((version.content_hash, version.model, version.model_digest))
-            ),
+            metadata=training_metadata(trained, evaluation_url),
+            data_version=dg.DataVersion(version_of_served(trained.published)),
+            check_results=[promotion_check(trained.published)],
         )
 
     @dg.asset(
@@ -171,9 +199,14 @@ def training_assets(settings: Settings) -> list[dg.AssetsDefinition]:
                 ollama.client,
             )
         metadata = evaluation_metadata(evaluation)
-        recall = evaluation.overall(SCHEMA_INDEX).recall_at_5
+        of_index = evaluation.overall(SCHEMA_INDEX)
+        recall = of_index.recall_at_5 if of_index else 0.0
         return dg.MaterializeResult(
-            metadata={"database_name": registered.database_name, **metadata},
+            metadata={
+                "database_name": registered.database_name,
+                **metadata,
+                "recall_by_version": recall_plot(evaluation),
+            },
             data_version=dg.DataVersion(_version_of(metadata)),
             check_results=[
                 dg.AssetCheckResult(
@@ -188,9 +221,26 @@ def training_assets(settings: Settings) -> list[dg.AssetsDefinition]:
     return [training_examples, trained_model, model_evaluation]
 
 
-def _evaluation_url(settings: Settings, partition_key: str) -> str:
-    path = "/".join(MODEL_EVALUATION_KEY.path)
-    return f"{settings.ui_url}/assets/{path}?view=partitions&partition={partition_key}"
+def version_of_served(published: "Published") -> str:
+    """The data version of what readers are served, whichever version is held beside it."""
+    served = published.version
+    if served is None:
+        return content_fingerprint(["nothing is served"])
+    return content_fingerprint((served.content_hash, served.model, served.model_digest))
+
+
+def promotion_check(published: "Published") -> dg.AssetCheckResult:
+    """Fails while a version is held back, with the reason."""
+    held = published.held
+    return dg.AssetCheckResult(
+        check_name=PROMOTION_CHECK,
+        passed=held is None,
+        severity=dg.AssetCheckSeverity.ERROR,
+        description=held.held_reason if held else "What the inputs give now is served.",
+        metadata={"held_version": held.version, "comparison": held.comparison or {}}
+        if held
+        else {},
+    )
 
 
 def _version_of(metadata: Mapping[str, object]) -> str:

@@ -1,10 +1,12 @@
 """What the UI shows of a materialization: numbers and tables, never what a user wrote."""
 
+import base64
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from twd_training.evaluation.history_plot import recall_svg
 from twd_training.evaluation.retrievers import KNOWLEDGE_BASE, SCHEMA_INDEX
 from twd_training.examples.collecting import Collected
 
@@ -22,9 +24,13 @@ def examples_metadata(collected: Collected) -> Mapping[str, Any]:
         "accepted_question_sql": accepted.count("question_sql"),
         "accepted_documentation": accepted.count("documentation"),
         "accepted_ddl": accepted.count("ddl"),
+        "accepted_from_messages": sum(
+            item.accepted and item.source == "messages" for item in collected.items
+        ),
         "rejected": outcome.rejected,
         "quarantined": outcome.quarantined,
         "restored": outcome.restored,
+        "planned_by_source": _planned(collected),
         "repairs_proposed": sum(bool(item.proposal) for item in collected.items),
         "unknown_kinds": collected.reading.unknown_kinds,
         "added": outcome.added,
@@ -39,49 +45,92 @@ def examples_metadata(collected: Collected) -> Mapping[str, Any]:
     }
 
 
+def _planned(collected: Collected) -> str:
+    if collected.unplanned:
+        return f"not this time: {collected.unplanned}"
+    return "yes" if collected.asked_source else "no: the connection does not allow it"
+
+
 def training_metadata(trained: "Trained", evaluation_url: str) -> Mapping[str, Any]:
-    """What a knowledge base holds and what publishing it did."""
+    """What the knowledge base that is served holds, and what publishing did to it."""
     published = trained.published
-    version = published.version
-    sources = [document.source for document in trained.documents]
-    return {
+    metadata: dict[str, Any] = {
         "database_name": trained.database_name,
-        "trained_tables": sources.count("schema"),
-        "trained_relationships": sources.count("relationship"),
-        "total_training_items": len(trained.documents),
-        "ddl_items": version.ddl_count,
-        "documentation_items": version.documentation_count,
-        "question_sql_items": version.question_sql_count,
-        "version": version.version,
+        "trained_tables": published.sources["schema"],
+        "trained_relationships": published.sources["relationship"],
+        "total_training_items": published.sources.total(),
         "is_new_version": published.is_new,
-        "snapshot_version": version.snapshot_version,
         "added": published.added,
+        "updated": published.updated,
+        "quarantined": trained.quarantined,
         "unchanged": published.unchanged,
         "removed": published.removed,
+        "withdrawn": published.withdrawn,
         "embedded_now": published.embedded,
-        "embedding_model": version.model,
-        "vector_dimension": version.dimension,
-        "aliases": dg.MetadataValue.json(version.collections),
         "evaluation": dg.MetadataValue.url(evaluation_url),
     }
+    if served := published.version:
+        metadata |= {
+            "version": served.version,
+            "snapshot_version": served.snapshot_version,
+            "ddl_items": served.ddl_count,
+            "documentation_items": served.documentation_count,
+            "question_sql_items": served.question_sql_count,
+            "embedding_model": served.model,
+            "vector_dimension": served.dimension,
+            "aliases": dg.MetadataValue.json(served.collections),
+        }
+    if held := published.held:
+        metadata |= {"held_version": held.version, "held_reason": held.held_reason}
+    newest = held or served
+    comparison = (newest.comparison or {}) if newest else {}
+    if "candidate" in comparison:
+        metadata |= {
+            "recall_at_5": comparison["candidate"]["recall_at_5"],
+            "question_count": comparison["question_count"],
+        }
+    if "live" in comparison:
+        metadata["recall_at_5_before"] = comparison["live"]["recall_at_5"]
+    return metadata
 
 
 def evaluation_metadata(evaluation: "Evaluation") -> Mapping[str, Any]:
-    """Scores overall as numbers, and all of them as a table."""
-    index = evaluation.overall(SCHEMA_INDEX)
-    base = evaluation.overall(KNOWLEDGE_BASE)
-    return {
-        "version": evaluation.version.version,
-        "snapshot_version": evaluation.version.snapshot_version,
+    """Scores overall as numbers, all of them as a table, and how they went over the versions."""
+    held = evaluation.held
+    metadata: dict[str, Any] = {
         "question_count": evaluation.question_count,
         "question_set_hash": evaluation.question_set_hash,
-        "recall_at_1": round(index.recall_at_1, 4),
-        "recall_at_5": round(index.recall_at_5, 4),
-        "complete_at_5": round(index.complete_at_5, 4),
-        "mrr": round(index.mrr, 4),
-        "knowledge_base_recall_at_5": round(base.recall_at_5, 4),
         "scores": dg.MetadataValue.md(_table(evaluation)),
     }
+    if live := evaluation.version:
+        metadata |= {"version": live.version, "snapshot_version": live.snapshot_version}
+    if index := evaluation.overall(SCHEMA_INDEX):
+        metadata |= {
+            "recall_at_1": round(index.recall_at_1, 4),
+            "recall_at_5": round(index.recall_at_5, 4),
+            "complete_at_5": round(index.complete_at_5, 4),
+            "mrr": round(index.mrr, 4),
+        }
+    if base := evaluation.overall(KNOWLEDGE_BASE):
+        metadata["knowledge_base_recall_at_5"] = round(base.recall_at_5, 4)
+    if held and (of_held := evaluation.held_overall):
+        metadata |= {
+            "held_version": held.version,
+            "held_recall_at_5": round(of_held.recall_at_5, 4),
+        }
+    return metadata
+
+
+def asset_url(ui_url: str, key: dg.AssetKey, partition_key: str) -> str:
+    """Where the UI shows a partition of an asset."""
+    return f"{ui_url}/assets/{'/'.join(key.path)}?view=partitions&partition={partition_key}"
+
+
+def recall_plot(evaluation: "Evaluation") -> dg.MarkdownMetadataValue:
+    """Recall@5 of the knowledge base over its versions, as a picture."""
+    held = evaluation.held.version if evaluation.held else None
+    data = base64.b64encode(recall_svg(evaluation.history, held).encode()).decode()
+    return dg.MetadataValue.md(f"![Recall@5 by version](data:image/svg+xml;base64,{data})")
 
 
 def _table(evaluation: "Evaluation") -> str:
@@ -89,7 +138,8 @@ def _table(evaluation: "Evaluation") -> str:
         "| retriever | questions of | language | n | recall@1 | @3 | @5 | complete@5 | MRR |",
         "|---|---|---|--:|--:|--:|--:|--:|--:|",
     ]
-    for score in evaluation.scores:
+    held = [score for score in evaluation.held_scores if score.retriever == KNOWLEDGE_BASE]
+    for score in (*evaluation.scores, *held):
         figures = (
             score.recall_at_1,
             score.recall_at_3,
@@ -97,6 +147,7 @@ def _table(evaluation: "Evaluation") -> str:
             score.complete_at_5,
             score.mrr,
         )
-        cells = (score.retriever, score.origin, score.language, str(score.questions))
+        name = f"{score.retriever}, held" if score in held else score.retriever
+        cells = (name, score.origin, score.language, str(score.questions))
         lines.append("| " + " | ".join((*cells, *(f"{figure:.3f}" for figure in figures))) + " |")
     return "\n".join(lines)

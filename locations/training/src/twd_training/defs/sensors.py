@@ -55,7 +55,7 @@ def training_data_sensor(
                 [item for item in connections if item.partition_key in partitions],
                 now=read_markers(application.database),
                 published=training_set.published_markers(),
-                live=versions.live_snapshots(),
+                live=versions.trained_snapshots(),
                 indexed=metadata_store.index_states.snapshot_versions(
                     published_before=datetime.now(UTC) - _LEFT_TO_AUTOMATION
                 ),

@@ -1,16 +1,26 @@
-"""The questions that users taught, with the tables that answer them. Pure functions."""
+"""The labelled questions of one connection: what users taught, and what its schema gives. Pure."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 
-from twd_shared.retrieval.questions import LabelledQuestion, language_of
+from twd_shared.retrieval.questions import LabelledQuestion, generated_questions, language_of
+from twd_shared.schema_model.models import Snapshot
 from twd_training.examples.models import TrainingItem
+
+MOST_OF_USERS = 200
+"""Of more, a fixed sample is asked: a small change must not cost a question for each pair."""
+
+
+def labelled_questions(snapshot: Snapshot, items: Iterable[TrainingItem]) -> list[LabelledQuestion]:
+    """What a knowledge base of this schema with these items is asked, the same each time."""
+    return [*questions_of_users(items), *generated_questions(snapshot)]
 
 
 def questions_of_users(items: Iterable[TrainingItem]) -> list[LabelledQuestion]:
     """Accepted question/SQL pairs that read a table, with the tables of their SQL."""
-    return [
+    questions = [
         LabelledQuestion(
             text=item.question,
             tables=frozenset(item.tables),
@@ -21,3 +31,10 @@ def questions_of_users(items: Iterable[TrainingItem]) -> list[LabelledQuestion]:
         for item in items
         if item.kind == "question_sql" and item.accepted and item.question and item.tables
     ]
+    if len(questions) <= MOST_OF_USERS:
+        return questions
+    return sorted(questions, key=lambda one: _order(one.text))[:MOST_OF_USERS]
+
+
+def _order(text: str) -> bytes:
+    return hashlib.sha256(text.encode()).digest()

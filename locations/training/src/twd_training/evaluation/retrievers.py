@@ -1,16 +1,17 @@
-"""What is evaluated: the schema index and the knowledge base, asked all questions at once."""
+"""What is evaluated: the schema index and versions of the knowledge base, asked all at once."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from twd_shared.clients.ollama import Ollama
 from twd_shared.clients.schema_index import SchemaIndex
+from twd_shared.errors import ModelUnavailable
 from twd_shared.retrieval.candidates import label
 from twd_shared.retrieval.questions import LabelledQuestion
 from twd_shared.retrieval.scoring import RANKS, Score, scores_of
 from twd_shared.retrieval.search import rank_tables
-from twd_training.knowledge_base.collections import Collections
+from twd_training.knowledge_base.collections import Collections, Found
 
 SCHEMA_INDEX = "schema index"
 """The name of one retriever in reports."""
@@ -21,35 +22,68 @@ KNOWLEDGE_BASE = "knowledge base"
 _DOCUMENTS = 30
 
 
-def evaluate(
-    questions: Sequence[LabelledQuestion],
-    *,
-    connection_id: str,
-    ollama: Ollama,
-    index: SchemaIndex,
-    knowledge_base: Collections,
-) -> list[Score]:
-    """Scores of both retrievers; raises the errors of the embedding and the index.
+class KnowledgeBaseQuestions:
+    """Questions that are asked of versions of one knowledge base.
 
-    A question that a user taught is never answered by its own SQL: the knowledge base is scored
-    as if it did not hold that pair.
+    A question that a user taught is never answered by itself: every version is scored as if it
+    did not hold that pair, nor another SQL of that question.
     """
-    of_index = _of_index(questions, connection_id, ollama, index)
-    vectors = ollama.embed([question.text for question in questions], "query")
-    found = knowledge_base.search(vectors, _DOCUMENTS)
-    of_base = [
-        [
-            label
-            for document in documents
-            if document.sql is None or document.sql != question.sql
-            for label in document.tables
+
+    def __init__(
+        self, questions: Sequence[LabelledQuestion], knowledge_base: Collections, ollama: Ollama
+    ) -> None:
+        """Embeds nothing yet; each model embeds the questions once."""
+        self._questions = questions
+        self._knowledge_base = knowledge_base
+        self._ollama = ollama
+        self._vectors: dict[str, list[list[float]]] = {}
+
+    def scores(
+        self, number: int, model: str, dimension: int, without: Collection[str] = ()
+    ) -> list[Score]:
+        """Scores of a version that `model` embedded, as if it lacked the documents in `without`.
+
+        `without` holds content hashes. A version whose model is gone, or now gives vectors of
+        another length, finds nothing. Raises the errors of the embedding and the index.
+        """
+        vectors = self._embedded(model)
+        found: list[list[Found]] = [[] for _ in self._questions]
+        if vectors and len(vectors[0]) == dimension:
+            found = self._knowledge_base.search(number, vectors, _DOCUMENTS)
+        rankings = [
+            [
+                label
+                for document in documents
+                if document.content_hash not in without and not _answers(document, question)
+                for label in document.tables
+            ]
+            for question, documents in zip(self._questions, found, strict=True)
         ]
-        for question, documents in zip(questions, found, strict=True)
-    ]
-    return [
-        *scores_of(SCHEMA_INDEX, questions, of_index),
-        *scores_of(KNOWLEDGE_BASE, questions, of_base),
-    ]
+        return scores_of(KNOWLEDGE_BASE, self._questions, rankings)
+
+    def _embedded(self, model: str) -> list[list[float]]:
+        if model not in self._vectors:
+            texts = [question.text for question in self._questions]
+            try:
+                self._vectors[model] = self._ollama.using(model).embed(texts, "query")
+            except ModelUnavailable:
+                self._vectors[model] = []
+        return self._vectors[model]
+
+
+def schema_index_scores(
+    questions: Sequence[LabelledQuestion], connection_id: str, ollama: Ollama, index: SchemaIndex
+) -> list[Score]:
+    """Scores of the schema index; raises the errors of the embedding and the index."""
+    rankings = _of_index(questions, connection_id, ollama, index)
+    return scores_of(SCHEMA_INDEX, questions, rankings)
+
+
+def _answers(document: Found, question: LabelledQuestion) -> bool:
+    """Whether the document gives the question's answer away."""
+    if document.sql is None or question.sql is None:
+        return False
+    return document.sql == question.sql or document.question == question.text
 
 
 def _of_index(

@@ -1,8 +1,10 @@
-"""Rows of `twd.model_evaluations`: how each version of a knowledge base was retrieved."""
+"""Rows of `twd.model_evaluations`: how well each version of a knowledge base was retrieved."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
@@ -12,11 +14,21 @@ from twd_shared.store.database import MetadataDatabase
 from twd_shared.store.tables import model_evaluations
 
 
+@dataclass(frozen=True, slots=True)
+class Evaluated:
+    """Recall@5 of one retriever over all questions of a set, as it was recorded."""
+
+    version: int
+    question_set_hash: str
+    question_count: int
+    recall_at_5: float
+
+
 class Evaluations:
     """The evaluations of all connections."""
 
     def __init__(self, database: MetadataDatabase) -> None:
-        """Write through `database`."""
+        """Read and write through `database`."""
         self._database = database
 
     def record(
@@ -46,3 +58,28 @@ class Evaluations:
                     set_={**values, "evaluated_at": sa.func.now()},
                 )
             )
+
+    def history(self, connection_id: str, retriever: str) -> list[Evaluated]:
+        """What was recorded of a retriever, by version; of several sets, the newest comes last."""
+        table = model_evaluations
+        query = (
+            sa.select(table)
+            .where(table.c.connection_id == connection_id)
+            .order_by(table.c.version, table.c.evaluated_at)
+        )
+        with self._database.begin() as transaction:
+            rows = transaction.execute(query).all()
+        return [
+            Evaluated(row.version, row.question_set_hash, row.question_count, recall)
+            for row in rows
+            if (recall := _overall(row.scores, retriever)) is not None
+        ]
+
+
+def _overall(scores: Sequence[dict[str, Any]], retriever: str) -> float | None:
+    of_all = (
+        score["recall_at_5"]
+        for score in scores
+        if (score["retriever"], score["origin"]) == (retriever, "all")
+    )
+    return next(of_all, None)

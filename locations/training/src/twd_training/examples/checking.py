@@ -18,9 +18,10 @@ from sqlglot.errors import SqlglotError
 from sqlglot.optimizer.normalize_identifiers import normalize_identifiers
 from sqlglot.optimizer.scope import Scope, traverse_scope
 
+from twd_shared.schema_model.ddl.names import quote_name
 from twd_shared.schema_model.fingerprint import content_fingerprint
-from twd_shared.schema_model.models import Snapshot, Table
-from twd_shared.sql.names import SchemaNames
+from twd_shared.schema_model.models import EnumType, Snapshot, Table
+from twd_shared.sql.names import ColumnName, SchemaNames
 from twd_shared.sql.parsing import is_bottomless, parser_dialect
 from twd_shared.sql_references import references_in
 from twd_training.examples.models import Submission, TrainingItem, item_id
@@ -54,12 +55,18 @@ class KnownTables:
 
     dialect: str
     tables: dict[tuple[str, str], Table]
+    enums: dict[str, EnumType]
+    """By the type as columns spell it."""
 
     @classmethod
     def of(cls, snapshot: Snapshot) -> KnownTables:
         """Those of `snapshot`."""
         relations = (*snapshot.tables, *snapshot.partitions)
-        return cls(snapshot.dialect, {(item.schema, item.name): item for item in relations})
+        return cls(
+            snapshot.dialect,
+            {(item.schema, item.name): item for item in relations},
+            {f"{quote_name(item.schema)}.{quote_name(item.name)}": item for item in snapshot.enums},
+        )
 
     @cached_property
     def names(self) -> SchemaNames:
@@ -68,12 +75,26 @@ class KnownTables:
 
     @cached_property
     def labels(self) -> frozenset[str]:
-        """All that `TrainingItem.names` may hold: schema.table, schema.table.column."""
+        """All that `TrainingItem.names` may hold: tables, their columns, labels of enums."""
+        tables = {table.label for table in self.tables.values()}
+        enums = {f"{e.schema}.{e.name}.{label}" for e in self.enums.values() for label in e.labels}
+        return self.columns | tables | enums
+
+    @cached_property
+    def columns(self) -> frozenset[str]:
+        """Those of them that are columns."""
         return frozenset(
-            label
+            f"{table.label}.{column.name}"
             for table in self.tables.values()
-            for label in (table.label, *(f"{table.label}.{one.name}" for one in table.columns))
+            for column in table.columns
         )
+
+    def enum_label(self, column: ColumnName, text: str) -> str | None:
+        """What `text` names if the column is of an enum: schema.enum.label; else None."""
+        table, name = column
+        types = {one.name: one.type for one in self.tables[table].columns}
+        enum = self.enums.get(types[name].removesuffix("[]"))
+        return f"{enum.schema}.{enum.name}.{text}" if enum else None
 
     def label(self, table: Table) -> str:
         """The label of the table that people ask: of a partition, the one that it is a part of."""
@@ -136,6 +157,7 @@ def check(submission: Submission, connection_id: str, known: KnownTables) -> Tra
         accepted=not reason,
         reason=reason,
         names=names,
+        source=submission.source,
     )
 
 
@@ -189,7 +211,9 @@ def _names(submission: Submission, tables: tuple[str, ...], known: KnownTables) 
     if submission.kind == "question_sql":
         found = references_in(submission.content, known.names)
         columns = (f"{schema}.{table}.{name}" for (schema, table), name in found.columns)
-        return tuple(sorted({*tables, *(".".join(table) for table in found.tables), *columns}))
+        labels = (known.enum_label(*literal) for literal in found.literals)
+        read = (".".join(table) for table in found.tables)
+        return tuple(sorted({*tables, *read, *columns, *filter(None, labels)}))
     words = _words(submission.content)
     columns = (
         f"{table.label}.{column.name}"

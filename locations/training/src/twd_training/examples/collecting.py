@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from uuid import UUID
 
 from twd_shared.clients.application import ApplicationDatabase
+from twd_shared.clients.catalog import Connection
+from twd_shared.errors import TwdError
 from twd_shared.schema_model.fingerprint import content_fingerprint
+from twd_shared.sources.access import SourceAccess
 from twd_shared.store.snapshots import SnapshotStore
 from twd_training.examples.models import TrainingItem
+from twd_training.examples.planning import SourcePlanner
 from twd_training.examples.store import Outcome, TrainingSet
 from twd_training.examples.submissions import Reading, read_submissions
 
 
 @dataclass(frozen=True, slots=True)
 class Collected:
-    """What was read and what became of it; `version` is that of the snapshot checked against."""
+    """What was read and what became of it; `version` is that of the snapshot checked against.
+
+    `unplanned` says why the source could not be asked, if it was to be; else ''.
+    """
 
     reading: Reading
     items: tuple[TrainingItem, ...]
     outcome: Outcome
     version: int
+    unplanned: str = ""
+    asked_source: bool = False
 
     @property
     def fingerprint(self) -> str:
@@ -30,12 +40,17 @@ class Collected:
 
 
 def collect_examples(
-    connection_id: str,
+    connection: Connection,
     application: ApplicationDatabase,
     snapshots: SnapshotStore,
     training_set: TrainingSet,
+    access: SourceAccess,
 ) -> Collected:
     """Make the connection's training set what users wrote, checked against its newest snapshot.
+
+    Where the connection's training options allow it, the source is asked about the pairs too,
+    within the limits of `access`. If it cannot be asked now, what was not accepted before is not
+    accepted either, and the connection is trained again later.
 
     Raises ApplicationUnavailable, ApplicationRefused, MetadataUnavailable, and UnknownConnection
     when there is no snapshot yet.
@@ -43,23 +58,80 @@ def collect_examples(
     # Here, as the SQL parser takes a third of a second to import and code servers need none.
     from twd_training.examples.checking import KnownTables, check
     from twd_training.examples.healing import settled
+    from twd_training.examples.mining import good_answers, read_answers
     from twd_training.examples.past import Past
 
+    connection_id, asks = connection.connection_id, connection.training.explain
     # All is read while the set is held: of two runs at once, the later writes what is newer.
     with training_set.editing(connection_id) as edit:
         version, snapshot = snapshots.load_newest(connection_id)
         reading = read_submissions(application, connection_id)
         known = KnownTables.of(snapshot)
         past = Past(snapshots, connection_id, version.version)
-        checked = (check(one, connection_id, known) for one in reading.submissions)
-        items = tuple(
+        mined = (
+            good_answers(read_answers(application, connection_id), known.names)
+            if connection.training.messages
+            else []
+        )
+        checked = [check(one, connection_id, known) for one in (*reading.submissions, *mined)]
+        planner, problem = SourcePlanner(access, connection), ""
+        if asks:
+            checked, problem = _planned(checked, planner, edit.before)
+        items = _worth_keeping(
             without_repeats(
                 settled(item, edit.before.get(item.item_id), version.version, known, past)
                 for item in checked
             )
         )
-        outcome = edit.replace(version.version, items, reading.marker)
-    return Collected(reading, items, outcome, version.version)
+        if asks and not problem:
+            items, problem = _with_planned_proposals(items, planner)
+        # Another marker than the application's: the difference asks for a training.
+        marker = f"{reading.marker} unplanned" if problem else reading.marker
+        outcome = edit.replace(version.version, items, marker)
+    return Collected(reading, items, outcome, version.version, problem, asks)
+
+
+def _planned(
+    items: Sequence[TrainingItem], planner: SourcePlanner, stored: Mapping[UUID, TrainingItem]
+) -> tuple[list[TrainingItem], str]:
+    """The items with what the source refuses, and why it could not be asked, or ''."""
+    asked = [item for item in items if item.kind == "question_sql" and item.accepted]
+    problem = ""
+    try:
+        reasons = planner.refusals(item.content for item in asked)
+        refused = {one.item_id: reasons[one.content] for one in asked if one.content in reasons}
+    except TwdError as error:
+        problem = str(error)
+        before = [stored[item.item_id] for item in asked if item.item_id in stored]
+        refused = {item.item_id: item.reason for item in before if not item.accepted}
+    return [
+        replace(item, accepted=False, reason=refused[item.item_id])
+        if item.item_id in refused
+        else item
+        for item in items
+    ], problem
+
+
+def _worth_keeping(items: Iterable[TrainingItem]) -> tuple[TrainingItem, ...]:
+    """All that users taught, and of their messages' answers those that are or were right."""
+    return tuple(
+        item
+        for item in items
+        if item.source == "user" or item.accepted or item.accepted_version is not None
+    )
+
+
+def _with_planned_proposals(
+    items: tuple[TrainingItem, ...], planner: SourcePlanner
+) -> tuple[tuple[TrainingItem, ...], str]:
+    """The items without the proposals that the source refuses, and why it could not be asked."""
+    try:
+        refused = planner.refusals(item.proposal for item in items if item.proposal)
+    except TwdError as error:
+        return tuple(replace(item, proposal="") for item in items), str(error)
+    return tuple(
+        replace(item, proposal="") if item.proposal in refused else item for item in items
+    ), ""
 
 
 def without_repeats(items: Iterable[TrainingItem]) -> Iterator[TrainingItem]:

@@ -48,8 +48,12 @@ def settled(
 
 def _lost(item: TrainingItem, before: TrainingItem, known: KnownTables, then: Then) -> str:
     """Why an item that passes its check is wrong all the same; '' if it is not."""
-    renamed = then.renamed()
-    for name in before.names:
+    renamed = then.renamed
+    is_pair = item.kind == "question_sql"
+    if is_pair and item.names == before.names and renamed.keys().isdisjoint(item.names):
+        return ""
+    needed = _needed(before, then)
+    for name in needed:
         now = renamed.get(name, name)
         if now in item.names:
             continue
@@ -57,19 +61,43 @@ def _lost(item: TrainingItem, before: TrainingItem, known: KnownTables, then: Th
             return f"{name} does not exist any more"
         if now != name:
             return f"{name} is called {now} now, and something else has its name"
+    if not is_pair:
+        return ""
+    # A label of an enum more, or the whole of a partition, is no other reading of the same SQL.
+    if more := sorted(
+        known.columns & (set(item.names) - {renamed.get(name, name) for name in needed})
+    ):
+        return f"it reads {more[0]} as well now"
+    if then.known is not None:
+        text = in_new_names(item.content, then.known.names, known.names, then.new_names)
+        if text not in (None, item.content):
+            moved = next(name for name in needed if renamed.get(name, name) != name)
+            return f"{moved} is called {renamed[moved]} now"
     return ""
+
+
+def _needed(before: TrainingItem, then: Then) -> tuple[str, ...]:
+    """What the item needed when it was right, as it is told now."""
+    if before.kind != "question_sql" or then.known is None:
+        return before.names
+    return check(_saying(before, before.content), "", then.known).names
 
 
 def _proposal(before: TrainingItem, known: KnownTables, past: Past) -> str:
     """The SQL of a pair in the names of today, if renames explain all that is wrong with it."""
     if before.kind != "question_sql" or before.accepted_version is None:
         return ""
-    was, new_names = past.at(before.accepted_version)
-    if was is None:
-        kept = Submission("", before.kind, before.question, before.proposal)
-        return before.proposal if check(kept, "", known).accepted else ""
-    text = in_new_names(before.content, was.names, known.names, new_names)
+    then = past.at(before.accepted_version)
+    if then.known is None:
+        kept = check(_saying(before, before.proposal), "", known)
+        return before.proposal if kept.accepted else ""
+    text = in_new_names(before.content, then.known.names, known.names, then.new_names)
     if text is None or text == before.content:
         return ""
-    attempt = Submission("", before.kind, before.question, text)
-    return text if check(attempt, "", known).accepted else ""
+    attempt = check(_saying(before, text), "", known)
+    names = {then.renamed.get(name, name) for name in _needed(before, then)}
+    return text if attempt.accepted and names == set(attempt.names) else ""
+
+
+def _saying(item: TrainingItem, content: str) -> Submission:
+    return Submission("", item.kind, item.question, content)

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 Kind = Literal["ddl", "documentation", "question_sql"]
+Origin = Literal["user", "messages"]
+"""Who taught it: a user on purpose, or a good answer to a user."""
 KINDS: tuple[Kind, ...] = ("ddl", "documentation", "question_sql")
 
 # The namespace of our item ids; frozen, as another one would make every item a new one.
@@ -15,12 +17,13 @@ _NAMESPACE = uuid.UUID("0b7d4f57-9a0c-5e0e-8f5d-3c1f6b1f7a42")
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """A row that a user wrote in the application; `source_id` is its id there."""
+    """What somebody taught in the application; `source_id` is its id there."""
 
     source_id: str
     kind: Kind
     question: str | None
     content: str
+    source: Origin = "user"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,7 @@ class TrainingItem:
     accepted_version: int | None = None
     quarantined_since: int | None = None
     proposal: str = ""
+    source: Origin = "user"
 
     @property
     def is_quarantined(self) -> bool:

@@ -2,29 +2,49 @@
 
 from __future__ import annotations
 
-from functools import cache
-from typing import NamedTuple
+from dataclasses import dataclass
+from functools import cache, cached_property
 
 from twd_shared.errors import UnknownConnection
+from twd_shared.schema_model.renames import Rename
 from twd_shared.sql.renaming import NewNames
 from twd_shared.store.snapshots import SnapshotStore
 from twd_training.examples.checking import KnownTables
 
 
-class Then(NamedTuple):
-    """A version's tables, None if it is kept no more, and their names of today."""
+@dataclass(frozen=True)
+class Then:
+    """A version's tables, None if it is kept no more, and what was renamed since."""
 
     known: KnownTables | None
-    new_names: NewNames
+    renames: tuple[Rename, ...]
 
+    @cached_property
+    def new_names(self) -> NewNames:
+        """What its tables and columns are called now."""
+        return NewNames.of(self.renames)
+
+    @cached_property
     def renamed(self) -> dict[str, str]:
-        """Labels of today by those of then, of tables and columns that are called otherwise."""
+        """Names of today by those of then, as `TrainingItem.names` tells them."""
         tables = self.known.tables.values() if self.known else ()
         columns = {((item.schema, item.name), one.name) for item in tables for one in item.columns}
         labels = {".".join(old): ".".join(new) for old, new in self.new_names.tables.items()}
         for table, name in columns | self.new_names.columns.keys():
             new, new_name = self.new_names.column((table, name))
             labels[".".join((*table, name))] = ".".join((*new, new_name))
+        of_enums = {item.old: item.new for item in self.renames if item.kind == "enum"}
+        of_labels = {
+            (*item.old, item.old_member): item.new_member
+            for item in self.renames
+            if item.kind == "enum" and item.old_member
+        }
+        enums = self.known.enums.values() if self.known else ()
+        for enum in enums:
+            old = (enum.schema, enum.name)
+            for label in enum.labels:
+                new_label = of_labels.get((*old, label), label)
+                labels[".".join((*old, label))] = ".".join((*of_enums.get(old, old), new_label))
         return {old: new for old, new in labels.items() if old != new}
 
 
@@ -46,4 +66,4 @@ class Past:
         except UnknownConnection:
             # Retention has removed it.
             known = None
-        return Then(known, NewNames.of(renames.items))
+        return Then(known, renames.items)

@@ -26,6 +26,7 @@ _WRITTEN = (
     "accepted_version",
     "quarantined_since",
     "proposal",
+    "source",
 )
 
 
@@ -169,6 +170,7 @@ def _stored(transaction: sa.Connection, connection_id: str) -> dict[UUID, Traini
             accepted_version=row.accepted_version,
             quarantined_since=row.quarantined_since,
             proposal=row.proposal,
+            source=row.source,
         )
         for row in transaction.execute(query)
     }
@@ -195,7 +197,6 @@ def _write(
             {
                 "connection_id": connection_id,
                 "item_id": item.item_id,
-                "source": "user",
                 "snapshot_version": version,
                 **{name: getattr(item, name) for name in _WRITTEN},
             }

@@ -6,14 +6,15 @@ Which version is right is not decided here, but in `publishing.py`.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from qdrant_client import QdrantClient, models
 
 from twd_shared.clients.qdrant import index_errors
-from twd_training.knowledge_base.documents import Document
+from twd_shared.errors import IndexRejected, IndexUnavailable
+from twd_training.knowledge_base.documents import Document, EmbeddedText
 from twd_training.knowledge_base.names import PARTS, Part, alias_of, collection_of, version_in
 
 _BATCH = 256
@@ -22,10 +23,47 @@ _QUERIES = 64
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A document that a question found: the tables it is about, and its SQL if it is a pair."""
+    """A document that a question found: the tables it is about; of a pair its question and SQL."""
 
+    content_hash: str
     tables: tuple[str, ...]
+    question: str | None
     sql: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What a version says of one of its documents; `text` is the one that was embedded."""
+
+    kind: str
+    source: str
+    tables: tuple[str, ...]
+    text: str
+    question: str | None
+    sql: str | None
+
+
+class Point(NamedTuple):
+    """Where a document stands in a part, by which text it is found there, and what is shown."""
+
+    part: Part
+    point_id: str
+    text: EmbeddedText
+    payload: dict[str, Any]
+
+
+def points_of(document: Document, model: str) -> list[Point]:
+    """The points of a document: in its own part, in `langchain` and, but for DDL, in `memory`."""
+    # Two parts may hold the same text.
+    shared_id = str(uuid.UUID(document.content_hash))
+    points = [
+        Point(document.part, document.point_id, document.content, document.payload(model)),
+        Point("langchain", shared_id, document.content, document.langchain_payload(model)),
+    ]
+    if document.remembered is not None:
+        payload = document.memory_payload(model)
+        points.append(Point("memory", shared_id, document.remembered, payload))
+    return points
 
 
 class Collections:
@@ -43,9 +81,7 @@ class Collections:
 
     def present(self) -> set[int]:
         """Versions of which there is at least one collection."""
-        with index_errors():
-            found = self._client.get_collections().collections
-        versions = (version_in(self._partition_key, item.name) for item in found)
+        versions = (version_in(self._partition_key, name) for name in self._there())
         return {version for version in versions if version is not None}
 
     def served(self) -> int | None:
@@ -53,9 +89,14 @@ class Collections:
         aliases = self._aliases()
         first = aliases.get(alias_of(self._partition_key, PARTS[0]), "")
         version = version_in(self._partition_key, first)
-        if version is None or not self.names(version).items() <= aliases.items():
+        if version is None:
             return None
-        return version
+        names = self.names(version)
+        memory = alias_of(self._partition_key, "memory")
+        if memory not in aliases and names[memory] not in self._there():
+            # Published by a release that had no memory: whole without it.
+            del names[memory]
+        return version if names.items() <= aliases.items() else None
 
     def counts(self, version: int) -> dict[Part, int] | None:
         """Points in each collection of a version, or None if one of them is missing."""
@@ -68,22 +109,22 @@ class Collections:
                 counted[part] = self._client.count(name, exact=True).count
         return counted
 
-    def hashes(self, version: int) -> set[str]:
-        """Content hashes of all documents of a version."""
-        payloads = (record.payload or {} for record in self._scroll(version, vectors=False))
-        return {str(payload["metadata"]["content_hash"]) for payload in payloads}
-
-    def vectors(self, version: int, model: str) -> dict[str, Sequence[float]]:
-        """Vector by content hash, of those documents of a version that `model` embedded."""
-        held: dict[str, Sequence[float]] = {}
-        for record in self._scroll(version, vectors=True):
-            metadata = (record.payload or {}).get("metadata") or {}
-            if metadata.get("model") == model and isinstance(record.vector, list):
-                held[metadata["content_hash"]] = record.vector  # pyright: ignore[reportArgumentType]
+    def vectors(self, version: int, model: str) -> dict[EmbeddedText, Sequence[float]]:
+        """Vector of each text of a version that `model` embedded."""
+        held: dict[EmbeddedText, Sequence[float]] = {}
+        for text, vector in self._embedded(version, "langchain", "page_content", model):
+            held[EmbeddedText(text)] = vector
+        for question, vector in self._embedded(version, "memory", "question", model):
+            held[EmbeddedText(question, "query")] = vector
         return held
 
     def create(self, version: int, dimension: int) -> None:
-        """Create the collections of a version, empty: one unnamed vector, cosine distance."""
+        """Create the collections of a version, empty: one unnamed vector, cosine distance.
+
+        Raises IndexRejected when the version could not be served: see `serve`.
+        """
+        # Before anything is embedded for it.
+        self._in_the_way()
         with index_errors():
             for name in self.names(version).values():
                 self._client.create_collection(
@@ -94,24 +135,21 @@ class Collections:
                 )
 
     def write(
-        self, version: int, documents: Sequence[Document], vectors: Sequence[Any], model: str
+        self,
+        version: int,
+        documents: Sequence[Document],
+        vectors: Mapping[EmbeddedText, Any],
+        model: str,
     ) -> None:
-        """Write documents with their vectors into their own part and into `langchain`."""
+        """Write all points of documents; `vectors` holds those of their texts."""
         points: dict[Part, list[models.PointStruct]] = {part: [] for part in PARTS}
-        for document, vector in zip(documents, vectors, strict=True):
-            points[document.part].append(
-                models.PointStruct(
-                    id=document.point_id, vector=vector, payload=document.payload(model)
+        for document in documents:
+            for point in points_of(document, model):
+                points[point.part].append(
+                    models.PointStruct(
+                        id=point.point_id, vector=vectors[point.text], payload=point.payload
+                    )
                 )
-            )
-            points["langchain"].append(
-                models.PointStruct(
-                    # Two parts may hold the same text.
-                    id=str(uuid.UUID(document.content_hash)),
-                    vector=vector,
-                    payload=document.langchain_payload(model),
-                )
-            )
         with index_errors():
             for part, batch in points.items():
                 name = collection_of(self._partition_key, part, version)
@@ -119,38 +157,110 @@ class Collections:
                     self._client.upsert(name, batch[start : start + _BATCH], wait=True)
 
     def serve(self, version: int) -> None:
-        """Point all aliases to a version, in one step for every reader."""
+        """Point all aliases to a version, in one step for every reader.
+
+        A version that was published without a memory is served without one. Empty collections
+        that have the name of an alias, as a reader makes them that comes before the first version,
+        are deleted; IndexRejected is raised, and nothing done, when one of them holds points.
+        """
         there = self._aliases()
+        memory = alias_of(self._partition_key, "memory")
+        collections = self._there()
         operations: list[Any] = []
         for alias, collection in self.names(version).items():
             if alias in there:
                 operations.append(
                     models.DeleteAliasOperation(delete_alias=models.DeleteAlias(alias_name=alias))
                 )
+            if alias == memory and collection not in collections:
+                continue
             operations.append(
                 models.CreateAliasOperation(
                     create_alias=models.CreateAlias(collection_name=collection, alias_name=alias)
                 )
             )
+        in_the_way = self._in_the_way()
         with index_errors():
+            # Qdrant cannot do both in one request: readers of these see an error in between.
+            for name in in_the_way:
+                self._client.delete_collection(name)
             self._client.update_collection_aliases(operations)
 
     def drop(self, versions: Collection[int]) -> None:
-        """Delete the collections of versions, whole or half-built, and aliases that serve them."""
-        with index_errors():
-            found = [item.name for item in self._client.get_collections().collections]
-            for name in found:
-                if version_in(self._partition_key, name) in versions:
-                    self._client.delete_collection(name)
+        """Delete the collections of versions, whole or half-built, and aliases that serve them.
 
-    def search(self, vectors: Sequence[Sequence[float]], limit: int) -> list[list[Found]]:
-        """For each vector the documents nearest to it, of all parts, best first."""
-        alias = alias_of(self._partition_key, "langchain")
+        With the last version go empty collections that have the name of an alias.
+        """
+        own = {name: version_in(self._partition_key, name) for name in self._there()}
+        dropped = [name for name, version in own.items() if version in versions]
+        if not {version for version in own.values() if version is not None} - set(versions):
+            dropped += [name for name, count in self._named_as_aliases().items() if not count]
+        with index_errors():
+            for name in dropped:
+                self._client.delete_collection(name)
+
+    def stored(self, version: int) -> dict[str, Stored]:
+        """All documents of a version, by content hash."""
+        payloads = self.payloads(version, "langchain").values()
+        return {
+            metadata["content_hash"]: Stored(
+                kind=metadata["kind"],
+                source=metadata["source"],
+                tables=tuple(metadata["tables"]),
+                text=payload["page_content"],
+                question=metadata.get("question"),
+                sql=metadata.get("sql"),
+            )
+            for payload in payloads
+            for metadata in [payload["metadata"]]
+        }
+
+    def payloads(self, version: int, part: Part) -> dict[str, dict[str, Any]]:
+        """Payload of each point in a part of a version, by the point's id."""
+        name = collection_of(self._partition_key, part, version)
+        return {str(record.id): record.payload or {} for record in self._records(name)}
+
+    def vectors_of(
+        self, version: int, part: Part, ids: Sequence[str]
+    ) -> dict[str, Sequence[float]]:
+        """Vector of each of these points that a part of a version holds, by the point's id."""
+        name = collection_of(self._partition_key, part, version)
+        with index_errors():
+            records = self._client.retrieve(name, ids, with_payload=False, with_vectors=True)
+        return {
+            str(record.id): record.vector  # pyright: ignore[reportReturnType]
+            for record in records
+            if isinstance(record.vector, list)
+        }
+
+    def delete(self, version: int, hashes: Collection[str]) -> None:
+        """Delete documents from all parts of a version; raises IndexUnavailable if one stays."""
+        for part in PARTS:
+            name = collection_of(self._partition_key, part, version)
+            ids: list[Any] = [
+                record.id for record in self._records(name) if _hash_in(record) in hashes
+            ]
+            with index_errors():
+                for start in range(0, len(ids), _BATCH):
+                    selected = models.PointIdsList(points=ids[start : start + _BATCH])
+                    self._client.delete(name, selected, wait=True)
+            left = sum(_hash_in(record) in hashes for record in self._records(name))
+            if left:
+                raise IndexUnavailable(
+                    f"Qdrant still holds {left} of {len(ids)} points of {name} after they were "
+                    "deleted. They are deleted by the next run; look at its log."
+                )
+
+    def search(
+        self, version: int, vectors: Sequence[Sequence[float]], limit: int
+    ) -> list[list[Found]]:
+        """For each vector the documents of a version nearest to it, of all parts, best first."""
+        name = collection_of(self._partition_key, "langchain", version)
         found: list[list[Found]] = []
         with index_errors():
             for start in range(0, len(vectors), _QUERIES):
                 answers = self._client.query_batch_points(
-                    alias,
+                    name,
                     [
                         models.QueryRequest(query=list(vector), limit=limit, with_payload=True)
                         for vector in vectors[start : start + _QUERIES]
@@ -164,8 +274,49 @@ class Collections:
             aliases = self._client.get_aliases().aliases
         return {item.alias_name: item.collection_name for item in aliases}
 
-    def _scroll(self, version: int, vectors: bool) -> Iterator[models.Record]:
-        name = collection_of(self._partition_key, "langchain", version)
+    def _records(self, name: str) -> Iterator[models.Record]:
+        """All points of a collection with their payloads; none if it does not exist."""
+        offset: Any = None
+        with index_errors():
+            if not self._client.collection_exists(name):
+                return
+            while True:
+                records, offset = self._client.scroll(name, limit=_BATCH, offset=offset)
+                yield from records
+                if offset is None:
+                    return
+
+    def _there(self) -> set[str]:
+        with index_errors():
+            return {item.name for item in self._client.get_collections().collections}
+
+    def _named_as_aliases(self) -> dict[str, int]:
+        """Points of the collections whose names belong to our aliases, by name."""
+        aliases = {alias_of(self._partition_key, part) for part in PARTS}
+        with index_errors():
+            return {
+                name: self._client.count(name, exact=True).count
+                for name in sorted(self._there() & aliases)
+            }
+
+    def _in_the_way(self) -> list[str]:
+        """Empty collections that have the name of an alias; raises IndexRejected for others."""
+        found = self._named_as_aliases()
+        full = [f"{name} ({count} points)" for name, count in found.items() if count]
+        if full:
+            raise IndexRejected(
+                f"The knowledge base of {self._partition_key} cannot be served: Qdrant has "
+                f"collections with the names of its aliases that hold points: {', '.join(full)}. "
+                "Training did not make them (a Vanna that was trained by itself may have), and "
+                "leaves them alone. Delete them or copy them to other names, and run training_job."
+            )
+        return list(found)
+
+    def _embedded(
+        self, version: int, part: Part, text_key: str, model: str
+    ) -> Iterator[tuple[str, Sequence[float]]]:
+        """Texts under a payload key with their vectors, of points that `model` embedded."""
+        name = collection_of(self._partition_key, part, version)
         offset: Any = None
         with index_errors():
             if not self._client.collection_exists(name):
@@ -175,14 +326,27 @@ class Collections:
                     name,
                     limit=_BATCH,
                     offset=offset,
-                    with_payload=["metadata.content_hash", "metadata.model"],
-                    with_vectors=vectors,
+                    with_payload=[text_key, "metadata.model"],
+                    with_vectors=True,
                 )
-                yield from records
+                for record in records:
+                    payload = record.payload or {}
+                    if text_key in payload and payload["metadata"].get("model") == model:
+                        yield payload[text_key], record.vector  # pyright: ignore[reportReturnType]
                 if offset is None:
                     return
 
 
 def _found(payload: dict[str, Any] | None) -> Found:
     metadata = (payload or {}).get("metadata") or {}
-    return Found(tuple(metadata.get("tables") or ()), metadata.get("sql"))
+    return Found(
+        str(metadata.get("content_hash")),
+        tuple(metadata.get("tables") or ()),
+        metadata.get("question"),
+        metadata.get("sql"),
+    )
+
+
+def _hash_in(record: models.Record) -> object:
+    payload = record.payload or {}
+    return payload.get("content_hash") or (payload.get("metadata") or {}).get("content_hash")

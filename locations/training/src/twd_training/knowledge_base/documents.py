@@ -9,11 +9,13 @@ import hashlib
 import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
+from twd_shared.clients.embedding_models import Purpose
 from twd_shared.schema_model.ddl import table_ddl
 from twd_shared.schema_model.fingerprint import content_fingerprint
-from twd_shared.schema_model.models import Snapshot
+from twd_shared.schema_model.keys import keys_of_tables
+from twd_shared.schema_model.models import Snapshot, Table
 from twd_shared.schema_model.wording import relationship
 from twd_shared.store.documentation import TableCard
 from twd_training.examples.models import TrainingItem
@@ -22,8 +24,22 @@ Source = Literal["schema", "relationship", "card", "user"]
 DocumentPart = Literal["ddl", "documentation", "sql"]
 
 # Raised when documents of equal content are written in another form: they are published anew.
-_FORM = "1"
+_FORM = "2"
+_VIEWS = ("view", "materialized_view")
 _NO_NAMESPACE = uuid.UUID(int=0)
+# Of memories, fixed: equal content makes equal points. Vanna 2 looks for the newest pairs among the
+# newest memories of both kinds, so pairs are the newer ones.
+_TIME_OF_TEXTS, _TIME_OF_PAIRS = "1970-01-01T00:00:00", "1970-01-01T00:00:01"
+
+PURPOSES: tuple[Purpose, ...] = ("document", "query")
+"""For what the texts of a knowledge base are embedded."""
+
+
+class EmbeddedText(NamedTuple):
+    """A text as it is embedded: the same text has another vector for another purpose."""
+
+    text: str
+    purpose: Purpose = "document"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +61,22 @@ class Document:
         if self.question is None:
             return self.text
         return f"Question: {self.question}\n\nSQL: {self.text}"
+
+    @property
+    def content(self) -> EmbeddedText:
+        """What the vector of the document is made of, in its own part and in `langchain`."""
+        return EmbeddedText(self.searchable)
+
+    @property
+    def remembered(self) -> EmbeddedText | None:
+        """What its vector in `memory` is made of: a question alone; None = it is not there.
+
+        Vanna 2 has no place for DDL. A remembered question is compared with questions, so it is
+        embedded as one.
+        """
+        if self.part == "ddl":
+            return None
+        return self.content if self.question is None else EmbeddedText(self.question, "query")
 
     @property
     def content_hash(self) -> str:
@@ -85,6 +117,27 @@ class Document:
             metadata |= {"question": self.question, "sql": self.text}
         return {"page_content": self.searchable, "metadata": metadata}
 
+    def memory_payload(self, model: str) -> dict[str, Any]:
+        """Payload as Vanna 2's `QdrantAgentMemory` reads it: a use of a tool, or a text."""
+        memory: dict[str, Any]
+        if self.question is None:
+            memory = {"content": self.text, "timestamp": _TIME_OF_TEXTS, "is_text_memory": True}
+        else:
+            memory = {
+                "question": self.question,
+                "tool_name": "run_sql",
+                "args": {"sql": self.text},
+                "timestamp": _TIME_OF_PAIRS,
+                "success": True,
+            }
+        metadata = {
+            "source": self.source,
+            "tables": list(self.tables),
+            "content_hash": self.content_hash,
+            "model": model,
+        }
+        return memory | {"metadata": metadata}
+
 
 def documents_of(
     snapshot: Snapshot, cards: Sequence[TableCard], items: Sequence[TrainingItem]
@@ -94,14 +147,16 @@ def documents_of(
     A card of a table that the snapshot no longer has is left out.
     """
     tables = {(table.schema, table.name): table for table in snapshot.tables}
+    keys = keys_of_tables(snapshot)
     documents = [
         Document("ddl", "schema", table_ddl(table, snapshot.dialect), (table.label,))
         for table in snapshot.tables
+        if _has_statements(table)
     ]
     documents += [
         Document("documentation", "relationship", relationship(table, key), ends)
         for table in snapshot.tables
-        for key in table.foreign_keys
+        for key in keys[table.schema, table.name]
         for ends in [(table.label, f"{key.referenced_schema}.{key.referenced_table}")]
     ]
     documents += [
@@ -112,6 +167,11 @@ def documents_of(
     documents += [_of_user(item) for item in items]
     once = {(document.part, document.searchable): document for document in reversed(documents)}
     return sorted(once.values(), key=lambda one: (one.part, one.source, one.searchable))
+
+
+def _has_statements(table: Table) -> bool:
+    """Whether there is DDL of it: none of a view whose text the role that reads was not shown."""
+    return table.kind not in _VIEWS or table.definition is not None
 
 
 def content_hash_of(documents: Iterable[Document]) -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import Literal
 
-Part = Literal["ddl", "documentation", "sql", "langchain"]
-PARTS: tuple[Part, ...] = ("ddl", "documentation", "sql", "langchain")
+Part = Literal["ddl", "documentation", "sql", "langchain", "memory"]
+PARTS: tuple[Part, ...] = ("ddl", "documentation", "sql", "langchain", "memory")
 
 
 def alias_of(partition_key: str, part: Part) -> str:

@@ -1,115 +1,244 @@
-"""Publishing a knowledge base: build beside what is served, count, swap, drop what is old.
+"""Publishing a knowledge base: build beside what is served, judge, swap, drop what is old.
 
-Readers see a whole version at any moment. A run that is killed leaves collections that no reader
-sees; the next run takes over their vectors and deletes them.
+Readers see a whole version at any moment, and never one that the gate holds back. Each step is
+recorded before the next: a run that is killed is made good by the next one, which takes over the
+vectors of what was half-built.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
 
-from twd_shared.clients.embedding import embed_within
+from twd_shared.clients.embedding_models import prefix_of
 from twd_shared.clients.ollama import EmbeddingModel, Ollama
-from twd_shared.errors import IndexUnavailable
-from twd_training.knowledge_base.collections import Collections
-from twd_training.knowledge_base.documents import Document, content_hash_of
+from twd_shared.errors import IndexUnavailable, TwdError
+from twd_shared.schema_model.fingerprint import content_fingerprint
+from twd_training.knowledge_base.collections import Collections, Stored
+from twd_training.knowledge_base.documents import PURPOSES, Document, EmbeddedText, content_hash_of
+from twd_training.knowledge_base.embedding import write_embedded
+from twd_training.knowledge_base.integrity import sources_of
+from twd_training.knowledge_base.keeping import (
+    NOT_YET_SERVED,
+    drop_others,
+    has_foreign_vectors,
+    is_beside,
+    settle,
+)
+from twd_training.knowledge_base.material import Material
 from twd_training.knowledge_base.names import Part
 from twd_training.knowledge_base.versions import ModelVersion, ModelVersions
+from twd_training.knowledge_base.withdrawal import Withdrawal
 
-_CHUNK = 512
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A version that was built and is not served; its points carry `model_id`."""
+
+    version: int
+    model: EmbeddingModel
+    model_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Why a candidate must not be served, '' = it may be; and what that was told from."""
+
+    reason: str
+    comparison: dict[str, Any]
+
+
+class Judge(Protocol):
+    """Decides whether a candidate is served in place of the live version."""
+
+    def judge(
+        self,
+        candidate: Candidate,
+        live: ModelVersion | None,
+        stored: Mapping[str, Stored],
+        wrong: Collection[str],
+    ) -> Verdict:
+        """`live` holds `stored`, of which the documents in `wrong` are not to be served."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """What a publication did; counts are documents, `embedded` those that were embedded now."""
+    """What a publication did.
 
-    version: ModelVersion
-    is_new: bool
-    added: int
-    unchanged: int
-    removed: int
-    embedded: int
+    `version` is the one that is served now, None = none is; `held` the one that is held back beside
+    it. Counts are documents: what changed in what is served, what of it was `withdrawn` as wrong,
+    and how many texts were `embedded` now. `sources` counts what is served.
+    """
+
+    version: ModelVersion | None
+    held: ModelVersion | None = None
+    is_new: bool = False
+    added: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    removed: int = 0
+    withdrawn: int = 0
+    embedded: int = 0
+    sources: Counter[str] = field(default_factory=Counter[str])
 
 
 class Publisher:
     """Publishes the knowledge base of one connection."""
 
     def __init__(
-        self, connection_id: str, collections: Collections, versions: ModelVersions, ollama: Ollama
+        self,
+        connection_id: str,
+        collections: Collections,
+        versions: ModelVersions,
+        ollama: Ollama,
+        gate: Judge,
+        withdrawal: Withdrawal,
     ) -> None:
         """Call `publish` while holding `versions.exclusive(connection_id)`."""
         self._connection_id = connection_id
         self._collections = collections
         self._versions = versions
         self._ollama = ollama
+        self._gate = gate
+        self._withdrawal = withdrawal
 
-    def publish(self, documents: Sequence[Document], snapshot_version: int) -> Published:
-        """Serve exactly `documents`; a new version only if they or the model have changed.
+    def publish(self, material: Material) -> Published:
+        """Serve exactly the documents of `material`, or hold them back if the gate says so.
 
+        A new version is made only if they or the model have changed. Whatever happens, what is
+        served holds nothing that the schema or the users have made wrong.
         Raises the errors of the embedding and the index; IndexUnavailable when Qdrant holds
         another number of points than were written.
         """
-        model = self._ollama.embedding_model()
+        live = settle(self._connection_id, self._collections, self._versions)
+        try:
+            return self._publish(material, live)
+        except TwdError:
+            # It may be long until a new version can be made.
+            if live is not None:
+                self._withdrawal.withdraw(live)
+            raise
+
+    def _publish(self, material: Material, live: ModelVersion | None) -> Published:
+        documents = material.documents
+        # Not yet the model itself: that would embed a text, and often nothing is to be made.
+        digest = self._ollama.digest()
         content_hash = content_hash_of(documents)
-        live = self._settle()
-        if (
-            live is not None
-            and (live.content_hash, live.model, live.model_digest)
-            == (content_hash, model.name, model.digest)
-            and self._collections.counts(live.version) == _counts(documents)
-        ):
-            self._versions.confirm(self._connection_id, live.version, snapshot_version)
-            self._drop_others(live.version)
-            return Published(live, False, 0, len(documents), 0, 0)
+        if live is not None and self._holds(live, documents, content_hash, digest):
+            self._versions.confirm(self._connection_id, live.version, material.snapshot_version)
+            live = replace(live, snapshot_version=material.snapshot_version)
+            drop_others(self._connection_id, self._collections, self._versions, live.version, None)
+            return Published(live, unchanged=len(documents), sources=sources_of(documents))
+        held = self._versions.held(self._connection_id)
+        if held is not None and has_foreign_vectors(held):
+            # The model's server may be in order again; vectors of that time are not taken over.
+            self._collections.drop({held.version})
+            self._versions.forget_collections(self._connection_id, [held.version])
+            held = None
+        embedded = 0
+        is_new = held is None or not (
+            is_beside(held, live) and self._holds(held, documents, content_hash, digest)
+        )
+        if held is None or is_new:
+            held, embedded = self._make(material, content_hash, live)
+        else:
+            self._versions.confirm(self._connection_id, held.version, material.snapshot_version)
+        published = (
+            self._serve(held, live, documents)
+            if held.held_reason == NOT_YET_SERVED
+            else self._hold(held, live)
+        )
+        return replace(published, is_new=is_new, embedded=embedded)
+
+    def _holds(
+        self,
+        version: ModelVersion,
+        documents: Sequence[Document],
+        content_hash: str,
+        digest: str,
+    ) -> bool:
+        """Whether a version was made of just this, and is still all there."""
+        recorded = (version.content_hash, version.model, version.model_digest)
+        return recorded == (
+            content_hash,
+            self._ollama.embed_model,
+            digest,
+        ) and self._collections.counts(version.version) == _counts(documents)
+
+    def _make(
+        self,
+        material: Material,
+        content_hash: str,
+        live: ModelVersion | None,
+    ) -> tuple[ModelVersion, int]:
+        """Build a version, have it judged and record it; gives it, and how many texts were new."""
+        documents, model = material.documents, self._ollama.embedding_model()
         served = self._collections.served() or 0
-        before = self._collections.hashes(served)
         number = max(self._versions.newest_number(self._connection_id), served) + 1
         embedded = self._build(number, documents, model)
-        self._collections.serve(number)
-        version = self._version(number, documents, model, content_hash, snapshot_version)
-        self._versions.record_live(version)
-        self._drop_others(number, live.version if live else None)
-        now = {document.content_hash for document in documents}
+        stored = self._collections.stored(live.version) if live else {}
+        wrong = self._withdrawal.wrong_in(live, stored) if live else frozenset[str]()
+        candidate = Candidate(number, model, model_id_of(model))
+        verdict = self._gate.judge(candidate, live, stored, wrong)
+        version = self._version(
+            number, documents, model, content_hash, material.snapshot_version, verdict
+        )
+        # Before it is served: what is served must be known, also after a kill.
+        self._versions.record(version)
+        return version, embedded
+
+    def _serve(
+        self, held: ModelVersion, live: ModelVersion | None, documents: Sequence[Document]
+    ) -> Published:
+        before = self._collections.stored(live.version) if live else {}
+        self._collections.serve(held.version)
+        self._versions.make_live(self._connection_id, held.version)
+        drop_others(self._connection_id, self._collections, self._versions, held.version, None)
+        now = {document.content_hash: document for document in documents}
+        added = Counter(_identity(one) for key, one in now.items() if key not in before)
+        removed = Counter(_identity(one) for key, one in before.items() if key not in now)
+        updated = (added & removed).total()
         return Published(
-            version, True, len(now - before), len(now & before), len(before - now), embedded
+            replace(held, is_live=True, held_reason=""),
+            added=added.total() - updated,
+            updated=updated,
+            unchanged=len(now.keys() & before.keys()),
+            removed=removed.total() - updated,
+            sources=sources_of(documents),
         )
 
-    def _settle(self) -> ModelVersion | None:
-        """The version that is served, also when somebody has gone back to an earlier one.
-
-        None when nothing is served, or what is served by a run that was killed before it had
-        recorded it.
-        """
-        served = self._collections.served()
-        kept = self._versions.kept(self._connection_id)
-        version = kept.get(served) if served is not None else None
-        number = version.version if version else None
-        if [one.version for one in kept.values() if one.is_live] != ([number] if number else []):
-            self._versions.make_live(self._connection_id, number)
-        return version
+    def _hold(self, held: ModelVersion, live: ModelVersion | None) -> Published:
+        withdrawn = 0
+        if live is not None:
+            live, withdrawn = self._withdrawal.withdraw(live)
+        number = live.version if live else None
+        drop_others(self._connection_id, self._collections, self._versions, number, held.version)
+        left = self._collections.stored(live.version) if live else {}
+        return Published(
+            live,
+            held,
+            unchanged=len(left),
+            removed=withdrawn,
+            withdrawn=withdrawn,
+            sources=sources_of(left.values()),
+        )
 
     def _build(self, number: int, documents: Sequence[Document], model: EmbeddingModel) -> int:
-        model_id = _model_id(model)
-        known: dict[str, Sequence[float]] = {}
+        model_id = model_id_of(model)
+        known: dict[EmbeddedText, Sequence[float]] = {}
         for version in self._collections.present():
             known |= self._collections.vectors(version, model_id)
         # A number that neither is recorded nor served belongs to a run that was killed.
-        self._collections.drop({v for v in self._collections.present() if v >= number})
+        leftover = {version for version in self._collections.present() if version >= number}
+        if leftover:
+            self._collections.drop(leftover)
         self._collections.create(number, model.dimension)
-        embedded = 0
-        for start in range(0, len(documents), _CHUNK):
-            chunk = documents[start : start + _CHUNK]
-            missing = [one for one in chunk if one.content_hash not in known]
-            texts = [document.searchable for document in missing]
-            vectors = embed_within(self._ollama, texts, "document")
-            for document, vector in zip(missing, vectors, strict=True):
-                known[document.content_hash] = vector
-            embedded += len(missing)
-            self._collections.write(
-                number, chunk, [known[document.content_hash] for document in chunk], model_id
-            )
+        embedded = write_embedded(
+            number, documents, known, self._collections, self._ollama, model_id
+        )
         counted = self._collections.counts(number)
         if counted != _counts(documents):
             raise IndexUnavailable(
@@ -125,6 +254,7 @@ class Publisher:
         model: EmbeddingModel,
         content_hash: str,
         snapshot_version: int,
+        verdict: Verdict,
     ) -> ModelVersion:
         counts = _counts(documents)
         return ModelVersion(
@@ -139,20 +269,21 @@ class Publisher:
             documentation_count=counts["documentation"],
             question_sql_count=counts["sql"],
             collections=self._collections.names(number),
+            held_reason=verdict.reason or NOT_YET_SERVED,
+            comparison=verdict.comparison,
         )
 
-    def _drop_others(self, live: int, previous: int | None = None) -> None:
-        """Keep the live version and the one before it, for going back; drop all others."""
-        recorded = self._versions.kept(self._connection_id)
-        present = self._collections.present()
-        older = [number for number in recorded if number < live and number in present]
-        kept = {live, previous if previous is not None else max(older, default=live)}
-        self._collections.drop(present - kept)
-        self._versions.forget_collections(self._connection_id, recorded.keys() - kept)
+
+def _identity(document: Document | Stored) -> tuple[object, ...]:
+    """What stays the same of a document when its text changes."""
+    kind = document.part if isinstance(document, Document) else document.kind
+    return kind, document.source, document.tables, document.question
 
 
-def _model_id(model: EmbeddingModel) -> str:
-    return f"{model.name}@{model.digest}"
+def model_id_of(model: EmbeddingModel) -> str:
+    """How the points of a version name what embedded them: the model, and what stood before."""
+    prefixes = content_fingerprint(prefix_of(model.name, purpose) for purpose in PURPOSES)
+    return f"{model.name}@{model.digest}+{prefixes[:8]}"
 
 
 def _counts(documents: Sequence[Document]) -> dict[Part, int]:
@@ -162,4 +293,5 @@ def _counts(documents: Sequence[Document]) -> dict[Part, int]:
         "documentation": by_part["documentation"],
         "sql": by_part["sql"],
         "langchain": len(documents),
+        "memory": by_part["documentation"] + by_part["sql"],
     }

@@ -19,9 +19,9 @@ def remove_unused(
     training_set: TrainingSet,
 ) -> Iterator[RegisteredConnection]:
     """Remove what is kept for inactive connections; give those of which something was removed."""
-    live, marked = versions.live_snapshots(), training_set.published_markers().keys()
+    trained, marked = versions.trained_snapshots(), training_set.published_markers().keys()
     for connection in connections:
-        is_kept = connection.connection_id in live or connection.connection_id in marked
+        is_kept = connection.connection_id in trained or connection.connection_id in marked
         if connection.is_active or not is_kept:
             continue
         if remove_knowledge_base(connection, client, versions, training_set):

@@ -4,37 +4,48 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import sqlalchemy as sa
 from qdrant_client import QdrantClient
 
 from twd_shared.clients.ollama import Ollama
 from twd_shared.errors import UnknownConnection
 from twd_shared.store.connections import ConnectionRegistry
 from twd_shared.store.database import MetadataDatabase
-from twd_shared.store.documentation import DocumentationStore
-from twd_shared.store.snapshots import SnapshotStore
+from twd_shared.store.tables import training_items
+from twd_training.evaluation.gate import Gate
 from twd_training.examples.store import TrainingSet
 from twd_training.knowledge_base.collections import Collections
-from twd_training.knowledge_base.documents import Document, documents_of
+from twd_training.knowledge_base.held_alerts import HeldAlerts
+from twd_training.knowledge_base.keeping import is_left_by_a_person
+from twd_training.knowledge_base.material import read_material
 from twd_training.knowledge_base.publishing import Published, Publisher
 from twd_training.knowledge_base.versions import ModelVersions
+from twd_training.knowledge_base.withdrawal import Withdrawal
 
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """The documents of a knowledge base and what publishing them did."""
+    """What publishing a knowledge base did; `quarantined` counts items that the schema broke."""
 
     database_name: str
-    documents: tuple[Document, ...]
     published: Published
+    quarantined: int
 
 
 def train(
-    partition_key: str, database: MetadataDatabase, client: QdrantClient, ollama: Ollama
+    partition_key: str,
+    database: MetadataDatabase,
+    client: QdrantClient,
+    ollama: Ollama,
+    *,
+    tolerance: float,
+    link: str = "",
 ) -> Trained:
-    """Publish the connection's newest schema, documentation and examples.
+    """Publish the connection's newest schema, documentation and examples, if the gate lets them.
 
     All is read while the knowledge base is held: of two runs at once, the later publishes the
-    newer content, and a connection that is being taken out is not published again.
+    newer content, and a connection that is being taken out is not published again. `tolerance` is
+    the share by which recall@5 may fall, `link` where a message on a held version leads.
     Raises UnknownConnection for a paused connection, and the errors of stores and servers.
     """
     registry, versions = ConnectionRegistry(database), ModelVersions(database)
@@ -47,14 +58,31 @@ def train(
                 f"Connection {connection_id} ({connection.database_name}) is paused or was removed "
                 "in the application; its knowledge base is not published. Activate it there."
             )
-        version, snapshot = SnapshotStore(database).load_newest(connection_id)
-        cards = DocumentationStore(database).cards(connection_id)
         # The marker first: items that come in between are published and trained for once more.
         marker = training_set.marker(connection_id)
-        items = training_set.accepted(connection_id)
-        documents = documents_of(snapshot, cards, items)
+        material = read_material(connection_id, database)
         collections = Collections(client, partition_key)
-        publisher = Publisher(connection_id, collections, versions, ollama)
-        published = publisher.publish(documents, version.version)
+        gate = Gate(material, collections, ollama, tolerance)
+        withdrawal = Withdrawal(connection_id, material, database, collections)
+        publisher = Publisher(connection_id, collections, versions, ollama, gate, withdrawal)
+        published = publisher.publish(material)
         training_set.mark_published(connection_id, marker)
-    return Trained(connection.database_name, tuple(documents), published)
+        _tell(published, HeldAlerts(database, partition_key, link))
+    return Trained(connection.database_name, published, _quarantined(database, connection_id))
+
+
+def _tell(published: Published, alerts: HeldAlerts) -> None:
+    served, held = published.version, published.held
+    if held is None and served is not None:
+        alerts.tell_none_held(served)
+    elif held is not None and not is_left_by_a_person(held):
+        alerts.tell_held(held, served.version if served else None)
+
+
+def _quarantined(database: MetadataDatabase, connection_id: str) -> int:
+    query = sa.select(sa.func.count()).where(
+        training_items.c.connection_id == connection_id,
+        training_items.c.quarantined_since.is_not(None),
+    )
+    with database.begin() as transaction:
+        return transaction.execute(query).scalar_one()

@@ -1,10 +1,11 @@
-"""Rows of `twd.model_versions`: which knowledge bases were published, and which one is live."""
+"""Rows of `twd.model_versions`: which knowledge bases were made, which is live, which is held."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -16,7 +17,8 @@ from twd_shared.store.tables import model_versions
 class ModelVersion:
     """A version of a connection's knowledge base; `collections` maps alias to collection.
 
-    An empty `collections` means that the version is no longer kept in Qdrant.
+    An empty `collections` means that the version is no longer kept in Qdrant. `held_reason` says
+    why it is not served, '' = it is or was; `comparison` is what its gate found, None = nothing.
     """
 
     connection_id: str
@@ -30,7 +32,14 @@ class ModelVersion:
     documentation_count: int
     question_sql_count: int
     collections: dict[str, str]
-    is_live: bool = True
+    is_live: bool = False
+    held_reason: str = ""
+    comparison: dict[str, Any] | None = None
+
+    @property
+    def is_held(self) -> bool:
+        """Whether it waits beside the live version: for a person, or to be served next."""
+        return bool(self.held_reason) and not self.is_live
 
 
 class ModelVersions:
@@ -70,6 +79,11 @@ class ModelVersions:
         kept = self.kept(connection_id).values()
         return next((version for version in kept if version.is_live), None)
 
+    def held(self, connection_id: str) -> ModelVersion | None:
+        """The newest version that is kept and not served, or None."""
+        held = [version for version in self.kept(connection_id).values() if version.is_held]
+        return max(held, key=lambda version: version.version, default=None)
+
     def newest_number(self, connection_id: str) -> int:
         """The highest version number ever recorded; 0 if there is none."""
         query = sa.select(sa.func.max(model_versions.c.version)).where(
@@ -78,22 +92,54 @@ class ModelVersions:
         with self._database.begin() as transaction:
             return transaction.execute(query).scalar_one() or 0
 
-    def live_snapshots(self) -> dict[str, int]:
-        """Snapshot version of the live knowledge base, by connection id."""
-        query = sa.select(model_versions).where(model_versions.c.is_live)
-        with self._database.begin() as transaction:
-            return {row.connection_id: row.snapshot_version for row in transaction.execute(query)}
+    def trained_snapshots(self) -> dict[str, int]:
+        """Newest snapshot version that was trained for, by connection id.
 
-    def record_live(self, version: ModelVersion) -> None:
-        """Write the row of a version that is served now, and mark no other as live."""
+        A version that is held counts: what it was made from was seen, and is not asked for again.
+        """
+        table = model_versions
+        is_held = (table.c.held_reason != "") & (
+            table.c.collections != sa.literal({}, table.c.collections.type)
+        )
+        query = (
+            sa.select(table.c.connection_id, sa.func.max(table.c.snapshot_version).label("newest"))
+            .where(table.c.is_live | is_held)
+            .group_by(table.c.connection_id)
+        )
         with self._database.begin() as transaction:
-            _mark_live(transaction, version.connection_id, None)
+            return {row.connection_id: row.newest for row in transaction.execute(query)}
+
+    def record(self, version: ModelVersion) -> None:
+        """Write the row of a version that was just made."""
+        with self._database.begin() as transaction:
             transaction.execute(sa.insert(model_versions).values(**asdict(version)))
 
     def make_live(self, connection_id: str, number: int | None) -> None:
         """Mark one version as the live one and no other; None = none is."""
+        table = model_versions
+        of_connection = table.c.connection_id == connection_id
+        is_live = sa.literal(False) if number is None else table.c.version == number
         with self._database.begin() as transaction:
-            _mark_live(transaction, connection_id, number)
+            transaction.execute(
+                sa.update(table)
+                .where(of_connection, table.c.version == number, table.c.held_reason != "")
+                .values(held_reason="", published_at=sa.func.now())
+            )
+            transaction.execute(sa.update(table).where(of_connection).values(is_live=is_live))
+
+    def hold(
+        self, connection_id: str, number: int, reason: str, comparison: dict[str, Any]
+    ) -> None:
+        """Record why a version is not to be served."""
+        self._update(connection_id, [number], held_reason=reason, comparison=comparison)
+
+    def change_content(self, connection_id: str, number: int, content_hash: str) -> None:
+        """Record that a version no longer holds what it was published with."""
+        self._update(connection_id, [number], content_hash=content_hash)
+
+    def count(self, connection_id: str, number: int, **counts: int) -> None:
+        """Record how many documents of each part a version holds, by the name of the column."""
+        self._update(connection_id, [number], **counts)
 
     def confirm(self, connection_id: str, number: int, snapshot_version: int) -> None:
         """Record that a version still holds for a newer snapshot."""
@@ -103,9 +149,7 @@ class ModelVersions:
         """Record that versions are no longer kept in Qdrant; their rows stay as history."""
         self._update(connection_id, numbers, collections={})
 
-    def _update(
-        self, connection_id: str, numbers: Collection[int], **values: int | dict[str, str]
-    ) -> None:
+    def _update(self, connection_id: str, numbers: Collection[int], **values: Any) -> None:
         table = model_versions
         with self._database.begin() as transaction:
             transaction.execute(
@@ -113,11 +157,3 @@ class ModelVersions:
                 .where(table.c.connection_id == connection_id, table.c.version.in_(numbers))
                 .values(**values)
             )
-
-
-def _mark_live(transaction: sa.Connection, connection_id: str, number: int | None) -> None:
-    table = model_versions
-    is_live = sa.literal(False) if number is None else table.c.version == number
-    transaction.execute(
-        sa.update(table).where(table.c.connection_id == connection_id).values(is_live=is_live)
-    )

@@ -1,0 +1,170 @@
+"""The gate: whether a version that was just made may be served in place of the present one.
+
+What a version holds is looked at first, without asking it anything; then both are asked the same
+questions. A model that is wrong while it is looked at agrees with itself: only the questions tell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from twd_shared.clients.ollama import Ollama
+from twd_shared.retrieval.questions import question_set_hash
+from twd_shared.retrieval.scoring import Score
+from twd_training.evaluation.questions import labelled_questions
+from twd_training.evaluation.retrievers import KnowledgeBaseQuestions
+from twd_training.knowledge_base.collections import Collections, Stored, points_of
+from twd_training.knowledge_base.embedding import embedded
+from twd_training.knowledge_base.integrity import (
+    Finding,
+    altered_content,
+    duplicate_vectors,
+    foreign_vectors,
+    missing_documents,
+    shortened_ddl,
+    vector_sample,
+)
+from twd_training.knowledge_base.material import Material
+from twd_training.knowledge_base.names import PARTS, Part
+from twd_training.knowledge_base.publishing import Candidate, Verdict
+from twd_training.knowledge_base.versions import ModelVersion
+
+_ROUNDING = 1e-9
+
+
+class Gate:
+    """Judges new versions of one connection's knowledge base."""
+
+    def __init__(
+        self,
+        material: Material,
+        collections: Collections,
+        ollama: Ollama,
+        tolerance: float,
+    ) -> None:
+        """`tolerance` is the share by which recall@5 may fall."""
+        self._material = material
+        self._collections = collections
+        self._ollama = ollama
+        self._tolerance = tolerance
+
+    def judge(
+        self,
+        candidate: Candidate,
+        live: ModelVersion | None,
+        stored: Mapping[str, Stored],
+        wrong: Collection[str],
+    ) -> Verdict:
+        """Compare a candidate with `live`, which holds `stored`.
+
+        The live version is asked as if it lacked what is `wrong` in it, as that will not be served
+        in any case. Raises the errors of the embedding and the index.
+        """
+        findings = [
+            *missing_documents(self._material, stored),
+            *shortened_ddl(self._material),
+            *self._altered(candidate),
+            *self._foreign(candidate, stored),
+        ]
+        comparison: dict[str, Any] = {
+            "live_version": live.version if live else None,
+            "tolerance": self._tolerance,
+        }
+        scores = self._scores(candidate, live, wrong)
+        if live is not None:
+            findings += self._fallen(scores)
+        comparison |= scores
+        comparison["findings"] = [asdict(finding) for finding in findings]
+        return Verdict(_reason(findings), comparison)
+
+    def _altered(self, candidate: Candidate) -> list[Finding]:
+        expected: dict[Part, dict[str, dict[str, Any]]] = {part: {} for part in PARTS}
+        for document in self._material.documents:
+            for point in points_of(document, candidate.model_id):
+                expected[point.part][point.point_id] = point.payload
+        return [
+            finding
+            for part, payloads in expected.items()
+            for finding in altered_content(
+                payloads, self._collections.payloads(candidate.version, part), part
+            )
+        ]
+
+    def _foreign(self, candidate: Candidate, taken_over: Collection[str]) -> list[Finding]:
+        sample = vector_sample(self._material.documents, taken_over)
+        if not sample:
+            return []
+        points = [one for item in sample for one in points_of(item, candidate.model_id)]
+        texts = sorted({one.text for one in points})
+        given = embedded(self._ollama, texts)
+        held = {
+            part: self._collections.vectors_of(
+                candidate.version, part, [one.point_id for one in points if one.part == part]
+            )
+            for part in PARTS
+        }
+        return foreign_vectors(
+            [held[one.part].get(one.point_id) for one in points],
+            [given[one.text] for one in points],
+        ) or duplicate_vectors([given[text] for text in texts])
+
+    def _scores(
+        self, candidate: Candidate, live: ModelVersion | None, wrong: Collection[str]
+    ) -> dict[str, Any]:
+        """Figures of both; of a first version too, as they may be all that is left to compare."""
+        questions = labelled_questions(self._material.snapshot, self._material.items)
+        if not questions:
+            return {}
+        set_hash = question_set_hash(questions)
+        asked = KnowledgeBaseQuestions(questions, self._collections, self._ollama)
+        model = candidate.model
+        ours = asked.scores(candidate.version, model.name, model.dimension)
+        scores = {
+            "question_set_hash": set_hash,
+            "question_count": len(questions),
+            "candidate": _figures(ours),
+        }
+        if live is None:
+            return scores
+        recorded = self._recorded(live)
+        theirs = recorded or _figures(asked.scores(live.version, live.model, live.dimension, wrong))
+        return scores | {"live": theirs, "live_is_recorded": recorded is not None}
+
+    def _recorded(self, live: ModelVersion) -> dict[str, float] | None:
+        """What the live version scored when it was made, if the server has lost its model since.
+
+        Asked through another model it would find nothing, and anything would be better.
+        """
+        if self._ollama.using(live.model).digest() == live.model_digest:
+            return None
+        return (live.comparison or {}).get("candidate")
+
+    def _fallen(self, scores: Mapping[str, Any]) -> list[Finding]:
+        if not scores:
+            return []
+        ours, theirs = (scores[side]["recall_at_5"] for side in ("candidate", "live"))
+        if ours >= theirs - self._tolerance - _ROUNDING:
+            return []
+        when = ", as when it was made with its own model," if scores["live_is_recorded"] else ""
+        return [
+            Finding(
+                "scores_fell",
+                f"recall@5 over {scores['question_count']} questions would fall from "
+                f"{theirs:.4f}{when} to {ours:.4f}, by more than the {self._tolerance:g} of "
+                "TWD_PROMOTION_TOLERANCE",
+            )
+        ]
+
+
+def _reason(findings: Collection[Finding]) -> str:
+    """One sentence, empty without findings."""
+    text = "; ".join(finding.text for finding in findings)
+    return f"{text[:1].upper()}{text[1:]}." if text else ""
+
+
+def _figures(scores: Collection[Score]) -> dict[str, float]:
+    overall = next(score for score in scores if score.origin == "all").as_row()
+    names = ("recall_at_1", "recall_at_5", "complete_at_5", "mrr")
+    return {name: overall[name] for name in names}

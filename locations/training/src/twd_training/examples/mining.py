@@ -1,0 +1,138 @@
+"""Good answers among the application's messages: executed, and not corrected right after.
+
+Only connections whose training options allow it are looked at. What is taken for good here is
+checked like all that users teach.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from twd_shared.clients.application import ApplicationDatabase
+from twd_shared.sql.names import SchemaNames
+from twd_shared.sql.parsing import unfenced
+from twd_shared.sql_references import references_in
+from twd_training.examples.models import Submission
+
+RECENT_DAYS = 90
+"""How far back answers are looked at."""
+MOST_ANSWERS = 500
+"""Of a connection, the newest."""
+
+_MOST_READ = 5_000
+_LONGEST = 20_000
+# Whoever asks about the same tables again so soon was not content, or asks for more.
+_CORRECTED_WITHIN = timedelta(minutes=30)
+_NEEDED = frozenset({"conversation_id", "role", "content", "sql_query", "query_result"})
+
+# Some applications note the connection at the question only.
+_ANSWERS = """
+with ordered as (
+    select id, conversation_id, role, created_at,
+           count(*) filter (where role = 'user')
+               over (partition by conversation_id order by created_at, id) as turn
+    from messages
+    where role in ('user', 'assistant') and created_at >= {now} - make_interval(days => $2)
+), turns as (
+    select id, role,
+           case when turn > 0
+                then first_value(id) over (partition by conversation_id, turn
+                                           order by created_at, id) end as question_id
+    from ordered
+)
+select message.id::text as id, message.conversation_id::text as conversation,
+       question.content as question, message.sql_query as sql, message.created_at as created_at,
+       coalesce(message.query_result::text !~ '^\\s*null\\s*$', false)
+           {without_error} as is_executed
+from turns
+join messages message on message.id = turns.id
+join messages question on question.id = turns.question_id
+where turns.role = 'assistant'
+  and length(message.sql_query) between 1 and {longest}
+  and length(question.content) between 1 and {longest}
+  and coalesce(message.connection_id::text, question.connection_id::text) = $1
+order by message.created_at desc, message.id desc
+limit $3
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """SQL that was given to a question, and whether it was executed without an error."""
+
+    message_id: str
+    conversation: str
+    question: str
+    sql: str
+    at: datetime
+    is_executed: bool
+
+
+def read_answers(application: ApplicationDatabase, connection_id: str) -> list[Answer]:
+    """The newest answers of a connection, newest first.
+
+    None where the application does not say of which connection a message is. Raises
+    ApplicationUnavailable and ApplicationRefused.
+    """
+    columns = application.columns("messages")
+    if not columns.keys() >= {*_NEEDED, "connection_id", "created_at"}:
+        return []
+    # Without a zone a time is taken for UTC, as everywhere in this project.
+    now = "now()" if "with time zone" in columns["created_at"] else "now() at time zone 'UTC'"
+    failed = "and coalesce(btrim(message.error), '') = ''" if "error" in columns else ""
+    query = _ANSWERS.format(now=now, without_error=failed, longest=_LONGEST)
+    return [
+        Answer(
+            row["id"],
+            row["conversation"],
+            row["question"],
+            unfenced(row["sql"]),
+            row["created_at"],
+            row["is_executed"],
+        )
+        for row in application.fetch(query, connection_id, RECENT_DAYS, _MOST_READ)
+    ]
+
+
+def good_answers(answers: Sequence[Answer], names: SchemaNames) -> list[Submission]:
+    """The answers that may be taught, newest first, of those to one question the newest.
+
+    `answers` are newest first. An answer was corrected if another one in the same conversation
+    reads a table of it soon after.
+    """
+    asked: set[str] = set()
+    good: list[Submission] = []
+    for answer in _uncorrected(answers, names):
+        question = " ".join(answer.question.split())
+        if question.casefold() in asked:
+            continue
+        asked.add(question.casefold())
+        good.append(
+            Submission(
+                f"message {answer.message_id}", "question_sql", question, answer.sql, "messages"
+            )
+        )
+        if len(good) == MOST_ANSWERS:
+            break
+    return good
+
+
+def _uncorrected(answers: Iterable[Answer], names: SchemaNames) -> Iterator[Answer]:
+    later: dict[str, list[tuple[Answer, frozenset[object]]]] = {}
+    for answer in answers:
+        if not answer.is_executed:
+            continue
+        found = references_in(answer.sql, names)
+        # A table that is gone still tells what the answer was about.
+        tables = frozenset[object]((*found.tables, *found.unknown))
+        followers = later.setdefault(answer.conversation, [])
+        if tables and not any(
+            after.at - answer.at <= _CORRECTED_WITHIN
+            and after.sql != answer.sql
+            and not tables.isdisjoint(read)
+            for after, read in followers
+        ):
+            yield answer
+        followers.append((answer, tables))

@@ -1,0 +1,68 @@
+"""Whether a source would run what users teach: asked by EXPLAIN, which plans and runs nothing.
+
+What names tell is known without it (`checking.py`); types, functions and ambiguity are not. Here is
+all of this domain that talks to a source.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+
+import asyncpg
+
+from twd_shared.clients.catalog import Connection
+from twd_shared.sources.access import SourceAccess
+from twd_shared.sources.postgresql import open_session, source_errors
+
+_LONGEST_REASON = 200
+# Of an error's SQLSTATE: what the statement itself is to blame for.
+# https://www.postgresql.org/docs/18/errcodes-appendix.html
+_OWN_FAULTS = ("0A", "21", "22", "42")
+# The role lacks a right that users of the application may have.
+_NOT_TOLD = asyncpg.InsufficientPrivilegeError
+
+
+class SourcePlanner:
+    """Asks one connection's source."""
+
+    def __init__(self, access: SourceAccess, connection: Connection) -> None:
+        """Reaches the source within the limits of `access`; all statements share one of them."""
+        self._access = access
+        self._connection = connection
+
+    def refusals(self, statements: Iterable[str]) -> dict[str, str]:
+        """Why the source plans some of the statements not, by statement.
+
+        Each is one statement that only reads. A source that is not PostgreSQL refuses none. Raises
+        what `SourceAccess.address_of` raises, SourceUnavailable and SourceRefused.
+        """
+        return asyncio.run(self._refusals(tuple(dict.fromkeys(statements))))
+
+    async def _refusals(self, statements: tuple[str, ...]) -> dict[str, str]:
+        address = await self._access.address_of(self._connection)
+        if address.dialect != "postgresql" or not statements:
+            return {}
+        limits = self._access.limits
+        with source_errors(self._connection.label, address, limits):
+            async with asyncio.timeout(limits.connect_seconds + limits.statement_seconds):
+                session = await open_session(address, limits, "twd-training", own_search_path=True)
+                try:
+                    found = {sql: await _refusal(session, sql) for sql in statements}
+                finally:
+                    session.terminate()
+        return {sql: reason for sql, reason in found.items() if reason}
+
+
+async def _refusal(session: asyncpg.Connection, sql: str) -> str:
+    try:
+        async with session.transaction(readonly=True):
+            # The extended protocol takes one statement alone, whatever stands in the text.
+            await session.fetch(f"explain (costs off) {sql}")
+    except _NOT_TOLD:
+        return ""
+    except asyncpg.PostgresError as error:
+        if not str(getattr(error, "sqlstate", "")).startswith(_OWN_FAULTS):
+            raise
+        return str(error).partition("\n")[0][:_LONGEST_REASON]
+    return ""

@@ -1,0 +1,37 @@
+"""What a knowledge base is made of now: schema, documentation and examples, as the stores say."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from twd_shared.schema_model.models import Snapshot
+from twd_shared.store.database import MetadataDatabase
+from twd_shared.store.documentation import DocumentationStore, TableCard
+from twd_shared.store.snapshots import SnapshotStore
+from twd_training.examples.models import TrainingItem
+from twd_training.examples.store import TrainingSet
+from twd_training.knowledge_base.documents import Document, documents_of
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """The inputs of a knowledge base, and the documents made from them.
+
+    `items` are the accepted ones; `snapshot_version` is the version of `snapshot`.
+    """
+
+    snapshot_version: int
+    snapshot: Snapshot
+    cards: Sequence[TableCard]
+    items: Sequence[TrainingItem]
+    documents: Sequence[Document]
+
+
+def read_material(connection_id: str, database: MetadataDatabase) -> Material:
+    """The connection's newest inputs; raises UnknownConnection if its schema was never read."""
+    version, snapshot = SnapshotStore(database).load_newest(connection_id)
+    cards = DocumentationStore(database).cards(connection_id)
+    items = TrainingSet(database).accepted(connection_id)
+    documents = documents_of(snapshot, cards, items)
+    return Material(version.version, snapshot, cards, items, documents)

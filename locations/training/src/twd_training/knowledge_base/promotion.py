@@ -1,0 +1,156 @@
+"""What a person decides over the gate: to serve the held version, or the one before the present."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from qdrant_client import QdrantClient
+
+from twd_shared.clients.ollama import Ollama
+from twd_shared.errors import PermanentError, UnknownConnection
+from twd_shared.store.connections import ConnectionRegistry
+from twd_shared.store.database import MetadataDatabase
+from twd_training.knowledge_base.collections import Collections
+from twd_training.knowledge_base.documents import content_hash_of
+from twd_training.knowledge_base.embedding import write_embedded
+from twd_training.knowledge_base.held_alerts import HeldAlerts
+from twd_training.knowledge_base.keeping import (
+    BY_A_PERSON,
+    drop_others,
+    has_foreign_vectors,
+    is_beside,
+    is_left_by_a_person,
+    previous_of,
+    settle,
+)
+from twd_training.knowledge_base.material import read_material
+from twd_training.knowledge_base.publishing import model_id_of
+from twd_training.knowledge_base.versions import ModelVersion, ModelVersions
+from twd_training.knowledge_base.withdrawal import Withdrawal
+
+
+class VersionNotKept(PermanentError):
+    """A version of a knowledge base cannot be served: it is gone, or cannot be put right."""
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """What is served after a decision; `before` None = nothing was, or nothing was done.
+
+    `withdrawn` counts documents that the schema or users have made wrong since it was made.
+    """
+
+    version: int
+    before: int | None
+    is_done: bool
+    withdrawn: int = 0
+
+
+class Decisions:
+    """Promotes and goes back on one connection's knowledge base."""
+
+    def __init__(
+        self,
+        partition_key: str,
+        database: MetadataDatabase,
+        client: QdrantClient,
+        ollama: Ollama,
+        link: str = "",
+    ) -> None:
+        """`link` is where messages lead; raises UnknownConnection if none has the partition key."""
+        self._database = database
+        self._ollama = ollama
+        self._key = partition_key
+        self._id = ConnectionRegistry(database).by_partition(partition_key).connection_id
+        self._collections = Collections(client, partition_key)
+        self._versions = ModelVersions(database)
+        self._alerts = HeldAlerts(database, partition_key, link)
+
+    def promote(self) -> Served:
+        """Serve the held version; nothing is done when none is held.
+
+        One whose vectors were not its model's is embedded anew: whoever promotes it says that the
+        model is right as it is now. Raises UnknownConnection when there is no knowledge base at
+        all, VersionNotKept when that version cannot be embedded any more, and the errors of the
+        embedding and the index.
+        """
+        with self._held_alone() as live:
+            held = self._versions.held(self._id)
+            if held is None or held.version not in self._collections.present():
+                if live is None:
+                    raise UnknownConnection(
+                        f"{self._key} has no knowledge base. Run training_job for it."
+                    )
+                return Served(live.version, live.version, is_done=False)
+            if has_foreign_vectors(held):
+                self._embed_anew(held)
+            comparison = {**(held.comparison or {}), "promoted_against": held.held_reason}
+            self._versions.hold(self._id, held.version, held.held_reason, comparison)
+            withdrawn = self._serve(held, live.version if live else None)
+            self._alerts.tell_none_held(held)
+            return Served(held.version, live.version if live else None, True, withdrawn)
+
+    def go_back(self) -> Served:
+        """Serve the version that was served before; it is done once, not over and over.
+
+        The version that was served becomes the held one, so that its content is not promoted by
+        itself again. Raises VersionNotKept when there is none to go back to.
+        """
+        with self._held_alone() as live:
+            held = self._versions.held(self._id)
+            if live and held and is_left_by_a_person(held) and is_beside(held, live):
+                return Served(live.version, live.version, is_done=False)
+            previous = (
+                previous_of(live.version, self._collections, self._versions.kept(self._id))
+                if live
+                else None
+            )
+            if live is None or previous is None:
+                raise VersionNotKept(
+                    f"{self._key} has no earlier version of its knowledge base to go back to: one "
+                    "is kept from the second version on, until another takes its place."
+                )
+            # First: once the earlier one is served, a run must know that this one was left.
+            comparison = {**(live.comparison or {}), "live_version": previous.version}
+            reason = f"{BY_A_PERSON} from it to version {previous.version}."
+            self._versions.hold(self._id, live.version, reason, comparison | {"findings": []})
+            withdrawn = self._serve(previous, live.version)
+            return Served(previous.version, live.version, True, withdrawn)
+
+    def _embed_anew(self, held: ModelVersion) -> None:
+        documents = read_material(self._id, self._database).documents
+        model = self._ollama.embedding_model()
+        now = (content_hash_of(documents), model.name, model.digest)
+        if now != (held.content_hash, held.model, held.model_digest):
+            raise VersionNotKept(
+                f"Version {held.version} of the knowledge base of {self._key} holds vectors that "
+                "its model did not give, and what it was made from has changed since. Run "
+                "training_job: it makes a new version."
+            )
+        write_embedded(
+            held.version, documents, {}, self._collections, self._ollama, model_id_of(model)
+        )
+
+    def _serve(self, version: ModelVersion, before: int | None) -> int:
+        """Serve a version without what is wrong in it; gives how many documents that were."""
+        material = read_material(self._id, self._database)
+        withdrawal = Withdrawal(self._id, material, self._database, self._collections)
+        version, withdrawn = withdrawal.withdraw(version)
+        self._collections.serve(version.version)
+        self._versions.make_live(self._id, version.version)
+        held = self._versions.held(self._id)
+        drop_others(
+            self._id,
+            self._collections,
+            self._versions,
+            version.version,
+            held.version if held and held.version == before else None,
+        )
+        return withdrawn
+
+    @contextmanager
+    def _held_alone(self) -> Iterator[ModelVersion | None]:
+        with self._versions.exclusive(self._id):
+            yield settle(self._id, self._collections, self._versions)

@@ -1,0 +1,85 @@
+"""The commands by which a person decides which version of a knowledge base is served.
+
+They override the gate, and never serve what the schema or users have made wrong.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from contextlib import closing
+
+from twd_shared import settings
+from twd_shared.clients.ollama import Ollama
+from twd_shared.clients.qdrant import open_client
+from twd_shared.errors import TwdError
+from twd_shared.store.database import MetadataDatabase
+from twd_training.knowledge_base.promotion import Decisions
+
+DONE, FAILED = 0, 2
+
+_EPILOG = """\
+DATABASE is the partition key of the source, as make ask takes it. What is served changes for every
+reader in one request. Doing it twice does it once.
+
+exit status: 0 = done, or nothing to do; 2 = it failed, and the reason is on standard error
+
+TWD_METADATA_DSN, QDRANT_URL, QDRANT_API_KEY, OLLAMA_BASE_URL and TWD_EMBED_MODEL say where all is.
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; gives the exit status."""
+    options = _parser().parse_args(arguments)
+    try:
+        print(_decide(options.command, options.database))
+    except TwdError as error:
+        print(f"{options.command}: {error}", file=sys.stderr)
+        return FAILED
+    return DONE
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="twd_training.model_command",
+        description="Serve another version of a knowledge base than the gate has chosen.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(required=True, dest="command", metavar="COMMAND")
+    for name, purpose in (
+        ("promote", "Serve the version that is held back."),
+        ("rollback", "Serve the version that was served before; the present one is held back."),
+    ):
+        made = commands.add_parser(name, help=purpose, description=purpose)
+        made.add_argument("database", metavar="DATABASE")
+    return parser
+
+
+def _decide(command: str, partition_key: str) -> str:
+    def value(variable: settings.Variable) -> str:
+        return settings.value_of(os.environ, variable)
+
+    with (
+        closing(MetadataDatabase(value(settings.METADATA_DSN))) as database,
+        closing(open_client(value(settings.QDRANT_URL), value(settings.QDRANT_API_KEY))) as client,
+    ):
+        ollama = Ollama(value(settings.OLLAMA_BASE_URL), value(settings.EMBED_MODEL))
+        path = "assets/training/trained_model?view=partitions&partition="
+        link = f"{value(settings.UI_URL).rstrip('/')}/{path}{partition_key}"
+        decisions = Decisions(partition_key, database, client, ollama, link)
+        is_promotion = command == "promote"
+        done = decisions.promote() if is_promotion else decisions.go_back()
+    if not done.is_done:
+        why = "no version is held back" if is_promotion else "it was gone back to before"
+        return f"{partition_key}: version {done.version} is served, and {why}; nothing to do."
+    before = f"version {done.before}" if done.before is not None else "nothing"
+    wrong = "1 document" if done.withdrawn == 1 else f"{done.withdrawn} documents"
+    without = f", without {wrong} wrong by now" if done.withdrawn else ""
+    return f"{partition_key}: version {done.version} is served instead of {before}{without}."
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,485 @@
+"""The gate before a knowledge base is served: each fault is held back, and nothing else is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from twd_shared.errors import EmbeddingUnavailable
+from twd_shared.schema_model.ddl import table_ddl
+from twd_training.evaluation.gate import Gate
+from twd_training.knowledge_base import documents, material
+from twd_training.knowledge_base.collections import Collections
+from twd_training.knowledge_base.documents import Document
+from twd_training.knowledge_base.versions import ModelVersions
+
+from .conftest import Location
+from .faulty_model import FaultyModelServer
+from .trained_shop import TrainedShop, table
+
+pytestmark = pytest.mark.integration
+
+PREFIX = "Represent this sentence for searching relevant passages: "
+
+
+@pytest.fixture
+def model(ollama_url: str) -> Iterator[FaultyModelServer]:
+    made = FaultyModelServer(ollama_url)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def shop(location: Location, model: FaultyModelServer) -> TrainedShop:
+    """A shop with twelve tables and two pairs, trained and served as version 1."""
+    made = TrainedShop(location, model.url)
+    made.read()
+    made.teach("Who are our customers?", "select full_name from customer")
+    made.teach("What do we have in stock?", "select quantity from stock")
+    made.train()
+    assert made.live.version == 1
+    return made
+
+
+def without(source: str) -> Callable[..., list[Document]]:
+    made = documents.documents_of
+
+    def documents_of(*inputs: Any) -> list[Document]:
+        return [document for document in made(*inputs) if document.source != source]
+
+    return documents_of
+
+
+# --- faults ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("schema", "The DDL of 12 of 12 tables is missing (public.campaign, "),
+        ("relationship", "The sentence of 5 of 5 relationships is missing"),
+        ("card", "The card of 12 of 12 tables is missing (public.campaign, "),
+        ("user", "The document of 2 of 2 accepted items is missing"),
+    ],
+)
+def test_a_dropped_kind_of_document_is_held_back(
+    shop: TrainedShop, monkeypatch: pytest.MonkeyPatch, source: str, said: str
+) -> None:
+    before = shop.served_texts()
+    monkeypatch.setattr(material, "documents_of", without(source))
+    published = shop.train().published
+    assert published.version is not None
+    assert (published.version.version, shop.live.version) == (1, 1)
+    assert "documents_missing" in shop.rules()
+    assert shop.held is not None
+    assert said in shop.held.held_reason
+    assert shop.served_texts() == before
+
+
+def test_a_first_version_that_lacks_a_kind_is_not_served(
+    location: Location, model: FaultyModelServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop = TrainedShop(location, model.url)
+    shop.read()
+    monkeypatch.setattr(material, "documents_of", without("card"))
+    published = shop.train().published
+    assert published.version is None
+    assert shop.collections.served() is None
+    assert shop.rules() == {"documents_missing"}
+    monkeypatch.undo()
+    assert shop.train().published.held is None
+    assert shop.live.version == 2
+
+
+def test_documentation_that_was_lost_is_held_back(shop: TrainedShop) -> None:
+    shop.location.store.documentation.delete(shop.location.connection_id)
+    shop.train()
+    assert shop.rules() == {"documents_missing"}
+    assert shop.held is not None
+    assert "no card of any of 12 tables" in shop.held.held_reason
+
+
+def test_a_shortened_table_is_held_back(shop: TrainedShop, monkeypatch: pytest.MonkeyPatch) -> None:
+    def cut(*arguments: Any) -> str:
+        ddl = table_ddl(*arguments)
+        return ddl[: ddl.index("budget")] if "campaign" in ddl else ddl
+
+    monkeypatch.setattr(documents, "table_ddl", cut)
+    shop.train()
+    assert shop.rules() == {"text_shortened"}
+    assert shop.held is not None
+    assert shop.held.held_reason == ("The DDL of 1 of 12 tables lacks columns (public.campaign).")
+    assert any("budget" in text for text in shop.served_texts())
+
+
+def test_text_that_is_read_back_shorter_than_it_was_written_is_held_back(
+    shop: TrainedShop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    payload_of = Document.langchain_payload
+
+    def cut(self: Document, model: str) -> dict[str, Any]:
+        payload = payload_of(self, model)
+        return payload | {"page_content": payload["page_content"][:40]}
+
+    write = Collections.write
+
+    def write_cut(self: Collections, *arguments: Any) -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Document, "langchain_payload", cut)
+            write(self, *arguments)
+
+    monkeypatch.setattr(Collections, "write", write_cut)
+    shop.change("campaign", "agency")
+    shop.train()
+    assert shop.rules() == {"content_altered"}
+
+
+def test_the_stand_in_model_does_not_ignore_the_wrong_prefix(
+    shop: TrainedShop, model: FaultyModelServer
+) -> None:
+    [right] = shop.ollama.embed(["customers"], "document")
+    model.prefix = PREFIX
+    [wrong] = shop.ollama.embed(["customers"], "document")
+    assert sum(a * b for a, b in zip(right, wrong, strict=True)) < 0.9
+
+
+@pytest.mark.parametrize("fault", ["prefix", "swap"])
+def test_vectors_that_are_not_of_the_model_as_it_is_now_are_held_back(
+    shop: TrainedShop, model: FaultyModelServer, fault: str
+) -> None:
+    if fault == "prefix":
+        model.prefix = PREFIX
+    else:
+        model.is_swapped = True
+    shop.change("campaign", "agency")
+    shop.train()
+    assert "vectors_foreign" in shop.rules()
+    assert shop.live.version == 1
+
+
+def test_vectors_of_a_model_that_was_wrong_before_are_held_back(
+    location: Location, model: FaultyModelServer
+) -> None:
+    shop = TrainedShop(location, model.url)
+    shop.read()
+    model.prefix = PREFIX
+    shop.train()
+    model.prefix = ""
+    shop.change("campaign", "agency")
+    shop.train()
+    assert shop.rules() == {"vectors_foreign"}
+
+
+def test_a_person_may_say_that_the_model_is_right_as_it_is_now(
+    location: Location, model: FaultyModelServer
+) -> None:
+    shop = TrainedShop(location, model.url)
+    shop.read()
+    model.prefix = PREFIX
+    shop.train()
+    model.prefix = ""
+    shop.change("campaign", "agency")
+    shop.train()
+    shop.decisions.promote()
+    assert shop.live.version == 2
+    shop.change("voucher", "owner")
+    # All that is served is the model's own now: nothing is foreign any more.
+    assert shop.train().published.held is None
+
+
+def test_a_model_that_works_again_needs_no_person(
+    shop: TrainedShop, model: FaultyModelServer
+) -> None:
+    model.prefix = PREFIX
+    shop.change("campaign", "agency")
+    shop.train()
+    shop.train()
+    assert shop.alerts() == [("failure", True)]
+    model.prefix = ""
+    published = shop.train().published
+    assert published.held is None
+    assert any("agency" in text for text in shop.served_texts())
+    assert shop.alerts() == [("failure", False), ("recovered", True)]
+
+
+def test_a_swapped_model_that_agrees_with_itself_is_held_back_for_what_it_finds(
+    shop: TrainedShop, model: FaultyModelServer
+) -> None:
+    model.digest, model.is_swapped = "f" * 64, True
+    shop.train()
+    assert shop.rules() == {"scores_fell"}
+    assert shop.live.model_digest != "f" * 64
+
+
+def test_the_live_version_is_remembered_by_its_scores_when_its_model_is_gone(
+    shop: TrainedShop, model: FaultyModelServer
+) -> None:
+    model.digest, model.is_swapped = "f" * 64, True
+    shop.train()
+    assert shop.held is not None
+    comparison = shop.held.comparison or {}
+    assert comparison["live_is_recorded"] is True
+    assert comparison["live"]["recall_at_5"] > 0.9 > comparison["candidate"]["recall_at_5"]
+    assert "as when it was made with its own model" in shop.held.held_reason
+
+
+def test_a_better_model_is_served(shop: TrainedShop, model: FaultyModelServer) -> None:
+    model.digest = "f" * 64
+    assert shop.train().published.held is None
+    assert shop.live.model_digest == "f" * 64
+
+
+# --- what is good ---------------------------------------------------------------------------
+
+
+def test_changes_that_people_make_are_served(shop: TrainedShop) -> None:
+    changes: list[Callable[[], object]] = [
+        lambda: shop.change("campaign", "agency"),
+        lambda: shop.tables.pop(),
+        lambda: shop.tables.append(table("parcel", "tracking_code", refers_to="delivery")),
+        lambda: shop.teach("Which campaigns are there?", "select slogan from campaign"),
+        lambda: shop.location.execute("delete from training_data where content like '%%stock%%'"),
+        lambda: shop.location.execute("update training_data set content = content || ' limit 5'"),
+    ]
+    for number, change in enumerate(changes, start=2):
+        change()
+        shop.read()
+        published = shop.train().published
+        assert published.held is None, published.held
+        assert shop.live.version == number
+    assert shop.alerts() == []
+
+
+def test_runs_without_a_change_ask_nothing_and_hold_nothing(
+    shop: TrainedShop, model: FaultyModelServer
+) -> None:
+    shop.ollama.embedding_model()
+    model.embedded = 0
+    for _ in range(20):
+        published = shop.train().published
+        assert (published.held, published.is_new, published.embedded) == (None, False, 0)
+    assert model.embedded == 0
+    assert len(shop.rows()) == 1
+
+
+def test_a_fall_within_the_tolerance_is_served(shop: TrainedShop, model: FaultyModelServer) -> None:
+    model.digest, model.is_swapped = "f" * 64, True
+    assert shop.train(tolerance=1).published.held is None
+
+
+def test_a_pair_is_not_found_by_another_sql_of_its_question(shop: TrainedShop) -> None:
+    shop.location.execute(
+        "update training_data set content = 'select customer_id from customer'"
+        " where question = 'Who are our customers?'"
+    )
+    shop.train()
+    comparison = shop.live.comparison or {}
+    assert comparison["candidate"] == comparison["live"]
+
+
+# --- held -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def holding(shop: TrainedShop, monkeypatch: pytest.MonkeyPatch) -> TrainedShop:
+    """The shop with version 2 held: a column is new, and the cards are lost by a fault."""
+    shop.change("campaign", "agency")
+    monkeypatch.setattr(material, "documents_of", without("card"))
+    shop.train()
+    assert shop.held is not None
+    return shop
+
+
+def test_a_held_version_is_recorded_and_told_once(holding: TrainedShop) -> None:
+    held = holding.held
+    assert held is not None
+    assert (held.version, held.is_live) == (2, False)
+    comparison = held.comparison or {}
+    assert comparison["live_version"] == 1
+    assert {"candidate", "live", "findings", "question_set_hash", "tolerance"} <= comparison.keys()
+    assert holding.collections.counts(2) is not None
+    holding.train()
+    assert holding.alerts() == [("failure", True)]
+
+
+def test_the_same_content_stays_held_and_asks_nothing(
+    holding: TrainedShop, model: FaultyModelServer
+) -> None:
+    holding.ollama.embedding_model()
+    model.embedded = 0
+    published = holding.train().published
+    assert published.held is not None
+    assert (published.held.version, published.is_new) == (2, False)
+    assert model.embedded == 0
+
+
+def test_new_content_takes_the_place_of_what_is_held(holding: TrainedShop) -> None:
+    holding.change("voucher", "owner")
+    holding.train()
+    assert holding.held is not None
+    assert holding.held.version == 3
+    assert holding.collections.present() == {1, 3}
+
+
+def test_a_good_version_ends_the_alert(
+    holding: TrainedShop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.undo()
+    holding.train()
+    assert (holding.live.version, holding.held) == (3, None)
+    assert holding.alerts() == [("failure", False), ("recovered", True)]
+
+
+def test_what_is_held_again_after_it_was_over_is_told_again(
+    holding: TrainedShop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.undo()
+    holding.train()
+    monkeypatch.setattr(material, "documents_of", without("card"))
+    holding.train()
+    assert holding.alerts() == [("failure", False), ("recovered", True), ("failure", True)]
+
+
+def test_the_content_that_is_served_ends_what_is_held(
+    shop: TrainedShop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(material, "documents_of", without("card"))
+    shop.train()
+    monkeypatch.undo()
+    published = shop.train().published
+    assert (published.is_new, shop.live.version, shop.held) == (False, 1, None)
+    assert shop.collections.present() == {1}
+    assert shop.alerts() == [("failure", False), ("recovered", True)]
+
+
+# --- withdrawal -----------------------------------------------------------------------------
+
+
+def hold_with(shop: TrainedShop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(material, "documents_of", without("card"))
+    shop.train()
+    assert shop.held is not None
+
+
+def test_what_the_schema_has_made_wrong_is_not_served_although_a_version_is_held(
+    shop: TrainedShop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.tables = [item for item in shop.tables if item.name != "review"]
+    shop.change("campaign", "agency")
+    hold_with(shop, monkeypatch)
+    texts = shop.served_texts()
+    assert not [text for text in texts if "review" in text]
+    # The old DDL of the changed table is wrong too; the card of it has not changed by it.
+    assert not [text for text in texts if "CREATE TABLE public.campaign" in text]
+    assert [text for text in texts if "CREATE TABLE public.voucher" in text]
+    assert [text for text in texts if text.startswith("Table public.voucher")]
+
+
+def test_what_a_user_took_back_is_not_served_although_a_version_is_held(
+    shop: TrainedShop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.location.execute("delete from training_data where content like '%%stock%%'")
+    hold_with(shop, monkeypatch)
+    pairs = [text for text in shop.served_texts() if text.startswith("Question")]
+    assert pairs == ["Question: Who are our customers?\n\nSQL: select full_name from customer"]
+    for part in ("sql", "langchain", "memory"):
+        points = shop.collections.payloads(1, part).values()  # pyright: ignore[reportArgumentType]
+        assert not [point for point in points if "in stock" in str(point)]
+
+
+def test_what_only_the_code_has_changed_stays_served(
+    shop: TrainedShop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = shop.served_texts()
+    monkeypatch.setattr(documents, "relationship", lambda *_: "In other words.")
+    hold_with(shop, monkeypatch)
+    assert shop.served_texts() == before
+
+
+def test_the_row_of_the_live_version_says_what_is_left(
+    shop: TrainedShop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = shop.live
+    shop.tables = [item for item in shop.tables if item.name != "review"]
+    shop.read()
+    hold_with(shop, monkeypatch)
+    after = shop.live
+    assert after.ddl_count == before.ddl_count - 1 == 11
+    assert after.content_hash != before.content_hash
+    monkeypatch.undo()
+    shop.tables = list(shop.tables)
+    shop.train()
+    assert shop.live.version == 3
+
+
+def test_a_model_server_that_is_down_keeps_nothing_wrong_served(shop: TrainedShop) -> None:
+    shop.tables = [item for item in shop.tables if item.name != "review"]
+    shop.read()
+    shop.ollama = type(shop.ollama)("http://127.0.0.1:9", shop.ollama.embed_model)
+    with pytest.raises(EmbeddingUnavailable):
+        shop.train()
+    assert not [text for text in shop.served_texts() if "review" in text]
+
+
+# --- killed ---------------------------------------------------------------------------------
+
+
+def _killed(*_: object, **__: object) -> None:
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize(
+    ("owner", "step"),
+    [
+        (Collections, "write"),
+        (Gate, "judge"),
+        (ModelVersions, "record"),
+        (Collections, "serve"),
+        (ModelVersions, "make_live"),
+        (ModelVersions, "forget_collections"),
+    ],
+)
+def test_a_run_that_is_killed_before_any_step_is_made_good_by_the_next(
+    shop: TrainedShop, monkeypatch: pytest.MonkeyPatch, owner: type, step: str
+) -> None:
+    shop.change("campaign", "agency")
+    with monkeypatch.context() as patch:
+        patch.setattr(owner, step, _killed)
+        with pytest.raises(KeyboardInterrupt):
+            shop.train()
+    assert shop.collections.served() in (1, 2)
+    shop.train()
+    live = shop.live
+    assert any("agency" in text for text in shop.served_texts())
+    assert (live.comparison or {})["live_version"] == 1
+    assert shop.held is None
+    assert shop.collections.present() == {1, live.version}
+
+
+@pytest.mark.parametrize(
+    ("owner", "step"),
+    [
+        (ModelVersions, "record"),
+        (ModelVersions, "change_content"),
+        (Collections, "delete"),
+        (ModelVersions, "count"),
+        (ModelVersions, "forget_collections"),
+    ],
+)
+def test_a_run_that_is_killed_while_it_holds_back_is_made_good_by_the_next(
+    shop: TrainedShop, monkeypatch: pytest.MonkeyPatch, owner: type, step: str
+) -> None:
+    shop.tables = [item for item in shop.tables if item.name != "review"]
+    shop.read()
+    monkeypatch.setattr(material, "documents_of", without("card"))
+    with monkeypatch.context() as patch:
+        patch.setattr(owner, step, _killed)
+        with pytest.raises(KeyboardInterrupt):
+            shop.train()
+    shop.train()
+    assert shop.held is not None
+    assert (shop.live.version, shop.live.ddl_count) == (1, 11)
+    assert not [text for text in shop.served_texts() if "review" in text]
+    assert shop.alerts() == [("failure", True)]

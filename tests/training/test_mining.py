@@ -1,0 +1,182 @@
+"""Where a connection allows it, answers that were good are taught, and none that was corrected."""
+
+from __future__ import annotations
+
+import pytest
+
+from twd_shared.clients.application import ApplicationDatabase
+from twd_training.examples.collecting import Collected, collect_examples
+from twd_training.examples.store import TrainingSet
+
+from .conftest import CUSTOMER, WAREHOUSE, Location
+
+pytestmark = pytest.mark.integration
+
+NAMES = "select full_name from customer"
+TOTALS = "select sum(total_amount) from invoice"
+ROWS = '[{"n": 1}]'
+
+
+class Talk:
+    """What users of the application ask, a minute apart, and what they are given."""
+
+    def __init__(self, location: Location) -> None:
+        self._location = location
+        self._minutes = 0
+        self._allow('{"messages": true}')
+
+    def ask(
+        self,
+        question: str,
+        sql: str | None,
+        *,
+        conversation: int = 1,
+        result: str | None = ROWS,
+        error: str | None = None,
+        connection: int | None = 7,
+        after_minutes: int = 1,
+    ) -> None:
+        self._minutes += after_minutes
+        at = f"now() - interval '2 days' + interval '{self._minutes} minutes'"
+        self._location.execute(
+            "insert into conversations (id, user_id) values (%s, 'ann') on conflict do nothing",
+            conversation,
+        )
+        for role, content, answer, given, failed in (
+            ("user", question, None, None, None),
+            ("assistant", "Here.", sql, result, error),
+        ):
+            self._location.execute(
+                "insert into messages (conversation_id, role, content, sql_query, query_result,"
+                f" error, connection_id, created_at) values (%s, %s, %s, %s, %s, %s, %s, {at})",
+                conversation,
+                role,
+                content,
+                answer,
+                given,
+                failed,
+                connection if role == "user" else None,
+            )
+
+    def _allow(self, options: str) -> None:
+        self._location.execute(
+            "update database_connections set training = %s::jsonb where id = 7", options
+        )
+
+    def forbid(self) -> None:
+        self._allow("{}")
+
+    def collect(self) -> Collected:
+        return collect_examples(
+            self._location.listed,
+            ApplicationDatabase(self._location.application_dsn),
+            self._location.store.snapshots,
+            TrainingSet(self._location.database),
+            self._location.access,
+        )
+
+    def taught(self) -> dict[str | None, str]:
+        return {item.question: item.content for item in self.collect().items if item.accepted}
+
+
+@pytest.fixture
+def talk(location: Location) -> Talk:
+    return Talk(location)
+
+
+def test_an_answer_that_was_executed_is_taught(talk: Talk) -> None:
+    talk.ask("Who  buys?", f"```sql\n{NAMES}\n```")
+    collected = talk.collect()
+    [item] = collected.items
+    assert (item.question, item.content, item.source) == ("Who buys?", NAMES, "messages")
+    assert item.tables == ("public.customer",)
+
+
+@pytest.mark.parametrize(
+    ("sql", "result", "error"),
+    [
+        (NAMES, None, None),
+        (NAMES, "null", None),
+        (NAMES, ROWS, "timeout"),
+        ("", ROWS, None),
+        ("select nope from customer", ROWS, None),
+        ("delete from customer", ROWS, None),
+        ("select 1", ROWS, None),
+    ],
+)
+def test_an_answer_that_was_not_or_cannot_be_right_is_not(
+    talk: Talk, sql: str, result: str | None, error: str | None
+) -> None:
+    talk.ask("Who buys?", sql, result=result, error=error)
+    assert talk.collect().items == ()
+
+
+def test_an_answer_that_was_corrected_soon_after_is_not(talk: Talk) -> None:
+    talk.ask("Who buys?", "select customer_id from customer")
+    talk.ask("No, by name", NAMES, after_minutes=29)
+    talk.ask("How much?", TOTALS)
+    assert talk.taught() == {"No, by name": NAMES, "How much?": TOTALS}
+
+
+def test_another_question_on_the_same_table_later_or_elsewhere_corrects_nothing(talk: Talk) -> None:
+    talk.ask("Which ones?", "select customer_id from customer")
+    talk.ask("Who buys?", NAMES, conversation=2)
+    talk.ask("How many?", "select count(*) from customer", after_minutes=31)
+    assert set(talk.taught()) == {"Which ones?", "Who buys?", "How many?"}
+
+
+def test_an_attempt_that_failed_corrects_nothing(talk: Talk) -> None:
+    talk.ask("Who buys?", NAMES)
+    talk.ask("And where?", "select city from customer", result=None, error="no such column")
+    assert set(talk.taught()) == {"Who buys?"}
+
+
+def test_of_answers_to_one_question_the_newest_is_taught(talk: Talk) -> None:
+    talk.ask("Who buys?", "select customer_id from customer")
+    talk.ask("who  BUYS?", NAMES, conversation=2)
+    assert talk.taught() == {"who BUYS?": NAMES}
+
+
+def test_what_a_user_taught_is_not_taught_again(talk: Talk, location: Location) -> None:
+    location.teach(NAMES, "Who buys?")
+    talk.ask("Who buys?", NAMES)
+    [item] = talk.collect().items
+    assert (item.source, item.accepted) == ("user", True)
+
+
+def test_messages_of_other_connections_and_of_none_are_left_alone(talk: Talk) -> None:
+    talk.ask("Who buys?", NAMES, connection=8)
+    talk.ask("How much?", TOTALS, connection=None)
+    assert talk.collect().items == ()
+
+
+def test_a_connection_that_does_not_allow_it_is_not_listened_to(talk: Talk) -> None:
+    talk.ask("Who buys?", NAMES)
+    assert len(talk.collect().items) == 1
+    talk.forbid()
+    assert talk.collect().items == ()
+
+
+def test_an_answer_that_the_schema_broke_is_kept_in_quarantine(
+    talk: Talk, location: Location
+) -> None:
+    talk.ask("How much?", TOTALS)
+    talk.collect()
+    location.read_schema(CUSTOMER, WAREHOUSE)
+    [item] = talk.collect().items
+    assert item.is_quarantined
+
+
+def test_an_application_that_does_not_note_connections_gives_no_answers(
+    talk: Talk, location: Location
+) -> None:
+    talk.ask("Who buys?", NAMES)
+    location.execute("alter table messages drop column connection_id")
+    assert talk.collect().items == ()
+
+
+def test_times_without_a_zone_and_missing_errors_are_read(talk: Talk, location: Location) -> None:
+    talk.ask("Who buys?", NAMES)
+    location.execute("alter table messages drop column error")
+    location.execute("alter table messages alter created_at type timestamp")
+    assert set(talk.taught()) == {"Who buys?"}

@@ -1,0 +1,230 @@
+"""What a person decides over the gate: serving the held version, and going back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from twd_shared.errors import UnknownConnection
+from twd_training.knowledge_base import material
+from twd_training.knowledge_base.collections import Collections
+from twd_training.knowledge_base.promotion import VersionNotKept
+from twd_training.knowledge_base.versions import ModelVersions
+from twd_training.model_command import main
+
+from .conftest import Location
+from .test_gate import without
+from .trained_shop import TrainedShop
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+def shop(location: Location, ollama_url: str) -> TrainedShop:
+    """A shop with twelve tables, trained and served as version 1."""
+    made = TrainedShop(location, ollama_url)
+    made.read()
+    made.train()
+    return made
+
+
+@pytest.fixture
+def holding(shop: TrainedShop, monkeypatch: pytest.MonkeyPatch) -> TrainedShop:
+    """The shop with version 2 held, which has a new column and no cards."""
+    shop.change("campaign", "agency")
+    monkeypatch.setattr(material, "documents_of", without("card"))
+    shop.train()
+    assert shop.held is not None
+    return shop
+
+
+@pytest.fixture
+def trained_twice(shop: TrainedShop) -> TrainedShop:
+    """The shop with version 2 served, which has a new column."""
+    shop.change("campaign", "agency")
+    shop.train()
+    assert shop.live.version == 2
+    return shop
+
+
+# --- promotion ------------------------------------------------------------------------------
+
+
+def test_the_held_version_is_served_and_the_alert_is_over(holding: TrainedShop) -> None:
+    done = holding.decisions.promote()
+    assert (done.version, done.before, done.is_done) == (2, 1, True)
+    assert (holding.live.version, holding.held) == (2, None)
+    assert any("agency" in text for text in holding.served_texts())
+    assert holding.alerts() == [("failure", False), ("recovered", True)]
+    assert holding.collections.present() == {1, 2}
+
+
+def test_what_was_promoted_stays_served_by_the_next_training(holding: TrainedShop) -> None:
+    holding.decisions.promote()
+    published = holding.train().published
+    assert (published.is_new, published.held, holding.live.version) == (False, None, 2)
+
+
+def test_promoting_twice_does_it_once(holding: TrainedShop) -> None:
+    holding.decisions.promote()
+    again = holding.decisions.promote()
+    assert (again.version, again.is_done) == (2, False)
+
+
+def test_why_it_was_held_stays_recorded(holding: TrainedShop) -> None:
+    held = holding.held
+    assert held is not None
+    holding.decisions.promote()
+    assert (holding.live.comparison or {})["promoted_against"] == held.held_reason
+
+
+def test_what_is_promoted_lacks_what_is_wrong_by_now(holding: TrainedShop) -> None:
+    holding.tables = [item for item in holding.tables if item.name != "review"]
+    holding.read()
+    assert holding.decisions.promote().withdrawn > 0
+    assert not [text for text in holding.served_texts() if "review" in text]
+
+
+def test_an_untrained_database_cannot_be_promoted(location: Location, ollama_url: str) -> None:
+    with pytest.raises(UnknownConnection, match="has no knowledge base"):
+        TrainedShop(location, ollama_url).decisions.promote()
+
+
+# --- going back -----------------------------------------------------------------------------
+
+
+def test_the_version_before_is_served_again(trained_twice: TrainedShop) -> None:
+    done = trained_twice.decisions.go_back()
+    assert (done.version, done.before, done.is_done) == (1, 2, True)
+    assert trained_twice.live.version == 1
+    assert trained_twice.held is not None
+    assert trained_twice.held.held_reason == "A person went back from it to version 1."
+    assert trained_twice.collections.present() == {1, 2}
+
+
+def test_going_back_serves_nothing_that_is_wrong_by_now(trained_twice: TrainedShop) -> None:
+    # The DDL of version 1 lacks the column that version 2 has.
+    assert trained_twice.decisions.go_back().withdrawn == 1
+    texts = trained_twice.served_texts()
+    assert not [text for text in texts if "CREATE TABLE public.campaign" in text]
+    assert len([text for text in texts if text.startswith("CREATE TABLE")]) == 11
+    assert trained_twice.live.ddl_count == 11
+
+
+def test_what_a_person_left_is_not_served_by_the_next_training(
+    trained_twice: TrainedShop,
+) -> None:
+    trained_twice.decisions.go_back()
+    published = trained_twice.train().published
+    assert published.held is not None
+    assert (published.is_new, trained_twice.live.version, published.held.version) == (False, 1, 2)
+    # Whoever went back need not be told.
+    assert trained_twice.alerts() == []
+
+
+def test_new_content_is_judged_beside_what_was_gone_back_to(trained_twice: TrainedShop) -> None:
+    trained_twice.decisions.go_back()
+    trained_twice.change("voucher", "owner")
+    published = trained_twice.train().published
+    assert published.held is None
+    assert (trained_twice.live.comparison or {})["live_version"] == 1
+    assert trained_twice.collections.present() == {1, 3}
+
+
+def test_going_back_twice_does_it_once(trained_twice: TrainedShop) -> None:
+    trained_twice.decisions.go_back()
+    again = trained_twice.decisions.go_back()
+    assert (again.version, again.is_done) == (1, False)
+    assert trained_twice.live.version == 1
+
+
+def test_what_was_left_can_be_promoted_again(trained_twice: TrainedShop) -> None:
+    trained_twice.decisions.go_back()
+    assert trained_twice.decisions.promote().version == 2
+    assert trained_twice.live.version == 2
+    assert trained_twice.decisions.go_back().version == 1
+
+
+def test_there_is_nothing_to_go_back_to_from_a_first_version(shop: TrainedShop) -> None:
+    with pytest.raises(VersionNotKept, match="has no earlier version of its knowledge base"):
+        shop.decisions.go_back()
+    assert shop.live.version == 1
+
+
+# --- killed ---------------------------------------------------------------------------------
+
+
+def _killed(*_: object, **__: object) -> None:
+    raise KeyboardInterrupt
+
+
+STEPS = [
+    (ModelVersions, "hold"),
+    (Collections, "serve"),
+    (ModelVersions, "make_live"),
+]
+
+
+@pytest.mark.parametrize(("owner", "step"), STEPS)
+def test_going_back_can_be_done_again_when_it_was_killed(
+    trained_twice: TrainedShop, monkeypatch: pytest.MonkeyPatch, owner: type, step: str
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(owner, step, _killed)
+        with pytest.raises(KeyboardInterrupt):
+            trained_twice.decisions.go_back()
+    trained_twice.decisions.go_back()
+    assert trained_twice.live.version == 1
+    assert trained_twice.held is not None
+    assert trained_twice.held.version == 2
+
+
+@pytest.mark.parametrize(("owner", "step"), STEPS)
+def test_a_promotion_can_be_done_again_when_it_was_killed(
+    holding: TrainedShop, monkeypatch: pytest.MonkeyPatch, owner: type, step: str
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(owner, step, _killed)
+        with pytest.raises(KeyboardInterrupt):
+            holding.decisions.promote()
+    holding.decisions.promote()
+    assert (holding.live.version, holding.held) == (2, None)
+    holding.train()
+    assert holding.alerts() == [("failure", False), ("recovered", True)]
+
+
+# --- the command ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def environment(location: Location, services: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TWD_METADATA_DSN", location.store.dsn)
+    monkeypatch.setenv("QDRANT_URL", services.qdrant)
+
+
+@pytest.mark.usefixtures("environment")
+def test_the_commands_say_in_a_line_what_they_did(
+    trained_twice: TrainedShop, capsys: pytest.CaptureFixture[str]
+) -> None:
+    key = trained_twice.location.key
+    said: list[str] = []
+    for command in ("rollback", "rollback", "promote", "promote"):
+        assert main([command, key]) == 0
+        said.append(capsys.readouterr().out.removeprefix(f"{key}: "))
+    assert said == [
+        "version 1 is served instead of version 2, without 1 document wrong by now.\n",
+        "version 1 is served, and it was gone back to before; nothing to do.\n",
+        "version 2 is served instead of version 1.\n",
+        "version 2 is served, and no version is held back; nothing to do.\n",
+    ]
+
+
+@pytest.mark.usefixtures("environment")
+def test_a_command_that_fails_says_why_and_ends_with_2(
+    shop: TrainedShop, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["rollback", shop.location.key]) == 2
+    assert "no earlier version of its knowledge base" in capsys.readouterr().err
+    assert main(["promote", "nothing-of-that-name"]) == 2
+    assert "No database 'nothing-of-that-name' is connected" in capsys.readouterr().err
