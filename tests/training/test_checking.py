@@ -152,3 +152,11 @@ def test_sql_of_users_reaches_no_log(caplog: pytest.LogCaptureFixture) -> None:
     with pytest.raises(Rejected):
         tables_of_query("call secret_thing('4711000047110')", KNOWN)
     assert "4711000047110" not in caplog.text
+
+
+def test_sqlite_names_are_compared_without_case() -> None:
+    name = Column(name="FullName", type="TEXT")
+    mixed = Table(schema="main", name="Customer", kind="table", columns=(name,))
+    known = KnownTables.of(snapshot_of(mixed, dialect="sqlite"))
+    assert tables_of_query("select fullname from CUSTOMER", known) == ("main.Customer",)
+    assert tables_of_query('select "FullName" from "Customer"', known) == ("main.Customer",)

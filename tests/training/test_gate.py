@@ -6,14 +6,17 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from qdrant_client.models import PointStruct
 
 from twd_shared.errors import EmbeddingUnavailable
 from twd_shared.schema_model.ddl import table_ddl
 from twd_training.evaluation.gate import Gate
 from twd_training.knowledge_base import documents, material
-from twd_training.knowledge_base.collections import Collections
+from twd_training.knowledge_base.collections import Collections, Stored
 from twd_training.knowledge_base.documents import Document
+from twd_training.knowledge_base.material import read_material
 from twd_training.knowledge_base.versions import ModelVersions
+from twd_training.knowledge_base.withdrawal import wrong_documents
 
 from .conftest import Location
 from .faulty_model import FaultyModelServer
@@ -483,3 +486,42 @@ def test_a_run_that_is_killed_while_it_holds_back_is_made_good_by_the_next(
     assert (shop.live.version, shop.live.ddl_count) == (1, 11)
     assert not [text for text in shop.served_texts() if "review" in text]
     assert shop.alerts() == [("failure", True)]
+
+
+def test_a_run_that_is_killed_before_it_serves_is_asked_for_again(
+    shop: TrainedShop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = shop.versions.trained_snapshots()
+    shop.change("campaign", "agency")
+    with monkeypatch.context() as patch:
+        patch.setattr(Collections, "serve", _killed)
+        with pytest.raises(KeyboardInterrupt):
+            shop.train()
+    assert shop.versions.trained_snapshots() == before
+
+
+def test_a_point_that_a_reader_wrote_does_not_stop_training(shop: TrainedShop) -> None:
+    for part in ("langchain", "memory", "ddl"):
+        shop.client.upsert(
+            f"kb_{shop.location.key}_{part}",
+            [
+                PointStruct(
+                    id=7,
+                    vector=[1.0] * shop.live.dimension,
+                    payload={"page_content": "x", "question": "x", "metadata": None},
+                )
+            ],
+        )
+    shop.change("campaign", "agency")
+    shop.train()
+    assert any("agency" in text for text in shop.served_texts())
+
+
+def test_a_card_that_names_what_is_gone_is_wrong(shop: TrainedShop) -> None:
+    texts = {"a": "shop.refund refers to it.", "b": "It stands alone."}
+    stored = {
+        key: Stored("documentation", "card", ("shop.customer",), text, None, None)
+        for key, text in texts.items()
+    }
+    material_now = read_material(shop.location.connection_id, shop.location.database)
+    assert wrong_documents(stored, material_now, {"shop.refund"}) == {"a"}

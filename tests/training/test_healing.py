@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 import pytest
 
 from twd_shared.clients.application import ApplicationDatabase
 from twd_shared.schema_model.identities import Identities, Identity
-from twd_shared.schema_model.models import Column, EnumType, Snapshot, Table
+from twd_shared.schema_model.models import Column, DomainType, EnumType, Snapshot, Table
 from twd_training.examples.collecting import Collected, collect_examples
 from twd_training.examples.models import TrainingItem
 from twd_training.examples.store import TrainingSet
+from twd_training.knowledge_base.material import read_material
 
 from .conftest import Location
 
@@ -289,3 +291,74 @@ def test_an_unchanged_set_is_not_written_again(shop: Shop, location: Location) -
     before = written()
     assert shop.collect().outcome.unchanged == 2
     assert written() == before
+
+
+def test_what_says_the_same_as_an_item_in_quarantine_is_not_accepted(
+    shop: Shop, location: Location
+) -> None:
+    location.teach(NAMES, "who?")
+    shop.collect()
+    again = of(shop.after(changed(SHOP, CUSTOMER, full_name=3, city=2)), "who?")
+    assert (again.accepted, again.reason) == (False, "one that says the same is in quarantine")
+
+
+def test_the_earlier_of_two_that_say_the_same_is_the_one_with_the_lower_id(
+    shop: Shop, location: Location
+) -> None:
+    location.execute("update training_data set id = 10 where id = 1")
+    location.execute(
+        "insert into training_data (id, connection_id, kind, question, content)"
+        " values (9, 7, 'question_sql', 'who?', %s)",
+        NAMES,
+    )
+    assert [of(shop.collect(), name).accepted for name in ("who?", "Who?")] == [True, False]
+
+
+def test_a_label_that_is_gone_breaks_a_pair_also_without_the_servers_ids(
+    shop: Shop, location: Location
+) -> None:
+    location.teach("select full_name from customer where city = 'here'", "Who is here?")
+
+    def becomes(*labels: str) -> None:
+        before = snapshot(SHOP, ids=False)
+        [customer, invoice] = before.tables
+        column = Column(name="city", type="public.spot")
+        columns = tuple(column if one.name == "city" else one for one in customer.columns)
+        location.store.snapshots.save(
+            "7",
+            msgspec.structs.replace(
+                before,
+                tables=(msgspec.structs.replace(customer, columns=columns), invoice),
+                enums=(EnumType(schema="public", name="place", labels=labels),),
+                domains=(DomainType(schema="public", name="spot", type="public.place"),),
+            ),
+        )
+
+    becomes("here", "there")
+    assert of(shop.collect(), "Who is here?").accepted
+    becomes("there")
+    assert of(shop.collect(), "Who is here?").reason == "public.place.here does not exist any more"
+
+
+def test_a_quarantine_outlives_the_retention_of_versions(shop: Shop, location: Location) -> None:
+    swapped = changed(SHOP, CUSTOMER, full_name=3, city=2)
+    shop.after(swapped)
+    shop.becomes(changed(swapped, INVOICE, note=4))
+    location.execute_metadata("delete from twd.index_states")
+    location.store.snapshots.prune("7", datetime.now(UTC) + timedelta(days=1))
+    assert not of(shop.collect(), "Who?").accepted
+
+
+def test_what_no_run_has_judged_yet_is_not_published_if_it_does_not_fit(
+    shop: Shop, location: Location
+) -> None:
+    shop.becomes(changed(SHOP, CUSTOMER, full_name=None))
+    items = read_material("7", location.database).items
+    assert [item.question for item in items] == ["How much?"]
+
+
+def test_a_row_of_rubbish_is_rejected_and_spoils_no_other(shop: Shop, location: Location) -> None:
+    location.teach("rows ? select from", "What?")
+    collected = shop.collect()
+    assert of(collected, "What?").reason.startswith("it cannot be parsed")
+    assert of(collected, "Who?").accepted

@@ -180,3 +180,30 @@ def test_times_without_a_zone_and_missing_errors_are_read(talk: Talk, location: 
     location.execute("alter table messages drop column error")
     location.execute("alter table messages alter created_at type timestamp")
     assert set(talk.taught()) == {"Who buys?"}
+
+
+def test_a_question_and_its_answer_may_be_of_one_moment(talk: Talk, location: Location) -> None:
+    location.execute("insert into conversations (id, user_id) values (1, 'ann')")
+    for place, (question, sql) in enumerate((("Who?", NAMES), ("How much?", TOTALS))):
+        moment = f"date_trunc('day', now()) - interval '{9 - place} hours'"
+        for number, (role, content, answer, given) in enumerate(
+            (("assistant", "Here.", sql, ROWS), ("user", question, None, None))
+        ):
+            location.execute(
+                "insert into messages (id, conversation_id, role, content, sql_query, query_result,"
+                f" connection_id, created_at) values (%s, 1, %s, %s, %s, %s, 7, {moment})",
+                10 * place + number + 1,
+                role,
+                content,
+                answer,
+                given,
+            )
+    assert talk.taught() == {"Who?": NAMES, "How much?": TOTALS}
+
+
+def test_an_answer_like_a_pair_in_quarantine_is_not_taught(talk: Talk, location: Location) -> None:
+    location.teach(TOTALS, "How much?")
+    talk.collect()
+    talk.ask("how much?", TOTALS)
+    location.read_schema(CUSTOMER, WAREHOUSE)
+    assert [item.is_quarantined for item in talk.collect().items] == [True]

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from twd_shared.clients.application import ApplicationDatabase
 from twd_shared.clients.catalog import Connection
 from twd_shared.clients.training_options import TrainingOptions
-from twd_shared.errors import SourceRefused, SourceUnavailable
+from twd_shared.errors import SourceRefused
 from twd_shared.sources.access import SourceAccess
 from twd_training.examples.changes import wishes_of
 from twd_training.examples.collecting import Collected, collect_examples
@@ -88,6 +88,8 @@ def refusals(location: Location, dsn: str, *statements: str) -> dict[str, str]:
         ),
         ("select * from customer where full_name > 3", "operator does not exist: text > integer"),
         ("select 1 / 0 from customer", "division by zero"),
+        ("select nowhere.nope(1) from customer", 'schema "nowhere" does not exist'),
+        ("select full_name from customer where customer_id = $1", "it has parameters"),
         ("select 1; drop table customer", "cannot insert multiple commands into a prepared"),
     ],
 )
@@ -108,6 +110,12 @@ def test_what_the_source_would_not_run_is_refused_in_its_words(
 )
 def test_what_it_would_run_is_not(location: Location, source: str, statement: str) -> None:
     assert refusals(location, source, statement) == {}
+
+
+def test_a_statement_that_is_refused_spoils_no_other(location: Location, source: str) -> None:
+    refused = refusals(location, source, "select nowhere.nope(1)", "select $1", SUM)
+    assert SUM not in refused
+    assert len(refused) == 2
 
 
 def test_nothing_runs(location: Location, source: str) -> None:
@@ -191,13 +199,24 @@ def test_a_host_that_may_not_be_reached_is_not_asked(location: Location, source:
         SourcePlanner(access, asked(source)).refusals([SUM])
 
 
-def test_a_source_that_hangs_is_given_up_in_time(location: Location, source: str) -> None:
+def test_a_table_that_is_locked_is_no_fault_of_the_statement(
+    location: Location, source: str
+) -> None:
     connection = psycopg2.connect(source)
     try:
         with connection.cursor() as cursor:
             cursor.execute("lock table invoice")
             access = SourceAccess.configured("postgresql", "loopback", "", 1)
-            with pytest.raises(SourceUnavailable, match="did not answer in time"):
-                SourcePlanner(access, asked(source)).refusals([SUM])
+            assert SourcePlanner(access, asked(source)).refusals([SUM]) == {}
     finally:
         connection.close()
+
+
+def test_new_pairs_wait_for_a_source_that_is_down(location: Location, source: str) -> None:
+    location.teach(SUM, "How much?")
+    collect(location, source)
+    location.teach("select count(*) from invoice", "How many?")
+    away = collect(location, "postgresql://nobody@127.0.0.1:9/none")
+    reasons = {item.question: item.reason for item in away.items}
+    assert reasons == {"How much?": "", "How many?": "the source could not be asked yet"}
+    assert all(item.accepted for item in collect(location, source).items)

@@ -25,6 +25,7 @@ from twd_shared.store.tables import (
     snapshot_objects,
     snapshots,
     table_statistics,
+    training_items,
 )
 
 _HISTORY = (
@@ -114,6 +115,11 @@ def _still_read(transaction: sa.Connection, connection_id: str) -> set[int]:
         sa.select(model_versions.c.snapshot_version).where(
             model_versions.c.connection_id == connection_id,
             model_versions.c.is_live | (model_versions.c.collections != no_collections),
+        ),
+        # What is in quarantine is judged by when it was right.
+        sa.select(training_items.c.accepted_version).where(
+            training_items.c.connection_id == connection_id,
+            training_items.c.quarantined_since.is_not(None),
         ),
     )
     return set(transaction.execute(query).scalars())

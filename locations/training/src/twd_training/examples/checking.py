@@ -6,9 +6,8 @@ function or subquery makes up are not looked into.
 
 from __future__ import annotations
 
-import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -65,7 +64,7 @@ class KnownTables:
         return cls(
             snapshot.dialect,
             {(item.schema, item.name): item for item in relations},
-            {f"{quote_name(item.schema)}.{quote_name(item.name)}": item for item in snapshot.enums},
+            _enums(snapshot),
         )
 
     @cached_property
@@ -94,7 +93,9 @@ class KnownTables:
         table, name = column
         types = {one.name: one.type for one in self.tables[table].columns}
         enum = self.enums.get(types[name].removesuffix("[]"))
-        return f"{enum.schema}.{enum.name}.{text}" if enum else None
+        if enum is None or text not in enum.labels:
+            return None
+        return f"{enum.schema}.{enum.name}.{text}"
 
     def label(self, table: Table) -> str:
         """The label of the table that people ask: of a partition, the one that it is a part of."""
@@ -125,14 +126,55 @@ class KnownTables:
         is_system = self.dialect == "postgresql" and name in _SYSTEM_COLUMNS
         return is_system or any(self._same(column.name, name, True) for column in table.columns)
 
+    def labelled(self, label: str) -> Sequence[Table]:
+        """The tables of that label: one, unless a name holds a dot."""
+        return self._by_label.get(label, ())
+
+    @cached_property
+    def _by_label(self) -> dict[str, list[Table]]:
+        found: dict[str, list[Table]] = {}
+        for table in self.tables.values():
+            found.setdefault(table.label, []).append(table)
+        return found
+
+    def tables_named(self, word: str) -> Sequence[Table]:
+        """Those of that name, whatever its case."""
+        return self._by_folded_name.get(word.casefold(), ())
+
     def _named(self, name: str) -> list[Table]:
-        return [item for item in self.tables.values() if self._same(item.name, name)]
+        return [item for item in self.tables_named(name) if self._same(item.name, name)]
+
+    @cached_property
+    def _by_folded_name(self) -> dict[str, list[Table]]:
+        found: dict[str, list[Table]] = {}
+        for table in self.tables.values():
+            found.setdefault(table.name.casefold(), []).append(table)
+        return found
 
     def _same(self, known: str, written: str, is_column: bool = False) -> bool:
         # MySQL's columns never differ by case alone; its tables do so on some file systems.
-        if self.dialect == "mysql" and (is_column or known != written):
+        if self.dialect == "sqlite" or (
+            self.dialect == "mysql" and (is_column or known != written)
+        ):
             return known.casefold() == written.casefold()
         return known == written
+
+
+def _enums(snapshot: Snapshot) -> dict[str, EnumType]:
+    """Enums by the type as columns spell it; domains over them stand for them."""
+    enums = {_spelt(item.schema, item.name): item for item in snapshot.enums}
+    # A domain may stand on another one.
+    for _ in snapshot.domains:
+        enums |= {
+            _spelt(item.schema, item.name): enums[item.type]
+            for item in snapshot.domains
+            if item.type in enums
+        }
+    return enums
+
+
+def _spelt(schema: str, name: str) -> str:
+    return f"{quote_name(schema)}.{quote_name(name)}"
 
 
 def check(submission: Submission, connection_id: str, known: KnownTables) -> TrainingItem:
@@ -217,8 +259,8 @@ def _names(submission: Submission, tables: tuple[str, ...], known: KnownTables) 
     words = _words(submission.content)
     columns = (
         f"{table.label}.{column.name}"
-        for table in known.tables.values()
-        if table.label in tables
+        for label in tables
+        for table in known.labelled(label)
         for column in table.columns
         if column.name.casefold() in words
     )
@@ -226,8 +268,7 @@ def _names(submission: Submission, tables: tuple[str, ...], known: KnownTables) 
 
 
 def _tables_mentioned(text: str, known: KnownTables) -> tuple[str, ...]:
-    words = _words(text)
-    found = (table for table in known.tables.values() if table.name.casefold() in words)
+    found = (table for word in _words(text) for table in known.tables_named(word))
     return tuple(sorted({known.label(table) for table in found}))
 
 
@@ -266,8 +307,6 @@ def _parse(sql: str, dialect: str) -> list[exp.Expr]:
     name = parser_dialect(dialect)
     if is_bottomless(sql, dialect):
         raise Rejected("it cannot be parsed: it is nested too deeply")
-    # Its warnings repeat the SQL, which belongs to the user and into no log.
-    logging.getLogger("sqlglot").setLevel(logging.ERROR)
     try:
         parsed = sqlglot.parse(sql, read=name)
         return [normalize_identifiers(item, dialect=name) for item in parsed if item is not None]
@@ -280,6 +319,9 @@ def _parse(sql: str, dialect: str) -> list[exp.Expr]:
         ) from None
     except RecursionError:
         raise Rejected("it cannot be parsed: it is nested too deeply") from None
+    except Exception:
+        # On rubbish the parser fails in ways of its own, with the SQL in the message.
+        raise Rejected("it cannot be parsed: unreadable text") from None
 
 
 def _scopes(statement: exp.Expr) -> list[Scope]:

@@ -102,11 +102,10 @@ def _planned(
         refused = {one.item_id: reasons[one.content] for one in asked if one.content in reasons}
     except TwdError as error:
         problem = str(error)
-        before = [stored[item.item_id] for item in asked if item.item_id in stored]
-        refused = {item.item_id: item.reason for item in before if not item.accepted}
+        refused = {item.item_id: _not_asked(item, stored.get(item.item_id)) for item in asked}
     return [
         replace(item, accepted=False, reason=refused[item.item_id])
-        if item.item_id in refused
+        if refused.get(item.item_id)
         else item
         for item in items
     ], problem
@@ -119,6 +118,13 @@ def _worth_keeping(items: Iterable[TrainingItem]) -> tuple[TrainingItem, ...]:
         for item in items
         if item.source == "user" or item.accepted or item.accepted_version is not None
     )
+
+
+def _not_asked(item: TrainingItem, stored: TrainingItem | None) -> str:
+    """Why an item is not accepted while its source cannot be asked; '' if it was accepted."""
+    if stored is None or stored.content_hash != item.content_hash:
+        return "the source could not be asked yet"
+    return stored.reason
 
 
 def _with_planned_proposals(
@@ -135,15 +141,26 @@ def _with_planned_proposals(
 
 
 def without_repeats(items: Iterable[TrainingItem]) -> Iterator[TrainingItem]:
-    """The items, of those that say the same only the first accepted."""
+    """The items, of those that say the same only the first accepted.
+
+    None of them is, while one is in quarantine: what is known to be wrong is wrong for all.
+    """
+    judged = list(items)
+    quarantined = {_said(item) for item in judged if item.is_quarantined}
     seen: set[tuple[str, str, str]] = set()
-    for item in items:
-        question = " ".join((item.question or "").split()).casefold()
-        said = (item.kind, question, " ".join(item.content.split()).rstrip("; "))
-        if item.accepted and said in seen:
+    for item in judged:
+        said = _said(item)
+        if item.accepted and (said in seen or said in quarantined):
             reason = "an earlier one says the same"
+            if said in quarantined:
+                reason = "one that says the same is in quarantine"
             yield replace(item, accepted=False, reason=reason, accepted_version=None)
         else:
             if item.accepted:
                 seen.add(said)
             yield item
+
+
+def _said(item: TrainingItem) -> tuple[str, str, str]:
+    question = " ".join((item.question or "").split()).casefold()
+    return (item.kind, question, " ".join(item.content.split()).rstrip("; "))

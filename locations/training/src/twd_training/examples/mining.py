@@ -28,18 +28,20 @@ _CORRECTED_WITHIN = timedelta(minutes=30)
 _NEEDED = frozenset({"conversation_id", "role", "content", "sql_query", "query_result"})
 
 # Some applications note the connection at the question only.
+# Both may be written at one moment: a user's message comes first.
 _ANSWERS = """
 with ordered as (
     select id, conversation_id, role, created_at,
            count(*) filter (where role = 'user')
-               over (partition by conversation_id order by created_at, id) as turn
+               over (partition by conversation_id order by created_at, role desc, id) as turn
     from messages
     where role in ('user', 'assistant') and created_at >= {now} - make_interval(days => $2)
 ), turns as (
     select id, role,
            case when turn > 0
                 then first_value(id) over (partition by conversation_id, turn
-                                           order by created_at, id) end as question_id
+                                           order by created_at, role desc, id)
+           end as question_id
     from ordered
 )
 select message.id::text as id, message.conversation_id::text as conversation,

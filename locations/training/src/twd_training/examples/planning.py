@@ -16,18 +16,24 @@ from twd_shared.sources.access import SourceAccess
 from twd_shared.sources.postgresql import open_session, source_errors
 
 _LONGEST_REASON = 200
-# Of an error's SQLSTATE: what the statement itself is to blame for.
-# https://www.postgresql.org/docs/18/errcodes-appendix.html
-_OWN_FAULTS = ("0A", "21", "22", "42")
-# The role lacks a right that users of the application may have.
-_NOT_TOLD = asyncpg.InsufficientPrivilegeError
+# Beginnings of SQLSTATEs for which no statement is to blame: connection, resources, operator,
+# system. https://www.postgresql.org/docs/18/errcodes-appendix.html
+_OF_THE_SERVER = ("08", "53", "57P", "58", "XX")
+# The role lacks a right that users of the application may have; a table is locked, or the plan
+# takes too long today.
+_NOT_TOLD = (
+    asyncpg.InsufficientPrivilegeError,
+    asyncpg.LockNotAvailableError,
+    asyncpg.QueryCanceledError,
+)
+_SECONDS_A_STATEMENT = 0.1
 
 
 class SourcePlanner:
     """Asks one connection's source."""
 
     def __init__(self, access: SourceAccess, connection: Connection) -> None:
-        """Reaches the source within the limits of `access`; all statements share one of them."""
+        """Reaches the source within the limits of `access`."""
         self._access = access
         self._connection = connection
 
@@ -45,7 +51,11 @@ class SourcePlanner:
             return {}
         limits = self._access.limits
         with source_errors(self._connection.label, address, limits):
-            async with asyncio.timeout(limits.connect_seconds + limits.statement_seconds):
+            async with asyncio.timeout(
+                limits.connect_seconds
+                + limits.statement_seconds
+                + _SECONDS_A_STATEMENT * len(statements)
+            ):
                 session = await open_session(address, limits, "twd-training", own_search_path=True)
                 try:
                     found = {sql: await _refusal(session, sql) for sql in statements}
@@ -62,7 +72,11 @@ async def _refusal(session: asyncpg.Connection, sql: str) -> str:
     except _NOT_TOLD:
         return ""
     except asyncpg.PostgresError as error:
-        if not str(getattr(error, "sqlstate", "")).startswith(_OWN_FAULTS):
+        if str(getattr(error, "sqlstate", "")).startswith(_OF_THE_SERVER):
             raise
         return str(error).partition("\n")[0][:_LONGEST_REASON]
+    except asyncpg.InterfaceError:
+        if session.is_closed():
+            raise
+        return "it has parameters, such as $1"
     return ""

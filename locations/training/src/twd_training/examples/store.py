@@ -119,6 +119,14 @@ class TrainingSet:
             stored = _stored(transaction, connection_id).values()
         return sorted((item for item in stored if item.accepted), key=lambda item: item.item_id)
 
+    def judged_by(self, connection_id: str) -> int:
+        """The oldest snapshot version that an item of the connection was judged by; 0 = none is."""
+        query = sa.select(sa.func.min(training_items.c.snapshot_version)).where(
+            training_items.c.connection_id == connection_id
+        )
+        with self._database.begin() as transaction:
+            return transaction.execute(query).scalar_one() or 0
+
     def marker(self, connection_id: str) -> str:
         """Marker of what the set holds of a connection; empty if nothing was ever read."""
         query = sa.select(training_readings.c.marker).where(

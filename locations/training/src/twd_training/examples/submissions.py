@@ -26,7 +26,7 @@ _ROWS = """
 select id::text as id, kind, question, content
 from training_data
 where connection_id::text = $1
-order by id
+order by training_data.id
 """
 
 

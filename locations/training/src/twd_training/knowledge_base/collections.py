@@ -212,7 +212,9 @@ class Collections:
                 sql=metadata.get("sql"),
             )
             for payload in payloads
-            for metadata in [payload["metadata"]]
+            for metadata in [_metadata(payload)]
+            # A reader may have added points of its own.
+            if "content_hash" in metadata
         }
 
     def payloads(self, version: int, part: Part) -> dict[str, dict[str, Any]]:
@@ -331,14 +333,20 @@ class Collections:
                 )
                 for record in records:
                     payload = record.payload or {}
-                    if text_key in payload and payload["metadata"].get("model") == model:
+                    if text_key in payload and _metadata(payload).get("model") == model:
                         yield payload[text_key], record.vector  # pyright: ignore[reportReturnType]
                 if offset is None:
                     return
 
 
+def _metadata(payload: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What stands in `metadata`; nothing in points that are not ours."""
+    found = payload.get("metadata")
+    return found if isinstance(found, dict) else {}
+
+
 def _found(payload: dict[str, Any] | None) -> Found:
-    metadata = (payload or {}).get("metadata") or {}
+    metadata = _metadata(payload or {})
     return Found(
         str(metadata.get("content_hash")),
         tuple(metadata.get("tables") or ()),
@@ -349,4 +357,4 @@ def _found(payload: dict[str, Any] | None) -> Found:
 
 def _hash_in(record: models.Record) -> object:
     payload = record.payload or {}
-    return payload.get("content_hash") or (payload.get("metadata") or {}).get("content_hash")
+    return payload.get("content_hash") or _metadata(payload).get("content_hash")

@@ -5,9 +5,6 @@ from __future__ import annotations
 from twd_training.knowledge_base.collections import Collections
 from twd_training.knowledge_base.versions import ModelVersion, ModelVersions
 
-NOT_YET_SERVED = "It was found good and is to be served; the run that would do so has not done it."
-"""Why a version is held from when it is recorded until it is served: a moment, unless killed."""
-
 BY_A_PERSON = "A person went back"
 """How the reason of a version begins that a person has left for an earlier one."""
 

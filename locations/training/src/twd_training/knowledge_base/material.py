@@ -9,7 +9,7 @@ from twd_shared.schema_model.models import Snapshot
 from twd_shared.store.database import MetadataDatabase
 from twd_shared.store.documentation import DocumentationStore, TableCard
 from twd_shared.store.snapshots import SnapshotStore
-from twd_training.examples.models import TrainingItem
+from twd_training.examples.models import Submission, TrainingItem
 from twd_training.examples.store import TrainingSet
 from twd_training.knowledge_base.documents import Document, documents_of
 
@@ -28,10 +28,32 @@ class Material:
     documents: Sequence[Document]
 
 
+def _fitting(
+    training_set: TrainingSet, connection_id: str, version: int, snapshot: Snapshot
+) -> list[TrainingItem]:
+    """The accepted items; of those that an older snapshot judged, what fits the newest by names.
+
+    They are judged whole by the next run that can read the application.
+    """
+    items = training_set.accepted(connection_id)
+    if training_set.judged_by(connection_id) >= version:
+        return items
+    # Here, as the SQL parser takes a third of a second to import.
+    from twd_training.examples.checking import KnownTables, check
+
+    known = KnownTables.of(snapshot)
+    return [
+        item
+        for item in items
+        if check(Submission("", item.kind, item.question, item.content), "", known).accepted
+        and known.labels.issuperset(item.names)
+    ]
+
+
 def read_material(connection_id: str, database: MetadataDatabase) -> Material:
     """The connection's newest inputs; raises UnknownConnection if its schema was never read."""
     version, snapshot = SnapshotStore(database).load_newest(connection_id)
     cards = DocumentationStore(database).cards(connection_id)
-    items = TrainingSet(database).accepted(connection_id)
+    items = _fitting(TrainingSet(database), connection_id, version.version, snapshot)
     documents = documents_of(snapshot, cards, items)
     return Material(version.version, snapshot, cards, items, documents)

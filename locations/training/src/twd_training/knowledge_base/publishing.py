@@ -21,7 +21,6 @@ from twd_training.knowledge_base.documents import PURPOSES, Document, EmbeddedTe
 from twd_training.knowledge_base.embedding import write_embedded
 from twd_training.knowledge_base.integrity import sources_of
 from twd_training.knowledge_base.keeping import (
-    NOT_YET_SERVED,
     drop_others,
     has_foreign_vectors,
     is_beside,
@@ -29,7 +28,7 @@ from twd_training.knowledge_base.keeping import (
 )
 from twd_training.knowledge_base.material import Material
 from twd_training.knowledge_base.names import Part
-from twd_training.knowledge_base.versions import ModelVersion, ModelVersions
+from twd_training.knowledge_base.versions import NOT_YET_SERVED, ModelVersion, ModelVersions
 from twd_training.knowledge_base.withdrawal import Withdrawal
 
 

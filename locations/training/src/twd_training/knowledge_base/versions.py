@@ -12,6 +12,9 @@ import sqlalchemy as sa
 from twd_shared.store.database import MetadataDatabase
 from twd_shared.store.tables import model_versions
 
+NOT_YET_SERVED = "It was found good and is to be served; the run that would do so has not done it."
+"""Why a version is held from when it is recorded until it is served: a moment, unless killed."""
+
 
 @dataclass(frozen=True, slots=True)
 class ModelVersion:
@@ -98,7 +101,8 @@ class ModelVersions:
         A version that is held counts: what it was made from was seen, and is not asked for again.
         """
         table = model_versions
-        is_held = (table.c.held_reason != "") & (
+        # One that is only not yet served has to be asked for: its run was killed.
+        is_held = table.c.held_reason.not_in(["", NOT_YET_SERVED]) & (
             table.c.collections != sa.literal({}, table.c.collections.type)
         )
         query = (

@@ -20,15 +20,15 @@ _FROM_SCHEMA = frozenset({"schema", "relationship", "card"})
 
 
 def wrong_documents(
-    stored: Mapping[str, Stored], material: Material, changed_tables: Collection[str]
+    stored: Mapping[str, Stored], material: Material, changed: Collection[str]
 ) -> frozenset[str]:
     """Content hashes of the stored documents that must not be served any more. Pure.
 
-    From the schema: those of `changed_tables` (labels) that are not made from it now. From users:
-    those that are not accepted any more as they stand.
+    From the schema: those that are of one of `changed` (labels of tables and types), or name one,
+    and are not made from it now. From users: those that are not accepted any more as they stand.
     """
     now = {document.content_hash for document in material.documents}
-    changed = frozenset(changed_tables)
+    changed = frozenset(changed)
     accepted = {
         (item.kind, item.question if item.kind == "question_sql" else None, item.content)
         for item in material.items
@@ -39,6 +39,7 @@ def wrong_documents(
         if content_hash not in now
         and (
             not changed.isdisjoint(document.tables)
+            or any(label in document.text for label in changed)
             if document.source in _FROM_SCHEMA
             else _as_taught(document) not in accepted
         )
