@@ -55,6 +55,20 @@ KNOWN = KnownTables.of(snapshot_of(CUSTOMER, INVOICE, WAREHOUSE, HOSTILE, *TWICE
         ),
         ("select count from (select count(*) from customer) x", {"public.customer"}),
         ("select c from customer c", {"public.customer"}),
+        (
+            "select upper(full_name) as name, count(*) as n from customer group by name"
+            " having count(*) > 1 order by n, name",
+            {"public.customer"},
+        ),
+        (
+            "select upper(name) as name from (select full_name as name from customer) x",
+            {"public.customer"},
+        ),
+        (
+            "with x as (select full_name as name from customer)"
+            " select (select max(name) from x) as name from warehouse where city = 'x'",
+            {"public.customer", "stock.warehouse"},
+        ),
         ("select xmin, full_name from customer", {"public.customer"}),
         (
             "select g.d, city from generate_series(1, 3) as g(d), stock.warehouse",
@@ -77,6 +91,14 @@ def test_a_query_on_what_exists_is_accepted_with_its_tables(sql: str, tables: se
         ("select id from log", "table log exists in several schemas; name one"),
         ("select nope from customer", "column nope does not exist in public.customer"),
         ("select c.nope from customer c", "column nope does not exist in public.customer"),
+        (
+            "select upper(nope) as nope from customer",
+            "column nope does not exist in public.customer",
+        ),
+        (
+            "select full_name as nope from customer where nope = 'x'",
+            "column nope does not exist in public.customer",
+        ),
         ("select z.city from customer c", "z.city names no table of the statement"),
         ("select 1; select 2", "it holds 2 statements, not one"),
         ("", "it holds 0 statements, not one"),

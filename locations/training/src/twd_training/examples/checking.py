@@ -227,7 +227,7 @@ def tables_of_query(sql: str, known: KnownTables) -> tuple[str, ...]:
                 _check_qualified(column, scope, real, known)
             elif (
                 not has_made_up_rows
-                and column.name not in free_names
+                and (column.name not in free_names or _is_of_a_table(column, scope, real, known))
                 and not any(known.has_column(table, column.name) for table in used.values())
             ):
                 where = ", ".join(sorted(used)) or "a statement without tables"
@@ -346,6 +346,22 @@ def _check_qualified(
                 raise Rejected(f"column {column.name} does not exist in {table.label}")
             return
     raise Rejected(f"{column.table}.{column.name} names no table of the statement")
+
+
+def _is_of_a_table(
+    column: exp.Column, scope: Scope, real: dict[int, Table], known: KnownTables
+) -> bool:
+    """Whether no name that the statement makes is seen where the column stands.
+
+    As in `sum(x) as x`: what AS names is seen by GROUP BY, HAVING and ORDER BY, in SQLite by all.
+    """
+    sources = [item for around in _outwards(scope) for item in around.sources.items()]
+    clause = column.find_ancestor(exp.Select, exp.Group, exp.Having, exp.Order, exp.Distinct)
+    return (
+        known.dialect != "sqlite"
+        and isinstance(clause, exp.Select)
+        and all(id(source) in real and name != column.name for name, source in sources)
+    )
 
 
 def _column_aliases(source: exp.Expr | Scope) -> set[str]:
