@@ -179,17 +179,22 @@ definitions: environments ## Check and list the definitions of all locations wit
 	done; \
 	exit $$status
 
-# All suites run even when one fails, so that one run shows everything; the status is kept.
+# All suites run even when one fails, so that one run shows everything; the status is kept. Two at a
+# time where that is safe: they wait for servers more than they work, and each has its own.
 test: environments lint typecheck definitions ## Run every check and every test
 	@status=0; \
-	for suite in architecture shared local; do \
-		echo "== tests/$$suite"; $(RUN) -m pytest tests/$$suite || status=1; \
-	done; \
-	for location in $(LOCATIONS); do \
-		echo "== tests/$$location"; locations/$$location/.venv/bin/python -m pytest tests/$$location || status=1; \
-	done; \
-	echo "== tests/readers"; locations/training/.venv/bin/python -m pytest tests/readers || status=1; \
-	echo "== tests/e2e"; $(RUN) -m pytest tests/e2e || status=1; \
+	suite() { echo "== tests/$$2"; $$1 -m pytest tests/$$2; }; \
+	for name in architecture shared local; do suite $(RUN) $$name || status=1; done; \
+	log=$$(mktemp); trap 'rm -f "$$log"' EXIT; \
+	( others=0; \
+	  for name in $(filter-out schema,$(LOCATIONS)); do suite locations/$$name/.venv/bin/python $$name || others=1; done; \
+	  suite locations/training/.venv/bin/python readers || others=1; \
+	  exit $$others ) > "$$log" 2>&1 & \
+	others=$$!; \
+	suite locations/schema/.venv/bin/python schema || status=1; \
+	wait $$others || status=1; \
+	cat "$$log"; \
+	suite $(RUN) e2e || status=1; \
 	exit $$status
 
 # --- benchmarks -----------------------------------------------------------------------------
