@@ -357,7 +357,8 @@ def test_traffic_repeats_with_its_seed_and_has_its_shape() -> None:
     assert day(monday) != day(monday, random_seed=2)
     assert written(day(monday)) > 2 * written(day(sunday))
     times = [m.created_at for talk in day(monday) for m in talk.messages]
-    assert {at.astimezone(UTC).date() for at in times} == {monday}
+    late = {monday, monday + timedelta(days=1)}  # a conversation may pass midnight
+    assert monday in {at.astimezone(UTC).date() for at in times} <= late
     assert all(isinstance(at, datetime) and at.tzinfo is UTC for at in times)
     answers = [m for talk in day(monday) for m in talk.messages if m.outcome is not None]
     good = sum(m.outcome is not None and m.outcome.kind == outcomes.ANSWERED for m in answers)

@@ -8,18 +8,17 @@ through the API; messages and training data refer to them.
 from __future__ import annotations
 
 import argparse
-import io
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 import psycopg2
 from psycopg2.extras import execute_values
 
-from twd_local.application import messages, outcomes, tables
+from twd_local.application import messages, outcomes, rows, tables
 from twd_local.application.messages import SampleConversation
-from twd_local.application.questions import CORPORA, Question
+from twd_local.application.questions import CORPORA, Question, drawn_questions
 from twd_local.application.tables import Connection
 
 _SEED_LOCK = 7_302_115
@@ -27,19 +26,6 @@ _DEFAULT_SEED = 20260101
 _DEFAULT_PER_DAY = 40
 _TRAINING_TIME = datetime(2026, 1, 1, tzinfo=UTC)
 _ASKED_AND_TAUGHT = 3
-
-_CONVERSATION_COLUMNS = ("id", "user_id", "created_at")
-_MESSAGE_COLUMNS = (
-    "conversation_id",
-    "role",
-    "content",
-    "sql_query",
-    "query_result",
-    "created_at",
-    "latency_ms",
-    "error",
-    "connection_id",
-)
 
 
 @dataclass(frozen=True)
@@ -97,7 +83,11 @@ def seed(
         days = _missing_days(connection, today)
         conversation_count = message_count = 0
         if days:
-            observed = {name: _observe(connection, name, ids[name]) for name in sorted(ids)}
+            wanted = messages.questions_wanted(messages_per_day)
+            asked = {name: drawn_questions(CORPORA[name], wanted, random_seed) for name in ids}
+            observed = {
+                name: _observe(connection, name, ids[name], asked[name]) for name in sorted(ids)
+            }
             for day in days:
                 talks = list(
                     messages.conversations_of_day(
@@ -110,7 +100,7 @@ def seed(
 
 
 def _observe(
-    connection: Connection, name: str, connection_id: int
+    connection: Connection, name: str, connection_id: int, asked: Sequence[Question]
 ) -> dict[Question, outcomes.Outcomes]:
     with connection.cursor() as cursor:
         cursor.execute(
@@ -119,7 +109,7 @@ def _observe(
         row = cursor.fetchone()
     if row is None:
         raise ValueError(f"there is no connection with id {connection_id} for {name!r}")
-    return outcomes.observe(CORPORA[name], row[0])
+    return outcomes.observe(CORPORA[name], row[0], asked)
 
 
 def _missing_days(connection: Connection, today: date) -> list[date]:
@@ -135,12 +125,12 @@ def _add_training(connection: Connection, name: str, connection_id: int) -> int:
     corpus = CORPORA[name]
     # Some taught questions are asked too, as in life.
     pairs = (*corpus.taught, *corpus.questions[:_ASKED_AND_TAUGHT])
-    rows: list[tuple[str, str | None, str]] = [
+    items: list[tuple[str, str | None, str]] = [
         ("question_sql", wording, question.sql)
         for question in pairs
         for wording in question.wordings
     ]
-    rows += [("documentation", None, text) for text in corpus.documentation]
+    items += [("documentation", None, text) for text in corpus.documentation]
     with connection.cursor() as cursor:
         added = execute_values(
             cursor,
@@ -151,7 +141,7 @@ def _add_training(connection: Connection, name: str, connection_id: int) -> int:
             "old.connection_id = new.connection_id AND old.kind = new.kind "
             "AND old.question IS NOT DISTINCT FROM new.question "
             "AND (old.content = new.content OR old.question IS NOT NULL)) RETURNING id",
-            [(connection_id, *row, _TRAINING_TIME, _TRAINING_TIME) for row in rows],
+            [(connection_id, *row, _TRAINING_TIME, _TRAINING_TIME) for row in items],
             template="(%s, %s, %s::text, %s, %s, %s)",
             fetch=True,
         )
@@ -171,52 +161,31 @@ def _write_day(
             (len(talks),),
         )
         numbered = [(row[0], talk) for row, talk in zip(cursor.fetchall(), talks, strict=True)]
-    _copy(
+    rows.copy(
         connection,
         "conversations",
-        _CONVERSATION_COLUMNS,
+        rows.CONVERSATION_COLUMNS,
         ((number, talk.user_id, talk.messages[0].created_at) for number, talk in numbered),
     )
-    rows = [
+    written = [
         (
             number,
+            message.created_at,
+            None if talk.database is None else ids[talk.database],
             message.role,
             message.content,
             message.outcome and message.outcome.sql,
             message.outcome and message.outcome.result,
-            message.created_at,
             message.latency_ms,
             message.outcome and message.outcome.error,
-            None if talk.database is None else ids[talk.database],
         )
         for number, talk in numbered
         for message in talk.messages
     ]
-    _copy(connection, "messages", _MESSAGE_COLUMNS, rows)
+    rows.copy(connection, "messages", rows.MESSAGE_COLUMNS, written)
     with connection.cursor() as cursor:
-        cursor.execute("INSERT INTO sample_data_days VALUES (%s, %s)", (day, len(rows)))
-    return len(rows)
-
-
-def _copy(
-    connection: Connection, table: str, columns: Sequence[str], rows: Iterable[Sequence[object]]
-) -> None:
-    buffer = io.StringIO("".join("\t".join(map(_copy_text, row)) + "\n" for row in rows))
-    with connection.cursor() as cursor:
-        cursor.copy_expert(f"COPY {table} ({', '.join(columns)}) FROM STDIN", buffer)
-
-
-def _copy_text(value: object) -> str:
-    """A value in COPY's text format: `\\N` for NULL, backslash escapes for what would split it."""
-    if value is None:
-        return r"\N"
-    return (
-        str(value)
-        .replace("\\", "\\\\")
-        .replace("\t", "\\t")
-        .replace("\n", "\\n")
-        .replace("\r", "\\r")
-    )
+        cursor.execute("INSERT INTO sample_data_days VALUES (%s, %s)", (day, len(written)))
+    return len(written)
 
 
 def main() -> None:

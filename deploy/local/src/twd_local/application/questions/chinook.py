@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from twd_local.application.questions.chinook_templates import CHINOOK_TEMPLATES
 from twd_local.application.questions.question import Corpus, Question
 
 _QUESTIONS = (
@@ -196,6 +197,7 @@ CHINOOK = Corpus(
     database="chinook",
     description="Music shop: artists, albums, tracks, playlists, customers, invoices",
     questions=_QUESTIONS,
+    templates=CHINOOK_TEMPLATES,
     taught=_TAUGHT,
     documentation=(
         "Sales are the sum of invoice.total. Per track, genre or artist they are the sum of "

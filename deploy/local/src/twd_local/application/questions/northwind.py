@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from twd_local.application.questions.northwind_templates import NORTHWIND_TEMPLATES
 from twd_local.application.questions.question import Corpus, Question
 
 _QUESTIONS = (
@@ -196,6 +197,7 @@ NORTHWIND = Corpus(
     database="northwind",
     description="Food wholesaler: products, suppliers, customers, orders, employees",
     questions=_QUESTIONS,
+    templates=NORTHWIND_TEMPLATES,
     taught=_TAUGHT,
     documentation=(
         "Revenue of an order line is unit_price * quantity * (1 - discount) in order_details; "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from twd_local.application.questions.pagila_templates import PAGILA_TEMPLATES
 from twd_local.application.questions.question import Corpus, Question
 
 _QUESTIONS = (
@@ -193,6 +194,7 @@ PAGILA = Corpus(
     database="pagila",
     description="Film rental shops: films, actors, inventory, rentals, payments",
     questions=_QUESTIONS,
+    templates=PAGILA_TEMPLATES,
     taught=_TAUGHT,
     documentation=(
         "A rental is one copy (inventory) lent to one customer. It is open while return_date is "

@@ -1,0 +1,1 @@
+"""Benchmarks of the analytics location: days of messages, measured and compared."""
