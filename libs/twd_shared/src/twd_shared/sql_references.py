@@ -7,16 +7,22 @@ not parse, or whose names are not known, gives less, and never an exception or a
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
+from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
 from twd_shared.schema_model.models import Table
 from twd_shared.sql.names import ColumnName, SchemaNames, TableName
 from twd_shared.sql.parsing import parsed
+from twd_shared.sql.problems import Problem
 from twd_shared.sql.queries import NotUnderstood
 from twd_shared.sql.statements import Statements
+
+Verdict = Literal["valid", "syntax", "unknown_table", "unknown_column", "ambiguous_column"]
+"""What a server would say of SQL: that it is valid, or what is wrong with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +30,9 @@ class References:
     """What SQL reads: (schema, name) of tables, ((schema, name), column) of columns.
 
     `literals` are strings with the column that each is compared with or written to, `unknown` the
-    names of tables that the schema does not have.
+    names of tables that the schema does not have. `unknown_columns` and `unknown_aliases` (what
+    stands before a column's dot) and `ambiguous` are as written, and only what is certain;
+    `problem` is the first of these that the server would report.
     """
 
     parses: bool
@@ -32,9 +40,22 @@ class References:
     columns: frozenset[ColumnName] = frozenset()
     literals: frozenset[tuple[ColumnName, str]] = frozenset()
     unknown: frozenset[str] = frozenset()
+    unknown_columns: frozenset[str] = frozenset()
+    unknown_aliases: frozenset[str] = frozenset()
+    ambiguous: frozenset[str] = frozenset()
+    problem: Problem | None = None
+
+    @property
+    def verdict(self) -> Verdict:
+        """What the server would say of it; of several problems the one that it reports."""
+        return self.problem or "valid"
 
 
-DOES_NOT_PARSE = References(parses=False)
+DOES_NOT_PARSE = References(parses=False, problem="syntax")
+# The parser takes the beginning of any sentence for an expression.
+_EXPRESSIONS = (exp.Condition, exp.Alias, exp.Tuple)
+# Of a kind that is not looked into, or too deep: nothing is said against it.
+NOT_WALKED = References(parses=False)
 
 
 def references(sql: str, dialect: str, tables: Iterable[Table]) -> References:
@@ -47,19 +68,30 @@ def references(sql: str, dialect: str, tables: Iterable[Table]) -> References:
 
 def references_in(sql: str, names: SchemaNames) -> References:
     """What `sql`, one statement or several, reads of the tables that `names` knows."""
-    statements = parsed(sql, names.db_type)
+    return references_of(parsed(sql, names.db_type), names)
+
+
+def references_of(statements: Sequence[exp.Expr] | None, names: SchemaNames) -> References:
+    """The same of what `parsed` gives."""
     if not statements:
+        return DOES_NOT_PARSE
+    if any(isinstance(item, _EXPRESSIONS) for item in statements):
         return DOES_NOT_PARSE
     found = Statements(names)
     try:
         for statement in statements:
             found.statement(statement)
     except (NotUnderstood, SqlglotError, RecursionError):
-        return DOES_NOT_PARSE
+        return NOT_WALKED
+    problems = found.problems
     return References(
         parses=True,
         tables=frozenset(found.tables),
         columns=frozenset(found.columns),
         literals=frozenset(found.literals),
         unknown=frozenset(found.unknown),
+        unknown_columns=frozenset(problems.unknown_columns),
+        unknown_aliases=frozenset(problems.unknown_aliases),
+        ambiguous=frozenset(problems.ambiguous),
+        problem=problems.first,
     )

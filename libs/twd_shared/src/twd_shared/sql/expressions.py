@@ -7,42 +7,14 @@ since a chain of ANDs is a tree as deep as it is long.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable
 
 from sqlglot import exp
 
 from twd_shared.sql.literals import bare, compared, strings_in
 from twd_shared.sql.names import NOTHING, ColumnName, Origins, Rows, SchemaNames, TableName
-
-MadeTables = Mapping[str, Rows]
-"""What WITH, or an earlier statement, made, by name."""
-
-
-@dataclass(slots=True)
-class Scope:
-    """What names mean in one query; `outputs` are its result's columns where names see them.
-
-    `merged` are the columns that USING or NATURAL made one.
-    """
-
-    tables: MadeTables
-    parent: Scope | None = None
-    sources: list[tuple[str, Rows]] = field(default_factory=list[tuple[str, Rows]])
-    outputs: Mapping[str, Origins] = field(default_factory=dict[str, Origins])
-    merged: dict[str, None] = field(default_factory=dict[str, None])
-
-    def named(self, name: str) -> Origins | None:
-        """The origins of a column of any source; None if no source is known to have it."""
-        found = [rows.by_name[name] for _, rows in self.sources if name in rows.by_name]
-        return NOTHING.union(*found) if found else None
-
-    def all_rows(self) -> Rows:
-        """What a star gives: merged columns first, then those of each source."""
-        columns = [(name, self.named(name) or NOTHING) for name in self.merged]
-        for _, rows in self.sources:
-            columns += [item for item in rows.columns if item[0] not in self.merged]
-        return Rows(columns)
+from twd_shared.sql.problems import Problems
+from twd_shared.sql.scopes import MadeTables, Scope
 
 
 class Expressions(ABC):
@@ -55,6 +27,7 @@ class Expressions(ABC):
         self.columns: set[ColumnName] = set()
         self.literals: set[tuple[ColumnName, str]] = set()
         self.unknown: set[str] = set()
+        self.problems = Problems(names)
 
     @abstractmethod
     def query(self, node: exp.Expr, outer: Scope | None, tables: MadeTables) -> Rows:
@@ -69,13 +42,17 @@ class Expressions(ABC):
                 self.query(node, scope, scope.tables)
             elif isinstance(node, exp.Column):
                 self.columns |= self.find(node, scope) or NOTHING
+                self.problems.column(node, scope)
             else:
                 if isinstance(node, exp.Dot):
                     self._field(node, scope)
                 for left, right in compared(node):
                     self.compare(self.origins(left, scope), right)
                     self.compare(self.origins(right, scope), left)
-                waiting.extend(node.iter_expressions())
+                waiting.extend(node.iter_expressions(reverse=True))
+                if isinstance(node, exp.In) and node.args.get("query") is not None:
+                    # PostgreSQL looks at the subquery before what is looked for in it.
+                    waiting[-2:] = waiting[:-3:-1]
 
     def read_all(self, items: Iterable[exp.Expr], scope: Scope) -> None:
         """Collect from each expression."""

@@ -5,7 +5,8 @@ Not here: what stands where in a statement (`expressions.py`, `queries.py`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from sqlglot import exp
@@ -23,19 +24,30 @@ Origins = frozenset[ColumnName]
 
 NOTHING: Origins = frozenset()
 
-# The server's own catalogs are no part of a schema that is read.
-_CATALOGS = frozenset({"pg_catalog", "information_schema", "mysql", "performance_schema", "sys"})
+# The servers' own catalogs are no part of a schema that is read: their schemas, and how the names
+# of relations begin that are found without one.
+_CATALOGS = {
+    "postgresql": frozenset({"pg_catalog", "information_schema", "pg_toast"}),
+    "mysql": frozenset({"information_schema", "mysql", "performance_schema", "sys"}),
+}
+_CATALOG_PREFIXES = {"postgresql": "pg_", "sqlite": "sqlite_"}
+# What the servers read as a word of their own, and the parser as a column.
+_KEYWORDS = {
+    "postgresql": frozenset({"user", "current_role", "system_user", "default"}),
+    "mysql": frozenset({"utc_date", "utc_time", "utc_timestamp", "default"}),
+}
 
 
 @dataclass(slots=True)
 class Rows:
     """What an item of FROM offers: columns in order, by the name that statements fold to.
 
-    `table` is the table whose rows they are.
+    `table` is the table whose rows they are, `is_open` whether there may be more columns.
     """
 
     columns: list[tuple[str, Origins]] = field(default_factory=list[tuple[str, Origins]])
     table: TableName | None = None
+    is_open: bool = False
     _by_name: dict[str, Origins] | None = None
 
     @property
@@ -49,6 +61,14 @@ class Rows:
             self._by_name = found
         return self._by_name
 
+    @property
+    def repeated(self) -> Collection[str]:
+        """The names that several columns share."""
+        if len(self.by_name) == len(self.columns):
+            return ()
+        times = Counter(name for name, _ in self.columns)
+        return {name for name, count in times.items() if count > 1}
+
     def renamed(self, names: Iterable[str]) -> Rows:
         """The same with the first columns called so, as `AS t (a, b)` does; more are added."""
         given = list(names)
@@ -57,7 +77,7 @@ class Rows:
         origins = [value for _, value in self.columns]
         origins += [NOTHING] * (len(given) - len(origins))
         rest = [name for name, _ in self.columns[len(given) :]]
-        return Rows(list(zip((*given, *rest), origins, strict=True)), self.table)
+        return Rows(list(zip((*given, *rest), origins, strict=True)), self.table, self.is_open)
 
 
 class SchemaNames:
@@ -97,14 +117,35 @@ class SchemaNames:
             found = [key for key in found if key[0] == "public"] or found
         return self._rows[found[0]] if len(found) == 1 else None
 
+    def is_undecided(self, schema: str, name: str) -> bool:
+        """Whether tables of several schemas have the name, which stands there without one."""
+        return not schema and name in self._named
+
     def is_in_schema(self, rows: Rows, schema: str) -> bool:
         """Whether they are the rows of a table in the schema of that folded name."""
         return rows.table is not None and self.folded(rows.table[0]) == schema
 
     def is_catalog(self, schema: str, name: str) -> bool:
         """Whether the name is of a catalog of the server."""
-        return schema in _CATALOGS or (
-            not schema and name.startswith(("pg_", "sqlite_")) and name not in self._named
+        if name in self._named and (not schema or self.find(schema, name) is not None):
+            return False
+        if self.db_type == "mysql" and (schema, name) == ("", "dual"):
+            return True
+        prefix = _CATALOG_PREFIXES.get(self.db_type)
+        is_named_so = prefix is not None and name.startswith(prefix)
+        # The catalog of SQLite is in the schemas of its tables.
+        return schema in _CATALOGS.get(self.db_type, ()) or (
+            is_named_so and (not schema or self.db_type == "sqlite")
+        )
+
+    def is_keyword(self, column: exp.Column) -> bool:
+        """Whether the server reads a word of its own there, as in `select user`, and no column."""
+        name = column.this
+        return (
+            isinstance(name, exp.Identifier)
+            and not column.args.get("table")
+            and not name.args.get("quoted")
+            and name.name.lower() in _KEYWORDS.get(self.db_type, ())
         )
 
     def folded(self, name: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 
 from sqlglot import Dialect, exp
 from sqlglot.errors import TokenError
@@ -18,6 +18,16 @@ LONGEST_SQL = 100_000
 """Characters; longer text is not parsed."""
 
 _DIALECTS = {"postgresql": "postgres", "mysql": "mysql", "sqlite": "sqlite"}
+# What may hold the beginning or end of a comment in MySQL, and comments that are run.
+_EXECUTED = re.compile(r"/\*M?!")
+_MYSQL_PIECES = re.compile(
+    r"""
+    '(?:[^'\\]|\\.|'')*+(?:'|\\?\Z) | "(?:[^"\\]|\\.|"")*+(?:"|\\?\Z) | `[^`]*+(?:`|\Z)
+    | \#[^\n]* | --(?=\s|\Z)[^\n]*
+    | (?P<open>/\*M?!(?:\d{5,6})?) | /\*.*?(?:\*/|\Z) | (?P<close>\*/)
+    """,
+    re.DOTALL | re.VERBOSE,
+)
 _FENCED = re.compile(r"```[ \t]*\w*\s*(.*?)\s*(?:```|\Z)", re.DOTALL)
 
 # Its warnings hold the statement in full.
@@ -57,6 +67,8 @@ def parsed(sql: str, db_type: str) -> list[exp.Expr] | None:
     """The statements in `sql`, in the dialect of that database type; None if it does not parse."""
     if len(sql) > LONGEST_SQL:
         return None
+    if db_type == "mysql" and _EXECUTED.search(sql):
+        sql = _with_executed_comments(sql)
     dialect = Dialect.get_or_raise(parser_dialect(db_type))
     try:
         tokens = dialect.tokenize(sql)
@@ -69,13 +81,26 @@ def parsed(sql: str, db_type: str) -> list[exp.Expr] | None:
         return None
 
 
-def _is_bottomless(tokens: Iterable[Token], types: Iterable[TokenType]) -> bool:
+def _with_executed_comments(sql: str) -> str:
+    """The text as MySQL reads it, which runs what stands in /*! */: each word where it stood."""
+    is_open = False
+
+    def blank(piece: re.Match[str]) -> str:
+        nonlocal is_open
+        is_mark = piece["open"] is not None or (is_open and piece["close"] is not None)
+        if is_mark:
+            is_open = piece["open"] is not None
+        return " " * len(piece[0]) if is_mark else piece[0]
+
+    return _MYSQL_PIECES.sub(blank, sql)
+
+
+def _is_bottomless(tokens: Iterable[Token], guessing: Set[TokenType]) -> bool:
     """Whether parsing could overflow the stack, or take as good as for ever.
 
     A guess is what the parser tries one way and then another: a JOIN whose ON has not come yet, a
     bracket after the name of a type.
     """
-    guessing = frozenset(types)
     # Guesses that are open, for each bracket that is open.
     around: list[int] = []
     guesses = subscripts = lambdas = 0

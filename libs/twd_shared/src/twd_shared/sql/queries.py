@@ -5,17 +5,23 @@ Not here: statements that write (`statements.py`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from itertools import zip_longest
+from typing import TypeGuard
 
 from sqlglot import exp
 
-from twd_shared.sql.expressions import Expressions, MadeTables, Scope
-from twd_shared.sql.literals import bare
+from twd_shared.sql.expressions import Expressions
 from twd_shared.sql.names import NOTHING, Origins, Rows
+from twd_shared.sql.results import is_star, may_be_called_anything, means_several, output_name
+from twd_shared.sql.scopes import MadeTables, Scope
 
 # Of a SELECT, what is read before the rest, or in another way.
-_OWN = frozenset({"with_", "from_", "joins", "laterals", "group", "order", "distinct", "into"})
+_OWN = frozenset(
+    "with_ from_ joins laterals expressions where having group order distinct into".split()
+)
+# What tells a JOIN from a comma.
+_JOIN = ("on", "using", "kind", "side", "method")
 # No server gives so many, but stars over stars can ask for any number.
 _MOST_COLUMNS = 5_000
 
@@ -42,6 +48,8 @@ class Queries(Expressions):
                 return scope.all_rows()
             rows = self.query(node.this, outer, scope.tables)
             scope.outputs = rows.by_name
+            # Around brackets they see what the query in them sees.
+            scope.is_open = True
             self._modifiers(node, scope)
             return rows
         raise NotUnderstood
@@ -52,18 +60,26 @@ class Queries(Expressions):
         if clause is None:
             return tables
         known = dict(tables)
+        is_recursive = clause.args.get("recursive")
+        if is_recursive:
+            # Each sees all, those that follow it and itself among them.
+            known.update((self._alias(cte)[0], Rows(is_open=True)) for cte in clause.expressions)
         for cte in clause.expressions:
             name, columns = self._alias(cte)
             body: exp.Expr = cte.this
-            if clause.args.get("recursive") and isinstance(body, exp.SetOperation):
+            if is_recursive and isinstance(body, exp.SetOperation):
                 rows = self._set_operation(body, outer, known, itself=(name, columns))
             else:
                 rows = self.query(body, outer, known)
             known[name] = rows.renamed(columns)
+            if clause.args.get("search") is not None:
+                # SEARCH and CYCLE add columns.
+                known[name] = Rows(known[name].columns, is_open=True)
         return known
 
     def source(self, item: exp.Expr, scope: Scope) -> None:
         """Add an item of FROM, with what is joined to it, to the scope."""
+        start = len(scope.sources)
         if isinstance(item, exp.Table) and isinstance(item.this, exp.Identifier):
             self.table(item, scope)
         elif isinstance(item, exp.Subquery):
@@ -74,25 +90,39 @@ class Queries(Expressions):
             self._add(item, self._values(item, scope), scope)
         else:
             self._function(item, scope)
-        self.joins(item, scope)
+        self.joins(item, scope, start)
 
-    def joins(self, node: exp.Expr, scope: Scope) -> None:
-        """Add what is joined to the node's own source."""
+    def joins(self, node: exp.Expr, scope: Scope, start: int = 0) -> None:
+        """Add what is joined to the node's own source, which stands at `start`."""
         for join in node.args.get("joins") or ():
             before = len(scope.sources)
-            left = {name for _, rows in scope.sources for name in rows.by_name}
+            if self._is_comma(join):
+                start = before
             self.source(join.this, scope)
-            using = [self.names.fold(item) for item in join.args.get("using") or ()]
-            if join.args.get("method") == "NATURAL":
-                right = (name for _, rows in scope.sources[before:] for name in rows.by_name)
-                using = [name for name in right if name in left]
-            for name in using:
+            for name in self._made_one(join, scope, before):
+                self.problems.join_using(name, scope, start, before)
                 scope.merged[name] = None
                 self.columns |= scope.named(name) or NOTHING
             self.merge(join, scope)
+            if start < before:
+                scope.joined.update(range(start, len(scope.sources)))
+            first, scope.first = scope.first, start
             self.read(join.args.get("on"), scope)
+            scope.first = first
         for lateral in node.args.get("laterals") or ():
             self.source(lateral, scope)
+
+    def _is_comma(self, join: exp.Join) -> bool:
+        """Whether it is a comma of FROM: what stands before it is not seen in ON after it."""
+        return self.names.db_type == "postgresql" and not any(map(join.args.get, _JOIN))
+
+    def _made_one(self, join: exp.Join, scope: Scope, right: int) -> Iterable[str]:
+        """The columns that USING or NATURAL makes one; the right sources stand from `right`."""
+        if join.args.get("method") != "NATURAL":
+            return [self.names.fold(item) for item in join.args.get("using") or ()]
+        left = {name for _, rows in scope.sources[:right] for name in rows.by_name}
+        names = (name for _, rows in scope.sources[right:] for name in rows.by_name)
+        return [name for name in names if name in left]
 
     def merge(self, join: exp.Join, scope: Scope) -> None:
         """Meet a join whose USING names columns of both its sides."""
@@ -100,33 +130,23 @@ class Queries(Expressions):
     def outputs(self, items: Iterable[exp.Expr], scope: Scope) -> Rows:
         """The rows that a SELECT list or RETURNING gives."""
         columns: list[tuple[str, Origins]] = []
+        is_open = False
         for item in items:
-            if isinstance(item, exp.Star):
-                columns += scope.all_rows().columns
-            elif isinstance(item, exp.Column) and isinstance(item.this, exp.Star):
-                rows = self.qualifier(item, scope)
-                columns += rows.columns if rows else ()
+            if is_star(item):
+                rows = scope.all_rows() if isinstance(item, exp.Star) else self._row(item, scope)
+                columns += rows.columns
+                is_open |= rows.is_open
             else:
                 value = item.this if isinstance(item, exp.Alias) else item
-                columns.append((self._output_name(item), self.origins(value, scope)))
+                columns.append((output_name(item, self.names), self.origins(value, scope)))
+                is_open = is_open or may_be_called_anything(item, self.names)
             if len(columns) > _MOST_COLUMNS:
                 raise NotUnderstood
-        return Rows(columns)
+        return Rows(columns, is_open=is_open)
 
-    def _output_name(self, item: exp.Expr) -> str:
-        inner = item if isinstance(item, exp.Alias) else bare(item)
-        named: object = None
-        if isinstance(inner, exp.Alias):
-            named = inner.args["alias"]
-        elif isinstance(inner, exp.Column):
-            named = inner.this
-        elif isinstance(inner, exp.Dot):
-            named = inner.expression
-        elif isinstance(inner, exp.Func):
-            # What PostgreSQL calls the result of a function.
-            is_anonymous = isinstance(inner, exp.Anonymous)
-            return (inner.name if is_anonymous else inner.sql_name()).lower()
-        return self.names.fold(named) if isinstance(named, exp.Identifier) else ""
+    def _row(self, star: exp.Expr, scope: Scope) -> Rows:
+        rows = self.qualifier(star, scope) if isinstance(star, exp.Column) else None
+        return rows or Rows(is_open=True)
 
     def _select(self, select: exp.Select, outer: Scope | None, tables: MadeTables) -> Rows:
         scope = Scope(self.made_by_with(select, outer, tables), outer)
@@ -135,28 +155,56 @@ class Queries(Expressions):
         self.joins(select, scope)
         rows = self.outputs(select.expressions, scope)
         made = {name: origins for name, origins in rows.columns if name}
-        if self.names.db_type != "postgresql":
+        db_type = self.names.db_type
+        if db_type != "postgresql":
             scope.outputs = made
+        self.read_all(select.expressions, scope)
+        scope.shows_outputs = db_type == "sqlite"
+        self.read(select.args.get("where"), scope)
+        scope.shows_outputs = db_type != "postgresql"
+        self.read(select.args.get("having"), scope)
         for child in select.iter_expressions():
             if child.arg_key not in _OWN:
                 self.read(child, scope)
         scope.outputs = made
-        self.read(select.args.get("group"), scope)
-        self._sorting((select.args.get("order"), select.args.get("distinct")), scope)
+        several = {
+            name
+            for name in rows.repeated
+            if db_type == "postgresql"
+            and means_several(name, select.expressions, scope, self.names)
+        }
+        self._sorting([select.args.get("order")], scope, several)
+        self._grouping(select.args.get("group"), scope)
+        self._sorting([select.args.get("distinct")], scope, several)
         return rows
 
-    def _sorting(self, clauses: Iterable[exp.Expr | None], scope: Scope) -> None:
+    def _grouping(self, group: exp.Expr | None, scope: Scope) -> None:
+        if group is None:
+            return
+        for item in group.iter_expressions():
+            # Alone, a name may be one of the result's columns that no source has.
+            scope.shows_outputs = self._is_name(item) or item.arg_key != "expressions"
+            self.read(item, scope)
+
+    def _sorting(
+        self, clauses: Iterable[exp.Expr | None], scope: Scope, several: Collection[str] = ()
+    ) -> None:
+        """`several` are the names that more than one of the result's columns has."""
         for item in _sorted_by(clauses):
             # Alone, a name of one of the result's columns means that column.
-            if (
-                isinstance(item, exp.Column)
-                and isinstance(item.this, exp.Identifier)
-                and not item.args.get("table")
-                and self.names.fold(item.this) in scope.outputs
-            ):
+            if self._is_name(item) and self.names.fold(item.this) in scope.outputs:
+                if self.names.fold(item.this) in several:
+                    self.problems.ambiguous_column(item.name)
                 self.read_output(item, scope)
             else:
                 self.read(item, scope)
+
+    def _is_name(self, item: exp.Expr) -> TypeGuard[exp.Column]:
+        return (
+            isinstance(item, exp.Column)
+            and isinstance(item.this, exp.Identifier)
+            and not item.args.get("table")
+        )
 
     def read_output(self, column: exp.Column, scope: Scope) -> None:
         """Meet a name of the query's own result, which reads nothing again."""
@@ -179,20 +227,25 @@ class Queries(Expressions):
         first = self.query(node, outer, tables)
         if itself is not None:
             tables = {**tables, itself[0]: first.renamed(itself[1])}
-        each = [self.query(part, outer, tables).columns for part in reversed(parts)]
+        others = [self.query(part, outer, tables) for part in reversed(parts)]
+        self.problems.same_width(first, others)
+        each = [other.columns for other in others]
         rows = Rows(
             [
                 (place[0][0], NOTHING.union(*(origins for _, origins in place)))
                 for place in zip_longest(first.columns, *each, fillvalue=("", NOTHING))
-            ]
+            ],
+            is_open=first.is_open,
         )
+        several = rows.repeated if self.names.db_type == "postgresql" else ()
         for operation in operations:
-            self._modifiers(operation, Scope(tables, outer, outputs=rows.by_name))
+            scope = Scope(tables, outer, outputs=rows.by_name, is_open=rows.is_open)
+            self._modifiers(operation, scope, several)
         return rows
 
-    def _modifiers(self, node: exp.Expr, scope: Scope) -> None:
+    def _modifiers(self, node: exp.Expr, scope: Scope, several: Collection[str] = ()) -> None:
         """ORDER BY and LIMIT around a whole query, which see its result."""
-        self._sorting([node.args.get("order")], scope)
+        self._sorting([node.args.get("order")], scope, several)
         for key in ("limit", "offset"):
             self.read(node.args.get(key), scope)
 
@@ -212,9 +265,11 @@ class Queries(Expressions):
             if rows is not None and rows.table is not None:
                 self.tables.add(rows.table)
         if rows is None:
-            rows = Rows()
+            rows = Rows(is_open=True)
             if not self.names.is_catalog(in_schema, name):
                 self.unknown.add(f"{in_schema}.{name}" if in_schema else name)
+                if not self.names.is_undecided(in_schema, name):
+                    self.problems.note("unknown_table")
         alias, columns = self._alias(table)
         scope.sources.append((alias or name, rows.renamed(columns)))
 
@@ -244,7 +299,8 @@ class Queries(Expressions):
             origins = self.origins(parts[0], scope)
         self.read_all(parts, scope)
         names = columns or ([alias] if alias else [])
-        scope.sources.append((alias, Rows([(name, origins) for name in names])))
+        made = Rows([(name, origins) for name in names], is_open=True)
+        scope.sources.append((alias, made))
 
     def _add(self, item: exp.Expr, rows: Rows, scope: Scope) -> None:
         alias, columns = self._alias(item)

@@ -14,10 +14,10 @@ from sqlglot.errors import SqlglotError
 
 from twd_shared.schema_model.ddl.names import qualified, quote_name
 from twd_shared.schema_model.renames import Rename
-from twd_shared.sql.expressions import Scope
 from twd_shared.sql.names import ColumnName, Origins, Rows, SchemaNames, TableName
 from twd_shared.sql.parsing import parsed
 from twd_shared.sql.queries import NotUnderstood
+from twd_shared.sql.scopes import Scope
 from twd_shared.sql.statements import Statements
 from twd_shared.sql_references import references_in
 

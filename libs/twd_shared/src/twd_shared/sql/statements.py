@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from twd_shared.sql.expressions import MadeTables, Scope
 from twd_shared.sql.names import NOTHING, Origins, Rows, SchemaNames
 from twd_shared.sql.queries import NotUnderstood, Queries
+from twd_shared.sql.scopes import MadeTables, Scope
 
 _WITHOUT_TABLES = (exp.Set, exp.Use, exp.Transaction, exp.Commit, exp.Rollback, exp.Semicolon)
 _SOURCES = ("from_", "using")
@@ -41,7 +41,7 @@ class Statements(Queries):
         made = create.this.this if isinstance(create.this, exp.Schema) else create.this
         if not isinstance(made, exp.Table) or not isinstance(made.this, exp.Identifier):
             raise NotUnderstood
-        rows = Rows()
+        rows = Rows(is_open=True)
         if create.expression is not None:
             tables = self.made_by_with(create, None, self._made)
             rows = self.query(create.expression, None, tables)
@@ -80,6 +80,8 @@ class Statements(Queries):
     def _insert(self, node: exp.Insert, target: Rows, scope: Scope, outer: Scope | None) -> None:
         columns = [origins for _, origins in target.columns]
         if isinstance(node.this, exp.Schema):
+            for item in node.this.expressions:
+                self.problems.target(item, target, scope)
             columns = [
                 target.by_name.get(self.names.fold(item), NOTHING) for item in node.this.expressions
             ]
@@ -117,6 +119,8 @@ class Statements(Queries):
 
     def _assign(self, node: exp.Expr, target: Rows, scope: Scope) -> None:
         for column in node.find_all(exp.Column):
+            if not column.args.get("table") and isinstance(column.this, exp.Identifier):
+                self.problems.target(column.this, target, scope)
             self.columns |= self._of_target(column, target, scope)
 
     def _of_target(self, column: exp.Column, target: Rows, scope: Scope) -> Origins:

@@ -1,0 +1,71 @@
+"""What names mean in one query: its sources, its result, and the queries around it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from twd_shared.sql.names import NOTHING, Origins, Rows
+
+MadeTables = Mapping[str, Rows]
+"""What WITH, or an earlier statement, made, by name."""
+
+
+@dataclass(slots=True)
+class Scope:
+    """What names mean in one query; `outputs` are its result's columns where names see them.
+
+    `merged` are the columns that USING or NATURAL made one, `hidden` where each is not seen again,
+    `joined` the places of the sources that JOIN made one.
+    `first` is the place of the first source that is seen now, `shows_outputs` whether expressions
+    see `outputs` too, and `is_open` whether names may mean what stands nowhere here.
+    """
+
+    tables: MadeTables
+    parent: Scope | None = None
+    sources: list[tuple[str, Rows]] = field(default_factory=list[tuple[str, Rows]])
+    outputs: Mapping[str, Origins] = field(default_factory=dict[str, Origins])
+    merged: dict[str, None] = field(default_factory=dict[str, None])
+    hidden: set[tuple[int, str]] = field(default_factory=set[tuple[int, str]])
+    joined: set[int] = field(default_factory=set[int])
+    first: int = 0
+    shows_outputs: bool = False
+    is_open: bool = False
+
+    def named(self, name: str) -> Origins | None:
+        """The origins of a column of any source; None if no source is known to have it."""
+        found = [rows.by_name[name] for _, rows in self.sources if name in rows.by_name]
+        return NOTHING.union(*found) if found else None
+
+    def all_rows(self) -> Rows:
+        """What a star gives: merged columns first, then those of each source."""
+        columns = [(name, self.named(name) or NOTHING) for name in self.merged]
+        is_open = False
+        for _, rows in self.sources:
+            is_open = is_open or rows.is_open
+            columns += [item for item in rows.columns if item[0] not in self.merged]
+        return Rows(columns, is_open=is_open)
+
+    def seen(self) -> Iterable[tuple[str, Rows]]:
+        """The sources that are seen now."""
+        return self.sources[self.first :] if self.first else self.sources
+
+    def count(self, name: str, start: int, end: int | None = None) -> int:
+        """How many columns of that name the sources at these places show."""
+        found = 0
+        for place in range(start, len(self.sources) if end is None else end):
+            rows = self.sources[place][1]
+            if name in rows.by_name and (place, name) not in self.hidden:
+                found += 2 if name in rows.repeated else 1
+        return found
+
+    def may_have_more(self, start: int, end: int | None = None) -> bool:
+        """Whether not all columns of the sources at these places are known."""
+        return any(rows.is_open for _, rows in self.sources[start:end])
+
+    def and_around(self) -> Iterator[Scope]:
+        """This scope, then those of the queries around it, from the innermost outwards."""
+        scope: Scope | None = self
+        while scope is not None:
+            yield scope
+            scope = scope.parent
