@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -17,13 +18,22 @@ from twd_shared.clients.catalog import Connection
 from twd_shared.resources.stores import ApplicationDatabaseResource, MetadataStoreResource
 from twd_shared.schema_model.models import Column, Snapshot, Table
 from twd_shared.settings import Settings
+from twd_shared.store.analytics_tables import (
+    daily_open_questions,
+    daily_query_stats,
+    daily_sql_accuracy,
+    daily_sql_accuracy_by_model,
+    daily_sql_accuracy_by_object,
+)
 from twd_shared.store.connections import ConnectionRegistry
 from twd_shared.store.database import MetadataDatabase
 from twd_shared.store.snapshots import SnapshotStore
-from twd_shared.store.tables import daily_query_stats, daily_sql_accuracy, model_versions, snapshots
+from twd_shared.store.tables import model_servings, snapshots
 
 DAY = "2026-03-10"
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
+
+SETTINGS = Settings(run_max_retries=0)
 
 pytestmark = pytest.mark.integration
 Build = Callable[..., dict[str, Any]]
@@ -47,13 +57,16 @@ def run(metadata_dsn: str, application: Any, instance: dg.DagsterInstance) -> Ca
     """Runs analytics_job for a day or a range of days."""
 
     def _run(
-        first: str, last: str = "", application_dsn: str = application.dsn
+        first: str,
+        last: str = "",
+        application_dsn: str = application.dsn,
+        settings: Settings = SETTINGS,
     ) -> dg.ExecuteInProcessResult:
         resources = {
             "metadata_store": MetadataStoreResource(dsn=metadata_dsn),
             "application": ApplicationDatabaseResource(dsn=application_dsn),
         }
-        job = build_defs(Settings(run_max_retries=0), resources).resolve_job_def("analytics_job")
+        job = build_defs(settings, resources).resolve_job_def("analytics_job")
         if last:
             tags = {
                 "dagster/asset_partition_range_start": first,
@@ -90,21 +103,10 @@ def shop(application: Any, metadata: MetadataDatabase, ask: Build, answer: Build
     with metadata.begin() as transaction:
         before = NOON - timedelta(days=1)
         transaction.execute(sa.update(snapshots).values(taken_at=before))
-        counts = dict.fromkeys(("ddl_count", "documentation_count", "question_sql_count"), 1)
-        for version, published in ((1, before), (2, NOON + timedelta(days=1))):
+        for version, served in ((1, before), (2, NOON + timedelta(days=1))):
             transaction.execute(
-                sa.insert(model_versions).values(
-                    connection_id=shop,
-                    version=version,
-                    snapshot_version=1,
-                    content_hash="h",
-                    model="m",
-                    model_digest="d",
-                    dimension=3,
-                    collections={},
-                    is_live=version == 2,
-                    published_at=published,
-                    **counts,
+                sa.insert(model_servings).values(
+                    connection_id=shop, version=version, served_from=served
                 )
             )
     application.talk(
@@ -119,10 +121,21 @@ def shop(application: Any, metadata: MetadataDatabase, ask: Build, answer: Build
     return shop
 
 
+MEASURED = (
+    daily_query_stats,
+    daily_sql_accuracy,
+    daily_sql_accuracy_by_model,
+    daily_sql_accuracy_by_object,
+    daily_open_questions,
+)
+
+
 def rows_of(metadata: MetadataDatabase, table: sa.Table) -> list[dict[str, Any]]:
     columns = [column for column in table.c if column.name != "computed_at"]
     over_all_first = table.c.connection_id != "*"
-    query = sa.select(*columns).order_by(table.c.day, over_all_first, table.c.connection_id)
+    query = sa.select(*columns).order_by(
+        table.c.day, over_all_first, *(key for key in table.primary_key if key.name != "day")
+    )
     with metadata.begin() as transaction:
         return [dict(row) for row in transaction.execute(query).mappings()]
 
@@ -140,17 +153,38 @@ def test_a_day_is_measured_stored_and_shown(
         1,
         1,
     ]
-    assert stats[shop]["top_tables"] == [{"connection_id": shop, "table": "film", "count": 1}]
+    assert stats[shop]["top_tables"] == [
+        {"connection_id": shop, "table": "public.film", "count": 1}
+    ]
+    assert [(one["column"], one["count"]) for one in stats[shop]["top_columns"]] == [("title", 1)]
     accuracy = {row["connection_id"]: row for row in rows_of(metadata, daily_sql_accuracy)}
     assert accuracy[shop]["error_classes"] == {"unknown_table": 1}
-    assert accuracy[shop]["model_version"] == 1
+    assert accuracy[shop]["verdicts"] == {"unknown_table": 1, "valid": 1}
+    [of_model] = rows_of(metadata, daily_sql_accuracy_by_model)
+    assert (of_model["model_version"], of_model["generated"], of_model["executed"]) == (1, 2, 1)
+    known = {
+        (row["table_name"], row["column_name"]): row["is_known"]
+        for row in rows_of(metadata, daily_sql_accuracy_by_object)
+    }
+    assert known == {
+        ("public.film", ""): True,
+        ("public.film", "title"): True,
+        ("tbl_film", ""): False,
+    }
+    assert [row["question"] for row in rows_of(metadata, daily_open_questions)] == ["and now"]
     shown = {
         event.materialization.asset_key: event.materialization.metadata
         for event in _materializations(result)
     }
     assert shown[DAILY_QUERY_STATS]["total"].value == 3
-    assert "| shop | 2 | 1 | 1 | 0 | 1 | 120 | 120 |" in _text(shown[DAILY_QUERY_STATS])
+    assert "| shop | 2 | 1 | 1 | 0 | 1 | 120 | 120 | 120 |" in _text(shown[DAILY_QUERY_STATS])
     assert shown[SQL_ACCURACY_REPORT]["executed_percent"].value == 50.0
+    assert shown[DAILY_QUERY_STATS]["summary"].md_str.startswith(
+        "On 2026-03-10, 1 user asked 3 questions: **1 (33 %)** were answered"
+    )
+    assert "**50.0 % ran**" in shown[SQL_ACCURACY_REPORT]["summary"].md_str
+    for key in (DAILY_QUERY_STATS, SQL_ACCURACY_REPORT):
+        assert "data:image/svg+xml;base64," in shown[key]["last_30_days"].md_str
 
 
 def test_words_of_users_stay_out_of_events_and_logs(
@@ -158,21 +192,47 @@ def test_words_of_users_stay_out_of_events_and_logs(
 ) -> None:
     result = run(DAY)
     logged = " ".join(entry.to_json() for entry in instance.all_logs(result.run_id))
-    assert "SELECT title FROM film" in logged
-    for word in ("Secretive", "secretive", "hidden literal"):
-        assert word not in logged
-    questions = rows_of(metadata, daily_query_stats)[0]["most_common_queries"]
+    assert "select title from film" in logged
+    for word in ("Secretive", "secretive", "hidden literal", "now"):
+        assert not re.search(rf"\b{word}\b", logged)
+    questions = rows_of(metadata, daily_query_stats)[0]["most_common_questions"]
     assert "which films did mr secretive rent" in json.dumps(questions)
+
+
+def test_no_word_of_a_user_is_kept_where_the_operator_wants_none(
+    run: Callable[..., Any], shop: str, metadata: MetadataDatabase
+) -> None:
+    assert run(DAY, settings=Settings(run_max_retries=0, question_characters=0)).success
+    kept = json.dumps([rows_of(metadata, table) for table in MEASURED], default=str)
+    for word in ("secretive", "hidden literal", "and now"):
+        assert word not in kept.lower()
+    [question] = rows_of(metadata, daily_open_questions)
+    assert (question["question"], question["unanswered"], question["failed"]) == ("", 0, 1)
 
 
 def test_measuring_again_changes_nothing(
     run: Callable[..., Any], metadata: MetadataDatabase, shop: str
 ) -> None:
     first = _versions(run(DAY))
-    before = [rows_of(metadata, table) for table in (daily_query_stats, daily_sql_accuracy)]
+    before = [rows_of(metadata, table) for table in MEASURED]
     assert _versions(run(DAY)) == first
-    after = [rows_of(metadata, table) for table in (daily_query_stats, daily_sql_accuracy)]
-    assert before == after
+    assert before == [rows_of(metadata, table) for table in MEASURED]
+
+
+def test_numbers_of_a_day_stay_when_the_source_and_its_knowledge_base_change_later(
+    run: Callable[..., Any], metadata: MetadataDatabase, shop: str
+) -> None:
+    first = _versions(run(DAY))
+    renamed = Table(schema="public", name="tbl_film", kind="table", columns=())
+    SnapshotStore(metadata).save(
+        shop,
+        Snapshot(
+            dialect="postgresql", database_name="shop", server_version="16", tables=(renamed,)
+        ),
+    )
+    with metadata.begin() as transaction:
+        transaction.execute(sa.insert(model_servings).values(connection_id=shop, version=3))
+    assert _versions(run(DAY)) == first
 
 
 def test_late_messages_and_removed_ones_are_taken_over(
@@ -225,6 +285,7 @@ def test_rubbish_never_fails_a_day(
     assert run(DAY).success
     assert rows_of(metadata, daily_query_stats)[0]["total"] == len(rubbish)
     assert rows_of(metadata, daily_sql_accuracy)[0]["parsed"] == 2
+    assert rows_of(metadata, daily_sql_accuracy)[0]["read_only"] == 1
 
 
 def test_checks_hold_the_numbers_against_the_source(
@@ -257,6 +318,9 @@ def test_numbers_that_differ_from_the_source_are_noticed(
     found = {check.check_name: check for check in result.get_asset_check_evaluations()}
     agreeing = found["daily_query_stats_agree_with_source"]
     assert not agreeing.passed
+    late = found["daily_query_stats_up_to_date"]
+    assert not late.passed
+    assert late.metadata["days_to_measure_again"].value == [DAY]
     assert agreeing.metadata["days_that_differ"].value == {DAY: {"stored": 3, "in_source": 4}}
 
 

@@ -7,11 +7,14 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
-from twd_analytics.messages.days import bounds_of
-from twd_analytics.messages.reading import LONGEST_SQL, MessageLog
+from twd_analytics.messages.columnar import batches
+from twd_analytics.messages.days import bounds_of, last_days
+from twd_analytics.messages.reading import MessageLog
 from twd_shared.clients.application import ApplicationDatabase
 from twd_shared.errors import ApplicationRefused, ApplicationUnavailable, ConfigurationError
+from twd_shared.sql.parsing import LONGEST_SQL
 
 DAY = date(2026, 3, 10)
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
@@ -40,9 +43,9 @@ def test_answers_find_their_question_and_unanswered_questions_count(
         answer("  ", None, error=" "),
         ask("last?"),
     )
-    read = log_of(application).answers_of(DAY).sort("question", "sql")
+    read = log_of(application).read(DAY).answers
     kept = ("question", "sql", "result", "error", "latency_ms", "connection_id", "user_id")
-    assert read.select(kept).rows() == [
+    assert sorted(read.select(kept).rows(), key=str) == [
         ("first?", "select 1", "rows", None, 20.0, shop, "an"),
         ("first?", "select 2", "empty", None, None, shop, "an"),
         ("last?", None, "none", None, None, "", "an"),
@@ -69,17 +72,114 @@ def test_a_result_is_told_apart_without_reading_it(
     application: Any, answer: Build, result: str | None, state: str
 ) -> None:
     application.talk("an", NOON, answer("select 1", result))
-    assert log_of(application).answers_of(DAY)["result"].to_list() == [state]
+    assert log_of(application).read(DAY).answers["result"].to_list() == [state]
+
+
+MIDNIGHT = datetime(2026, 3, 11, tzinfo=UTC)
 
 
 def test_a_conversation_over_midnight_keeps_its_question(
     application: Any, ask: Build, answer: Build
 ) -> None:
-    midnight = datetime(2026, 3, 11, tzinfo=UTC)
-    application.talk("an", midnight - timedelta(seconds=1), ask("late?"), answer("select 1", "[1]"))
+    shop = application.connect("shop")
+    late = ask("late?", connection_id=shop)
+    application.talk("an", MIDNIGHT - timedelta(seconds=1), late, answer("select 1", "[1]"))
     log = log_of(application)
-    assert log.answers_of(DAY).height == log.count_of(DAY) == 0
-    assert log.answers_of(DAY + timedelta(days=1))["question"].to_list() == ["late?"]
+    assert log.read(DAY).answers.height == log.count_of(DAY) == 0
+    [answered] = log.read(DAY + timedelta(days=1)).answers.to_dicts()
+    assert (answered["question"], answered["connection_id"]) == ("late?", shop)
+
+
+def test_a_question_is_unanswered_once_its_day_is_over_for_half_an_hour(
+    application: Any, ask: Build, answer: Build
+) -> None:
+    for minutes in (20, 40):
+        moment = MIDNIGHT + timedelta(minutes=minutes)
+        application.talk(
+            "an", MIDNIGHT - timedelta(hours=1), ask(f"{minutes}?"), answer(created_at=moment)
+        )
+    log = log_of(application)
+    assert log.read(DAY).answers["question"].to_list() == ["40?"]
+    assert log.count_of(DAY) == 1
+    assert set(log.read(DAY + timedelta(days=1)).answers["question"]) == {"20?", "40?"}
+
+
+def test_a_message_without_conversation_stands_alone(
+    application: Any, ask: Build, answer: Build
+) -> None:
+    application.execute("alter table messages alter conversation_id drop not null")
+    application.talk("an", NOON, ask("one?", conversation_id=None), answer("select 1", "[1]"))
+    application.talk("an", NOON, ask("two?"), answer("select 2", "[1]", conversation_id=None))
+    log = log_of(application)
+    read = log.read(DAY).answers.select("question", "sql", "user_id").rows()
+    assert sorted(read, key=str) == [
+        ("one?", None, None),
+        ("two?", None, "an"),
+        (None, "select 1", "an"),
+        (None, "select 2", None),
+    ]
+    assert log.count_of(DAY) == 4
+
+
+@pytest.mark.parametrize("id_type", ["bigint", "uuid"])
+def test_a_question_and_its_answer_may_bear_the_same_moment(
+    application: Any, ask: Build, answer: Build, id_type: str
+) -> None:
+    if id_type == "uuid":
+        for statement in (
+            "alter table messages drop constraint messages_conversation_id_fkey",
+            "alter table messages alter id drop identity",
+            "alter table messages alter id type uuid using gen_random_uuid()",
+            "alter table messages alter id set default gen_random_uuid()",
+            "alter table messages alter conversation_id type uuid using gen_random_uuid()",
+            "alter table conversations alter id drop identity",
+            "alter table conversations alter id type uuid using gen_random_uuid()",
+            "alter table conversations alter id set default gen_random_uuid()",
+        ):
+            application.execute(statement)
+    for number in range(8):
+        application.talk(
+            "an",
+            NOON,
+            ask(f"{number}?", created_at=NOON),
+            answer(f"select {number}", "[1]", created_at=NOON),
+        )
+    log = log_of(application)
+    pairs = log.read(DAY).answers.select("question", "sql").rows()
+    assert sorted(pairs) == [(f"{number}?", f"select {number}") for number in range(8)]
+    assert log.count_of(DAY) == 8
+
+
+def test_the_state_of_a_day_tells_every_change_of_its_messages(
+    application: Any, ask: Build, answer: Build
+) -> None:
+    log = log_of(application)
+    other_day = DAY + timedelta(days=2)
+    states = [log.states_of([DAY])[DAY]]
+    assert states == ["0:0"]
+
+    def changed(statement: str) -> None:
+        application.execute(statement)
+        states.append(log.states_of([DAY])[DAY])
+
+    application.talk("an", NOON, ask("a?"), answer("select 1", "[1]"))
+    states.append(log.states_of([DAY])[DAY])
+    changed("update messages set error = 'late' where role = 'assistant'")
+    changed("delete from messages where role = 'user'")
+    changed("update messages set role = 'user'")
+    assert len(set(states)) == len(states)
+    assert log.read(DAY).state == states[-1]
+    application.talk("an", NOON + timedelta(days=2), ask("b?"))
+    assert log.states_of([DAY, other_day])[DAY] == states[-1]
+
+
+def test_a_view_of_messages_may_be_read(application: Any, ask: Build, answer: Build) -> None:
+    application.talk("an", NOON, ask("a?"), answer("select 1", "[1]"))
+    application.execute("alter table messages rename to messages_of_all")
+    application.execute("create view messages as select * from messages_of_all")
+    log = log_of(application)
+    read = log.read(DAY)
+    assert (read.answers.height, read.state) == (1, log.states_of([DAY])[DAY])
 
 
 @pytest.mark.parametrize(
@@ -95,6 +195,14 @@ def test_a_day_ends_at_midnight_of_the_zone(timezone: str, day: date, hours: int
     start, end = bounds_of(day, timezone)
     assert end - start == timedelta(hours=hours)
     assert bounds_of(day + timedelta(days=1), timezone)[0] == end
+
+
+@pytest.mark.parametrize(
+    ("timezone", "newest"), [("UTC", date(2026, 3, 9)), ("Asia/Ho_Chi_Minh", date(2026, 3, 10))]
+)
+def test_a_day_is_over_half_an_hour_after_its_midnight(timezone: str, newest: date) -> None:
+    days = last_days(datetime(2026, 3, 11, 0, 29, tzinfo=UTC), timezone, 2)
+    assert days == [newest - timedelta(days=1), newest]
 
 
 @pytest.mark.parametrize("column_type", ["timestamptz", "timestamp"])
@@ -117,13 +225,50 @@ def test_optional_columns_may_be_absent(application: Any, ask: Build, answer: Bu
     for column in ("latency_ms", "error", "connection_id"):
         application.execute(f"alter table messages drop column {column}")
     application.talk("an", NOON, ask("q"), answer("select 1", "[1]"))
-    row = log_of(application).answers_of(DAY).row(0, named=True)
+    row = log_of(application).read(DAY).answers.row(0, named=True)
     assert (row["latency_ms"], row["error"], row["connection_id"]) == (None, None, "")
 
 
 def test_sql_of_a_megabyte_is_cut(application: Any, answer: Build) -> None:
     application.talk("an", NOON, answer("x" * 1_000_000))
-    assert len(log_of(application).answers_of(DAY)["sql"][0]) == LONGEST_SQL + 1
+    assert len(log_of(application).read(DAY).answers["sql"][0]) == LONGEST_SQL + 1
+
+
+def test_the_columns_are_read_in_a_transaction_that_cannot_write(application: Any) -> None:
+    database = ApplicationDatabase(application.dsn)
+    with pytest.raises(ApplicationUnavailable, match=database.place):
+        list(batches(database, "delete from messages returning id"))
+
+
+def test_reading_columns_takes_no_longer_than_it_may(application: Any) -> None:
+    with pytest.raises(ApplicationUnavailable, match="within 1 s"):
+        list(batches(ApplicationDatabase(application.dsn, 1), "select pg_sleep(20)"))
+
+
+def test_a_connection_that_is_cut_while_columns_are_read_is_told(
+    application: Any, services: Any
+) -> None:
+    reading = batches(
+        ApplicationDatabase(application.dsn),
+        "select i, repeat('x', 1000) from generate_series(1, 1000000) i",
+    )
+    next(reading)
+    engine = sa.create_engine(services.postgres, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.exec_driver_sql(
+            "select pg_terminate_backend(pid) from pg_stat_activity where datname = %s",
+            (sa.make_url(application.dsn).database,),
+        )
+    engine.dispose()
+    with pytest.raises(ApplicationUnavailable, match="ConnectionLost"):
+        list(reading)
+
+
+def test_an_address_where_nothing_listens_is_named_without_its_password() -> None:
+    database = ApplicationDatabase("postgresql://twd:hush@127.0.0.1:1/app")
+    with pytest.raises(ApplicationUnavailable, match=r"127\.0\.0\.1:1/app") as caught:
+        list(batches(database, "select 1"))
+    assert "hush" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -137,7 +282,7 @@ def test_sql_of_a_megabyte_is_cut(application: Any, answer: Build) -> None:
 def test_missing_tables_and_columns_are_named(application: Any, change: str, says: str) -> None:
     application.execute(change)
     with pytest.raises(ApplicationRefused, match=says):
-        log_of(application).answers_of(DAY)
+        log_of(application).read(DAY)
     with pytest.raises(ApplicationRefused, match=says):
         log_of(application).count_of(DAY)
 

@@ -2,24 +2,68 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import polars as pl
 import pytest
 
 from twd_analytics.accuracy.errors import class_of_error
-from twd_analytics.accuracy.report import accuracy_of_day
-from twd_analytics.generated_sql.names import KnownNames
+from twd_analytics.accuracy.open_questions import OpenQuestion, open_questions
+from twd_analytics.accuracy.report import (
+    DayAccuracy,
+    ModelAccuracy,
+    NameAccuracy,
+    accuracy_of_day,
+    kinds_of_sql,
+)
+from twd_analytics.generated_sql.book import SqlBook
 from twd_analytics.messages.reading import SCHEMA
-from twd_analytics.usage.statistics import LONGEST_STORED_QUESTION, usage_of_day
-from twd_shared.schema_model.models import Snapshot
+from twd_analytics.usage.statistics import ConnectionUsage, usage_of_day
+from twd_shared.schema_model.models import Column, Snapshot, Table
+from twd_shared.store.open_questions import question_hash
 
 GOOD = {"sql": "select title from film", "result": "rows"}
+NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
+FILM = Snapshot(
+    dialect="postgresql",
+    database_name="shop",
+    server_version="16",
+    tables=(
+        Table(
+            schema="public",
+            name="film",
+            kind="table",
+            columns=(Column(name="title", type="text"), Column(name="length", type="integer")),
+        ),
+    ),
+)
 
 
 def answers(*rows: dict[str, Any]) -> pl.DataFrame:
-    blank = dict.fromkeys(SCHEMA) | {"connection_id": "1", "user_id": "u", "result": "none"}
-    return pl.DataFrame([{**blank, **row} for row in rows], schema=SCHEMA)
+    blank = dict.fromkeys(SCHEMA) | {
+        "connection_id": "1",
+        "user_id": "u",
+        "result": "none",
+        "created_at": NOON,
+        "schema_version": 0,
+        "model_version": 0,
+    }
+    versions = {"schema_version": pl.Int32, "model_version": pl.Int32}
+    return pl.DataFrame([{**blank, **row} for row in rows], schema={**SCHEMA, **versions})
+
+
+def book(*postgresql: str) -> SqlBook:
+    return SqlBook(lambda *_: FILM, dict.fromkeys(postgresql, "postgresql"), lambda _: set())
+
+
+def usage(rows: pl.DataFrame, characters: int = 200) -> dict[str, ConnectionUsage]:
+    return {day.connection_id: day for day in usage_of_day(rows, book("1"), characters)}
+
+
+def accuracy(rows: pl.DataFrame) -> DayAccuracy:
+    facts = book("1")
+    return accuracy_of_day(kinds_of_sql(rows, facts), facts)
 
 
 def test_every_row_has_exactly_one_outcome() -> None:
@@ -32,7 +76,7 @@ def test_every_row_has_exactly_one_outcome() -> None:
         {"sql": None},
         {"sql": None, "question": "never answered"},
     )
-    everything = usage_of_day(rows, {"1": "postgresql"})[0]
+    everything = usage(rows)["*"]
     assert (everything.total, everything.successful) == (7, 2)
     assert (everything.failed, everything.unanswered) == (3, 2)
 
@@ -44,7 +88,7 @@ def test_numbers_stand_per_connection_and_over_all() -> None:
         {**GOOD, "user_id": "a", "latency_ms": None, "connection_id": ""},
         {**GOOD, "user_id": None, "latency_ms": 500.0, "connection_id": "2"},
     )
-    days = {day.connection_id: day for day in usage_of_day(rows, {})}
+    days = usage(rows)
     assert list(days) == ["*", "", "1", "2"]
     assert [day.total for day in days.values()] == [4, 1, 2, 1]
     assert [day.unique_users for day in days.values()] == [2, 1, 2, 0]
@@ -58,25 +102,61 @@ def test_numbers_stand_per_connection_and_over_all() -> None:
     ]
 
 
+def test_tables_and_columns_of_good_answers_are_named_as_the_snapshot_names_them() -> None:
+    rows = answers(
+        {**GOOD, "schema_version": 1},
+        {**GOOD, "schema_version": 1, "sql": "SELECT title FROM Film WHERE length > 1"},
+        {"schema_version": 1, "sql": "select length from film", "error": "boom"},
+    )
+    day = usage(rows)["1"]
+    assert day.top_tables == [{"connection_id": "1", "table": "public.film", "count": 2}]
+    assert [(one["column"], one["count"]) for one in day.top_columns] == [
+        ("title", 2),
+        ("length", 1),
+    ]
+
+
 def test_questions_that_differ_in_writing_only_are_one() -> None:
     rows = answers(
         {**GOOD, "question": "How many  films?"},
         {**GOOD, "question": "how many films"},
         {**GOOD, "question": "x" * 1000},
+        {**GOOD, "question": "?"},
     )
-    common = usage_of_day(rows, {})[0].most_common_queries
-    shape = "SELECT title FROM film"
-    assert common == [
-        {"question": "how many films", "count": 2, "sql_shape": shape},
-        {"question": "x" * LONGEST_STORED_QUESTION, "count": 1, "sql_shape": shape},
+    assert usage(rows, 8)["*"].most_common_questions == [
+        {"question": "how man…", "count": 2},
+        {"question": "xxxxxxx…", "count": 1},
     ]
 
 
+def test_texts_of_questions_are_left_out_where_they_are_not_kept() -> None:
+    day = usage(answers({**GOOD, "question": "How many films?"}), 0)["1"]
+    assert day.most_common_questions == []
+    assert day.languages == [{"language": "en", "count": 1}]
+
+
+def test_shapes_of_good_answers_are_counted_without_their_literals() -> None:
+    rows = answers(
+        {**GOOD, "sql": "select title from film where title = 'a' limit 5"},
+        {**GOOD, "sql": "```sql\nSELECT title FROM film WHERE title = 'b' LIMIT 9;\n```"},
+        {**GOOD, "sql": "select 1"},
+        {"sql": "select 1 +", "result": "rows"},
+    )
+    shapes = usage(rows)["*"].most_common_shapes
+    assert [(one["sql_shape"], one["count"]) for one in shapes] == [
+        ("select title from film where title = '?' limit ?", 2),
+        ("select ?", 1),
+    ]
+    assert len({one["fingerprint"] for one in shapes}) == 2
+
+
 def test_a_day_without_messages_is_measured_as_zero() -> None:
-    (day,) = usage_of_day(answers(), {})
+    (day,) = usage(answers()).values()
     assert (day.connection_id, day.total, day.average_response_ms) == ("*", 0, None)
-    (report,) = accuracy_of_day(answers(), {}, lambda _: None, {})
-    assert (report.generated, report.parsed_percent) == (0, None)
+    report = accuracy(answers())
+    assert [one.generated for one in report.connections] == [0]
+    assert report.connections[0].parsed_percent is None
+    assert (report.models, report.names) == ([], [])
 
 
 @pytest.mark.parametrize(
@@ -88,6 +168,9 @@ def test_a_day_without_messages_is_measured_as_zero() -> None:
         ('relation "tbl_film" does not exist', "unknown_table"),
         ("(1146, \"Table 'shop.tbl_film' doesn't exist\")", "unknown_table"),
         ("FEHLER: Relation »x« existiert nicht (SQLSTATE 42P01)", "unknown_table"),
+        ('column reference "film_id" is ambiguous', "ambiguous_column"),
+        ("ambiguous column name: film_id", "ambiguous_column"),
+        ("Column 'film_id' in field list is ambiguous", "ambiguous_column"),
         ('syntax error at or near "FORM"', "syntax"),
         ("You have an error in your SQL syntax; check the manual", "syntax"),
         ("permission denied for table staff", "permission"),
@@ -105,45 +188,83 @@ def test_error_texts_of_databases_have_a_class(text: str, expected: str | None) 
 
 def test_accuracy_counts_each_failure_once_with_its_class() -> None:
     rows = answers(
-        GOOD,
-        {**GOOD, "result": "empty"},
-        {"sql": "select x from film", "error": 'column "x" does not exist'},
-        {"sql": "select title FORM film where"},
-        {"sql": "select * from tbl_film"},
+        {**GOOD, "schema_version": 1},
+        {**GOOD, "schema_version": 1, "result": "empty"},
+        {"sql": "select x from film", "error": 'column "x" does not exist', "schema_version": 1},
+        {"sql": "select title FORM film where", "schema_version": 1},
+        {"sql": "select * from tbl_film", "schema_version": 1},
+        {"sql": "delete from film", "error": "permission denied", "schema_version": 1},
         {"sql": "select * from tbl_film", "connection_id": "2"},
         {"sql": None},
     )
-    nothing = KnownNames(Snapshot(dialect="postgresql", database_name="shop", server_version="16"))
-    everything, one, two = accuracy_of_day(
-        rows,
-        {"1": "postgresql"},
-        lambda owner: nothing if owner == "1" else None,
-        {"1": 4},
-    )
-    assert (everything.generated, everything.parsed, everything.executed) == (6, 5, 2)
-    assert everything.parsed_percent == pytest.approx(83.3)
+    everything, one, two = accuracy(rows).connections
+    assert (everything.generated, everything.parsed, everything.executed) == (7, 6, 2)
+    assert (everything.read_only, one.read_only) == (5, 4)
+    assert everything.parsed_percent == pytest.approx(85.7)
     assert one.error_classes == {
         "empty_result": 1,
+        "permission": 1,
         "syntax": 1,
         "unknown_column": 1,
         "unknown_table": 1,
     }
+    assert one.verdicts == {"valid": 3, "syntax": 1, "unknown_column": 1, "unknown_table": 1}
     assert two.error_classes == {"other": 1}
-    assert (everything.model_version, one.model_version, two.model_version) == (None, 4, None)
-    assert one.problematic_tables == [
-        {
-            "connection_id": "1",
-            "table": "film",
-            "failed": 1,
-            "generated": 3,
-            "in_snapshot": False,
-        },
-        {
-            "connection_id": "1",
-            "table": "tbl_film",
-            "failed": 1,
-            "generated": 1,
-            "in_snapshot": False,
-        },
+    assert two.verdicts == {"unchecked": 1}
+
+
+def test_accuracy_stands_by_version_of_the_knowledge_base() -> None:
+    failed = {"sql": "select title from film", "error": "boom"}
+    rows = answers(
+        GOOD, {**GOOD, "model_version": 3}, {**failed, "model_version": 3}, {"sql": None}
+    )
+    assert accuracy(rows).models == [
+        ModelAccuracy("1", 0, 1, 1, 1),
+        ModelAccuracy("1", 3, 2, 2, 1),
     ]
-    assert two.problematic_tables[0]["in_snapshot"] is None
+
+
+def test_accuracy_stands_by_table_and_column_the_worst_first() -> None:
+    rows = answers(
+        {**GOOD, "schema_version": 1},
+        {"sql": "select f.rating, title from film f", "schema_version": 1},
+        {"sql": "select * from tbl_film", "schema_version": 1},
+        {"sql": "select * from tbl_film", "connection_id": "2"},
+    )
+    assert accuracy(rows).names == [
+        NameAccuracy("1", "public.film", "", 2, 1, True),
+        NameAccuracy("1", "public.film", "title", 2, 1, True),
+        NameAccuracy("1", "", "rating", 1, 1, False),
+        NameAccuracy("1", "tbl_film", "", 1, 1, False),
+        NameAccuracy("2", "tbl_film", "", 1, 1, None),
+    ]
+
+
+def test_a_name_that_came_during_the_day_was_not_known_all_day() -> None:
+    rows = answers(
+        {"sql": "select rating from film", "schema_version": 1},
+        {"sql": "select rating from tbl_film", "schema_version": 0},
+        {"sql": "select rating from tbl_film", "schema_version": 1},
+    )
+    known = {(name.table_name, name.column_name): name.is_known for name in accuracy(rows).names}
+    assert known["tbl_film", ""] is False
+    assert known["public.film", ""] is True
+
+
+def test_a_question_is_open_if_nobody_of_its_connection_got_an_answer_that_day() -> None:
+    failed = {"sql": "select title from film", "error": "boom"}
+    rows = answers(
+        {"question": "Which films are lost?"},
+        {**failed, "question": "which films are lost"},
+        {"question": "How many films?"},
+        {**GOOD, "question": "how many films", "user_id": "other"},
+        {"question": "how many films", "connection_id": "2"},
+        {"question": "Whose is it?", "connection_id": ""},
+    )
+    facts = book("1", "2")
+    found = open_questions(kinds_of_sql(rows, facts), facts, 9)
+    lost, films = "which films are lost", "how many films"
+    assert found == [
+        OpenQuestion("1", question_hash(lost), "which fi…", "en", 1, 1),
+        OpenQuestion("2", question_hash(films), "how many…", "en", 1, 0),
+    ]

@@ -10,7 +10,10 @@ from alembic.migration import MigrationContext
 
 from twd_shared.schema_model.fingerprint import key_of, object_fingerprint, snapshot_fingerprint
 from twd_shared.schema_model.models import Table, encode
-from twd_shared.store import sync_tables  # noqa: F401 - its tables belong to the metadata
+from twd_shared.store import (  # noqa: F401 - their tables belong to the metadata
+    analytics_tables,
+    sync_tables,
+)
 from twd_shared.store.database import MetadataDatabase
 from twd_shared.store.documentation import DocumentationStore, TableCard
 from twd_shared.store.migrate import downgrade, main, upgrade

@@ -60,6 +60,14 @@ def test_the_held_version_is_served_and_the_alert_is_over(holding: TrainedShop) 
     assert holding.collections.present() == {1, 2}
 
 
+def test_from_when_on_each_version_was_served_is_recorded(holding: TrainedShop) -> None:
+    holding.train()
+    holding.decisions.promote()
+    holding.decisions.promote()
+    holding.decisions.go_back()
+    assert holding.servings() == [1, 2, 1]
+
+
 def test_what_was_promoted_stays_served_by_the_next_training(holding: TrainedShop) -> None:
     holding.decisions.promote()
     published = holding.train().published

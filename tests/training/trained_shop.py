@@ -9,7 +9,7 @@ from qdrant_client import QdrantClient
 
 from twd_shared.clients.ollama import Ollama
 from twd_shared.schema_model.models import Column, ForeignKey, Table
-from twd_shared.store.tables import alerts, model_versions
+from twd_shared.store.tables import alerts, model_servings, model_versions
 from twd_training.examples.collecting import collect_examples
 from twd_training.examples.store import TrainingSet
 from twd_training.knowledge_base.collections import Collections
@@ -136,6 +136,12 @@ class TrainedShop:
         with self.location.database.begin() as transaction:
             rows = transaction.execute(query).all()
         return [(row.severity, row.recovered_at is None) for row in rows]
+
+    def servings(self) -> list[int]:
+        """Which versions were served, one after the other."""
+        query = sa.select(model_servings.c.version).order_by(model_servings.c.serving_id)
+        with self.location.database.begin() as transaction:
+            return list(transaction.execute(query).scalars())
 
     def rules(self) -> set[str]:
         """By which rules the held version was found wrong."""

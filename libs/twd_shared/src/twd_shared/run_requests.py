@@ -7,7 +7,7 @@ B again would be dropped, and a failed run would never be repeated.
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import dagster as dg
 import msgspec
@@ -90,10 +90,15 @@ def is_in_flight(
     instance: dg.DagsterInstance, connection: RegisteredConnection, assets: Sequence[dg.AssetKey]
 ) -> bool:
     """Whether a run of the connection's partition that writes one of the assets is not over."""
-    runs = instance.get_runs(
-        dg.RunsFilter(tags={"dagster/partition": connection.partition_key}, statuses=_IN_FLIGHT)
-    )
-    return any(not {*assets}.isdisjoint(assets_of(instance, run)) for run in runs)
+    return bool(runs_in_flight(instance, assets, {"dagster/partition": connection.partition_key}))
+
+
+def runs_in_flight(
+    instance: dg.DagsterInstance, assets: Sequence[dg.AssetKey], tags: Mapping[str, str]
+) -> list[dg.DagsterRun]:
+    """The runs with all of these tags that write one of the assets and are not over."""
+    runs = instance.get_runs(dg.RunsFilter(tags=dict(tags), statuses=_IN_FLIGHT))
+    return [run for run in runs if not {*assets}.isdisjoint(assets_of(instance, run))]
 
 
 def assets_of(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Collection[dg.AssetKey]:

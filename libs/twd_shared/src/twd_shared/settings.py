@@ -116,6 +116,14 @@ PROMOTION_TOLERANCE = Variable(
     "0.01",
     "Share by which recall@5 of a new knowledge base may be lower before it is held back, 0 to 1",
 )
+QUESTION_CHARACTERS = Variable(
+    "TWD_QUESTION_CHARACTERS",
+    "200",
+    "Characters that statistics keep of a question's text; 0 = texts are not kept",
+)
+LATE_DAYS = Variable(
+    "TWD_LATE_DAYS", "7", "Days back in which late messages have a day measured again; 0 = none"
+)
 MAX_CONCURRENT_RUNS = Variable(
     "TWD_MAX_CONCURRENT_RUNS", "4", "Runs at once over all locations (dagster.yaml)"
 )
@@ -154,6 +162,8 @@ VARIABLES: tuple[Variable, ...] = (
     RUN_RETRY_SECONDS,
     RECALL_BOUND,
     PROMOTION_TOLERANCE,
+    QUESTION_CHARACTERS,
+    LATE_DAYS,
     MAX_CONCURRENT_RUNS,
     COMPUTE_LOG_DIR,
     ARTIFACT_DIR,
@@ -172,6 +182,8 @@ class Settings:
     run_retry_seconds: int = 10
     recall_bound: float = 0.6
     promotion_tolerance: float = 0.01
+    question_characters: int = 200
+    late_days: int = 7
     drop_share: float = 0.3
     confirm_seconds: int = 30
     snapshot_days: int = 0
@@ -189,6 +201,8 @@ class Settings:
             run_retry_seconds=_whole_number(environment, RUN_RETRY_SECONDS, least=0),
             recall_bound=_share(environment, RECALL_BOUND),
             promotion_tolerance=_share(environment, PROMOTION_TOLERANCE),
+            question_characters=_whole_number(environment, QUESTION_CHARACTERS, least=0),
+            late_days=_whole_number(environment, LATE_DAYS, least=0),
             drop_share=_share(environment, DROP_SHARE),
             confirm_seconds=_whole_number(environment, CONFIRM_SECONDS, least=0),
             snapshot_days=_whole_number(environment, SNAPSHOT_DAYS, least=0),

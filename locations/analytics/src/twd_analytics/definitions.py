@@ -9,6 +9,7 @@ from twd_analytics.defs.assets import daily_query_stats, sql_accuracy_report
 from twd_analytics.defs.checks import checks
 from twd_analytics.defs.external import external_assets
 from twd_analytics.defs.jobs import analytics_job, daily_analytics_schedule
+from twd_analytics.defs.late_sensor import late_messages_sensor
 from twd_shared.automation import automation_sensor
 from twd_shared.contract import ANALYTICS
 from twd_shared.resources.defaults import default_resources
@@ -23,7 +24,10 @@ def build_defs(settings: Settings, resources: Mapping[str, object]) -> dg.Defini
         asset_checks=checks(settings),
         jobs=[job],
         schedules=[daily_analytics_schedule(settings, job)],
-        sensors=[automation_sensor(ANALYTICS, settings.automation_seconds, emit_backfills=True)],
+        sensors=[
+            late_messages_sensor(settings, job),
+            automation_sensor(ANALYTICS, settings.automation_seconds, emit_backfills=True),
+        ],
         resources=resources,
         # A chain of short steps in one process: a process for each step costs seconds.
         executor=dg.in_process_executor,

@@ -36,8 +36,9 @@ class ApplicationDatabase:
         url = postgresql_url(dsn, APPLICATION_DSN.name)
         # connect_timeout is libpq's own; asyncpg would send it to the server.
         own = url.difference_update_query(["connect_timeout"])
-        self._dsn = own.render_as_string(hide_password=False)
-        self._statement_ms = statement_seconds * 1000
+        self.dsn = own.render_as_string(hide_password=False)
+        """Its address with the password, for a driver that a location opens by itself."""
+        self.statement_ms = statement_seconds * 1000
         self.place = place_of(url)
         """Where the database is, for messages: host:port/name."""
 
@@ -68,7 +69,7 @@ class ApplicationDatabase:
             connection = await self._connect()
             try:
                 async with connection.transaction(readonly=True):
-                    await connection.execute(f"set local statement_timeout = {self._statement_ms}")
+                    await connection.execute(f"set local statement_timeout = {self.statement_ms}")
                     return await connection.fetch(query, *arguments)
             finally:
                 await connection.close(timeout=_CONNECT_SECONDS)
@@ -79,22 +80,30 @@ class ApplicationDatabase:
                 "application's tables."
             ) from None
         except asyncpg.QueryCanceledError:
-            raise ApplicationUnavailable(
-                f"The application database {self.place} did not answer within "
-                f"{self._statement_ms // 1000} s. Look at its load and at the indexes of the "
-                "tables that are read (messages.created_at, messages.conversation_id)."
-            ) from None
+            raise self.too_slow() from None
         except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-            raise ApplicationUnavailable(
-                f"The application database {self.place} is not available "
-                f"({type(error).__name__}). Check that PostgreSQL runs there and that "
-                "TWD_APPLICATION_DSN is right."
-            ) from None
+            raise self.unavailable(type(error).__name__) from None
+
+    def too_slow(self) -> ApplicationUnavailable:
+        """What to raise when a statement took longer than it may."""
+        return ApplicationUnavailable(
+            f"The application database {self.place} did not answer within "
+            f"{self.statement_ms // 1000} s. Look at its load and at the indexes of the "
+            "tables that are read (messages.created_at, messages.conversation_id)."
+        )
+
+    def unavailable(self, kind: str) -> ApplicationUnavailable:
+        """What to raise when it cannot be reached; `kind` is the driver's name for why."""
+        return ApplicationUnavailable(
+            f"The application database {self.place} is not available "
+            f"({kind}). Check that PostgreSQL runs there and that "
+            "TWD_APPLICATION_DSN is right."
+        )
 
     async def _connect(self) -> asyncpg.Connection:
         try:
             return await asyncpg.connect(
-                self._dsn,
+                self.dsn,
                 timeout=_CONNECT_SECONDS,
                 # A pooler in front of the server may give each transaction another session.
                 statement_cache_size=0,

@@ -338,6 +338,17 @@ model_versions = sa.Table(
     comment="Versions of each source's knowledge base",
 )
 
+model_servings = sa.Table(
+    "model_servings",
+    metadata,
+    sa.Column("serving_id", sa.BigInteger, sa.Identity(always=True), primary_key=True),
+    connection_id_column(primary_key=False),
+    sa.Column("version", sa.Integer, nullable=False, comment="0 = none any more"),
+    time_column("served_from"),
+    sa.Index("model_servings_idx", "connection_id", "served_from"),
+    comment="Which version of each source's knowledge base was served from when on",
+)
+
 model_evaluations = sa.Table(
     "model_evaluations",
     metadata,
@@ -348,40 +359,6 @@ model_evaluations = sa.Table(
     sa.Column("scores", JSONB, nullable=False, comment="recall@k, complete recall@k, MRR"),
     time_column("evaluated_at"),
     comment="Retrieval scores of knowledge-base versions",
-)
-
-daily_query_stats = sa.Table(
-    "daily_query_stats",
-    metadata,
-    sa.Column("day", sa.Date, primary_key=True),
-    sa.Column("connection_id", sa.Text, primary_key=True, comment="'*' = all, '' = not known"),
-    sa.Column("total", sa.Integer, nullable=False),
-    sa.Column("successful", sa.Integer, nullable=False),
-    sa.Column("failed", sa.Integer, nullable=False),
-    sa.Column("unanswered", sa.Integer, nullable=False),
-    sa.Column("unique_users", sa.Integer, nullable=False),
-    sa.Column("average_response_ms", sa.Double),
-    sa.Column("p50_response_ms", sa.Double),
-    sa.Column("p95_response_ms", sa.Double),
-    sa.Column("most_common_queries", JSONB, nullable=False),
-    sa.Column("top_tables", JSONB, nullable=False),
-    time_column("computed_at"),
-    comment="What people asked, per day and connection",
-)
-
-daily_sql_accuracy = sa.Table(
-    "daily_sql_accuracy",
-    metadata,
-    sa.Column("day", sa.Date, primary_key=True),
-    sa.Column("connection_id", sa.Text, primary_key=True, comment="'*' = all, '' = not known"),
-    sa.Column("model_version", sa.Integer, comment="Live on that day, if one was"),
-    sa.Column("generated", sa.Integer, nullable=False),
-    sa.Column("parsed", sa.Integer, nullable=False),
-    sa.Column("executed", sa.Integer, nullable=False),
-    sa.Column("error_classes", JSONB, nullable=False),
-    sa.Column("problematic_tables", JSONB, nullable=False),
-    time_column("computed_at"),
-    comment="How often the generated SQL was right, per day and connection",
 )
 
 alerts = sa.Table(

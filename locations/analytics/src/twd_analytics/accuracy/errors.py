@@ -12,6 +12,7 @@ ErrorClass = Literal[
     "syntax",
     "unknown_table",
     "unknown_column",
+    "ambiguous_column",
     "type",
     "permission",
     "timeout",
@@ -42,18 +43,19 @@ _SIGNS: tuple[tuple[ErrorClass, str], ...] = (
         r"(relation|table|schema) .*(does not exist|doesn't exist)|unknown (table|database)"
         r"|no such table|\b(42P01|3F000)\b|\b(1146|1109|1049)\b",
     ),
+    ("ambiguous_column", r"is ambiguous|ambiguous column|\b42702\b|\b1052\b"),
     (
         "type",
         r"operator does not exist|function .* does not exist|invalid input syntax|cannot cast"
         r"|could not (determine|convert)|datatype mismatch|data type|must be type|cannot be"
         r" matched|is of type|incorrect .* value|truncated incorrect|out of range"
-        r"|\b(42883|42804|42846|22P02|22007|22008|22003)\b|\b(1292|1366|1305)\b",
+        r"|\b(42883|42725|42804|42846|22P02|22007|22008|22003)\b|\b(1292|1366|1305)\b",
     ),
     (
         "syntax",
-        r"syntax|unterminated|must appear in the group by|is ambiguous|subquery has too many"
+        r"syntax|unterminated|must appear in the group by|subquery has too many"
         r"|not allowed in|not in group by|must have the same number of columns"
-        r"|\b(42601|42803|42702|42725|42P10)\b|\b(1064|1052|1055|1140|1222)\b",
+        r"|\b(42601|42803|42P10)\b|\b(1064|1055|1140|1222)\b",
     ),
 )
 

@@ -1,57 +1,45 @@
-"""Measuring the accuracy of days: read, judge by the snapshot of that day, store."""
+"""Measuring the accuracy of days: read, judge by the snapshot of the moment, store."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from datetime import date, datetime
-from functools import partial
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date
 
-from twd_analytics.accuracy.report import ConnectionAccuracy, accuracy_of_day
+from twd_analytics.accuracy.open_questions import OpenQuestion, open_questions
+from twd_analytics.accuracy.report import DayAccuracy, accuracy_of_day, kinds_of_sql
 from twd_analytics.accuracy.store import AccuracyStore
-from twd_analytics.generated_sql.names import KnownNames
-from twd_analytics.messages.days import bounds_of
+from twd_analytics.generated_sql.book import SqlBook
+from twd_analytics.messages.moments import Change, with_version
 from twd_analytics.messages.reading import MessageLog
-from twd_shared.store.snapshots import SnapshotStore
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuredAccuracy:
+    """What was found of a day, and stored."""
+
+    day: date
+    accuracy: DayAccuracy
+    open_questions: list[OpenQuestion]
 
 
 def measure_accuracy(
     days: Iterable[date],
-    timezone: str,
     log: MessageLog,
+    book: SqlBook,
+    schema_changes: Iterable[Change],
+    model_changes: Iterable[Change],
     store: AccuracyStore,
-    history: NameHistory,
-    db_types: Mapping[str, str],
-) -> Iterator[tuple[date, list[ConnectionAccuracy]]]:
-    """Measure and store day after day; gives what was stored. A day is in memory at a time.
-
-    What was valid on a day is what was valid at its end.
-    """
+    question_characters: int,
+) -> Iterator[MeasuredAccuracy]:
+    """Measure and store day after day; gives what was stored. A day is in memory at a time."""
+    of_schemas, of_models = list(schema_changes), list(model_changes)
     for day in days:
-        _, end = bounds_of(day, timezone)
-        report = accuracy_of_day(
-            log.answers_of(day),
-            db_types,
-            partial(history.names_at, end),
-            store.models_live_at(end),
+        answers = with_version(log.read(day).answers, of_schemas, "schema_version")
+        answers = with_version(answers, of_models, "model_version")
+        kinds = kinds_of_sql(answers, book)
+        measured = MeasuredAccuracy(
+            day, accuracy_of_day(kinds, book), open_questions(kinds, book, question_characters)
         )
-        store.replace_day(day, report)
-        yield day, report
-
-
-class NameHistory:
-    """Names of the tables of each connection as they were at a moment; a version is read once."""
-
-    def __init__(self, snapshots: SnapshotStore) -> None:
-        """Read from `snapshots`."""
-        self._snapshots = snapshots
-        self._names: dict[tuple[str, int], KnownNames] = {}
-
-    def names_at(self, moment: datetime, connection_id: str) -> KnownNames | None:
-        """The connection's names at `moment`; None if it had no snapshot yet."""
-        version = self._snapshots.version_at(connection_id, moment)
-        if version is None:
-            return None
-        key = (connection_id, version.version)
-        if key not in self._names:
-            self._names[key] = KnownNames(self._snapshots.load(*key))
-        return self._names[key]
+        store.replace_day(measured.day, measured.accuracy, measured.open_questions)
+        yield measured

@@ -1,41 +1,40 @@
-"""From a day's answers to how right the generated SQL was, per connection and over all.
+"""From a day's answers to how right the generated SQL was: over all, by connection, version, name.
 
 *generated*: answers with SQL; *parsed*: of those, the text parses in the connection's dialect;
-*executed*: of those generated, the database gave a result and no error. An answer has at most one
-error class: that of the database's error, else "syntax" if the text does not parse, else a name
-that the day's snapshot does not hold, else "other"; "empty_result" is executed without rows.
+*read only*: of those parsed, it only reads; *executed*: of those generated, the database gave a
+result and no error. An answer that went wrong has one error class: that of the database's error,
+else "syntax" if the text does not parse, else what the snapshot says of its names, else "other";
+"empty_result" is executed without rows.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections import Counter, defaultdict
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import polars as pl
 
 from twd_analytics.accuracy.errors import ErrorClass, class_of_error
-from twd_analytics.generated_sql.names import KnownNames
-from twd_analytics.generated_sql.parsing import statements_of
-from twd_analytics.usage.statistics import ALL, judge
+from twd_analytics.generated_sql.book import SqlBook
+from twd_analytics.generated_sql.facts import SqlFacts
+from twd_analytics.usage.statistics import ALL
 
-_MOST_TABLES = 10
-_KINDS = ("connection_id", "sql", "parses", "executed", "result", "error", "tables")
+# Models make up names without end.
+_MOST_NAMES = 1_000
 
 
 @dataclass(slots=True)
 class ConnectionAccuracy:
-    """One connection's day. `problematic_tables`: tables of SQL that did not run, most failures
-    first, [{connection_id, table, failed, generated, in_snapshot}]; in_snapshot None = unknown."""
+    """One connection's day; `verdicts` and `error_classes` count by name, most first."""
 
     connection_id: str
     generated: int = 0
     parsed: int = 0
+    read_only: int = 0
     executed: int = 0
-    model_version: int | None = None
-    error_classes: dict[str, int] = field(default_factory=dict)
-    problematic_tables: list[dict[str, Any]] = field(default_factory=list)
+    verdicts: dict[str, int] = field(default_factory=dict[str, int])
+    error_classes: dict[str, int] = field(default_factory=dict[str, int])
 
     @property
     def parsed_percent(self) -> float | None:
@@ -52,78 +51,180 @@ class ConnectionAccuracy:
         return asdict(self)
 
 
-def accuracy_of_day(
-    answers: pl.DataFrame,
-    db_types: Mapping[str, str],
-    names_of: Callable[[str], KnownNames | None],
-    model_versions: Mapping[str, int],
-) -> list[ConnectionAccuracy]:
-    """Accuracy of a day, first over all connections, then each that was given SQL.
+class ModelAccuracy(NamedTuple):
+    """One connection's day with one version of its knowledge base; 0 = none was served."""
 
-    `names_of`: connection id → names of its snapshot of that day, None if there was none;
-    `model_versions`: connection id → version of the knowledge base that was live.
+    connection_id: str
+    model_version: int
+    generated: int
+    parsed: int
+    executed: int
+
+
+class NameAccuracy(NamedTuple):
+    """How SQL fared that names a table, or a column ('' = the table as a whole).
+
+    An unknown column has no table. `is_known` says whether the snapshot holds the name; None if
+    there was none.
     """
-    generated = judge(answers, db_types).filter(pl.col("sql").is_not_null())
-    kinds = generated.group_by(_KINDS).agg(pl.len().alias("count")).to_dicts()
-    owners = sorted({kind["connection_id"] for kind in kinds})
-    names = {owner: names_of(owner) for owner in owners}
-    for kind in kinds:
-        owner = kind["connection_id"]
-        kind["class"] = _class_of(kind, db_types.get(owner, ""), names[owner])
-    report = [_summary(ALL, kinds, names)]
-    for owner in owners:
-        own = [kind for kind in kinds if kind["connection_id"] == owner]
-        report.append(_summary(owner, own, names))
-        report[-1].model_version = model_versions.get(owner)
-    return report
+
+    connection_id: str
+    table_name: str
+    column_name: str
+    generated: int
+    failed: int
+    is_known: bool | None
 
 
-def _class_of(kind: Mapping[str, Any], db_type: str, names: KnownNames | None) -> ErrorClass | None:
-    if kind["executed"]:
-        return "empty_result" if kind["result"] == "empty" else None
-    told = class_of_error(kind["error"]) if kind["error"] else None
+@dataclass(slots=True)
+class DayAccuracy:
+    """A day's accuracy: `connections` begins with that over all."""
+
+    connections: list[ConnectionAccuracy]
+    models: list[ModelAccuracy]
+    names: list[NameAccuracy]
+
+
+def kinds_of_sql(answers: pl.DataFrame, book: SqlBook) -> pl.DataFrame:
+    """The day's answers, counted by all that accuracy is told by.
+
+    `answers` has the columns of `messages.reading.SCHEMA`, schema_version and model_version. Rows
+    are distinct and have `count`, `executed`, and `entry` in the book, null without SQL.
+    """
+    kinds = answers.group_by(
+        "connection_id",
+        "schema_version",
+        "model_version",
+        "question",
+        "sql",
+        "result",
+        "error",
+        executed=(pl.col("result") != "none") & pl.col("error").is_null(),
+    ).len("count")
+    return book.enter(kinds)
+
+
+def accuracy_of_day(kinds: pl.DataFrame, book: SqlBook) -> DayAccuracy:
+    """Accuracy of a day from its `kinds_of_sql`."""
+    errors = kinds.select("error").unique().drop_nulls()
+    classes = errors.with_columns(
+        told=pl.Series([class_of_error(str(text)) for text in errors["error"]], dtype=pl.String)
+    )
+    counted = (
+        kinds.filter(pl.col("entry").is_not_null())
+        .join(classes, on="error", how="left")
+        .group_by("connection_id", "model_version", "entry", "executed", "result", "told")
+        .agg(pl.col("count").sum())
+    )
+    whole = _Report()
+    for owner, model, entry, executed, result, told, count in counted.iter_rows():
+        facts = book.facts[entry]
+        fault = _class_of(facts, executed=executed, result=result, told=told)
+        whole.add(owner, model, facts, executed=executed, fault=fault, count=count)
+    return whole.day()
+
+
+def _class_of(
+    facts: SqlFacts, *, executed: bool, result: str, told: ErrorClass | None
+) -> ErrorClass | None:
+    if executed:
+        return "empty_result" if result == "empty" else None
     if told is not None:
         return told
-    if not kind["parses"]:
-        return "syntax"
-    fault = names.fault_of(statements_of(kind["sql"], db_type)) if names else None
-    return fault or "other"
+    if facts.verdict in ("syntax", "unknown_table", "unknown_column", "ambiguous_column"):
+        return facts.verdict
+    return "other"
 
 
-def _summary(
-    connection_id: str,
-    kinds: Iterable[Mapping[str, Any]],
-    names: Mapping[str, KnownNames | None],
-) -> ConnectionAccuracy:
-    summary = ConnectionAccuracy(connection_id)
-    classes: Counter[str] = Counter()
-    asked: Counter[tuple[str, str]] = Counter()
-    failed: Counter[tuple[str, str]] = Counter()
-    for kind in kinds:
-        count = kind["count"]
-        summary.generated += count
-        summary.parsed += count * kind["parses"]
-        summary.executed += count * kind["executed"]
-        if kind["class"]:
-            classes[kind["class"]] += count
-        for table in kind["tables"] or ():
-            key = (kind["connection_id"], table)
-            asked[key] += count
-            failed[key] += count * (not kind["executed"])
-    summary.error_classes = dict(sorted(classes.items(), key=lambda item: (-item[1], item[0])))
-    worst = sorted(((key, n) for key, n in failed.items() if n), key=lambda i: (-i[1], i[0]))
-    for (owner, table), count in worst[:_MOST_TABLES]:
-        known = names[owner]
-        summary.problematic_tables.append(
-            {
-                "connection_id": owner,
-                "table": table,
-                "failed": count,
-                "generated": asked[owner, table],
-                "in_snapshot": known.knows_table(table) if known else None,
-            }
+class _Report:
+    """Adds up a day."""
+
+    def __init__(self) -> None:
+        self._connections = {ALL: ConnectionAccuracy(ALL)}
+        self._verdicts: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        self._faults: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        self._models: defaultdict[tuple[str, int], Counter[str]] = defaultdict(Counter)
+        self._names: defaultdict[tuple[str, str, str], Counter[str]] = defaultdict(Counter)
+        self._known: defaultdict[tuple[str, str, str], set[bool | None]] = defaultdict(set)
+
+    def add(
+        self,
+        owner: str,
+        model: int,
+        facts: SqlFacts,
+        *,
+        executed: bool,
+        fault: ErrorClass | None,
+        count: int,
+    ) -> None:
+        """Count answers of one kind."""
+        totals = Counter(
+            generated=count,
+            parsed=count * facts.parses,
+            read_only=count * facts.reads_only,
+            executed=count * executed,
+            failed=count * (not executed),
         )
-    return summary
+        for whose in (ALL, owner):
+            one = self._connections.setdefault(whose, ConnectionAccuracy(whose))
+            one.generated += count
+            one.parsed += totals["parsed"]
+            one.read_only += totals["read_only"]
+            one.executed += totals["executed"]
+            self._verdicts[whose][facts.verdict] += count
+            if fault is not None:
+                self._faults[whose][fault] += count
+        self._models[owner, model].update(totals)
+        for table, column, is_known in _names_in(facts):
+            self._names[owner, table, column].update(totals)
+            self._known[owner, table, column].add(is_known)
+
+    def day(self) -> DayAccuracy:
+        """What was counted, in an order that is the same each time."""
+        for owner, one in self._connections.items():
+            one.verdicts = _most_first(self._verdicts[owner])
+            one.error_classes = _most_first(self._faults[owner])
+        owners = (ALL, *sorted(self._connections.keys() - {ALL}))
+        return DayAccuracy(
+            [self._connections[owner] for owner in owners],
+            [
+                ModelAccuracy(*key, counts["generated"], counts["parsed"], counts["executed"])
+                for key, counts in sorted(self._models.items())
+            ],
+            [name for owner in owners for name in self._most_named(owner)],
+        )
+
+    def _most_named(self, owner: str) -> list[NameAccuracy]:
+        names = [
+            NameAccuracy(
+                *key, counts["generated"], counts["failed"], _over_the_day(self._known[key])
+            )
+            for key, counts in self._names.items()
+            if key[0] == owner
+        ]
+        names.sort(key=lambda name: (-name.failed, -name.generated, name[:3]))
+        return names[:_MOST_NAMES]
+
+
+def _names_in(facts: SqlFacts) -> set[tuple[str, str, bool | None]]:
+    """(table, column, is it known) of all that the SQL names; '' = no table, no column."""
+    known = None if facts.verdict == "unchecked" else True
+    return {
+        *((table, "", known) for table in facts.tables),
+        *((table, column, known) for table, column in facts.columns),
+        *((table, "", False) for table in facts.unknown_tables),
+        # As written it may have the name of a query's own before it.
+        *(("", column.rpartition(".")[2], False) for column in facts.unknown_columns),
+    }
+
+
+def _over_the_day(known: set[bool | None]) -> bool | None:
+    """Whether a name was known all day: it may have come or gone."""
+    return None if known == {None} else False not in known
+
+
+def _most_first(counts: Counter[str]) -> dict[str, int]:
+    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
 
 def _percent(part: int, whole: int) -> float | None:

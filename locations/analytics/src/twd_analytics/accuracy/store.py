@@ -1,17 +1,33 @@
-"""Rows of `twd.daily_sql_accuracy`, and which knowledge base was live when."""
+"""Rows of `twd.daily_sql_accuracy`, the same by model and by name, and open questions."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import date, timedelta
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from twd_analytics.accuracy.report import ConnectionAccuracy
+from twd_analytics.accuracy.open_questions import OpenQuestion
+from twd_analytics.accuracy.report import DayAccuracy
 from twd_analytics.usage.statistics import ALL
 from twd_analytics.usage.store import lock_day
+from twd_shared.store.analytics_tables import (
+    daily_open_questions,
+    daily_sql_accuracy,
+    daily_sql_accuracy_by_model,
+    daily_sql_accuracy_by_object,
+)
 from twd_shared.store.database import MetadataDatabase
-from twd_shared.store.tables import daily_sql_accuracy, model_versions
+
+
+class DayRates(NamedTuple):
+    """A day's counts over all connections."""
+
+    day: date
+    generated: int
+    parsed: int
+    executed: int
 
 
 class AccuracyStore:
@@ -21,37 +37,33 @@ class AccuracyStore:
         """Read and write through `database`."""
         self._database = database
 
-    def replace_day(self, day: date, report: Sequence[ConnectionAccuracy]) -> None:
-        """Put `report` in the place of whatever the day held, in one transaction."""
-        table = daily_sql_accuracy
+    def replace_day(
+        self, day: date, accuracy: DayAccuracy, questions: Sequence[OpenQuestion]
+    ) -> None:
+        """Put these in the place of whatever the day held, in one transaction."""
+        rows: list[tuple[sa.Table, list[dict[str, Any]]]] = [
+            (daily_sql_accuracy, [item.as_row() for item in accuracy.connections]),
+            (daily_sql_accuracy_by_model, [item._asdict() for item in accuracy.models]),
+            (daily_sql_accuracy_by_object, [item._asdict() for item in accuracy.names]),
+            (daily_open_questions, [item._asdict() for item in questions]),
+        ]
         with self._database.begin() as transaction:
             lock_day(transaction, "daily_sql_accuracy", day)
-            transaction.execute(sa.delete(table).where(table.c.day == day))
-            transaction.execute(
-                sa.insert(table), [{"day": day, **item.as_row()} for item in report]
-            )
+            for table, values in rows:
+                transaction.execute(sa.delete(table).where(table.c.day == day))
+                if values:
+                    transaction.execute(sa.insert(table), [{"day": day, **row} for row in values])
 
-    def counts_of(self, day: date) -> tuple[int, int]:
-        """(generated, executed) of the day over all connections; zeros if it was not measured."""
+    def rates(self, last: date, days: int) -> list[DayRates]:
+        """Those of the `days` days that end with `last`; a day not measured is left out."""
         accuracy = daily_sql_accuracy.c
-        query = sa.select(accuracy.generated, accuracy.executed).where(
-            accuracy.day == day, accuracy.connection_id == ALL
-        )
-        with self._database.begin() as transaction:
-            row = transaction.execute(query).one_or_none()
-        return (row.generated, row.executed) if row else (0, 0)
-
-    def models_live_at(self, moment: datetime) -> dict[str, int]:
-        """Connection id → version of the knowledge base published last before `moment`.
-
-        One that was made and held back was never asked.
-        """
-        versions = model_versions.c
         query = (
-            sa.select(versions.connection_id, versions.version)
-            .distinct(versions.connection_id)
-            .where(versions.published_at < moment, versions.held_reason == "")
-            .order_by(versions.connection_id, versions.published_at.desc(), versions.version.desc())
+            sa.select(*(accuracy[name] for name in DayRates._fields))
+            .where(
+                accuracy.connection_id == ALL,
+                accuracy.day.between(last - timedelta(days=days - 1), last),
+            )
+            .order_by(accuracy.day)
         )
         with self._database.begin() as transaction:
-            return {row.connection_id: row.version for row in transaction.execute(query)}
+            return [DayRates(*row) for row in transaction.execute(query)]

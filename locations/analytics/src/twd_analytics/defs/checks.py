@@ -42,12 +42,34 @@ def checks(settings: Settings) -> list[dg.AssetChecksDefinition]:
             log = MessageLog(application.database, settings.timezone)
             store = QueryStatsStore(metadata_store.database)
             for day in days_of(keys_of(context)):
-                stored = sum(total for _, total, _ in store.totals(day, 1))
+                stored = sum(one.total for one in store.totals(day, 1))
                 in_source = log.count_of(day)
                 if stored != in_source:
                     differing[day.isoformat()] = {"stored": stored, "in_source": in_source}
         return dg.AssetCheckResult(
             passed=not differing, metadata={"days_that_differ": dg.MetadataValue.json(differing)}
+        )
+
+    @dg.asset_check(asset=DAILY_QUERY_STATS, blocking=False)
+    def daily_query_stats_up_to_date(
+        context: dg.AssetCheckExecutionContext,
+        application: ApplicationDatabaseResource,
+        metadata_store: MetadataStoreResource,
+    ) -> dg.AssetCheckResult:
+        """No message of the day was written, changed or deleted since it was measured."""
+        from twd_analytics.messages.reading import MessageLog
+        from twd_analytics.usage.store import QueryStatsStore
+
+        with explained_failures():
+            days = days_of(keys_of(context))
+            now = MessageLog(application.database, settings.timezone).states_of(days)
+            store = QueryStatsStore(metadata_store.database)
+            measured = store.states_of(days, settings.timezone)
+        changed = [day.isoformat() for day in days if measured.get(day) != now[day]]
+        return dg.AssetCheckResult(
+            passed=not changed,
+            severity=dg.AssetCheckSeverity.WARN,
+            metadata={"days_to_measure_again": dg.MetadataValue.json(changed)},
         )
 
     @dg.asset_check(asset=DAILY_QUERY_STATS, blocking=False)
@@ -75,14 +97,19 @@ def checks(settings: Settings) -> list[dg.AssetChecksDefinition]:
         with explained_failures():
             store = AccuracyStore(metadata_store.database)
             for day in days_of(keys_of(context)):
-                generated, executed = store.counts_of(day)
-                share = 1 - executed / generated if generated >= _FEWEST_TO_JUDGE else 0.0
-                if share > _MOST_FAILING_SHARE:
-                    beyond[day.isoformat()] = round(share, 3)
+                for rates in store.rates(day, 1):
+                    share = 1 - rates.executed / max(rates.generated, 1)
+                    if rates.generated >= _FEWEST_TO_JUDGE and share > _MOST_FAILING_SHARE:
+                        beyond[day.isoformat()] = round(share, 3)
         return dg.AssetCheckResult(
             passed=not beyond,
             severity=dg.AssetCheckSeverity.WARN,
             metadata={"error_rates_out_of_bounds": dg.MetadataValue.json(beyond)},
         )
 
-    return [daily_query_stats_agree_with_source, messages_not_in_future, error_rate_in_bounds]
+    return [
+        daily_query_stats_agree_with_source,
+        daily_query_stats_up_to_date,
+        messages_not_in_future,
+        error_rate_in_bounds,
+    ]

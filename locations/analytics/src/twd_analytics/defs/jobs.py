@@ -12,13 +12,15 @@ from twd_shared.contract import TRIGGER_TAG
 from twd_shared.settings import Settings
 
 _SCHEDULE = "daily_analytics_schedule"
+ALL_OF_A_DAY = (DAILY_QUERY_STATS, SQL_ACCURACY_REPORT)
+"""What a run of the job writes."""
 
 
 def analytics_job(settings: Settings) -> "dg.UnresolvedAssetJobDefinition":
     """Build the job of both assets with their checks."""
     return dg.define_asset_job(
         "analytics_job",
-        selection=dg.AssetSelection.assets(DAILY_QUERY_STATS, SQL_ACCURACY_REPORT),
+        selection=dg.AssetSelection.assets(*ALL_OF_A_DAY),
         executor_def=dg.in_process_executor,
         hooks={success_log_hook(), failure_alert_hook(settings.ui_url)},
         description="Measures finished days: statistics, then the accuracy of generated SQL.",

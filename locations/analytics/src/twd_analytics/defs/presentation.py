@@ -1,4 +1,4 @@
-"""What the UI shows of a measured day. Numbers, tables and shapes of SQL; no text of a user."""
+"""What the UI shows of a measured day. Numbers, names and shapes of SQL; no text of a user."""
 
 from __future__ import annotations
 
@@ -8,15 +8,20 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from twd_analytics.charts import Series, as_markdown, percent_lines, stacked_bars
 from twd_shared.store.connections import RegisteredConnection
 
 if TYPE_CHECKING:
-    from twd_analytics.accuracy.report import ConnectionAccuracy
+    from twd_analytics.accuracy.measure import MeasuredAccuracy
+    from twd_analytics.accuracy.report import NameAccuracy
+    from twd_analytics.accuracy.store import DayRates
     from twd_analytics.usage.statistics import ConnectionUsage
-    from twd_analytics.usage.store import QueryStatsStore
+    from twd_analytics.usage.store import DayTotals
 
-_HISTORY_DAYS = 30
-_BARS = "▁▂▃▄▅▆▇█"
+HISTORY_DAYS = 30
+"""How many days the pictures show, the measured one last."""
+_GREEN, _RED, _GREY, _BLUE = "#2da44e", "#cf222e", "#8c959f", "#2f6feb"
+_MOST_ROWS = 10
 
 
 def connection_labels(known: Iterable[RegisteredConnection]) -> dict[str, str]:
@@ -30,23 +35,172 @@ def usage_metadata(
     day: date,
     usage: Sequence[ConnectionUsage],
     labels: Mapping[str, str],
-    store: QueryStatsStore,
+    history: Sequence[DayTotals],
 ) -> dict[str, Any]:
-    """Numbers over all connections, a table per connection, the month before as bars."""
+    """A summary in words, numbers over all connections, tables, and the month as a picture."""
     everything = usage[0]
-    rows = [
-        (
-            _label(item.connection_id, labels),
-            item.total,
-            item.successful,
-            item.failed,
-            item.unanswered,
-            item.unique_users,
-            _shown(item.average_response_ms),
-            _shown(item.p95_response_ms),
-        )
-        for item in usage
+    metadata: dict[str, Any] = {
+        "summary": dg.MetadataValue.md(_usage_summary(day, usage, labels)),
+        "last_30_days": dg.MetadataValue.md(_outcomes_picture(day, history)),
+        "total": everything.total,
+        "successful": everything.successful,
+        "failed": everything.failed,
+        "unanswered": everything.unanswered,
+        "unique_users": everything.unique_users,
+        "by_connection": dg.MetadataValue.md(_usage_table(usage, labels)),
+        "top_tables": dg.MetadataValue.md(
+            _table(
+                ("connection", "table", "successful answers"),
+                (
+                    (_label(item["connection_id"], labels), _cell(item["table"]), item["count"])
+                    for item in everything.top_tables
+                ),
+            )
+        ),
+        "top_columns": dg.MetadataValue.md(
+            _table(
+                ("connection", "column", "successful answers"),
+                (
+                    (
+                        _label(item["connection_id"], labels),
+                        _cell(f"{item['table']}.{item['column']}"),
+                        item["count"],
+                    )
+                    for item in everything.top_columns
+                ),
+            )
+        ),
+        "most_common_sql_shapes": dg.MetadataValue.json(everything.most_common_shapes),
+        "languages": dg.MetadataValue.json(
+            {item["language"] or "not told": item["count"] for item in everything.languages}
+        ),
+    }
+    for name in ("average_response_ms", "p50_response_ms", "p95_response_ms"):
+        value = getattr(everything, name)
+        if value is not None:
+            metadata[name] = round(value, 1)
+    return metadata
+
+
+def accuracy_metadata(
+    measured: MeasuredAccuracy, labels: Mapping[str, str], history: Sequence[DayRates]
+) -> dict[str, Any]:
+    """A summary in words, rates, what went wrong and where, and the month as a picture."""
+    accuracy = measured.accuracy
+    everything = accuracy.connections[0]
+    tables = [name for name in accuracy.names if name.table_name and not name.column_name]
+    columns = [name for name in accuracy.names if name.column_name]
+    metadata: dict[str, Any] = {
+        "summary": dg.MetadataValue.md(_accuracy_summary(measured)),
+        "last_30_days": dg.MetadataValue.md(_rates_picture(measured.day, history)),
+        "generated": everything.generated,
+        "parsed": everything.parsed,
+        "read_only": everything.read_only,
+        "executed": everything.executed,
+        "open_questions": len(measured.open_questions),
+        "verdicts": dg.MetadataValue.json(everything.verdicts),
+        "error_classes": dg.MetadataValue.json(everything.error_classes),
+        "by_connection": dg.MetadataValue.md(_accuracy_table(measured, labels)),
+        "by_model_version": dg.MetadataValue.md(_model_table(measured, labels)),
+        "problematic_tables": dg.MetadataValue.md(_names_table(tables, labels)),
+        "problematic_columns": dg.MetadataValue.md(_names_table(columns, labels)),
+    }
+    if everything.parsed_percent is not None and everything.executed_percent is not None:
+        metadata["parsed_percent"] = everything.parsed_percent
+        metadata["executed_percent"] = everything.executed_percent
+    return metadata
+
+
+def _usage_summary(day: date, usage: Sequence[ConnectionUsage], labels: Mapping[str, str]) -> str:
+    everything = usage[0]
+    if not everything.total:
+        return f"Nobody asked anything on {day}."
+    words = [
+        f"On {day}, {_counted(everything.unique_users, 'user')} asked "
+        f"{_counted(everything.total, 'question')}: "
+        f"**{_share(everything.successful, everything)}** were answered, "
+        f"{_share(everything.failed, everything)} got SQL that failed, "
+        f"{_share(everything.unanswered, everything)} got no SQL."
     ]
+    if everything.p50_response_ms is not None and everything.p95_response_ms is not None:
+        words.append(
+            f"Half of the answers came within {everything.p50_response_ms / 1000:.1f} s, "
+            f"95 % within {everything.p95_response_ms / 1000:.1f} s."
+        )
+    busiest = max(usage[1:], key=lambda item: item.total)
+    words.append(f"Most were about {_label(busiest.connection_id, labels)} ({busiest.total:,}).")
+    return " ".join(words)
+
+
+def _share(part: int, usage: ConnectionUsage) -> str:
+    return f"{part:,} ({100 * part / usage.total:.0f} %)"
+
+
+def _accuracy_summary(measured: MeasuredAccuracy) -> str:
+    everything = measured.accuracy.connections[0]
+    if not everything.generated:
+        return f"No SQL was generated on {measured.day}."
+    words = [
+        f"On {measured.day}, {_counted(everything.generated, 'answer')} had SQL: "
+        f"{everything.parsed_percent} % of it parsed, **{everything.executed_percent} % ran**."
+    ]
+    faults = [item for item in everything.error_classes.items() if item[0] != "empty_result"]
+    if faults:
+        said = ", ".join(f"{name.replace('_', ' ')} {count:,}" for name, count in faults[:3])
+        words.append(f"What went wrong most: {said}.")
+    writes = everything.parsed - everything.read_only
+    if writes:
+        words.append(f"**{_counted(writes, 'answer')} would not only have read.**")
+    unchecked = everything.verdicts.get("unchecked", 0)
+    if unchecked:
+        words.append(
+            f"Names in {_counted(unchecked, 'answer')} could not be held against a snapshot: "
+            "there was none at that moment, or it is no query."
+        )
+    if measured.open_questions:
+        words.append(
+            f"{_counted(len(measured.open_questions), 'question')} got no right answer from "
+            "anybody's try; make suggestions lists them for training."
+        )
+    return " ".join(words)
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")
+
+
+def _outcomes_picture(day: date, history: Sequence[DayTotals]) -> str:
+    by_day = {one.day: one for one in history}
+    days = _month_until(day)
+    series = [
+        Series(name, color, [getattr(by_day[at], name) if at in by_day else None for at in days])
+        for name, color in (("successful", _GREEN), ("failed", _RED), ("unanswered", _GREY))
+    ]
+    return as_markdown(stacked_bars(days, series), "Questions a day by outcome")
+
+
+def _rates_picture(day: date, history: Sequence[DayRates]) -> str:
+    by_day = {one.day: one for one in history if one.generated}
+    days = _month_until(day)
+    series = [
+        Series(
+            f"{name} %",
+            color,
+            [
+                100 * getattr(by_day[at], name) / by_day[at].generated if at in by_day else None
+                for at in days
+            ],
+        )
+        for name, color in (("parsed", _BLUE), ("executed", _GREEN))
+    ]
+    return as_markdown(percent_lines(days, series), "Share of generated SQL that parsed and ran")
+
+
+def _month_until(day: date) -> list[date]:
+    return [day - timedelta(days=back) for back in reversed(range(HISTORY_DAYS))]
+
+
+def _usage_table(usage: Sequence[ConnectionUsage], labels: Mapping[str, str]) -> str:
     headings = (
         "connection",
         "total",
@@ -55,78 +209,67 @@ def usage_metadata(
         "unanswered",
         "users",
         "mean ms",
+        "p50 ms",
         "p95 ms",
     )
-    metadata: dict[str, Any] = {
-        "total": everything.total,
-        "successful": everything.successful,
-        "failed": everything.failed,
-        "unanswered": everything.unanswered,
-        "unique_users": everything.unique_users,
-        "top_tables": dg.MetadataValue.json(everything.top_tables),
-        "most_common_sql_shapes": dg.MetadataValue.json(
-            [
-                {"sql_shape": item["sql_shape"], "count": item["count"]}
-                for item in everything.most_common_queries
-                if item["sql_shape"]
-            ]
-        ),
-        "by_connection": dg.MetadataValue.md(_table(headings, rows)),
-        "last_30_days": dg.MetadataValue.md(_history(day, store)),
-    }
-    if everything.average_response_ms is not None:
-        metadata["average_response_ms"] = round(everything.average_response_ms, 1)
-    if everything.p95_response_ms is not None:
-        metadata["p95_response_ms"] = round(everything.p95_response_ms, 1)
-    return metadata
+    rows = (
+        (
+            _label(item.connection_id, labels),
+            item.total,
+            item.successful,
+            item.failed,
+            item.unanswered,
+            item.unique_users,
+            _shown(item.average_response_ms),
+            _shown(item.p50_response_ms),
+            _shown(item.p95_response_ms),
+        )
+        for item in usage
+    )
+    return _table(headings, rows)
 
 
-def accuracy_metadata(
-    report: Sequence[ConnectionAccuracy], labels: Mapping[str, str]
-) -> dict[str, Any]:
-    """Numbers over all connections, error classes, problematic tables, a table per connection."""
-    everything = report[0]
-    rows = [
+def _accuracy_table(measured: MeasuredAccuracy, labels: Mapping[str, str]) -> str:
+    rows = (
         (
             _label(item.connection_id, labels),
             item.generated,
             _shown(item.parsed_percent),
             _shown(item.executed_percent),
             ", ".join(f"{name} {count}" for name, count in item.error_classes.items()) or "–",
-            item.model_version or "–",
         )
-        for item in report
-    ]
-    headings = ("connection", "generated", "parsed %", "executed %", "errors", "model version")
-    metadata: dict[str, Any] = {
-        "generated": everything.generated,
-        "parsed": everything.parsed,
-        "executed": everything.executed,
-        "error_classes": dg.MetadataValue.json(everything.error_classes),
-        "problematic_tables": dg.MetadataValue.json(everything.problematic_tables),
-        "by_connection": dg.MetadataValue.md(_table(headings, rows)),
-    }
-    if everything.parsed_percent is not None and everything.executed_percent is not None:
-        metadata["parsed_percent"] = everything.parsed_percent
-        metadata["executed_percent"] = everything.executed_percent
-    return metadata
+        for item in measured.accuracy.connections
+    )
+    return _table(("connection", "generated", "parsed %", "executed %", "errors"), rows)
 
 
-def _history(day: date, store: QueryStatsStore) -> str:
-    """Totals and failures of the month before as bars; a day that was not measured is a dot."""
-    measured = {at: (total, failed) for at, total, failed in store.totals(day, _HISTORY_DAYS)}
-    days = [day - timedelta(days=back) for back in reversed(range(_HISTORY_DAYS))]
-    rows = []
-    for name, which in (("total", 0), ("failed", 1)):
-        values = [measured[at][which] if at in measured else None for at in days]
-        present = [value for value in values if value is not None]
-        rows.append((name, f"`{_bars(values)}`", min(present), max(present)))
-    return _table((f"{days[0]} to {day}", "per day", "least", "most"), rows)
+def _model_table(measured: MeasuredAccuracy, labels: Mapping[str, str]) -> str:
+    rows = (
+        (
+            _label(item.connection_id, labels),
+            item.model_version or "none",
+            item.generated,
+            _shown(100 * item.parsed / item.generated),
+            _shown(100 * item.executed / item.generated),
+        )
+        for item in measured.accuracy.models
+    )
+    return _table(("connection", "knowledge base", "generated", "parsed %", "executed %"), rows)
 
 
-def _bars(values: Sequence[int | None]) -> str:
-    most = max((value for value in values if value is not None), default=0) or 1
-    return "".join("·" if value is None else _BARS[value * 7 // most] for value in values)
+def _names_table(names: Sequence[NameAccuracy], labels: Mapping[str, str]) -> str:
+    worst = sorted((name for name in names if name.failed), key=lambda name: -name.failed)
+    rows = (
+        (
+            _label(name.connection_id, labels),
+            _cell(".".join(part for part in (name.table_name, name.column_name) if part)),
+            name.failed,
+            name.generated,
+            {True: "yes", False: "**no**", None: "–"}[name.is_known],
+        )
+        for name in worst[:_MOST_ROWS]
+    )
+    return _table(("connection", "name", "failed", "generated", "in the snapshot"), rows)
 
 
 def _table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
@@ -135,7 +278,15 @@ def _table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 
 def _label(connection_id: str, labels: Mapping[str, str]) -> str:
-    return labels.get(connection_id, f"connection {connection_id}").replace("|", "\\|")
+    return _cell(labels.get(connection_id, f"connection {connection_id}"))
+
+
+def _cell(name: str) -> str:
+    """A name as it is, whatever a table of markdown would make of it."""
+    plain = " ".join(name.split())
+    for mark in "\\`*_|<>[]":
+        plain = plain.replace(mark, f"\\{mark}")
+    return plain
 
 
 def _shown(number: float | None) -> str:

@@ -6,18 +6,20 @@ is measured leaves the database: of a result, just whether there is one and whet
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import cached_property
 
 import polars as pl
 
-from twd_analytics.messages.days import bounds_of
+from twd_analytics.messages.columnar import batches
+from twd_analytics.messages.days import LAST_ANSWERS, bounds_of
+from twd_analytics.messages.turns import answers_among, with_earlier_questions
 from twd_shared.clients.application import ApplicationDatabase
 from twd_shared.errors import ApplicationRefused
+from twd_shared.sql.parsing import LONGEST_SQL
 
-LONGEST_SQL = 20_000
-"""Characters; longer SQL is read one character longer than this, and not parsed."""
 _LONGEST_QUESTION = 2_000
 _LONGEST_ERROR = 2_000
 
@@ -34,70 +36,91 @@ _REQUIRED = {
     "conversations": ("id", "user_id"),
 }
 _OPTIONAL = {"latency_ms": "float8", "error": "text", "connection_id": "text"}
+# Types that need no work of the server to be sent, and little of ours.
+_NUMBERS = ("smallint", "integer", "bigint", "real", "double precision")
+
+# Texts repeat: each is kept once, and a row holds a number. Millions of rows fit so.
+_TEXTS = ("connection_id", "user_id", "question", "sql", "result", "error")
 
 SCHEMA: dict[str, pl.DataType] = {
-    "connection_id": pl.String(),
-    "user_id": pl.String(),
-    "question": pl.String(),
-    "sql": pl.String(),
-    "result": pl.String(),
-    "error": pl.String(),
+    **dict.fromkeys(_TEXTS, pl.Categorical()),
     "latency_ms": pl.Float64(),
+    "created_at": pl.Datetime("us", "UTC"),
 }
 """Columns of a day's answers; `result` is rows, empty or none; `connection_id` '' = not known."""
 
-# A conversation is a row of turns: a turn begins with a user's message and holds the answers to
-# it. Windows run over narrow rows; the texts are joined to what is left.
-_ANSWERS = """
-with touched as (
-    select distinct conversation_id from messages where created_at >= $1 and created_at < $2
-), ordered as (
-    select id, conversation_id, role, created_at,
-           count(*) filter (where role = 'user')
-               over (partition by conversation_id order by created_at, id) as turn
-    from messages join touched using (conversation_id)
-    where role in ('user', 'assistant')
-), turns as (
-    select id, conversation_id, role, created_at,
-           case when turn > 0
-                then first_value(id) over (partition by conversation_id, turn
-                                           order by created_at, id) end as question_id,
-           count(*) over (partition by conversation_id, turn) as size
-    from ordered
-)
-select coalesce({connection_id}, '') as connection_id,
-       conversations.user_id::text as user_id,
-       left(question.content, {longest_question}) as question,
-       left(message.sql_query, {longest_sql} + 1) as sql,
-       case when turns.role = 'user' or message.query_result is null then 'none'
-            when pg_column_size(message.query_result) > 2000 then 'rows'
-            when message.query_result::text ~ '^\\s*(null)?\\s*$' then 'none'
-            when message.query_result::text ~ '^\\s*(\\[\\s*\\]|\\{{\\s*\\}})\\s*$'
-              or message.query_result::text ~ '"(rows|data|records)"\\s*:\\s*\\[\\s*\\]'
-            then 'empty'
-            else 'rows' end as result,
-       left({error}, {longest_error}) as error,
-       {latency_ms} as latency_ms
-from turns
-join messages message on message.id = turns.id
-left join messages question on question.id = turns.question_id
-left join conversations on conversations.id = turns.conversation_id
-where turns.created_at >= $1 and turns.created_at < $2
-  and (turns.role = 'assistant' or turns.size = 1)
+# The server sends columns as they are, which is most of its work: only what is far too long is cut.
+_MESSAGES = """
+select {id} as id,
+       {conversation_id} as conversation_id,
+       {user_id} as user_id,
+       message.role = 'assistant' as is_answer,
+       case when message.role = 'user' then {question} end as question,
+       case when message.role = 'assistant' then {sql} end as sql,
+       case when message.role = 'assistant'
+            then case when pg_column_size(message.query_result) > {longest_result} then '['
+                      else message.query_result::text end end as result,
+       {error} as error,
+       {latency_ms} as latency_ms,
+       {connection_id} as connection_id,
+       {created_at} as created_at,
+       {mark} as mark
+from messages message
+left join conversations on conversations.id = message.conversation_id
+where message.role in ('user', 'assistant')
+  and message.created_at >= {start} and message.created_at < {end}
+"""
+# A longer result has rows.
+_LONGEST_RESULT = 2_000
+_NO_RESULT = r"^\s*(?:null)?\s*$"
+_NO_ROWS = r'^\s*(?:\[\s*\]|\{\s*\})\s*$|"(?:rows|data|records)"\s*:\s*\[\s*\]'
+
+_EARLIER = """
+select distinct on (conversation_id)
+       conversation_id::text as conversation_id,
+       left(content, {longest_question}) as question,
+       {connection_id} as connection_id
+from messages message
+where conversation_id = any($1::text[]::{id_type}[]) and role = 'user' and created_at < $2
+order by conversation_id, created_at desc, id desc
 """
 
-# Counted by another way than above, so that the two can be held against each other.
+_STATE = """
+select count(*) as messages, coalesce(sum({mark}), 0)::text as marks
+from messages message
+where role in ('user', 'assistant') and created_at >= $1 and created_at < $2
+"""
+
+# Counted by another way than `answers_among` does, so that the two can be held against each other.
 _COUNT = """
 select count(*) from (
-    select role, created_at,
-           lead(role) over (partition by conversation_id order by created_at, id) as next_role
-    from messages
-    where role in ('user', 'assistant') and conversation_id in (
-        select conversation_id from messages where created_at >= $1 and created_at < $2)
+    select role, created_at, conversation_id,
+           lead(role) over (partition by conversation_id order by created_at, {order} id)
+               as next_role
+    from messages message
+    where role in ('user', 'assistant') and created_at >= $1 and created_at < $3
 ) as message
-where created_at >= $1 and created_at < $2
-  and (role = 'assistant' or next_role is distinct from 'assistant')
+where created_at < $2
+  and (role = 'assistant' or conversation_id is null or next_role is distinct from 'assistant')
 """
+
+# A row's xmin is the transaction that wrote it last. Each is greater than all before it, so that
+# with the number of rows no later state of a day has the same sum.
+_MARK_OF_ROW = "message.xmin::text::int8"
+# A view has no xmin, nor may a role see it that may see some columns alone.
+_MARK_OF_ID = "hashtext(message.id::text)::int8"
+_HAS_XMIN = """
+select relkind in ('r', 'p', 'm') and has_column_privilege(oid, 'xmin', 'select')
+from pg_class where oid = to_regclass('messages')
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class DayOfMessages:
+    """A day's answers, columns `SCHEMA`, and the state of the messages that they were read from."""
+
+    answers: pl.DataFrame
+    state: str
 
 
 class MessageLog:
@@ -106,34 +129,86 @@ class MessageLog:
     def __init__(self, database: ApplicationDatabase, timezone: str) -> None:
         """Read from `database`; a day begins at midnight in `timezone`."""
         self._database = database
-        self._timezone = timezone
+        self.timezone = timezone
 
-    def answers_of(self, day: date) -> pl.DataFrame:
-        """One row an answer of that day, and one a question that got none; columns `SCHEMA`.
+    def read(self, day: date) -> DayOfMessages:
+        """One row an answer of that day, and one a question that got none.
 
         An answer is an assistant's message; its question is the user's message before it.
         Raises: as `ApplicationDatabase.fetch`; ApplicationRefused if a table or column is missing.
         """
-        query = _ANSWERS.format(
-            longest_question=_LONGEST_QUESTION,
-            longest_sql=LONGEST_SQL,
-            longest_error=_LONGEST_ERROR,
-            **self._optional_columns(),
-        )
-        rows = self._database.fetch(query, *self._bounds(day))
-        return pl.DataFrame(
-            {name: [row[name] for row in rows] for name in SCHEMA}, schema=SCHEMA
-        ).with_columns(*(_blank_to_null(name) for name in ("sql", "error")))
+        start, end = bounds_of(day, self.timezone)
+        messages = self._messages(start, end + LAST_ANSWERS)
+        state = _state(messages.height, messages["mark"].sum())
+        answers = answers_among(messages.drop("mark"), start, end)
+        unasked = answers.filter("is_open")["conversation_id"].drop_nulls().unique()
+        if not unasked.is_empty():
+            answers = with_earlier_questions(answers, self._earlier_questions(unasked, start))
+        answers = answers.with_columns(pl.col("connection_id").fill_null(""))
+        return DayOfMessages(answers.select(list(SCHEMA)), state)
+
+    def states_of(self, days: Sequence[date]) -> dict[date, str]:
+        """The state of each day's messages, which changes when one is written, changed, deleted."""
+        query = _STATE.format(mark=self._mark)
+        states: dict[date, str] = {}
+        for day in days:
+            start, end = bounds_of(day, self.timezone)
+            bounds = self._comparable(start), self._comparable(end + LAST_ANSWERS)
+            [row] = self._database.fetch(query, *bounds)
+            states[day] = _state(row["messages"], row["marks"])
+        return states
 
     def count_of(self, day: date) -> int:
-        """How many rows `answers_of` must give, counted by the database another way."""
-        self._columns  # noqa: B018 - says clearly what is missing
-        return self._database.fetch(_COUNT, *self._bounds(day))[0][0]
+        """How many answers `read` must give, counted by the database another way."""
+        start, end = bounds_of(day, self.timezone)
+        bounds = (self._comparable(moment) for moment in (start, end, end + LAST_ANSWERS))
+        order = "" if self._columns["id"] in _NUMBERS else "role desc,"
+        return self._database.fetch(_COUNT.format(order=order), *bounds)[0][0]
 
     def count_after(self, moment: datetime) -> int:
         """How many messages bear a time after `moment`."""
         query = "select count(*) from messages where created_at > $1"
         return self._database.fetch(query, self._comparable(moment))[0][0]
+
+    def _messages(self, start: datetime, end: datetime) -> pl.DataFrame:
+        query = _MESSAGES.format(
+            id=self._key("id"),
+            conversation_id=self._key("conversation_id"),
+            user_id="conversations.user_id::text",
+            question=_cut("message.content", _LONGEST_QUESTION),
+            # One character more than is parsed tells that it is too long.
+            sql=_cut("message.sql_query", LONGEST_SQL + 1),
+            longest_result=_LONGEST_RESULT,
+            error=_cut(self._optional("error"), _LONGEST_ERROR),
+            latency_ms=self._optional("latency_ms"),
+            connection_id=self._optional("connection_id"),
+            created_at="message.created_at"
+            if self._has_zone
+            else "message.created_at at time zone 'UTC'",
+            mark=self._mark,
+            start=self._literal(start),
+            end=self._literal(end),
+        )
+        read = [_narrow(batch) for batch in batches(self._database, query)]
+        return pl.concat(read) if read else _no_messages()
+
+    def _earlier_questions(self, conversations: pl.Series, moment: datetime) -> pl.DataFrame:
+        query = _EARLIER.format(
+            longest_question=_LONGEST_QUESTION,
+            connection_id=self._optional("connection_id") + "::text",
+            id_type=self._columns["conversation_id"],
+        )
+        ids = conversations.cast(pl.String).to_list()
+        rows = self._database.fetch(query, ids, self._comparable(moment))
+        names = ("conversation_id", "question", "connection_id")
+        found = pl.DataFrame(
+            {name: [row[name] for row in rows] for name in names},
+            schema=dict.fromkeys(names, pl.String),
+        )
+        return found.with_columns(
+            pl.col("conversation_id").cast(conversations.dtype),
+            pl.col("question", "connection_id").cast(pl.Categorical),
+        )
 
     @cached_property
     def _columns(self) -> Mapping[str, str]:
@@ -149,27 +224,64 @@ class MessageLog:
                 )
         return self._database.columns("messages")
 
-    def _optional_columns(self) -> dict[str, str]:
-        columns = {
-            name: f"message.{name}::{cast}" if name in self._columns else f"null::{cast}"
-            for name, cast in _OPTIONAL.items()
-        }
-        if "connection_id" in self._columns:
-            # Some applications note the connection at the question only.
-            columns["connection_id"] += ", question.connection_id::text"
-        return columns
+    @cached_property
+    def _mark(self) -> str:
+        self._columns  # noqa: B018 - says clearly what is missing
+        return _MARK_OF_ROW if self._database.fetch(_HAS_XMIN)[0][0] else _MARK_OF_ID
 
-    def _bounds(self, day: date) -> tuple[datetime, datetime]:
-        start, end = bounds_of(day, self._timezone)
-        return self._comparable(start), self._comparable(end)
+    @property
+    def _has_zone(self) -> bool:
+        return "with time zone" in self._columns["created_at"]
+
+    def _key(self, column: str) -> str:
+        is_number = self._columns[column] in _NUMBERS
+        return f"message.{column}" if is_number else f"message.{column}::text"
+
+    def _optional(self, column: str) -> str:
+        kind = _OPTIONAL[column]
+        if column not in self._columns:
+            return f"null::{kind}"
+        is_as_needed = self._columns[column] in (*_NUMBERS, kind)
+        return f"message.{column}" if is_as_needed else f"message.{column}::{kind}"
 
     def _comparable(self, moment: datetime) -> datetime:
         """The moment as `created_at` is kept: without a zone it is taken for UTC."""
         moment = moment.astimezone(UTC)
-        has_zone = "with time zone" in self._columns["created_at"]
-        return moment if has_zone else moment.replace(tzinfo=None)
+        return moment if self._has_zone else moment.replace(tzinfo=None)
+
+    def _literal(self, moment: datetime) -> str:
+        # A result can be copied only of a statement without parameters.
+        kind = "timestamptz" if self._has_zone else "timestamp"
+        return f"{kind} '{self._comparable(moment).isoformat()}'"
 
 
-def _blank_to_null(name: str) -> pl.Expr:
-    stripped = pl.col(name).str.strip_chars()
-    return pl.when(stripped == "").then(None).otherwise(stripped).alias(name)
+def _cut(text: str, most: int) -> str:
+    """SQL of the text's first `most` characters, or a few more; bytes are counted for nothing."""
+    return f"case when octet_length({text}) > {4 * most} then left({text}, {most}) else {text} end"
+
+
+def _narrow(batch: pl.DataFrame) -> pl.DataFrame:
+    """The messages with what is told of their result in the place of it, and texts kept once."""
+    result = pl.col("result")
+    is_none = result.is_null() | result.str.contains(_NO_RESULT)
+    told = pl.when(is_none).then(pl.lit("none")).when(result.str.contains(_NO_ROWS))
+    return batch.with_columns(
+        _blank_to_null("sql", "error"),
+        result=told.then(pl.lit("empty")).otherwise(pl.lit("rows")),
+        latency_ms=pl.col("latency_ms").cast(pl.Float64),
+        connection_id=pl.col("connection_id").cast(pl.String),
+    ).with_columns(pl.col(_TEXTS).cast(pl.Categorical))
+
+
+def _blank_to_null(*names: str) -> pl.Expr:
+    text = pl.col(names)
+    return pl.when(text.str.contains(r"\S")).then(text)
+
+
+def _no_messages() -> pl.DataFrame:
+    keys = {"id": pl.Int64(), "conversation_id": pl.Int64(), "is_answer": pl.Boolean()}
+    return pl.DataFrame(schema={**keys, **SCHEMA, "mark": pl.Int64()})
+
+
+def _state(messages: int, marks: object) -> str:
+    return f"{messages}:{marks}"

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from datetime import date
 
+from twd_analytics.generated_sql.book import SqlBook
+from twd_analytics.messages.moments import Change, with_version
 from twd_analytics.messages.reading import MessageLog
 from twd_analytics.usage.statistics import ConnectionUsage, usage_of_day
 from twd_analytics.usage.store import QueryStatsStore
 
 
 def measure_usage(
-    days: Iterable[date], log: MessageLog, store: QueryStatsStore, db_types: Mapping[str, str]
+    days: Iterable[date],
+    log: MessageLog,
+    book: SqlBook,
+    schema_changes: Iterable[Change],
+    store: QueryStatsStore,
+    question_characters: int,
 ) -> Iterator[tuple[date, list[ConnectionUsage]]]:
     """Measure and store day after day; gives what was stored. A day is in memory at a time."""
+    changes = list(schema_changes)
     for day in days:
-        usage = usage_of_day(log.answers_of(day), db_types)
-        store.replace_day(day, usage)
+        read = log.read(day)
+        answers = with_version(read.answers, changes, "schema_version")
+        usage = usage_of_day(answers, book, question_characters)
+        store.replace_day(day, log.timezone, read.state, usage)
         yield day, usage

@@ -8,150 +8,178 @@ Every row of a day (an answer, or a question without one) is exactly one of:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import polars as pl
 
-from twd_analytics.generated_sql.parsing import facts_of
+from twd_analytics.generated_sql.book import SqlBook
+from twd_analytics.generated_sql.facts import NO_SQL
+from twd_analytics.messages.questions import cut, normalised
+from twd_analytics.usage.languages import with_language
 
 ALL = "*"
 """The connection id under which a day's numbers over all connections stand."""
-LONGEST_STORED_QUESTION = 200
 _MOST = 10
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ConnectionUsage:
     """One connection's day. Times in milliseconds, None where the application does not tell.
 
-    `top_tables` counts successful answers: [{connection_id, table, count}];
-    `most_common_queries`: [{question, count, sql_shape}], the question normalised and cut.
+    Of successful answers: `top_tables` and `top_columns`, [{connection_id, table, (column,)
+    count}], and `most_common_shapes`, [{fingerprint, sql_shape, count}]. Of all that was asked:
+    `most_common_questions`, [{question, count}], normalised and cut; `languages`, [{language,
+    count}].
     """
 
     connection_id: str
-    total: int
-    successful: int
-    failed: int
-    unanswered: int
-    unique_users: int
-    average_response_ms: float | None
-    p50_response_ms: float | None
-    p95_response_ms: float | None
-    most_common_queries: list[dict[str, Any]]
-    top_tables: list[dict[str, Any]]
+    total: int = 0
+    successful: int = 0
+    failed: int = 0
+    unanswered: int = 0
+    unique_users: int = 0
+    average_response_ms: float | None = None
+    p50_response_ms: float | None = None
+    p95_response_ms: float | None = None
+    most_common_questions: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    most_common_shapes: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    top_tables: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    top_columns: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    languages: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
 
     def as_row(self) -> dict[str, Any]:
         """The values by column of `twd.daily_query_stats`, without the day."""
         return asdict(self)
 
 
-def usage_of_day(answers: pl.DataFrame, db_types: Mapping[str, str]) -> list[ConnectionUsage]:
+def usage_of_day(
+    answers: pl.DataFrame, book: SqlBook, question_characters: int
+) -> list[ConnectionUsage]:
     """Statistics of a day, first over all connections, then each connection that was used.
 
-    `answers` has the columns of `messages.reading.SCHEMA`; `db_types`: connection id → type.
-    Response times are of answers; percentiles are interpolated linearly.
+    `answers` has the columns of `messages.reading.SCHEMA` and schema_version; of a question's text
+    `question_characters` are told. Response times are of answers; percentiles are interpolated
+    linearly.
     """
-    judged = judge(answers, db_types)
-    # Which connection a table is of still matters in the numbers over all.
-    judged = judged.with_columns(source=pl.col("connection_id"))
-    both = pl.concat([judged.with_columns(connection_id=pl.lit(ALL)), judged])
-    counts = both.group_by("connection_id").agg(
-        pl.len().alias("total"),
-        *((pl.col("outcome") == name).sum().alias(name) for name in _OUTCOMES),
+    days = {usage.connection_id: usage for usage in _users_and_times(answers)}
+    _add_outcomes(days, answers, book)
+    _add_questions(days, answers, question_characters)
+    return [days[owner] for owner in (ALL, *sorted(days.keys() - {ALL}))]
+
+
+def _users_and_times(answers: pl.DataFrame) -> Iterator[ConnectionUsage]:
+    measures = (
         pl.col("user_id").drop_nulls().n_unique().alias("unique_users"),
         # Rounded, because a sum's last digits depend on the order of its parts.
         pl.col("latency_ms").mean().round(3).alias("average_response_ms"),
         pl.col("latency_ms").quantile(0.5, "linear").round(3).alias("p50_response_ms"),
         pl.col("latency_ms").quantile(0.95, "linear").round(3).alias("p95_response_ms"),
     )
-    common, tables = _common_queries(both), _top_tables(both)
-    days = [
-        ConnectionUsage(
-            **row,
-            most_common_queries=common.get(row["connection_id"], []),
-            top_tables=tables.get(row["connection_id"], []),
-        )
-        for row in counts.to_dicts()
-    ]
-    if not days:
-        days = [ConnectionUsage(ALL, 0, 0, 0, 0, 0, None, None, None, [], [])]
-    return sorted(days, key=lambda day: (day.connection_id != ALL, day.connection_id))
+    over_all = answers.select(pl.lit(ALL).alias("connection_id"), *measures)
+    of_each = answers.group_by("connection_id").agg(*measures)
+    for row in (*over_all.to_dicts(), *of_each.to_dicts()):
+        yield ConnectionUsage(**row)
 
 
-_OUTCOMES = ("successful", "failed", "unanswered")
+def _add_outcomes(days: dict[str, ConnectionUsage], answers: pl.DataFrame, book: SqlBook) -> None:
+    """How answers ended, and of good ones what their SQL was.
 
-
-def judge(answers: pl.DataFrame, db_types: Mapping[str, str]) -> pl.DataFrame:
-    """The answers with `parses`, `tables`, `shape`, `executed` and `outcome`.
-
-    Each distinct SQL text of a connection is parsed once.
+    Counted by kind, as the same is asked over and over; what did not run is not looked into.
     """
-    texts = answers.filter(pl.col("sql").is_not_null()).select("connection_id", "sql").unique()
-    facts = [facts_of(sql, db_types.get(owner, "")) for owner, sql in texts.iter_rows()]
-    known = texts.with_columns(
-        pl.Series("parses", [item.parses for item in facts], pl.Boolean),
-        pl.Series("tables", [list(item.tables) for item in facts], pl.List(pl.String)),
-        pl.Series("shape", [item.shape for item in facts], pl.String),
-    )
-    executed = (
-        pl.col("sql").is_not_null() & (pl.col("result") != "none") & pl.col("error").is_null()
-    )
-    return (
-        answers.join(known, on=["connection_id", "sql"], how="left")
-        .with_columns(executed=executed, parses=pl.col("parses").fill_null(value=False))
-        .with_columns(
-            outcome=pl.when(pl.col("sql").is_null())
-            .then(pl.lit("unanswered"))
-            .when(pl.col("executed") & pl.col("parses"))
-            .then(pl.lit("successful"))
-            .otherwise(pl.lit("failed"))
-        )
-    )
-
-
-def _top_tables(judged: pl.DataFrame) -> dict[str, list[dict[str, Any]]]:
+    executed = (pl.col("result") != "none") & pl.col("error").is_null()
+    kinds = answers.group_by(
+        "connection_id",
+        "schema_version",
+        sql=pl.when(executed).then("sql"),
+        has_sql=pl.col("sql").is_not_null(),
+    ).len("count")
     counted = (
-        judged.filter(pl.col("outcome") == "successful")
-        .explode("tables")
-        .drop_nulls("tables")
-        .group_by("connection_id", pl.col("source"), pl.col("tables").alias("table"))
-        .agg(pl.len().alias("count"))
-        .sort("count", "source", "table", descending=[True, False, False])
+        book.enter(kinds).group_by("connection_id", "has_sql", "entry").agg(pl.col("count").sum())
     )
-    return _first_of_each(counted.rename({"source": "of"}), {"of": "connection_id"})
+    shapes, tables, columns = _Tally(), _Tally(), _Tally()
+    names: dict[str, str] = {}
+    for owner, has_sql, entry, count in counted.iter_rows():
+        facts = NO_SQL if entry is None else book.facts[entry]
+        for usage in (days[ALL], days[owner]):
+            usage.total += count
+            usage.successful += count * facts.parses
+            usage.failed += count * (has_sql and not facts.parses)
+            usage.unanswered += count * (not has_sql)
+        if facts.parses:
+            names[facts.fingerprint] = facts.shape
+            shapes.add(owner, facts.fingerprint, count)
+            for table in facts.tables:
+                tables.add(owner, (owner, table), count)
+            for column in facts.columns:
+                columns.add(owner, (owner, *column), count)
+    for owner, usage in days.items():
+        usage.most_common_shapes = [
+            {"fingerprint": key, "sql_shape": names[key], "count": count}
+            for key, count in shapes.most(owner)
+        ]
+        usage.top_tables = [
+            {"connection_id": of, "table": table, "count": count}
+            for (of, table), count in tables.most(owner)
+        ]
+        usage.top_columns = [
+            {"connection_id": of, "table": table, "column": column, "count": count}
+            for (of, table, column), count in columns.most(owner)
+        ]
 
 
-def _common_queries(judged: pl.DataFrame) -> dict[str, list[dict[str, Any]]]:
-    counted = (
-        judged.with_columns(question=_normalised(pl.col("question")))
-        .filter(pl.col("question").is_not_null() & (pl.col("question") != ""))
+def _add_questions(
+    days: dict[str, ConnectionUsage], answers: pl.DataFrame, characters: int
+) -> None:
+    asked = (
+        answers.group_by("connection_id", "question")
+        .len("count")
+        .with_columns(question=normalised(pl.col("question").cast(pl.String)))
+        .filter(pl.col("question") != "")
         .group_by("connection_id", "question")
-        .agg(
-            pl.len().alias("count"),
-            # The most frequent shape; of equally frequent ones the first by name.
-            pl.col("shape").drop_nulls().mode().sort().first().fill_null("").alias("sql_shape"),
+        .agg(pl.col("count").sum())
+        .pipe(with_language)
+    )
+    everybody = asked.group_by("question", "language").agg(pl.col("count").sum())
+    both = (everybody.with_columns(connection_id=pl.lit(ALL, pl.Categorical)), asked)
+    for counted in both:
+        common = (
+            counted.sort("count", "question", descending=[True, False])
+            .group_by("connection_id", maintain_order=True)
+            .head(_MOST)
         )
-        .sort("count", "question", descending=[True, False])
-        .with_columns(pl.col("question").str.slice(0, LONGEST_STORED_QUESTION))
-    )
-    return _first_of_each(counted, {})
+        for row in common.iter_rows(named=True):
+            # Without its text, how often something was asked tells nothing.
+            if characters:
+                text = cut(row["question"], characters)
+                days[row["connection_id"]].most_common_questions.append(
+                    {"question": text, "count": row["count"]}
+                )
+        spoken = (
+            counted.group_by("connection_id", "language")
+            .agg(pl.col("count").sum())
+            .sort("count", "language", descending=[True, False])
+        )
+        for row in spoken.iter_rows(named=True):
+            days[row["connection_id"]].languages.append(
+                {"language": row["language"], "count": row["count"]}
+            )
 
 
-def _normalised(question: pl.Expr) -> pl.Expr:
-    """Lower case, single spaces, no punctuation at the end."""
-    return (
-        question.str.to_lowercase()
-        .str.replace_all(r"\s+", " ")
-        .str.strip_chars()
-        .str.strip_chars_end(".?!… ")
-    )
+class _Tally:
+    """Counts by connection, and over all."""
 
+    def __init__(self) -> None:
+        self._counts: defaultdict[str, Counter[Any]] = defaultdict(Counter)
 
-def _first_of_each(counted: pl.DataFrame, names: Mapping[str, str]) -> dict[str, list[Any]]:
-    lists: dict[str, list[Any]] = {}
-    for row in counted.group_by("connection_id", maintain_order=True).head(_MOST).to_dicts():
-        items = lists.setdefault(row.pop("connection_id"), [])
-        items.append({names.get(name, name): value for name, value in row.items()})
-    return lists
+    def add(self, connection_id: str, what: Any, count: int) -> None:
+        """Count `what` of a connection."""
+        self._counts[ALL][what] += count
+        self._counts[connection_id][what] += count
+
+    def most(self, connection_id: str) -> Iterable[tuple[Any, int]]:
+        """What was counted most; of equal counts what is first by name."""
+        found = self._counts[connection_id].items()
+        return sorted(found, key=lambda item: (-item[1], item[0]))[:_MOST]

@@ -30,6 +30,7 @@ from twd_shared.resources.stores import (
 from twd_shared.schema_model.fingerprint import content_fingerprint
 from twd_shared.settings import Settings
 from twd_shared.store import tables
+from twd_shared.store.open_questions import suggestions
 from twd_training.defs.presentation import (
     asset_url,
     evaluation_metadata,
@@ -98,11 +99,13 @@ def training_assets(settings: Settings) -> list[dg.AssetsDefinition]:
                 TrainingSet(metadata_store.database),
                 source_access.access,
             )
+            suggested = suggestions(metadata_store.database, registered.connection_id)
         if collected.unplanned:
             context.log.warning(collected.unplanned)
         return dg.MaterializeResult(
             metadata={
                 "database_name": registered.database_name,
+                "suggested_questions": len(suggested),
                 **examples_metadata(collected),
             },
             data_version=dg.DataVersion(collected.fingerprint),

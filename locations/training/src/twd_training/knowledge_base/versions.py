@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from twd_shared.store.database import MetadataDatabase
-from twd_shared.store.tables import model_versions
+from twd_shared.store.tables import model_servings, model_versions
 
 NOT_YET_SERVED = "It was found good and is to be served; the run that would do so has not done it."
 """Why a version is held from when it is recorded until it is served: a moment, unless killed."""
@@ -130,6 +130,7 @@ class ModelVersions:
                 .values(held_reason="", published_at=sa.func.now())
             )
             transaction.execute(sa.update(table).where(of_connection).values(is_live=is_live))
+            _record_serving(transaction, connection_id, number or 0)
 
     def hold(
         self, connection_id: str, number: int, reason: str, comparison: dict[str, Any]
@@ -161,3 +162,20 @@ class ModelVersions:
                 .where(table.c.connection_id == connection_id, table.c.version.in_(numbers))
                 .values(**values)
             )
+
+
+def _record_serving(transaction: sa.Connection, connection_id: str, version: int) -> None:
+    """Record from when on the version is served (0 = none), unless it is already."""
+    servings = model_servings
+    newest = (
+        sa.select(servings.c.version)
+        .where(servings.c.connection_id == connection_id)
+        .order_by(servings.c.serving_id.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    columns = ["connection_id", "version"]
+    values = sa.select(sa.literal(connection_id), sa.literal(version)).where(
+        sa.func.coalesce(newest, 0) != version
+    )
+    transaction.execute(sa.insert(servings).from_select(columns, values))

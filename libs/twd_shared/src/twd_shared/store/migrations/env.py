@@ -5,7 +5,10 @@ from alembic import context
 
 from twd_shared.errors import ConfigurationError
 from twd_shared.settings import METADATA_DSN
-from twd_shared.store import sync_tables  # noqa: F401 - its tables belong to the metadata
+from twd_shared.store import (  # noqa: F401 - their tables belong to the metadata
+    analytics_tables,
+    sync_tables,
+)
 from twd_shared.store.tables import SCHEMA_NAME, metadata
 
 # Two stacks that start at once must not run the same migration twice.

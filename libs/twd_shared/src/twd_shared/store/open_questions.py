@@ -1,0 +1,73 @@
+"""Questions that nobody could answer: written by analytics, read by training as suggestions."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import UTC, date, datetime, timedelta
+from typing import NamedTuple
+
+import sqlalchemy as sa
+
+from twd_shared.store.analytics_tables import daily_open_questions
+from twd_shared.store.database import MetadataDatabase
+from twd_shared.store.tables import training_items
+
+SUGGESTED_DAYS = 30
+"""How long a question is suggested after it was last asked in vain."""
+
+
+class Suggestion(NamedTuple):
+    """A question to teach: how often it was asked in vain, and when last.
+
+    `question` is normalised and cut as TWD_QUESTION_CHARACTERS says, '' = its text is not kept.
+    """
+
+    question: str
+    language: str
+    asked: int
+    last_day: date
+
+
+def normalised_question(text: str) -> str:
+    """Lower case, single spaces, no punctuation at the end: how questions are compared."""
+    return " ".join(text.lower().split()).rstrip(".?!… ")
+
+
+def question_hash(normalised: str) -> str:
+    """What a normalised question is known by where its text is cut or not kept."""
+    return hashlib.sha256(normalised.encode()).hexdigest()[:32]
+
+
+def suggestions(database: MetadataDatabase, connection_id: str) -> list[Suggestion]:
+    """A connection's open questions that no accepted pair answers, most asked first."""
+    since = datetime.now(UTC).date() - timedelta(days=SUGGESTED_DAYS)
+    open_ = daily_open_questions.c
+    asked = (
+        sa.select(
+            open_.question_hash,
+            sa.func.max(open_.question).label("question"),
+            sa.func.max(open_.language).label("language"),
+            sa.func.sum(open_.unanswered + open_.failed).label("asked"),
+            sa.func.max(open_.day).label("last_day"),
+        )
+        .where(open_.connection_id == connection_id, open_.day >= since)
+        .group_by(open_.question_hash)
+        .order_by(sa.desc("asked"), "question_hash")
+    )
+    items = training_items.c
+    taught = sa.select(items.question).where(
+        items.connection_id == connection_id,
+        items.kind == "question_sql",
+        items.accepted,
+        items.question.is_not(None),
+    )
+    with database.read() as transaction:
+        known = {
+            question_hash(normalised_question(text))
+            for text in transaction.execute(taught).scalars()
+        }
+        return [
+            Suggestion(row.question, row.language, row.asked, row.last_day)
+            for row in transaction.execute(asked)
+            if row.question_hash not in known
+        ]

@@ -1,0 +1,62 @@
+"""Questions that were asked on a day and not once answered: what training could learn next."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import polars as pl
+
+from twd_analytics.generated_sql.book import SqlBook
+from twd_analytics.messages.questions import cut, normalised
+from twd_analytics.usage.languages import with_language
+from twd_shared.store.open_questions import question_hash
+
+_MOST_OF_A_CONNECTION = 1_000
+
+
+class OpenQuestion(NamedTuple):
+    """A question of one connection, as `twd.daily_open_questions` has it, without the day."""
+
+    connection_id: str
+    question_hash: str
+    question: str
+    language: str
+    unanswered: int
+    failed: int
+
+
+def open_questions(kinds: pl.DataFrame, book: SqlBook, characters: int) -> list[OpenQuestion]:
+    """The day's open questions of connections that are known, most asked first in each.
+
+    `kinds` are those of `kinds_of_sql`; of a question's text `characters` are told.
+    """
+    parses = pl.Series([facts.parses for facts in book.facts], dtype=pl.Boolean)
+    is_good = pl.col("executed") & pl.lit(parses).gather(pl.col("entry"))
+    counted = (
+        kinds.filter(pl.col("connection_id").cast(pl.String) != "")
+        .with_columns(
+            question=normalised(pl.col("question").cast(pl.String)),
+            answered=pl.when(is_good).then("count").otherwise(0),
+            unanswered=pl.when(pl.col("entry").is_null()).then("count").otherwise(0),
+        )
+        .filter(pl.col("question") != "")
+        .group_by("connection_id", "question")
+        .agg(pl.col("count", "answered", "unanswered").sum())
+        .filter(pl.col("answered") == 0)
+        .sort("count", "question", descending=[True, False])
+        .group_by("connection_id", maintain_order=True)
+        .head(_MOST_OF_A_CONNECTION)
+        .pipe(with_language)
+    )
+    found = [
+        OpenQuestion(
+            row["connection_id"],
+            question_hash(row["question"]),
+            cut(row["question"], characters),
+            row["language"],
+            row["unanswered"],
+            row["count"] - row["unanswered"],
+        )
+        for row in counted.iter_rows(named=True)
+    ]
+    return sorted(found, key=lambda one: (one.connection_id, -one.unanswered - one.failed, one[1]))

@@ -1,0 +1,23 @@
+"""The book of facts that both assets measure with, made of what a run has at hand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from twd_shared.resources.stores import MetadataStoreResource
+
+if TYPE_CHECKING:
+    from twd_analytics.generated_sql.book import SqlBook
+
+
+@contextmanager
+def sql_book(metadata_store: MetadataStoreResource) -> Iterator[SqlBook]:
+    """An empty book: names are held against stored snapshots, grammar is asked of our server."""
+    from twd_analytics.generated_sql.book import SqlBook
+    from twd_shared.sql.grammar import PostgresGrammar
+
+    db_types = {one.connection_id: one.db_type for one in metadata_store.connections.known()}
+    with PostgresGrammar(metadata_store.dsn) as grammar:
+        yield SqlBook(metadata_store.snapshots.load, db_types, grammar.refused)

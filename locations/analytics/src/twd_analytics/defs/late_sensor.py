@@ -1,0 +1,113 @@
+"""The sensor that has a day measured again when its messages are no longer as they were."""
+
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+
+import dagster as dg
+
+from twd_analytics.defs.days import FIRST_DAY
+from twd_analytics.defs.jobs import ALL_OF_A_DAY
+from twd_shared.contract import TRIGGER_TAG
+from twd_shared.errors import TwdError
+from twd_shared.resources.stores import ApplicationDatabaseResource, MetadataStoreResource
+from twd_shared.run_requests import Attempts, runs_in_flight
+from twd_shared.settings import Settings
+
+_NAME = "late_messages_sensor"
+_INTERVAL_SECONDS = 600
+# With their waits, about two hours. After that a person has to see what is wrong.
+_MOST_TRIES = 8
+
+
+def late_messages_sensor(
+    settings: Settings, job: "dg.UnresolvedAssetJobDefinition"
+) -> dg.SensorDefinition:
+    """The sensor `late_messages_sensor`."""
+
+    @dg.sensor(
+        name=_NAME,
+        job=job,
+        minimum_interval_seconds=_INTERVAL_SECONDS,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description=(
+            f"Compares the messages of the last {settings.late_days} days with those that their "
+            "statistics were measured from, and has a day measured again where late ones came, or "
+            "some were changed or deleted; and a day with messages that was never measured. "
+            f"A failed run is requested again, with waits, {_MOST_TRIES} times in all."
+        ),
+    )
+    def sensor(
+        context: dg.SensorEvaluationContext,
+        application: ApplicationDatabaseResource,
+        metadata_store: MetadataStoreResource,
+    ) -> dg.SensorResult | dg.SkipReason:
+        from twd_analytics.messages.days import last_days
+        from twd_analytics.messages.reading import MessageLog
+        from twd_analytics.usage.late import days_to_measure
+        from twd_analytics.usage.store import QueryStatsStore
+
+        moment = utc_now()
+        days = [
+            day
+            for day in last_days(moment, settings.timezone, settings.late_days)
+            if day.isoformat() >= FIRST_DAY
+        ]
+        if not days:
+            return dg.SkipReason("No days are looked at: TWD_LATE_DAYS is 0.")
+        try:
+            now = MessageLog(application.database, settings.timezone).states_of(days)
+            measured = QueryStatsStore(metadata_store.database).states_of(days, settings.timezone)
+        except TwdError as error:
+            return dg.SkipReason(str(error))
+        wishes = days_to_measure(now, measured)
+        attempts = Attempts(context.cursor, _MOST_TRIES)
+        attempts.forget_others({day.isoformat() for day in wishes})
+        requests = _requests(context.instance, attempts, wishes, moment.timestamp())
+        return dg.SensorResult(
+            run_requests=requests,
+            skip_reason=None if requests else _nothing_to_do(days, wishes),
+            cursor=attempts.cursor(),
+        )
+
+    return sensor
+
+
+def utc_now() -> datetime:
+    """The present moment."""
+    return datetime.now(UTC)
+
+
+def _requests(
+    instance: dg.DagsterInstance, attempts: Attempts, wishes: Mapping[date, str], now: float
+) -> list[dg.RunRequest]:
+    running = runs_in_flight(instance, ALL_OF_A_DAY, {}) if wishes else []
+    requests: list[dg.RunRequest] = []
+    for day, wish in wishes.items():
+        key = day.isoformat()
+        if attempts.is_due(key, wish, now) and not any(_covers(run, key) for run in running):
+            attempts.record(key, wish, now)
+            requests.append(
+                dg.RunRequest(
+                    partition_key=key,
+                    asset_selection=list(ALL_OF_A_DAY),
+                    tags={TRIGGER_TAG: _NAME},
+                )
+            )
+    return requests
+
+
+def _covers(run: dg.DagsterRun, day: str) -> bool:
+    """Whether the run measures that day."""
+    first = run.tags.get("dagster/asset_partition_range_start")
+    last = run.tags.get("dagster/asset_partition_range_end")
+    in_range = first is not None and last is not None and first <= day <= last
+    return in_range or run.tags.get("dagster/partition") == day
+
+
+def _nothing_to_do(days: list[date], wishes: Mapping[date, str]) -> dg.SkipReason:
+    if not wishes:
+        return dg.SkipReason(f"{days[0]} to {days[-1]} were measured from the messages of now.")
+    return dg.SkipReason(
+        f"{len(wishes)} days are to be measured; their runs are in flight, or have failed and "
+        "wait for their next try."
+    )

@@ -1,0 +1,94 @@
+"""Facts of many texts: each kind of text is looked into once in a run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+
+import polars as pl
+
+from twd_analytics.generated_sql.facts import NO_SQL, SqlFacts, facts_of
+from twd_analytics.generated_sql.keys import keys_of
+from twd_analytics.messages.moments import NO_VERSION
+from twd_shared.schema_model.models import Snapshot
+from twd_shared.sql.names import SchemaNames
+from twd_shared.sql.parsing import unfenced
+
+_OWN = ("connection_id", "schema_version", "key")
+_Key = tuple[str, int, str]
+
+Grammar = Callable[[Sequence[str]], Collection[int]]
+"""Gives the places of the texts that are no SQL of PostgreSQL's."""
+
+
+class SqlBook:
+    """The facts of all SQL met so far; entries are numbered from 0."""
+
+    def __init__(
+        self,
+        snapshot_of: Callable[[str, int], Snapshot],
+        db_types: Mapping[str, str],
+        grammar: Grammar,
+    ) -> None:
+        """`snapshot_of` gives a connection's snapshot by version; `db_types`: connection → type."""
+        self.facts: list[SqlFacts] = []
+        self._snapshot_of = snapshot_of
+        self._db_types = db_types
+        self._grammar = grammar
+        self._entries: dict[_Key, int] = {}
+        self._names: dict[tuple[str, int], SchemaNames] = {}
+
+    def enter(self, kinds: pl.DataFrame) -> pl.DataFrame:
+        """The rows with `entry`, the number of their facts; null where `sql` is.
+
+        Rows have connection_id, schema_version (0 = not known) and sql, each three rather once.
+        """
+        texts = (
+            kinds.filter(pl.col("sql").is_not_null())
+            .select("connection_id", "schema_version", "sql")
+            .unique()
+        )
+        texts = texts.with_columns(key=keys_of(texts["sql"]))
+        # Any text of a key has its facts; the least is the same one each time.
+        first = texts.group_by(_OWN).agg(pl.col("sql").cast(pl.String).min())
+        self._learn([((owner, version, key), sql) for owner, version, key, sql in _rows(first)])
+        numbers = first.select(_OWN).with_columns(
+            entry=pl.Series(
+                [self._entries[owner, version, key] for owner, version, key, _ in _rows(first)],
+                dtype=pl.UInt32,
+            )
+        )
+        known = texts.join(numbers, on=_OWN).drop("key")
+        return kinds.join(known, on=["connection_id", "schema_version", "sql"], how="left")
+
+    def _learn(self, texts: Sequence[tuple[_Key, str]]) -> None:
+        new = [(key, sql) for key, sql in texts if key not in self._entries]
+        found = [self._facts(*key, sql) for key, sql in new]
+        asked = [
+            place
+            for place, ((owner, _, _), _) in enumerate(new)
+            if self._db_types.get(owner) == "postgresql" and found[place].parses
+        ]
+        for refused in self._grammar([unfenced(new[place][1]) for place in asked]):
+            found[asked[refused]] = NO_SQL
+        for (key, _), facts in zip(new, found, strict=True):
+            self._entries[key] = len(self.facts)
+            self.facts.append(facts)
+
+    def _facts(self, connection_id: str, version: int, key: str, sql: str) -> SqlFacts:
+        db_type = self._db_types.get(connection_id, "")
+        return facts_of(sql, key, db_type, self._names_of(connection_id, version))
+
+    def _names_of(self, connection_id: str, version: int) -> SchemaNames | None:
+        if version == NO_VERSION:
+            return None
+        key = (connection_id, version)
+        if key not in self._names:
+            snapshot = self._snapshot_of(*key)
+            self._names[key] = SchemaNames(
+                snapshot.dialect, (*snapshot.tables, *snapshot.partitions)
+            )
+        return self._names[key]
+
+
+def _rows(first: pl.DataFrame) -> Sequence[tuple[str, int, str, str]]:
+    return first.select(*_OWN, "sql").rows()

@@ -1,0 +1,62 @@
+"""Reading many rows of the application's database into polars, in batches of columns.
+
+ADBC has the server send a result as COPY does and gives it as Arrow, without a Python object a
+value: row by row the same takes several times as long. Not here: what is asked (`reading.py`).
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+
+import adbc_driver_manager as adbc
+import nanoarrow
+import polars as pl
+from adbc_driver_postgresql import dbapi
+
+from twd_shared.clients.application import ApplicationDatabase
+
+_CANCELED = "57014"
+
+
+def batches(database: ApplicationDatabase, query: str) -> Iterator[pl.DataFrame]:
+    """The rows of `query`, some 16 MiB at a time, read in one read-only transaction.
+
+    The next batch is fetched while one is worked on. What is wrong with the address, password or
+    tables is found by `ApplicationDatabase`, which has to be asked something before.
+    Raises: ApplicationUnavailable (down, too slow); it does not repeat the connection string.
+    """
+    fetched = _fetched(database, query)
+    with ThreadPoolExecutor(1) as fetching:
+        waiting = fetching.submit(next, fetched, None)
+        try:
+            while (batch := waiting.result()) is not None:
+                waiting = fetching.submit(next, fetched, None)
+                yield batch
+        finally:
+            # The thread that opened the connection closes it, whoever has had enough.
+            fetching.submit(fetched.close)
+
+
+def _fetched(database: ApplicationDatabase, query: str) -> Generator[pl.DataFrame]:
+    try:
+        with closing(dbapi.connect(database.dsn)) as connection, connection.cursor() as cursor:
+            cursor.execute("set transaction read only")
+            cursor.execute(f"set local statement_timeout = {database.statement_ms}")
+            cursor.execute(query)
+            arrays: Iterator[nanoarrow.Array] = iter(  # pyright: ignore[reportCallIssue]
+                nanoarrow.ArrayStream(cursor.fetch_arrow())  # pyright: ignore[reportArgumentType]
+            )
+            for array in arrays:
+                yield pl.Series(array).struct.unnest()
+    except adbc.Error as error:
+        if error.sqlstate == _CANCELED:
+            raise database.too_slow() from None
+        raise database.unavailable(type(error).__name__) from None
+    except RuntimeError as error:
+        # What happens between two batches: of the driver's error a number is left.
+        if f"({errno.ECANCELED})" in str(error):
+            raise database.too_slow() from None
+        raise database.unavailable("ConnectionLost") from None

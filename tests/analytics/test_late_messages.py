@@ -1,0 +1,175 @@
+"""Late messages re-open their day: the sensor tick by tick, on a real application."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from twd_analytics.definitions import build_defs
+from twd_analytics.defs import late_sensor
+from twd_analytics.messages.reading import MessageLog
+from twd_analytics.usage.late import days_to_measure
+from twd_analytics.usage.statistics import ConnectionUsage
+from twd_analytics.usage.store import QueryStatsStore
+from twd_shared.clients.application import ApplicationDatabase
+from twd_shared.resources.stores import ApplicationDatabaseResource, MetadataStoreResource
+from twd_shared.settings import Settings
+from twd_shared.store.database import MetadataDatabase
+
+NOW = datetime(2026, 3, 12, 12, tzinfo=UTC)
+DAY = date(2026, 3, 10)
+NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
+
+Build = Callable[..., dict[str, Any]]
+
+
+def test_a_day_is_measured_again_when_its_messages_are_not_those_that_were_counted() -> None:
+    other, new, empty = (DAY + timedelta(days=ahead) for ahead in (1, 2, 3))
+    now = {DAY: "2:7", other: "2:7", new: "1:1", empty: "0:0"}
+    assert days_to_measure(now, {DAY: "1:3", other: "2:7"}) == {DAY: "2:7", new: "1:1"}
+    assert days_to_measure({DAY: "0:0"}, {DAY: "1:3"}) == {DAY: "0:0"}, "all were deleted"
+
+
+class Sensor:
+    """The sensor's ticks, one after the other, in a location with these settings."""
+
+    def __init__(
+        self,
+        instance: dg.DagsterInstance,
+        metadata: str,
+        application: str,
+        clock: pytest.MonkeyPatch,
+    ) -> None:
+        self.instance = instance
+        self._clock = clock
+        self.settings = Settings(late_days=3)
+        self.resources = {
+            "metadata_store": MetadataStoreResource(dsn=metadata),
+            "application": ApplicationDatabaseResource(dsn=application),
+        }
+        self._cursor: str | None = None
+
+    def tick(self, at: datetime = NOW) -> list[str] | str:
+        """The days whose measuring is requested at that moment, or why nothing is."""
+        definitions = build_defs(self.settings, self.resources)
+        sensor = definitions.resolve_sensor_def("late_messages_sensor")
+        self._clock.setattr(late_sensor, "utc_now", lambda: at)
+        with dg.build_sensor_context(
+            instance=self.instance,
+            cursor=self._cursor,
+            resources=self.resources,
+            definitions=definitions,
+        ) as context:
+            answer = sensor.evaluate_tick(context)
+        self._cursor = answer.cursor or self._cursor
+        requested = [str(request.partition_key) for request in answer.run_requests or []]
+        return requested or str(answer.skip_message)
+
+
+@pytest.fixture
+def instance() -> Iterator[dg.DagsterInstance]:
+    with dg.DagsterInstance.ephemeral() as instance:
+        yield instance
+
+
+@pytest.fixture
+def sensor(
+    instance: dg.DagsterInstance,
+    metadata_dsn: str,
+    application: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Sensor:
+    return Sensor(instance, metadata_dsn, application.dsn, monkeypatch)
+
+
+@pytest.fixture
+def measured(metadata_dsn: str, application: Any) -> Iterator[Callable[[], None]]:
+    """Counts the day's messages as they are now."""
+    database = MetadataDatabase(metadata_dsn)
+
+    def measure() -> None:
+        state = MessageLog(ApplicationDatabase(application.dsn), "UTC").read(DAY).state
+        QueryStatsStore(database).replace_day(DAY, "UTC", state, [ConnectionUsage("*")])
+
+    yield measure
+    database.close()
+
+
+pytestmark = pytest.mark.integration
+
+
+def test_a_late_a_changed_and_a_deleted_message_each_re_open_their_day(
+    sensor: Sensor, measured: Callable[[], None], application: Any, ask: Build, answer: Build
+) -> None:
+    measured()
+    assert "were measured from the messages of now" in sensor.tick()
+    application.talk("an", NOON, ask("late?"), answer("select 1"))
+    for statement in (
+        "update messages set error = 'it failed after all' where role = 'assistant'",
+        "delete from messages",
+    ):
+        assert sensor.tick() == [DAY.isoformat()]
+        measured()
+        assert "were measured" in sensor.tick()
+        application.execute(statement)
+    assert sensor.tick() == [DAY.isoformat()]
+
+
+def test_a_day_that_was_never_measured_is_requested_if_it_has_messages(
+    sensor: Sensor, application: Any, ask: Build
+) -> None:
+    application.talk("an", NOON, ask("q?"))
+    application.talk("an", NOON - timedelta(days=30), ask("too old?"))
+    application.talk("an", NOW, ask("not over yet?"))
+    assert sensor.tick() == [DAY.isoformat()]
+
+
+def test_a_failed_run_is_requested_again_with_waits_and_not_for_ever(
+    sensor: Sensor, application: Any, ask: Build
+) -> None:
+    application.talk("an", NOON, ask("q?"))
+    assert sensor.tick() == [DAY.isoformat()]
+    assert "wait for their next try" in sensor.tick(NOW + timedelta(seconds=30))
+    assert sensor.tick(NOW + timedelta(seconds=90)) == [DAY.isoformat()]
+    hours = [sensor.tick(NOW + timedelta(hours=after)) for after in range(2, 14)]
+    assert hours.count([DAY.isoformat()]) == 6
+    application.talk("an", NOON, ask("more?"))
+    assert sensor.tick(NOW + timedelta(hours=14)) == [DAY.isoformat()], "a new wish"
+
+
+def test_a_day_that_a_run_is_measuring_is_not_requested(
+    sensor: Sensor, application: Any, ask: Build, instance: dg.DagsterInstance
+) -> None:
+    application.talk("an", NOON, ask("q?"))
+    definitions = build_defs(sensor.settings, sensor.resources)
+    run = instance.create_run_for_job(
+        definitions.resolve_job_def("analytics_job"),
+        tags={
+            "dagster/asset_partition_range_start": "2026-03-01",
+            "dagster/asset_partition_range_end": "2026-03-11",
+        },
+        status=dg.DagsterRunStatus.STARTED,
+        asset_selection=frozenset({dg.AssetKey(["analytics", "daily_query_stats"])}),
+    )
+    assert "in flight" in sensor.tick()
+    instance.report_run_canceled(run)
+    assert sensor.tick() == [DAY.isoformat()]
+
+
+def test_no_days_back_means_no_question_to_the_application(sensor: Sensor) -> None:
+    sensor.settings = Settings(late_days=0)
+    assert "TWD_LATE_DAYS is 0" in sensor.tick()
+
+
+def test_an_application_that_is_down_is_a_reason_to_skip(
+    instance: dg.DagsterInstance, metadata_dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = "postgresql://twd:hush@127.0.0.1:1/app"
+    sensor = Sensor(instance, metadata_dsn, address, monkeypatch)
+    said = sensor.tick()
+    assert "127.0.0.1:1/app is not available" in said
+    assert "hush" not in said

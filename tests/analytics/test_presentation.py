@@ -1,0 +1,69 @@
+"""What the UI is told of a day, for names of any kind."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from twd_analytics.accuracy.measure import MeasuredAccuracy
+from twd_analytics.accuracy.open_questions import OpenQuestion
+from twd_analytics.accuracy.report import (
+    ConnectionAccuracy,
+    DayAccuracy,
+    ModelAccuracy,
+    NameAccuracy,
+)
+from twd_analytics.defs.presentation import accuracy_metadata, connection_labels, usage_metadata
+from twd_analytics.usage.statistics import ConnectionUsage
+
+DAY = date(2026, 3, 10)
+LABELS = connection_labels([]) | {"1": "shop"}
+
+
+def test_a_day_on_which_nothing_was_asked_says_so() -> None:
+    metadata = usage_metadata(DAY, [ConnectionUsage("*")], LABELS, [])
+    assert metadata["summary"].md_str == "Nobody asked anything on 2026-03-10."
+    empty = MeasuredAccuracy(DAY, DayAccuracy([ConnectionAccuracy("*")], [], []), [])
+    told = accuracy_metadata(empty, LABELS, [])
+    assert told["summary"].md_str == "No SQL was generated on 2026-03-10."
+    assert "executed_percent" not in told
+
+
+def test_the_summary_names_what_went_wrong_and_what_would_have_written() -> None:
+    everything = ConnectionAccuracy(
+        "*",
+        generated=10,
+        parsed=9,
+        read_only=8,
+        executed=7,
+        verdicts={"valid": 7, "unchecked": 2},
+        error_classes={"unknown_column": 2, "empty_result": 1, "syntax": 1},
+    )
+    question = OpenQuestion("1", "h", "where is it", "en", 1, 0)
+    measured = MeasuredAccuracy(
+        DAY,
+        DayAccuracy([everything, everything], [ModelAccuracy("1", 0, 10, 9, 7)], []),
+        [question],
+    )
+    told = accuracy_metadata(measured, LABELS, [])
+    summary = told["summary"].md_str
+    for part in (
+        "10 answers had SQL: 90.0 % of it parsed, **70.0 % ran**.",
+        "What went wrong most: unknown column 2, syntax 1.",
+        "**1 answer would not only have read.**",
+        "Names in 2 answers could not be held against a snapshot",
+        "1 question got no right answer",
+    ):
+        assert part in summary
+    assert "| shop | none | 10 | 90 | 70 |" in told["by_model_version"].md_str
+    assert "where is it" not in str(told)
+
+
+def test_hostile_names_stay_in_their_cell() -> None:
+    hostile = "a|b\n`c` <img src=x> [d](e)"
+    names = [NameAccuracy("9", hostile, "", 2, 1, False)]
+    measured = MeasuredAccuracy(
+        DAY, DayAccuracy([ConnectionAccuracy("*", generated=2)], [], names), []
+    )
+    table = accuracy_metadata(measured, LABELS, [])["problematic_tables"].md_str
+    assert len(table.splitlines()) == 3
+    assert table.splitlines()[2].startswith(r"| connection 9 | a\|b \`c\` \<img src=x\> \[d\](e) |")
