@@ -51,12 +51,12 @@ locations/%/.venv/.ready: .venv/.uv locations/%/requirements.txt locations/%/pyp
 	$(UV) pip install --quiet --python locations/$*/.venv --no-deps -e libs/twd_shared -e locations/$*
 	@touch $@
 
-# The schema and training locations', and the libraries that benchmarks compare with.
-benchmarks/.venv/.ready: .venv/.uv benchmarks/requirements.txt locations/schema/requirements.txt locations/schema/pyproject.toml locations/training/requirements.txt locations/training/pyproject.toml libs/twd_shared/pyproject.toml
+# All locations', the sample application's, and the libraries that benchmarks compare with.
+benchmarks/.venv/.ready: .venv/.uv benchmarks/requirements.txt $(LOCATIONS:%=locations/%/requirements.txt) $(LOCATIONS:%=locations/%/pyproject.toml) deploy/local/pyproject.toml libs/twd_shared/pyproject.toml
 	$(UV) venv --quiet --clear --python $(RUN) benchmarks/.venv
-	$(UV) pip install --quiet --python benchmarks/.venv --require-hashes -r locations/schema/requirements.txt -r locations/training/requirements.txt
+	$(UV) pip install --quiet --python benchmarks/.venv --require-hashes $(LOCATIONS:%=-r locations/%/requirements.txt)
 	$(UV) pip install --quiet --python benchmarks/.venv --require-hashes -r benchmarks/requirements.txt
-	$(UV) pip install --quiet --python benchmarks/.venv --no-deps -e libs/twd_shared -e locations/schema -e locations/training
+	$(UV) pip install --quiet --python benchmarks/.venv --no-deps -e libs/twd_shared -e deploy/local $(LOCATIONS:%=-e locations/%)
 	@touch $@
 
 # The packages that read knowledge bases, by themselves: two releases of Vanna cannot be in one.
@@ -80,7 +80,7 @@ lock: .venv/.uv ## Recompile all hash-pinned requirements to the newest versions
 	for location in $(LOCATIONS); do (cd locations/$$location && $(COMPILE) -c ../../deploy/local/requirements.txt pyproject.toml -o requirements.txt) || exit 1; done
 	cd deploy/compose && $(COMPILE) -c ../local/requirements.txt host-requirements.in -o host-requirements.txt
 	cd deploy/helm && $(COMPILE) -c ../local/requirements.txt cluster-requirements.in -o cluster-requirements.txt
-	cd benchmarks && $(COMPILE) -c ../deploy/local/requirements.txt -c ../locations/schema/requirements.txt -c ../locations/training/requirements.txt requirements.in -o requirements.txt
+	cd benchmarks && $(COMPILE) -c ../deploy/local/requirements.txt $(LOCATIONS:%=-c ../locations/%/requirements.txt) requirements.in -o requirements.txt
 	cd tests && for set in requirements requirements-unit; do $(COMPILE) -c ../deploy/local/requirements.txt $(LOCATIONS:%=-c ../locations/%/requirements.txt) $$set.in -o $$set.txt || exit 1; done
 	cd tests/readers && for set in $(READERS); do $(COMPILE) -c ../../locations/training/requirements.txt $$set.in -o $$set.txt || exit 1; done
 
@@ -135,6 +135,11 @@ promote: .venv/.stack locations/training/.venv/.ready ## Serve the version of a 
 rollback-model: .venv/.stack locations/training/.venv/.ready ## Serve the version of a knowledge base that was served before: make rollback-model DB=shop
 	@if [ -z "$$DB" ]; then echo 'usage: make rollback-model DB=shop' >&2; exit 2; fi
 	@$(RUN) -m twd_local.stack run -- locations/training/.venv/bin/python -m twd_training.model_command rollback "$$DB"
+
+.PHONY: suggestions
+suggestions: .venv/.stack locations/training/.venv/.ready ## List the questions that got no right answer: make suggestions DB=shop [JSON=1]
+	@if [ -z "$$DB" ]; then echo 'usage: make suggestions DB=shop [JSON=1]' >&2; exit 2; fi
+	@$(RUN) -m twd_local.stack run -- locations/training/.venv/bin/python -m twd_training.suggestions_command "$$DB" $(if $(JSON),--json)
 
 .PHONY: deploy-schema deploy-training deploy-analytics
 deploy-schema: ## Replace one code server only (the same for training, analytics): TARGET=local|compose|k8s
@@ -199,8 +204,8 @@ test: environments lint typecheck definitions ## Run every check and every test
 
 # --- benchmarks -----------------------------------------------------------------------------
 
-.PHONY: bench bench-extraction bench-index bench-retrieval bench-sync bench-training
-bench: bench-extraction bench-index bench-retrieval bench-sync bench-training ## Measure everything that the figures promise
+.PHONY: bench bench-extraction bench-index bench-retrieval bench-sync bench-training bench-analytics
+bench: bench-extraction bench-index bench-retrieval bench-sync bench-training bench-analytics ## Measure everything that the figures promise
 bench-extraction: environments ## Measure how fast schemas are read and saved, against pg_dump
 	@$(RUN) -m benchmarks.extraction
 bench-index: environments benchmarks/.venv/.ready ## Measure how fast the schema index is published, against LangChain
@@ -211,3 +216,5 @@ bench-sync: environments benchmarks/.venv/.ready ## Measure how changed sources 
 	@benchmarks/.venv/bin/python -m benchmarks.sync
 bench-training: environments benchmarks/.venv/.ready ## Measure what training keeps through changes and what it costs, against Vanna
 	@benchmarks/.venv/bin/python -m benchmarks.training
+bench-analytics: environments benchmarks/.venv/.ready ## Measure what a day of a million messages costs, and how right the verdicts are, against SQLAlchemy, ADBC and EXPLAIN
+	@benchmarks/.venv/bin/python -m benchmarks.analytics

@@ -1,0 +1,67 @@
+"""A back-fill of many days, as Dagster runs it: one run for each chunk of the backfill policy."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import dagster as dg
+
+from twd_analytics.definitions import build_defs
+from twd_analytics.defs.assets import DAILY_QUERY_STATS
+from twd_shared.resources.stores import ApplicationDatabaseResource, MetadataStoreResource
+from twd_shared.settings import Settings
+
+FIRST = date(2026, 1, 1)
+DAYS = 300
+MESSAGES_A_DAY = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Backfill:
+    """Seconds of all runs, how many there were, and days that were measured by them."""
+
+    seconds: float
+    runs: int
+    days: int
+
+
+def measure(metadata: str, application: str) -> Backfill:
+    """Measure every day from `FIRST` on by runs of analytics_job, checks included."""
+    resources = {
+        "metadata_store": MetadataStoreResource(dsn=metadata),
+        "application": ApplicationDatabaseResource(dsn=application),
+    }
+    definitions = build_defs(Settings(run_max_retries=0), resources)
+    job = definitions.resolve_job_def("analytics_job")
+    policy = definitions.resolve_asset_graph().get(DAILY_QUERY_STATS).backfill_policy
+    size = (policy and policy.max_partitions_per_run) or DAYS
+    runs = days = 0
+    started = time.perf_counter()
+    quiet = {"telemetry": {"enabled": False}, "nux": {"enabled": False}}
+    with dg.DagsterInstance.local_temp(overrides=quiet) as instance:
+        for first, last in _chunks(size):
+            result = job.execute_in_process(
+                instance=instance,
+                tags={
+                    "dagster/asset_partition_range_start": first.isoformat(),
+                    "dagster/asset_partition_range_end": last.isoformat(),
+                },
+            )
+            runs += 1
+            days += len(
+                {
+                    event.partition
+                    for event in result.get_asset_materialization_events()
+                    if event.asset_key == DAILY_QUERY_STATS
+                }
+            )
+    return Backfill(time.perf_counter() - started, runs, days)
+
+
+def _chunks(size: int) -> Iterator[tuple[date, date]]:
+    for begin in range(0, DAYS, size):
+        end = min(begin + size, DAYS) - 1
+        yield FIRST + timedelta(days=begin), FIRST + timedelta(days=end)
