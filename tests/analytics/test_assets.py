@@ -235,6 +235,16 @@ def test_numbers_of_a_day_stay_when_the_source_and_its_knowledge_base_change_lat
     assert _versions(run(DAY)) == first
 
 
+def test_the_oldest_snapshot_stands_for_the_time_before_it(
+    run: Callable[..., Any], metadata: MetadataDatabase, shop: str
+) -> None:
+    with metadata.begin() as transaction:
+        transaction.execute(sa.update(snapshots).values(taken_at=NOON + timedelta(days=9)))
+    assert run(DAY).success
+    [_, accuracy] = rows_of(metadata, daily_sql_accuracy)
+    assert accuracy["verdicts"] == {"unknown_table": 1, "valid": 1}
+
+
 def test_late_messages_and_removed_ones_are_taken_over(
     run: Callable[..., Any], metadata: MetadataDatabase, shop: str, application: Any, answer: Build
 ) -> None:

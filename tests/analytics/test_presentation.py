@@ -50,7 +50,7 @@ def test_the_summary_names_what_went_wrong_and_what_would_have_written() -> None
         "10 answers had SQL: 90.0 % of it parsed, **70.0 % ran**.",
         "What went wrong most: unknown column 2, syntax 1.",
         "**1 answer would not only have read.**",
-        "Names in 2 answers could not be held against a snapshot",
+        "Names in 2 answers were not held against a snapshot",
         "1 question got no right answer",
     ):
         assert part in summary

@@ -154,8 +154,8 @@ def _accuracy_summary(measured: MeasuredAccuracy) -> str:
     unchecked = everything.verdicts.get("unchecked", 0)
     if unchecked:
         words.append(
-            f"Names in {_counted(unchecked, 'answer')} could not be held against a snapshot: "
-            "there was none at that moment, or it is no query."
+            f"Names in {_counted(unchecked, 'answer')} were not held against a snapshot: there is "
+            "none of the connection, or it is no query."
         )
     if measured.open_questions:
         words.append(
@@ -273,7 +273,10 @@ def _names_table(names: Sequence[NameAccuracy], labels: Mapping[str, str]) -> st
 
 
 def _table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    lines = [headings, ["---"] * len(headings), *rows]
+    body = list(rows)
+    if not body:
+        return "None."
+    lines = [headings, ["---"] * len(headings), *body]
     return "\n".join(f"| {' | '.join(str(cell) for cell in line)} |" for line in lines)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 import sqlalchemy as sa
 
@@ -10,12 +10,19 @@ from twd_analytics.messages.moments import Change
 from twd_shared.store.database import MetadataDatabase
 from twd_shared.store.tables import model_servings, snapshots
 
+_ALWAYS = datetime(1970, 1, 1, tzinfo=UTC)
+
 
 def schema_changes(database: MetadataDatabase) -> list[Change]:
-    """Every kept version of every schema, from when it was read."""
-    return _changes(
-        database, sa.select(snapshots.c.connection_id, snapshots.c.taken_at, snapshots.c.version)
+    """Every kept version of every schema, from when it was read.
+
+    The oldest one stands for the time before it too: of that time nothing better is known.
+    """
+    oldest = sa.func.min(snapshots.c.version).over(partition_by=snapshots.c.connection_id)
+    valid_from = sa.case(
+        (snapshots.c.version == oldest, sa.literal(_ALWAYS)), else_=snapshots.c.taken_at
     )
+    return _changes(database, sa.select(snapshots.c.connection_id, valid_from, snapshots.c.version))
 
 
 def model_changes(database: MetadataDatabase) -> list[Change]:
