@@ -235,6 +235,52 @@ def test_numbers_of_a_day_stay_when_the_source_and_its_knowledge_base_change_lat
     assert _versions(run(DAY)) == first
 
 
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("select title from film where 1 = ?", "select title from film where 1 = 1"),
+        ("SELECT Titel FROM film", "select titel from film"),
+        ("select title from film where title = '", "select title from film where title = 'x'"),
+        ("select title from film; -- done", "select title from film; -- done\rdelete from film"),
+    ],
+)
+def test_a_day_says_the_same_alone_and_beside_other_days(
+    run: Callable[..., Any],
+    metadata: MetadataDatabase,
+    shop: str,
+    application: Any,
+    answer: Build,
+    first: str,
+    second: str,
+) -> None:
+    for sql, moment in ((first, NOON + timedelta(days=1)), (second, NOON + timedelta(days=2))):
+        application.talk("an", moment, answer(sql, "[[1]]", connection_id=shop))
+    assert run("2026-03-11", "2026-03-12").success
+    together = [rows_of(metadata, table) for table in MEASURED]
+    for day in ("2026-03-12", "2026-03-11"):
+        assert run(day).success
+    assert together == [rows_of(metadata, table) for table in MEASURED]
+
+
+def test_names_that_are_sentences_or_too_long_are_not_kept(
+    run: Callable[..., Any], metadata: MetadataDatabase, shop: str, application: Any, answer: Build
+) -> None:
+    texts = (
+        "select " + "x" * 6_000 + " from film",
+        "select * from " + "y" * 6_000,
+        'select title from film where title = "John Secretive"',
+    )
+    application.talk("an", NOON, *(answer(text, connection_id=shop) for text in texts))
+    result = run(DAY)
+    assert result.success
+    names = {
+        (row["table_name"], row["column_name"])
+        for row in rows_of(metadata, daily_sql_accuracy_by_object)
+        if not row["is_known"]
+    }
+    assert names == {("tbl_film", ""), ("…", ""), ("", "…")}
+
+
 def test_the_oldest_snapshot_stands_for_the_time_before_it(
     run: Callable[..., Any], metadata: MetadataDatabase, shop: str
 ) -> None:
@@ -313,10 +359,35 @@ def test_checks_hold_the_numbers_against_the_source(
 
 
 def test_numbers_that_differ_from_the_source_are_noticed(
+    run: Callable[..., Any],
+    metadata: MetadataDatabase,
+    metadata_dsn: str,
+    application: Any,
+    shop: str,
+) -> None:
+    assert run(DAY).success
+    with metadata.begin() as transaction:
+        transaction.execute(sa.update(daily_query_stats).values(total=2))
+    agreeing, late = _checked(metadata_dsn, application)
+    assert not agreeing.passed
+    assert agreeing.metadata["days_that_differ"].value == {DAY: {"stored": 2, "in_source": 3}}
+    assert all(check.passed for check in late)
+
+
+def test_messages_that_came_later_are_noticed(
     run: Callable[..., Any], metadata_dsn: str, application: Any, answer: Build, shop: str
 ) -> None:
     assert run(DAY).success
     application.talk("bao", NOON, answer("select 1"))
+    agreeing, late = _checked(metadata_dsn, application)
+    assert agreeing.passed, "it is another check that tells it"
+    for check in late:
+        assert not check.passed
+        assert check.metadata["days_to_measure_again"].value == [DAY]
+
+
+def _checked(metadata_dsn: str, application: Any) -> tuple[Any, list[Any]]:
+    """What the checks of that day say: whether the numbers agree, and whether they are late."""
     resources = {
         "metadata_store": MetadataStoreResource(dsn=metadata_dsn),
         "application": ApplicationDatabaseResource(dsn=application.dsn),
@@ -326,12 +397,8 @@ def test_numbers_that_differ_from_the_source_are_noticed(
     checking = dg.Definitions.merge(defs, dg.Definitions(jobs=[job])).resolve_job_def("checks")
     result = checking.execute_in_process(tags={"dagster/partition": DAY})
     found = {check.check_name: check for check in result.get_asset_check_evaluations()}
-    agreeing = found["daily_query_stats_agree_with_source"]
-    assert not agreeing.passed
-    late = found["daily_query_stats_up_to_date"]
-    assert not late.passed
-    assert late.metadata["days_to_measure_again"].value == [DAY]
-    assert agreeing.metadata["days_that_differ"].value == {DAY: {"stored": 3, "in_source": 4}}
+    names = ("daily_query_stats_up_to_date", "sql_accuracy_report_up_to_date")
+    return found["daily_query_stats_agree_with_source"], [found[name] for name in names]
 
 
 @pytest.mark.parametrize(

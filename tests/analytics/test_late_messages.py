@@ -9,10 +9,12 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from twd_analytics.accuracy.report import ConnectionAccuracy, DayAccuracy
+from twd_analytics.accuracy.store import AccuracyStore
 from twd_analytics.definitions import build_defs
 from twd_analytics.defs import late_sensor
+from twd_analytics.messages.measured_days import days_to_measure
 from twd_analytics.messages.reading import MessageLog
-from twd_analytics.usage.late import days_to_measure
 from twd_analytics.usage.statistics import ConnectionUsage
 from twd_analytics.usage.store import QueryStatsStore
 from twd_shared.clients.application import ApplicationDatabase
@@ -30,8 +32,14 @@ Build = Callable[..., dict[str, Any]]
 def test_a_day_is_measured_again_when_its_messages_are_not_those_that_were_counted() -> None:
     other, new, empty = (DAY + timedelta(days=ahead) for ahead in (1, 2, 3))
     now = {DAY: "2:7", other: "2:7", new: "1:1", empty: "0:0"}
-    assert days_to_measure(now, {DAY: "1:3", other: "2:7"}) == {DAY: "2:7", new: "1:1"}
-    assert days_to_measure({DAY: "0:0"}, {DAY: "1:3"}) == {DAY: "0:0"}, "all were deleted"
+    assert days_to_measure(now, [{DAY: "1:3", other: "2:7"}]) == {DAY: "2:7", new: "1:1"}
+    assert days_to_measure({DAY: "0:0"}, [{DAY: "1:3"}]) == {DAY: "0:0"}, "all were deleted"
+
+
+def test_a_day_is_measured_again_when_one_of_its_measures_has_failed() -> None:
+    assert days_to_measure({DAY: "2:7"}, [{DAY: "2:7"}, {DAY: "1:3"}]) == {DAY: "2:7"}
+    assert days_to_measure({DAY: "2:7"}, [{DAY: "2:7"}, {}]) == {DAY: "2:7"}
+    assert days_to_measure({DAY: "2:7"}, [{DAY: "2:7"}, {DAY: "2:7"}]) == {}
 
 
 class Sensor:
@@ -94,6 +102,8 @@ def measured(metadata_dsn: str, application: Any) -> Iterator[Callable[[], None]
     def measure() -> None:
         state = MessageLog(ApplicationDatabase(application.dsn), "UTC").read(DAY).state
         QueryStatsStore(database).replace_day(DAY, "UTC", state, [ConnectionUsage("*")])
+        nothing = DayAccuracy([ConnectionAccuracy("*")], [], [])
+        AccuracyStore(database).replace_day(DAY, "UTC", state, nothing, [])
 
     yield measure
     database.close()
@@ -137,6 +147,7 @@ def test_a_failed_run_is_requested_again_with_waits_and_not_for_ever(
     assert sensor.tick(NOW + timedelta(seconds=90)) == [DAY.isoformat()]
     hours = [sensor.tick(NOW + timedelta(hours=after)) for after in range(2, 14)]
     assert hours.count([DAY.isoformat()]) == 6
+    assert "8 runs have failed, and none is requested any more" in hours[-1]
     application.talk("an", NOON, ask("more?"))
     assert sensor.tick(NOW + timedelta(hours=14)) == [DAY.isoformat()], "a new wish"
 

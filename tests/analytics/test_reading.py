@@ -66,6 +66,9 @@ def test_answers_find_their_question_and_unanswered_questions_count(
         ('[{"a": 1}]', "rows"),
         ('{"columns": ["a"], "rows": [["\\"rows\\": []"]]}', "rows"),
         ('[["' + "x" * 5000 + '"]]', "rows"),
+        ('[{"id": 1, "data": []}]', "rows"),
+        ('{"data": [{"rows": []}]}', "rows"),
+        ('{"data": [ ], "rows": null}', "empty"),
     ],
 )
 def test_a_result_is_told_apart_without_reading_it(
@@ -121,11 +124,18 @@ def test_a_message_without_conversation_stands_alone(
     assert log.count_of(DAY) == 4
 
 
-@pytest.mark.parametrize("id_type", ["bigint", "uuid"])
+@pytest.mark.parametrize("id_type", ["bigint", "uuid", "uuid, and an enum of roles"])
 def test_a_question_and_its_answer_may_bear_the_same_moment(
     application: Any, ask: Build, answer: Build, id_type: str
 ) -> None:
-    if id_type == "uuid":
+    if "enum" in id_type:
+        for statement in (
+            "create type role as enum ('system', 'user', 'assistant')",
+            "alter table messages drop constraint messages_role_check",
+            "alter table messages alter role type role using role::role",
+        ):
+            application.execute(statement)
+    if "uuid" in id_type:
         for statement in (
             "alter table messages drop constraint messages_conversation_id_fkey",
             "alter table messages alter id drop identity",
@@ -173,6 +183,42 @@ def test_the_state_of_a_day_tells_every_change_of_its_messages(
     assert log.states_of([DAY, other_day])[DAY] == states[-1]
 
 
+@pytest.mark.parametrize(
+    ("column", "column_type", "told"),
+    [
+        ("error", "json", "null"),
+        ("error", "boolean", "false"),
+        ("latency_ms", "interval", "1 minute"),
+        ("latency_ms", "text", "quick"),
+    ],
+)
+def test_an_optional_column_of_an_odd_type_tells_nothing(
+    application: Any, answer: Build, column: str, column_type: str, told: str
+) -> None:
+    application.execute(f"alter table messages drop column {column}")
+    application.execute(f"alter table messages add column {column} {column_type}")
+    application.talk("an", NOON, answer("select 1", "[1]", **{column: told}))
+    [row] = log_of(application).read(DAY).answers.to_dicts()
+    assert (row[column], row["sql"], row["result"]) == (None, "select 1", "rows")
+
+
+def test_latency_may_be_numeric(application: Any, answer: Build) -> None:
+    application.execute("alter table messages alter latency_ms type numeric(10, 2)")
+    application.talk("an", NOON, answer("select 1", "[1]", latency_ms="12.5"))
+    assert log_of(application).read(DAY).answers["latency_ms"].to_list() == [12.5]
+
+
+def test_a_role_that_may_not_read_is_told_so_for_good(application: Any) -> None:
+    application.execute("drop role if exists no_reader")
+    application.execute("create role no_reader login password 'hush'")
+    dsn = sa.make_url(application.dsn).set(username="no_reader", password="hush")
+    database = ApplicationDatabase(dsn.render_as_string(hide_password=False))
+    with pytest.raises(ApplicationRefused, match="may read the application's tables") as caught:
+        list(batches(database, "select * from messages"))
+    assert "hush" not in str(caught.value)
+    application.execute("drop role no_reader")
+
+
 def test_a_view_of_messages_may_be_read(application: Any, ask: Build, answer: Build) -> None:
     application.talk("an", NOON, ask("a?"), answer("select 1", "[1]"))
     application.execute("alter table messages rename to messages_of_all")
@@ -180,6 +226,8 @@ def test_a_view_of_messages_may_be_read(application: Any, ask: Build, answer: Bu
     log = log_of(application)
     read = log.read(DAY)
     assert (read.answers.height, read.state) == (1, log.states_of([DAY])[DAY])
+    application.execute("update messages_of_all set query_result = null")
+    assert log.states_of([DAY])[DAY] != read.state
 
 
 @pytest.mark.parametrize(

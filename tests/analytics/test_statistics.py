@@ -179,6 +179,10 @@ def test_a_day_without_messages_is_measured_as_zero() -> None:
         ("Query execution was interrupted, maximum statement execution time exceeded", "timeout"),
         ("operator does not exist: text = integer", "type"),
         ('invalid input syntax for type integer: "x"', "type"),
+        ('column "timeout" does not exist', "unknown_column"),
+        ('invalid input syntax for type integer: "1205"', "type"),
+        ('syntax error at or near "1146"', "syntax"),
+        ("ERROR 1205 (HY000): Lock wait", "timeout"),
         ("the moon is full", None),
     ],
 )

@@ -103,7 +103,7 @@ def test_only_names_and_words_are_sent() -> None:
         "from \"T\" /* secret */ where a=.5 and b='x'; explain select $1, 'secret'"
     )
     assert sent == [
-        "select '', e'', $$$$, x'', 0, 0.0\nfrom \"T\" where a=.0 and b=''",
+        "select '', e'', $$$$, x'', 0, 0.0\nfrom \"x\" where a=.0 and b=''",
         "explain select $0, ''",
     ]
 

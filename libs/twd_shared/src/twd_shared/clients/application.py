@@ -74,15 +74,18 @@ class ApplicationDatabase:
             finally:
                 await connection.close(timeout=_CONNECT_SECONDS)
         except _REFUSALS as error:
-            raise ApplicationRefused(
-                f"The application database {self.place} refused: {_reason(error)}. Check the role "
-                "and database in TWD_APPLICATION_DSN, and that the role may read the "
-                "application's tables."
-            ) from None
+            raise self.refused(_reason(error)) from None
         except asyncpg.QueryCanceledError:
             raise self.too_slow() from None
         except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             raise self.unavailable(type(error).__name__) from None
+
+    def refused(self, reason: str) -> ApplicationRefused:
+        """What to raise when it answers that it will not; `reason` holds no secret."""
+        return ApplicationRefused(
+            f"The application database {self.place} refused: {reason}. Check the role and database "
+            "in TWD_APPLICATION_DSN, and that the role may read the application's tables."
+        )
 
     def too_slow(self) -> ApplicationUnavailable:
         """What to raise when a statement took longer than it may."""

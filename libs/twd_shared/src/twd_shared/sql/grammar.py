@@ -39,6 +39,9 @@ _SYNTAX_ERROR = "42601"
 _LOST_CLASSES = ("08", "53", "57P", "58", "XX")
 _LOST = (OSError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError)
 
+_COMMENT = re.compile(r"--|/\*")
+# What parts words for the parser and not for PostgreSQL.
+_FOREIGN_BLANK = re.compile(r"[^ \t\n\r\f\v]")
 _DIGITS = re.compile(r"\d+")
 _STRINGS = frozenset(
     {
@@ -133,12 +136,13 @@ class PostgresGrammar:
 
 
 def blanked(sql: str) -> list[str] | None:
-    """Each statement of the text without what its strings, numbers and comments hold.
+    """Each statement of the text without what its strings, numbers, quoted names and comments hold.
 
     None if it cannot be taken apart, or sent.
     """
     if len(sql) > LONGEST_SQL or "\0" in sql or not _is_unicode(sql):
         return None
+    sql = sql.replace("\r", "\n")
     try:
         tokens = _Words(dialect="postgres").tokenize(sql)
     except TokenError:
@@ -162,7 +166,10 @@ def blanked(sql: str) -> list[str] | None:
             depth = 0
             continue
         if before is not None:
-            statements[-1].append(_gap(sql[before.end + 1 : token.start]))
+            gap = sql[before.end + 1 : token.start]
+            if _FOREIGN_BLANK.search(gap) and not _COMMENT.search(gap):
+                return None
+            statements[-1].append(_gap(gap))
         is_escape = before is not None and before.text.lower() == "uescape"
         text = sql[token.start : token.end + 1]
         statements[-1].append(text if is_escape and len(text) == len("'!'") else _blank(kind, text))
@@ -189,6 +196,9 @@ def _blank(kind: TokenType, text: str) -> str:
         return _DIGITS.sub("0", text)
     if kind == TokenType.HEREDOC_STRING:
         return "$$$$"
+    if text.startswith('"') and len(text) > len('""'):
+        # A value in the wrong quotes is a name to the server, which would tell it in its log.
+        return '"x"'
     if kind in _STRINGS:
         prefix, quote, _ = text.partition("'")
         return f"{prefix}''" if quote else "0"

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from sqlglot import exp
 
@@ -98,6 +99,17 @@ class SchemaNames:
                 key,
             )
             self._named.setdefault(self.folded(table.name), []).append(key)
+
+    @cached_property
+    def words(self) -> frozenset[str]:
+        """Every name of a schema, a table or a column, as it is stored."""
+        columns = (
+            column
+            for rows in self._rows.values()
+            for _, origins in rows.columns
+            for _, column in origins
+        )
+        return frozenset(part for key in self._rows for part in key).union(columns)
 
     def fold(self, identifier: exp.Expr) -> str:
         """What the dialect compares a name by: PostgreSQL keeps the case of quoted ones alone."""

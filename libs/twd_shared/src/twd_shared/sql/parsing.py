@@ -18,17 +18,21 @@ LONGEST_SQL = 100_000
 """Characters; longer text is not parsed."""
 
 _DIALECTS = {"postgresql": "postgres", "mysql": "mysql", "sqlite": "sqlite"}
-# What may hold the beginning or end of a comment in MySQL, and comments that are run.
-_EXECUTED = re.compile(r"/\*M?!")
+# What may hold the beginning or end of a comment in MySQL; comments that are run, and two minus
+# signs that are no comment because no blank follows.
+_EXECUTED = re.compile(r"/\*M?!|--(?!\s|\Z)")
 _MYSQL_PIECES = re.compile(
     r"""
     '(?:[^'\\]|\\.|'')*+(?:'|\\?\Z) | "(?:[^"\\]|\\.|"")*+(?:"|\\?\Z) | `[^`]*+(?:`|\Z)
-    | \#[^\n]* | --(?=\s|\Z)[^\n]*
+    | \#[^\n]* | --(?=\s|\Z)[^\n]* | (?P<minus>--)
     | (?P<open>/\*M?!(?:\d{5,6})?) | /\*.*?(?:\*/|\Z) | (?P<close>\*/)
     """,
     re.DOTALL | re.VERBOSE,
 )
-_FENCED = re.compile(r"```[ \t]*\w*\s*(.*?)\s*(?:```|\Z)", re.DOTALL)
+_FENCE = "```"
+# What may stand behind a fence and is no SQL: any word on a line of its own, or a language's name.
+_LANGUAGE_LINE = re.compile(r"[ \t]*\w*[ \t]*\r?\n")
+_LANGUAGE = re.compile(r"[ \t]*(?:sql|postgresql|postgres|psql|mysql|sqlite)(?=\s)", re.IGNORECASE)
 
 # Its warnings hold the statement in full.
 logging.getLogger("sqlglot").setLevel(logging.CRITICAL)
@@ -45,8 +49,14 @@ _CLOSING = frozenset({TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.R_BRACE,
 
 def unfenced(text: str) -> str:
     """What stands in the first fenced block of a model's answer; all of it if there is none."""
-    fenced = _FENCED.search(text)
-    return fenced.group(1) if fenced else text
+    start = text.find(_FENCE)
+    if start < 0:
+        return text
+    start += len(_FENCE)
+    end = text.find(_FENCE, start)
+    inside = text[start:] if end < 0 else text[start:end]
+    language = _LANGUAGE_LINE.match(inside) or _LANGUAGE.match(inside)
+    return inside[language.end() if language else 0 :].strip()
 
 
 def parser_dialect(db_type: str) -> str | None:
@@ -67,8 +77,7 @@ def parsed(sql: str, db_type: str) -> list[exp.Expr] | None:
     """The statements in `sql`, in the dialect of that database type; None if it does not parse."""
     if len(sql) > LONGEST_SQL:
         return None
-    if db_type == "mysql" and _EXECUTED.search(sql):
-        sql = _with_executed_comments(sql)
+    sql = readable(sql, db_type)
     dialect = Dialect.get_or_raise(parser_dialect(db_type))
     try:
         tokens = dialect.tokenize(sql)
@@ -81,12 +90,22 @@ def parsed(sql: str, db_type: str) -> list[exp.Expr] | None:
         return None
 
 
-def _with_executed_comments(sql: str) -> str:
-    """The text as MySQL reads it, which runs what stands in /*! */: each word where it stood."""
+def readable(sql: str, db_type: str) -> str:
+    """The text as its server reads it, where the parser would not; each word where it stood."""
+    # A lone return ends a comment: what stands behind it is run.
+    text = sql.replace("\r", "\n")
+    is_executed = db_type == "mysql" and _EXECUTED.search(text)
+    return _as_mysql_reads(text) if is_executed else text
+
+
+def _as_mysql_reads(sql: str) -> str:
+    """The text without what MySQL alone takes for no comment: /*! */ is run, and so is --1."""
     is_open = False
 
     def blank(piece: re.Match[str]) -> str:
         nonlocal is_open
+        if piece["minus"]:
+            return "-+"
         is_mark = piece["open"] is not None or (is_open and piece["close"] is not None)
         if is_mark:
             is_open = piece["open"] is not None

@@ -38,6 +38,7 @@ measured_days = sa.Table(
     "measured_days",
     metadata,
     _day(),
+    sa.Column("measure", sa.Text, primary_key=True, comment="usage or accuracy"),
     sa.Column("timezone", sa.Text, nullable=False, comment="Where the day began at midnight"),
     sa.Column(
         "source_state",
@@ -78,7 +79,7 @@ daily_sql_accuracy = sa.Table(
     _connection_id(_ALL_TOO),
     _count("generated", "Answers with SQL"),
     _count("parsed", "Of generated: the text parses in the connection's dialect"),
-    _count("read_only", "Of parsed: it only reads"),
+    sa.Column("read_only", sa.Integer, comment="Of parsed: it only reads; null = not looked at"),
     _count("executed", "Of generated: a result and no error"),
     sa.Column(
         "verdicts",

@@ -35,11 +35,12 @@ def measure_accuracy(
     """Measure and store day after day; gives what was stored. A day is in memory at a time."""
     of_schemas, of_models = list(schema_changes), list(model_changes)
     for day in days:
-        answers = with_version(log.read(day).answers, of_schemas, "schema_version")
+        read = log.read(day)
+        answers = with_version(read.answers, of_schemas, "schema_version")
         answers = with_version(answers, of_models, "model_version")
         kinds = kinds_of_sql(answers, book)
         measured = MeasuredAccuracy(
             day, accuracy_of_day(kinds, book), open_questions(kinds, book, question_characters)
         )
-        store.replace_day(measured.day, measured.accuracy, measured.open_questions)
+        store.replace_day(day, log.timezone, read.state, measured.accuracy, measured.open_questions)
         yield measured

@@ -9,6 +9,7 @@ else "syntax" if the text does not parse, else what the snapshot says of its nam
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from dataclasses import asdict, dataclass, field
 from typing import Any, NamedTuple
@@ -22,6 +23,7 @@ from twd_analytics.usage.statistics import ALL
 
 # Models make up names without end.
 _MOST_NAMES = 1_000
+_NAME = re.compile(r"[^\W\d]\w{0,62}(?:\.[^\W\d]\w{0,62})?\Z")
 
 
 @dataclass(slots=True)
@@ -208,14 +210,23 @@ class _Report:
 
 def _names_in(facts: SqlFacts) -> set[tuple[str, str, bool | None]]:
     """(table, column, is it known) of all that the SQL names; '' = no table, no column."""
-    known = None if facts.verdict == "unchecked" else True
+    tables: set[tuple[str, str, bool | None]] = (
+        {(_told(table), "", None) for table in facts.tables}
+        if facts.verdict == "unchecked"
+        else {(table, "", True) for table in facts.tables}
+    )
     return {
-        *((table, "", known) for table in facts.tables),
-        *((table, column, known) for table, column in facts.columns),
-        *((table, "", False) for table in facts.unknown_tables),
+        *tables,
+        *((table, column, True) for table, column in facts.columns),
+        *((_told(table), "", False) for table in facts.unknown_tables),
         # As written it may have the name of a query's own before it.
-        *(("", column.rpartition(".")[2], False) for column in facts.unknown_columns),
+        *(("", _told(column.rpartition(".")[2]), False) for column in facts.unknown_columns),
     }
+
+
+def _told(name: str) -> str:
+    """A name that the source does not have, if it looks like one: it may be a user's sentence."""
+    return name if _NAME.match(name) else "…"
 
 
 def _over_the_day(known: set[bool | None]) -> bool | None:

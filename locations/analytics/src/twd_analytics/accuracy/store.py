@@ -10,8 +10,8 @@ import sqlalchemy as sa
 
 from twd_analytics.accuracy.open_questions import OpenQuestion
 from twd_analytics.accuracy.report import DayAccuracy
+from twd_analytics.messages.measured_days import begin_day, record_day
 from twd_analytics.usage.statistics import ALL
-from twd_analytics.usage.store import lock_day
 from twd_shared.store.analytics_tables import (
     daily_open_questions,
     daily_sql_accuracy,
@@ -38,9 +38,17 @@ class AccuracyStore:
         self._database = database
 
     def replace_day(
-        self, day: date, accuracy: DayAccuracy, questions: Sequence[OpenQuestion]
+        self,
+        day: date,
+        timezone: str,
+        state: str,
+        accuracy: DayAccuracy,
+        questions: Sequence[OpenQuestion],
     ) -> None:
-        """Put these in the place of whatever the day held, in one transaction."""
+        """Put these in the place of whatever the day held, in one transaction.
+
+        `state` is that of the messages which they were measured from.
+        """
         rows: list[tuple[sa.Table, list[dict[str, Any]]]] = [
             (daily_sql_accuracy, [item.as_row() for item in accuracy.connections]),
             (daily_sql_accuracy_by_model, [item._asdict() for item in accuracy.models]),
@@ -48,11 +56,12 @@ class AccuracyStore:
             (daily_open_questions, [item._asdict() for item in questions]),
         ]
         with self._database.begin() as transaction:
-            lock_day(transaction, "daily_sql_accuracy", day)
+            begin_day(transaction, "accuracy", day)
             for table, values in rows:
                 transaction.execute(sa.delete(table).where(table.c.day == day))
                 if values:
                     transaction.execute(sa.insert(table), [{"day": day, **row} for row in values])
+            record_day(transaction, "accuracy", day, timezone, state)
 
     def rates(self, last: date, days: int) -> list[DayRates]:
         """Those of the `days` days that end with `last`; a day not measured is left out."""

@@ -1,6 +1,7 @@
 """Checks of a day's numbers. None of them blocks: a wrong number is shown, not hidden."""
 
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
@@ -9,6 +10,9 @@ from twd_analytics.defs.days import daily_partitions, days_of
 from twd_shared.resources.failures import explained_failures
 from twd_shared.resources.stores import ApplicationDatabaseResource, MetadataStoreResource
 from twd_shared.settings import Settings
+
+if TYPE_CHECKING:
+    from twd_analytics.messages.measured_days import Measure
 
 _CLOCK_TOLERANCE = timedelta(minutes=5)
 _MOST_FAILING_SHARE = 0.3
@@ -33,7 +37,11 @@ def checks(settings: Settings) -> list[dg.AssetChecksDefinition]:
         application: ApplicationDatabaseResource,
         metadata_store: MetadataStoreResource,
     ) -> dg.AssetCheckResult:
-        """The day's total is what the application's database counts another way."""
+        """The day's total is what the application's database counts another way.
+
+        A day whose messages have changed since it was measured is another check's.
+        """
+        from twd_analytics.messages.measured_days import measured_states
         from twd_analytics.messages.reading import MessageLog
         from twd_analytics.usage.store import QueryStatsStore
 
@@ -41,7 +49,10 @@ def checks(settings: Settings) -> list[dg.AssetChecksDefinition]:
         with explained_failures():
             log = MessageLog(application.database, settings.timezone)
             store = QueryStatsStore(metadata_store.database)
-            for day in days_of(keys_of(context)):
+            days = days_of(keys_of(context))
+            now = log.states_of(days)
+            measured = measured_states(metadata_store.database, "usage", days, settings.timezone)
+            for day in (day for day in days if measured.get(day) == now[day]):
                 stored = sum(one.total for one in store.totals(day, 1))
                 in_source = log.count_of(day)
                 if stored != in_source:
@@ -50,27 +61,35 @@ def checks(settings: Settings) -> list[dg.AssetChecksDefinition]:
             passed=not differing, metadata={"days_that_differ": dg.MetadataValue.json(differing)}
         )
 
-    @dg.asset_check(asset=DAILY_QUERY_STATS, blocking=False)
-    def daily_query_stats_up_to_date(
-        context: dg.AssetCheckExecutionContext,
-        application: ApplicationDatabaseResource,
-        metadata_store: MetadataStoreResource,
-    ) -> dg.AssetCheckResult:
-        """No message of the day was written, changed or deleted since it was measured."""
-        from twd_analytics.messages.reading import MessageLog
-        from twd_analytics.usage.store import QueryStatsStore
-
-        with explained_failures():
-            days = days_of(keys_of(context))
-            now = MessageLog(application.database, settings.timezone).states_of(days)
-            store = QueryStatsStore(metadata_store.database)
-            measured = store.states_of(days, settings.timezone)
-        changed = [day.isoformat() for day in days if measured.get(day) != now[day]]
-        return dg.AssetCheckResult(
-            passed=not changed,
-            severity=dg.AssetCheckSeverity.WARN,
-            metadata={"days_to_measure_again": dg.MetadataValue.json(changed)},
+    def up_to_date(asset: dg.AssetKey, measure: "Measure") -> dg.AssetChecksDefinition:
+        @dg.asset_check(
+            asset=asset,
+            name=f"{asset.path[-1]}_up_to_date",
+            blocking=False,
+            description="No message of the day was written, changed or deleted since.",
         )
+        def check(
+            context: dg.AssetCheckExecutionContext,
+            application: ApplicationDatabaseResource,
+            metadata_store: MetadataStoreResource,
+        ) -> dg.AssetCheckResult:
+            from twd_analytics.messages.measured_days import days_to_measure, measured_states
+            from twd_analytics.messages.reading import MessageLog
+
+            with explained_failures():
+                days = days_of(keys_of(context))
+                now = MessageLog(application.database, settings.timezone).states_of(days)
+                measured = measured_states(
+                    metadata_store.database, measure, days, settings.timezone
+                )
+            changed = [day.isoformat() for day in days_to_measure(now, [measured])]
+            return dg.AssetCheckResult(
+                passed=not changed,
+                severity=dg.AssetCheckSeverity.WARN,
+                metadata={"days_to_measure_again": dg.MetadataValue.json(changed)},
+            )
+
+        return check
 
     @dg.asset_check(asset=DAILY_QUERY_STATS, blocking=False)
     def messages_not_in_future(application: ApplicationDatabaseResource) -> dg.AssetCheckResult:
@@ -109,7 +128,8 @@ def checks(settings: Settings) -> list[dg.AssetChecksDefinition]:
 
     return [
         daily_query_stats_agree_with_source,
-        daily_query_stats_up_to_date,
+        up_to_date(DAILY_QUERY_STATS, "usage"),
+        up_to_date(SQL_ACCURACY_REPORT, "accuracy"),
         messages_not_in_future,
         error_rate_in_bounds,
     ]

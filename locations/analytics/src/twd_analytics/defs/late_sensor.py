@@ -7,6 +7,7 @@ import dagster as dg
 
 from twd_analytics.defs.days import FIRST_DAY
 from twd_analytics.defs.jobs import ALL_OF_A_DAY
+from twd_shared.clients.application import ApplicationDatabase
 from twd_shared.contract import TRIGGER_TAG
 from twd_shared.errors import TwdError
 from twd_shared.resources.stores import ApplicationDatabaseResource, MetadataStoreResource
@@ -15,6 +16,8 @@ from twd_shared.settings import Settings
 
 _NAME = "late_messages_sensor"
 _INTERVAL_SECONDS = 600
+# Dagster ends a tick after 60 s.
+_MOST_SECONDS = 30
 # With their waits, about two hours. After that a person has to see what is wrong.
 _MOST_TRIES = 8
 
@@ -42,9 +45,12 @@ def late_messages_sensor(
         metadata_store: MetadataStoreResource,
     ) -> dg.SensorResult | dg.SkipReason:
         from twd_analytics.messages.days import last_days
+        from twd_analytics.messages.measured_days import (
+            MEASURES,
+            days_to_measure,
+            measured_states,
+        )
         from twd_analytics.messages.reading import MessageLog
-        from twd_analytics.usage.late import days_to_measure
-        from twd_analytics.usage.store import QueryStatsStore
 
         moment = utc_now()
         days = [
@@ -55,8 +61,12 @@ def late_messages_sensor(
         if not days:
             return dg.SkipReason("No days are looked at: TWD_LATE_DAYS is 0.")
         try:
-            now = MessageLog(application.database, settings.timezone).states_of(days)
-            measured = QueryStatsStore(metadata_store.database).states_of(days, settings.timezone)
+            database = ApplicationDatabase(application.dsn, _MOST_SECONDS)
+            now = MessageLog(database, settings.timezone).states_of(days)
+            measured = [
+                measured_states(metadata_store.database, measure, days, settings.timezone)
+                for measure in MEASURES
+            ]
         except TwdError as error:
             return dg.SkipReason(str(error))
         wishes = days_to_measure(now, measured)
@@ -65,7 +75,7 @@ def late_messages_sensor(
         requests = _requests(context.instance, attempts, wishes, moment.timestamp())
         return dg.SensorResult(
             run_requests=requests,
-            skip_reason=None if requests else _nothing_to_do(days, wishes),
+            skip_reason=None if requests else _nothing_to_do(days, wishes, attempts),
             cursor=attempts.cursor(),
         )
 
@@ -104,9 +114,21 @@ def _covers(run: dg.DagsterRun, day: str) -> bool:
     return in_range or run.tags.get("dagster/partition") == day
 
 
-def _nothing_to_do(days: list[date], wishes: Mapping[date, str]) -> dg.SkipReason:
+def _nothing_to_do(
+    days: list[date], wishes: Mapping[date, str], attempts: Attempts
+) -> dg.SkipReason:
     if not wishes:
         return dg.SkipReason(f"{days[0]} to {days[-1]} were measured from the messages of now.")
+    given_up = [
+        day.isoformat()
+        for day, wish in wishes.items()
+        if attempts.has_given_up(day.isoformat(), wish)
+    ]
+    if given_up:
+        return dg.SkipReason(
+            f"{', '.join(given_up)}: {_MOST_TRIES} runs have failed, and none is requested any "
+            "more. See why in their last run, and then run analytics_job for these days."
+        )
     return dg.SkipReason(
         f"{len(wishes)} days are to be measured; their runs are in flight, or have failed and "
         "wait for their next try."

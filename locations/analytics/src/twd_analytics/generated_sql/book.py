@@ -11,10 +11,9 @@ from twd_analytics.generated_sql.keys import keys_of
 from twd_analytics.messages.moments import NO_VERSION
 from twd_shared.schema_model.models import Snapshot
 from twd_shared.sql.names import SchemaNames
-from twd_shared.sql.parsing import unfenced
 
 _OWN = ("connection_id", "schema_version", "key")
-_Key = tuple[str, int, str]
+_Key = tuple[str, int, str | None]
 
 Grammar = Callable[[Sequence[str]], Collection[int]]
 """Gives the places of the texts that are no SQL of PostgreSQL's."""
@@ -40,43 +39,42 @@ class SqlBook:
     def enter(self, kinds: pl.DataFrame) -> pl.DataFrame:
         """The rows with `entry`, the number of their facts; null where `sql` is.
 
-        Rows have connection_id, schema_version (0 = not known) and sql, each three rather once.
+        Rows have connection_id, schema_version (0 = not known) and sql.
         """
         texts = (
             kinds.filter(pl.col("sql").is_not_null())
             .select("connection_id", "schema_version", "sql")
             .unique()
         )
-        texts = texts.with_columns(key=keys_of(texts["sql"]))
-        # Any text of a key has its facts; the least is the same one each time.
-        first = texts.group_by(_OWN).agg(pl.col("sql").cast(pl.String).min())
-        self._learn([((owner, version, key), sql) for owner, version, key, sql in _rows(first)])
-        numbers = first.select(_OWN).with_columns(
-            entry=pl.Series(
-                [self._entries[owner, version, key] for owner, version, key, _ in _rows(first)],
-                dtype=pl.UInt32,
-            )
+        texts = texts.with_columns(key=keys_of(texts, self._db_types))
+        keys = texts.select(_OWN).unique()
+        rows = keys.rows()
+        self._learn(rows)
+        numbers = keys.with_columns(
+            entry=pl.Series([self._entries[row] for row in rows], dtype=pl.UInt32)
         )
-        known = texts.join(numbers, on=_OWN).drop("key")
+        known = texts.join(numbers, on=_OWN, nulls_equal=True).drop("key")
         return kinds.join(known, on=["connection_id", "schema_version", "sql"], how="left")
 
-    def _learn(self, texts: Sequence[tuple[_Key, str]]) -> None:
-        new = [(key, sql) for key, sql in texts if key not in self._entries]
-        found = [self._facts(*key, sql) for key, sql in new]
+    def _learn(self, keys: Sequence[_Key]) -> None:
+        new = [key for key in keys if key not in self._entries]
+        found = [self._facts(*key) for key in new]
         asked = [
             place
-            for place, ((owner, _, _), _) in enumerate(new)
-            if self._db_types.get(owner) == "postgresql" and found[place].parses
+            for place, (owner, _, key) in enumerate(new)
+            if key is not None and self._db_types.get(owner) == "postgresql" and found[place].parses
         ]
-        for refused in self._grammar([unfenced(new[place][1]) for place in asked]):
+        for refused in self._grammar([new[place][2] or "" for place in asked]):
             found[asked[refused]] = NO_SQL
-        for (key, _), facts in zip(new, found, strict=True):
+        for key, facts in zip(new, found, strict=True):
             self._entries[key] = len(self.facts)
             self.facts.append(facts)
 
-    def _facts(self, connection_id: str, version: int, key: str, sql: str) -> SqlFacts:
+    def _facts(self, connection_id: str, version: int, key: str | None) -> SqlFacts:
+        if key is None:
+            return NO_SQL
         db_type = self._db_types.get(connection_id, "")
-        return facts_of(sql, key, db_type, self._names_of(connection_id, version))
+        return facts_of(key, db_type, self._names_of(connection_id, version))
 
     def _names_of(self, connection_id: str, version: int) -> SchemaNames | None:
         if version == NO_VERSION:
@@ -88,7 +86,3 @@ class SqlBook:
                 snapshot.dialect, (*snapshot.tables, *snapshot.partitions)
             )
         return self._names[key]
-
-
-def _rows(first: pl.DataFrame) -> Sequence[tuple[str, int, str, str]]:
-    return first.select(*_OWN, "sql").rows()

@@ -22,15 +22,15 @@ def schema_changes(database: MetadataDatabase) -> list[Change]:
     valid_from = sa.case(
         (snapshots.c.version == oldest, sa.literal(_ALWAYS)), else_=snapshots.c.taken_at
     )
-    return _changes(database, sa.select(snapshots.c.connection_id, valid_from, snapshots.c.version))
+    query = sa.select(snapshots.c.connection_id, valid_from, snapshots.c.version)
+    return _changes(database, query.order_by(snapshots.c.version))
 
 
 def model_changes(database: MetadataDatabase) -> list[Change]:
     """Every time that a knowledge base was served from then on, or taken back into service."""
     servings = model_servings.c
-    return _changes(
-        database, sa.select(servings.connection_id, servings.served_from, servings.version)
-    )
+    query = sa.select(servings.connection_id, servings.served_from, servings.version)
+    return _changes(database, query.order_by(servings.serving_id))
 
 
 def _changes(

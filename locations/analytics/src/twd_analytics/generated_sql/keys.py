@@ -1,71 +1,97 @@
-"""A text of SQL without its literals, comments and layout: texts of one key are one statement.
+"""A text of SQL as all texts that are alike are written: their *key*. One key is looked into once.
 
-Worked out for a whole column at once, without a Python object a text: people ask the same with
-other names and numbers, and a parser takes a thousand times as long. A key never joins two texts
-of which a parser would tell different things; where that is not certain, a text is its own key.
+A key is SQL itself (`twd_shared.sql.canonical`), so that what is found of it never depends on which
+text of many was met first. Most texts are plain, and are rewritten here as a whole column, without
+a Python object a text; the others one by one, which takes longer.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import polars as pl
 
-# As `twd_shared.sql.parsing.unfenced`, for a column.
-_FENCED = r"(?s)```[ \t]*\w*\s*(.*?)\s*(?:```|\z)"
-# What may hold a quote by rules of its own (escapes, dollar quotes, MySQL's comments, nested ones),
-# and comments that stand between two words in the place of a blank.
-_ODD = r"[#\\$]|/\*[^*]*/\*|/\*!|\S(?:--|/\*)|\*/\S"
-_COMMENTED = r"--|/\*"
-_QUOTED = r'["`]'
-# Quoted names and words are kept, strings leave their quote, comments the blank before them.
-_WORDS = (
-    r'([\p{Alphabetic}_]\w*|"[^"]*"|`[^`]*`)'
-    r"|(')[^']*'"
-    r"|(\s|\A)(?:--[^\n]*|(?s:/\*.*?\*/))"
-)
+from twd_shared.sql.canonical import LIST, NUMBER, STRING, canonical
+from twd_shared.sql.parsing import LONGEST_SQL, unfenced
+
+_BEGINNING = r"^(?i:select|with)\b"
+# What may hold a single quote that begins or ends no string.
+_QUOTING = r"""["`\\$#\r]|--|/\*"""
+_EVEN_QUOTES = r"^[^']*(?:'[^']*'[^']*)*$"
 _STRING = r"'[^']*'"
-_NUMBER = r"\b[0-9]+(?:\.[0-9]+)?\b"
-# However many literals a list of values has.
-_LIST = r"\bin \( ?[?'](?: ?, ?[?'])* ?\)"
+# In a text whose strings are single quotes: what means more than it seems to, and strings that
+# stand where a value is expected.
+_ODD = r"""[?\[\]{}@]|[^\x20-\x7E\n\t\p{L}\p{M}]|[\w&]'|'\s+'"""
+_VALUE = (
+    r"\b(?:like|ilike|and|or|not|then|else|when|between|in|select|where|having|on|by|all|any|date"
+    r"|timestamp|time)\s+'"
+)
+_NAMING = r"[\w)]\s*'"
+_NUMBER = r"\b[0-9]+\b"
 
 
-def is_anonymous(key: str) -> bool:
-    """Whether nothing of a user's can stand in the key: it has no literals, and no quoted names."""
-    return not any(mark in key for mark in '"`#\\$/') and "--" not in key
+def keys_of(texts: pl.DataFrame, db_types: Mapping[str, str]) -> pl.Series:
+    """The key of each row's `sql`, in the dialect of its `connection_id`; null = it is too long.
 
-
-def keys_of(answers: pl.Series) -> pl.Series:
-    """The key of each text: of the fenced block in it, if it has one."""
-    text = pl.col("sql")
-    fenced = pl.when(text.str.contains("```", literal=True)).then(text.str.extract(_FENCED))
-    texts = (
-        pl.DataFrame({"sql": answers.cast(pl.String)})
-        .with_row_index("place")
-        .with_columns(sql=pl.coalesce(fenced, text))
-        .with_columns(
-            is_odd=text.str.contains(_ODD),
-            is_quoted=text.str.contains(_QUOTED),
-            is_commented=text.str.contains(_COMMENTED),
+    Of a text with a fenced block that is meant.
+    """
+    sql = pl.col("sql")
+    rows = (
+        texts.select(
+            sql.cast(pl.String),
+            db_type=pl.col("connection_id")
+            .cast(pl.String)
+            .replace_strict(db_types, default="", return_dtype=pl.String),
         )
+        .with_columns(is_cut=sql.str.len_chars() > LONGEST_SQL)
+        .with_row_index("place")
     )
-    careful = text.str.replace_all(_WORDS, "$1$2$3")
-    # In a quoted name case, blanks and digits count. What is slow is done for the few that need it.
-    is_plain = ~pl.col("is_odd") & ~pl.col("is_quoted")
-    ways = (
-        (is_plain & ~pl.col("is_commented"), _folded(text.str.replace_all(_STRING, "'"))),
-        (is_plain & pl.col("is_commented"), _folded(careful)),
-        (~pl.col("is_odd") & pl.col("is_quoted"), careful),
-        (pl.col("is_odd"), text),
+    is_fenced = sql.str.contains("```", literal=True)
+    fenced = rows.filter(is_fenced)
+    rows = pl.concat(
+        [
+            rows.filter(~is_fenced),
+            fenced.with_columns(sql=pl.Series(map(unfenced, fenced["sql"]), dtype=pl.String)),
+        ]
     )
-    parts = [texts.filter(which).select("place", key=key) for which, key in ways]
-    return pl.concat(parts).sort("place")["key"]
+    is_plain = (
+        # SQLite takes a string for a name in more places.
+        (pl.col("db_type") != "sqlite")
+        & sql.str.contains(_BEGINNING)
+        & ~sql.str.contains(_QUOTING)
+        & sql.str.contains(_EVEN_QUOTES)
+        & ~pl.col("is_cut")
+    )
+    blanked = pl.col("blanked")
+    is_named = blanked.str.to_lowercase().str.replace_all(_VALUE, "= '").str.contains(_NAMING)
+    plain = (
+        rows.filter(is_plain)
+        .with_columns(blanked=sql.str.replace_all(_STRING, "'"))
+        .filter(~blanked.str.contains(_ODD) & ~is_named)
+    )
+    others = rows.join(plain, on="place", how="anti")
+    keys = [
+        None if is_cut else canonical(text, db_type)
+        for text, db_type, is_cut in others.select("sql", "db_type", "is_cut").iter_rows()
+    ]
+    return pl.concat(
+        [
+            plain.select("place", key=_folded(pl.col("blanked"))),
+            others.select("place").with_columns(key=pl.Series(keys, dtype=pl.String)),
+        ]
+    ).sort("place")["key"]
 
 
-def _folded(plain: pl.Expr) -> pl.Expr:
-    # Not both as one thing: after `interval` a string is right and a number is not.
+def _folded(blanked: pl.Expr) -> pl.Expr:
+    """As `canonical` writes a plain text, of which strings are single quotes."""
     return (
-        plain.str.replace_all(_NUMBER, "?")
+        blanked.str.replace_all(_NUMBER, NUMBER)
         .str.to_lowercase()
         .str.replace_all(r"\s+", " ")
         .str.strip_chars(" ;")
-        .str.replace_all(_LIST, "in (?)")
+        .str.replace_all(r" ?([,)])", "$1")
+        .str.replace_all(r"\( ", "(")
+        .str.replace_all(r", ?", ", ")
+        .str.replace_all("'", STRING, literal=True)
+        .str.replace_all(LIST, f"in ({NUMBER})")
     )

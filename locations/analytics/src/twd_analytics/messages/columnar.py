@@ -14,19 +14,23 @@ from contextlib import closing
 import adbc_driver_manager as adbc
 import nanoarrow
 import polars as pl
+import sqlalchemy as sa
 from adbc_driver_postgresql import dbapi
 
 from twd_shared.clients.application import ApplicationDatabase
 
 _CANCELED = "57014"
+# Of SQLSTATE: login, database, access, what a value is. Only a person can change these.
+_REFUSALS = ("28", "3D", "42", "22")
+_OPTIONS = {"connect_timeout": "10", "application_name": "twd", "client_encoding": "UTF8"}
 
 
 def batches(database: ApplicationDatabase, query: str) -> Iterator[pl.DataFrame]:
     """The rows of `query`, some 16 MiB at a time, read in one read-only transaction.
 
-    The next batch is fetched while one is worked on. What is wrong with the address, password or
-    tables is found by `ApplicationDatabase`, which has to be asked something before.
-    Raises: ApplicationUnavailable (down, too slow); it does not repeat the connection string.
+    The next batch is fetched while one is worked on.
+    Raises: ApplicationUnavailable (down, too slow), ApplicationRefused; neither repeats the
+    connection string.
     """
     fetched = _fetched(database, query)
     with ThreadPoolExecutor(1) as fetching:
@@ -42,7 +46,9 @@ def batches(database: ApplicationDatabase, query: str) -> Iterator[pl.DataFrame]
 
 def _fetched(database: ApplicationDatabase, query: str) -> Generator[pl.DataFrame]:
     try:
-        with closing(dbapi.connect(database.dsn)) as connection, connection.cursor() as cursor:
+        address = sa.make_url(database.dsn).update_query_dict(_OPTIONS)
+        dsn = address.render_as_string(hide_password=False)
+        with closing(dbapi.connect(dsn)) as connection, connection.cursor() as cursor:
             cursor.execute("set transaction read only")
             cursor.execute(f"set local statement_timeout = {database.statement_ms}")
             cursor.execute(query)
@@ -54,6 +60,8 @@ def _fetched(database: ApplicationDatabase, query: str) -> Generator[pl.DataFram
     except adbc.Error as error:
         if error.sqlstate == _CANCELED:
             raise database.too_slow() from None
+        if (error.sqlstate or "").startswith(_REFUSALS):
+            raise database.refused(f"SQLSTATE {error.sqlstate}") from None
         raise database.unavailable(type(error).__name__) from None
     except RuntimeError as error:
         # What happens between two batches: of the driver's error a number is left.

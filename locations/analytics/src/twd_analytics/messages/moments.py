@@ -28,7 +28,11 @@ def with_version(answers: pl.DataFrame, changes: Iterable[Change], name: str) ->
     return (
         answers.sort("created_at")
         .join_asof(
-            known.sort("created_at"), on="created_at", by="connection_id", check_sortedness=False
+            # Of two at one moment the one that was recorded last.
+            known.sort("created_at", maintain_order=True),
+            on="created_at",
+            by="connection_id",
+            check_sortedness=False,
         )
         .with_columns(pl.col(name).fill_null(NO_VERSION))
     )

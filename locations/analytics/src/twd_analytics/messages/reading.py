@@ -6,6 +6,7 @@ is measured leaves the database: of a result, just whether there is one and whet
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -35,9 +36,14 @@ _REQUIRED = {
     ),
     "conversations": ("id", "user_id"),
 }
-_OPTIONAL = {"latency_ms": "float8", "error": "text", "connection_id": "text"}
 # Types that need no work of the server to be sent, and little of ours.
 _NUMBERS = ("smallint", "integer", "bigint", "real", "double precision")
+# What an optional column is read as, and the types that it may have for that; '' = any.
+_OPTIONAL = {
+    "latency_ms": ("float8", (*_NUMBERS, "numeric")),
+    "error": ("text", ("text", "character", "json")),
+    "connection_id": ("text", ("",)),
+}
 
 # Texts repeat: each is kept once, and a row holds a number. Millions of rows fit so.
 _TEXTS = ("connection_id", "user_id", "question", "sql", "result", "error")
@@ -72,8 +78,10 @@ where message.role in ('user', 'assistant')
 """
 # A longer result has rows.
 _LONGEST_RESULT = 2_000
-_NO_RESULT = r"^\s*(?:null)?\s*$"
-_NO_ROWS = r'^\s*(?:\[\s*\]|\{\s*\})\s*$|"(?:rows|data|records)"\s*:\s*\[\s*\]'
+_NOTHING = r"^\s*(?:null)?\s*$"
+# May have no rows: then it is looked into.
+_EMPTY_LIST = r"\[\s*\]|^\s*\{\s*\}\s*$"
+_ROWS = ("rows", "data", "records")
 
 _EARLIER = """
 select distinct on (conversation_id)
@@ -85,10 +93,12 @@ where conversation_id = any($1::text[]::{id_type}[]) and role = 'user' and creat
 order by conversation_id, created_at desc, id desc
 """
 
-_STATE = """
-select count(*) as messages, coalesce(sum({mark}), 0)::text as marks
-from messages message
-where role in ('user', 'assistant') and created_at >= $1 and created_at < $2
+_STATES = """
+select bounds.day, count(message.id) as messages, coalesce(sum({mark}), 0)::text as marks
+from unnest($1::date[], $2::{moment}[], $3::{moment}[]) bounds(day, first, last)
+left join messages message on message.role in ('user', 'assistant')
+  and message.created_at >= bounds.first and message.created_at < bounds.last
+group by bounds.day
 """
 
 # Counted by another way than `answers_among` does, so that the two can be held against each other.
@@ -108,7 +118,10 @@ where created_at < $2
 # with the number of rows no later state of a day has the same sum.
 _MARK_OF_ROW = "message.xmin::text::int8"
 # A view has no xmin, nor may a role see it that may see some columns alone.
-_MARK_OF_ID = "hashtext(message.id::text)::int8"
+_MARK_OF_VALUES = (
+    "hashtext(concat_ws(E'\\x1f', message.id::text, message.role, message.sql_query,"
+    " message.query_result::text, {error}))::int8"
+)
 _HAS_XMIN = """
 select relkind in ('r', 'p', 'm') and has_column_privilege(oid, 'xmin', 'select')
 from pg_class where oid = to_regclass('messages')
@@ -149,20 +162,21 @@ class MessageLog:
 
     def states_of(self, days: Sequence[date]) -> dict[date, str]:
         """The state of each day's messages, which changes when one is written, changed, deleted."""
-        query = _STATE.format(mark=self._mark)
-        states: dict[date, str] = {}
-        for day in days:
-            start, end = bounds_of(day, self.timezone)
-            bounds = self._comparable(start), self._comparable(end + LAST_ANSWERS)
-            [row] = self._database.fetch(query, *bounds)
-            states[day] = _state(row["messages"], row["marks"])
-        return states
+        moment = "timestamptz" if self._has_zone else "timestamp"
+        bounds = [bounds_of(day, self.timezone) for day in days]
+        rows = self._database.fetch(
+            _STATES.format(mark=self._mark, moment=moment),
+            list(days),
+            [self._comparable(start) for start, _ in bounds],
+            [self._comparable(end + LAST_ANSWERS) for _, end in bounds],
+        )
+        return {row["day"]: _state(row["messages"], row["marks"]) for row in rows}
 
     def count_of(self, day: date) -> int:
         """How many answers `read` must give, counted by the database another way."""
         start, end = bounds_of(day, self.timezone)
         bounds = (self._comparable(moment) for moment in (start, end, end + LAST_ANSWERS))
-        order = "" if self._columns["id"] in _NUMBERS else "role desc,"
+        order = "" if self._columns["id"] in _NUMBERS else "(role = 'assistant'),"
         return self._database.fetch(_COUNT.format(order=order), *bounds)[0][0]
 
     def count_after(self, moment: datetime) -> int:
@@ -226,8 +240,8 @@ class MessageLog:
 
     @cached_property
     def _mark(self) -> str:
-        self._columns  # noqa: B018 - says clearly what is missing
-        return _MARK_OF_ROW if self._database.fetch(_HAS_XMIN)[0][0] else _MARK_OF_ID
+        values = _MARK_OF_VALUES.format(error=self._optional("error"))
+        return _MARK_OF_ROW if self._database.fetch(_HAS_XMIN)[0][0] else values
 
     @property
     def _has_zone(self) -> bool:
@@ -238,10 +252,11 @@ class MessageLog:
         return f"message.{column}" if is_number else f"message.{column}::text"
 
     def _optional(self, column: str) -> str:
-        kind = _OPTIONAL[column]
-        if column not in self._columns:
+        kind, types = _OPTIONAL[column]
+        found = self._columns.get(column)
+        if found is None or not found.startswith(types):
             return f"null::{kind}"
-        is_as_needed = self._columns[column] in (*_NUMBERS, kind)
+        is_as_needed = found in (*_NUMBERS, kind)
         return f"message.{column}" if is_as_needed else f"message.{column}::{kind}"
 
     def _comparable(self, moment: datetime) -> datetime:
@@ -263,19 +278,33 @@ def _cut(text: str, most: int) -> str:
 def _narrow(batch: pl.DataFrame) -> pl.DataFrame:
     """The messages with what is told of their result in the place of it, and texts kept once."""
     result = pl.col("result")
-    is_none = result.is_null() | result.str.contains(_NO_RESULT)
-    told = pl.when(is_none).then(pl.lit("none")).when(result.str.contains(_NO_ROWS))
+    is_none = result.is_null() | result.str.contains(_NOTHING)
+    may_be_empty = batch.filter(result.str.contains(_EMPTY_LIST))["result"].unique()
+    empty = [text for text in may_be_empty if _is_empty(text)]
+    told = pl.when(is_none).then(pl.lit("none")).when(result.is_in(empty))
     return batch.with_columns(
-        _blank_to_null("sql", "error"),
+        _nothing_to_null("sql", "error"),
         result=told.then(pl.lit("empty")).otherwise(pl.lit("rows")),
         latency_ms=pl.col("latency_ms").cast(pl.Float64),
         connection_id=pl.col("connection_id").cast(pl.String),
     ).with_columns(pl.col(_TEXTS).cast(pl.Categorical))
 
 
-def _blank_to_null(*names: str) -> pl.Expr:
+def _nothing_to_null(*names: str) -> pl.Expr:
     text = pl.col(names)
-    return pl.when(text.str.contains(r"\S")).then(text)
+    return pl.when(~text.str.contains(_NOTHING)).then(text)
+
+
+def _is_empty(result: str) -> bool:
+    """Whether the JSON is a result without rows: an empty list, or an object with one."""
+    try:
+        value = json.loads(result)
+    except (ValueError, RecursionError):
+        return False
+    if isinstance(value, dict):
+        found = [value[name] for name in _ROWS if name in value]
+        return not value or [] in found
+    return value == []
 
 
 def _no_messages() -> pl.DataFrame:

@@ -1,4 +1,4 @@
-"""Rows of `twd.daily_query_stats`, and of `twd.measured_days`, which tells what they stand on."""
+"""Rows of `twd.daily_query_stats`."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
+from twd_analytics.messages.measured_days import begin_day, record_day
 from twd_analytics.usage.statistics import ALL, ConnectionUsage
-from twd_shared.store.analytics_tables import daily_query_stats, measured_days
+from twd_shared.store.analytics_tables import daily_query_stats
 from twd_shared.store.database import MetadataDatabase
 
 
@@ -39,24 +40,11 @@ class QueryStatsStore:
         `state` is that of the messages which it was measured from.
         """
         with self._database.begin() as transaction:
-            lock_day(transaction, "daily_query_stats", day)
-            for table in (daily_query_stats, measured_days):
-                transaction.execute(sa.delete(table).where(table.c.day == day))
-            transaction.execute(
-                sa.insert(daily_query_stats), [{"day": day, **item.as_row()} for item in usage]
-            )
-            transaction.execute(
-                sa.insert(measured_days).values(day=day, timezone=timezone, source_state=state)
-            )
-
-    def states_of(self, days: Sequence[date], timezone: str) -> dict[date, str]:
-        """The state of messages that each day was measured from; a day not measured is left out."""
-        measured = measured_days.c
-        query = sa.select(measured.day, measured.source_state).where(
-            measured.day.in_(days), measured.timezone == timezone
-        )
-        with self._database.begin() as transaction:
-            return {row.day: row.source_state for row in transaction.execute(query)}
+            begin_day(transaction, "usage", day)
+            table = daily_query_stats
+            transaction.execute(sa.delete(table).where(table.c.day == day))
+            transaction.execute(sa.insert(table), [{"day": day, **item.as_row()} for item in usage])
+            record_day(transaction, "usage", day, timezone, state)
 
     def totals(self, last: date, days: int) -> list[DayTotals]:
         """Those of the `days` days that end with `last`; a day not measured is left out."""
@@ -71,11 +59,3 @@ class QueryStatsStore:
         )
         with self._database.begin() as transaction:
             return [DayTotals(*row) for row in transaction.execute(query)]
-
-
-def lock_day(transaction: sa.Connection, table: str, day: date) -> None:
-    """Let one writer of a table's day run at a time; released at the transaction's end."""
-    transaction.execute(
-        sa.text("select pg_advisory_xact_lock(hashtextextended(:what, 0))"),
-        {"what": f"twd.{table}:{day.isoformat()}"},
-    )

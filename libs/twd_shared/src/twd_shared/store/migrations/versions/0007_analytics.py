@@ -27,9 +27,8 @@ _ACCURACY = (
     sa.Column(
         "read_only",
         sa.Integer(),
-        server_default="0",
-        nullable=False,
-        comment="Of parsed: it only reads",
+        nullable=True,
+        comment="Of parsed: it only reads; null = not looked at",
     ),
     _json(
         "verdicts",
@@ -74,8 +73,6 @@ def upgrade() -> None:
         op.add_column("daily_query_stats", column, schema="twd")
     for column in _ACCURACY:
         op.add_column("daily_sql_accuracy", column, schema="twd")
-    # What is measured once the default is gone says it itself.
-    op.alter_column("daily_sql_accuracy", "read_only", server_default=None, schema="twd")
     for table, column, empty in _DEFAULTS:
         op.alter_column(table, column, server_default=empty, schema="twd")
     for table, comments in _COMMENTS.items():
@@ -160,6 +157,7 @@ def _create_tables() -> None:
     op.create_table(
         "measured_days",
         key(*day, in_zone),
+        key("measure", sa.Text(), "usage or accuracy"),
         key("timezone", sa.Text(), "Where the day began at midnight"),
         key(
             "source_state",
@@ -172,7 +170,7 @@ def _create_tables() -> None:
             server_default=sa.text("now()"),
             nullable=False,
         ),
-        sa.PrimaryKeyConstraint("day", name=op.f("measured_days_pkey")),
+        sa.PrimaryKeyConstraint("day", "measure", name=op.f("measured_days_pkey")),
         schema="twd",
         comment="Which days were measured, and from what",
     )

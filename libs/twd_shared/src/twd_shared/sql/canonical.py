@@ -1,0 +1,144 @@
+"""SQL without literals, comments, case and layout: texts that differ in these alone are one text.
+
+What is given is SQL itself, and says of its names and statements what the text said. Taken apart by
+the dialect's own words, so that a quote in a comment, or the other way round, misleads nobody.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Container
+
+from sqlglot import Dialect
+from sqlglot.errors import TokenError
+from sqlglot.tokenizer_core import Token, TokenType
+
+from twd_shared.sql.parsing import parser_dialect, readable
+
+STRING, NUMBER = "'x'", "1"
+"""What stands in the place of a string, and of each row of digits in a number."""
+
+_PLAIN_NUMBER = re.compile(r"[0-9.]+\Z")
+_DIGITS = re.compile(r"[0-9]+")
+# Servers differ in what else parts words, and so would whoever reads the text made of it.
+_ODD_BLANK = re.compile(r"[^\S \t\n]|[\x00-\x08\x0b-\x1f\x7f]")
+_ITEM = rf"(?:{STRING}|{NUMBER}(?:\.{NUMBER})?)"
+LIST = rf"\bin \({_ITEM}(?:, {_ITEM})*\)"
+"""A list of literals, however many; it is written as one."""
+_LIST = re.compile(LIST)
+# After these a string is a name, or part of what is said rather than a value.
+_NAMING = frozenset({"as", "from", "join", "into", "update", "table", "interval", "uescape"})
+_NAMES = frozenset({TokenType.VAR, TokenType.IDENTIFIER, TokenType.R_PAREN, TokenType.R_BRACKET})
+_STRINGS = frozenset(
+    {
+        TokenType.STRING,
+        TokenType.NATIONAL_STRING,
+        TokenType.RAW_STRING,
+        TokenType.UNICODE_STRING,
+        TokenType.BYTE_STRING,
+        TokenType.BIT_STRING,
+        TokenType.HEX_STRING,
+        TokenType.HEREDOC_STRING,
+    }
+)
+# Behind these words the tokenizer takes the rest for one.
+_COMMANDS = frozenset(
+    {
+        TokenType.COMMAND,
+        TokenType.EXECUTE,
+        TokenType.FETCH,
+        TokenType.SHOW,
+        TokenType.RENAME,
+    }
+)
+_TIGHT_BEFORE = frozenset({TokenType.R_PAREN, TokenType.COMMA})
+_QUOTES = ('"', "`", "[")
+
+
+def canonical(sql: str, db_type: str) -> str:
+    """The text as all texts that are alike are written; as it is if it cannot be taken apart."""
+    text = readable(sql, db_type)
+    if _ODD_BLANK.search(text):
+        return sql
+    try:
+        tokens = Dialect.get_or_raise(parser_dialect(db_type)).tokenize(text)
+    except TokenError:
+        return sql
+    while tokens and tokens[-1].token_type == TokenType.SEMICOLON:
+        tokens.pop()
+    if any(token.token_type in _COMMANDS for token in tokens):
+        return sql
+    words: list[str] = []
+    before: Token | None = None
+    for token in tokens:
+        if before is not None:
+            words.append(_gap(before, token, text))
+        words.append(_word(token, before, text[token.start : token.end + 1], db_type))
+        before = token
+    return _LIST.sub(f"in ({NUMBER})", "".join(words))
+
+
+def shape_of(sql: str, db_type: str, names: Container[str]) -> str:
+    """What `canonical` gave, for people: no literal, and no quoted name but those in `names`.
+
+    '' if it cannot be taken apart: what it holds is not known then.
+    """
+    try:
+        tokens = Dialect.get_or_raise(parser_dialect(db_type)).tokenize(sql)
+    except TokenError:
+        return ""
+    words: list[str] = []
+    before: Token | None = None
+    for token in tokens:
+        if before is not None:
+            words.append(_gap(before, token, sql))
+        words.append(_shown(token, sql[token.start : token.end + 1], names))
+        before = token
+    return "".join(words)
+
+
+def _word(token: Token, before: Token | None, text: str, db_type: str) -> str:
+    kind = token.token_type
+    if kind == TokenType.STRING:
+        is_value = text[:1] in ("'", '"') and _is_value(before, db_type)
+        return STRING if is_value else text
+    if kind == TokenType.NUMBER:
+        # Digits by digits: 1.5.3 is not to become a number.
+        return _DIGITS.sub(NUMBER, text) if _PLAIN_NUMBER.match(text) else text
+    # In a quoted name, or a string of another kind, case and blanks count.
+    is_kept = text.startswith(_QUOTES) or kind in _STRINGS
+    return text if is_kept else " ".join(text.lower().split())
+
+
+def _is_value(before: Token | None, db_type: str) -> bool:
+    if before is None:
+        return True
+    if before.token_type == TokenType.COMMA:
+        # SQLite takes a string for a table's name.
+        return db_type != "sqlite"
+    return (
+        before.token_type not in _NAMES
+        and before.token_type not in _STRINGS
+        and before.text.lower() not in _NAMING
+    )
+
+
+def _gap(before: Token, token: Token, text: str) -> str:
+    if before.token_type == TokenType.L_PAREN or token.token_type in _TIGHT_BEFORE:
+        return ""
+    if before.token_type in _STRINGS and token.token_type in _STRINGS:
+        # On two lines they are one string.
+        return "\n" if "\n" in text[before.end + 1 : token.start] else " "
+    is_apart = before.end + 1 < token.start
+    return " " if is_apart or before.token_type == TokenType.COMMA else ""
+
+
+def _shown(token: Token, text: str, names: Container[str]) -> str:
+    kind = token.token_type
+    if kind in _STRINGS:
+        return "'?'"
+    if kind == TokenType.NUMBER:
+        return "?"
+    if text.startswith(_QUOTES) and len(text) > 1:
+        return text if token.text in names else '"…"'
+    return text
