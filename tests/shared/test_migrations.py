@@ -181,3 +181,45 @@ def test_the_command_without_a_database_says_which_setting_is_missing(
 def test_the_command_says_what_it_understands(capsys: Any) -> None:
     assert main(["sideways"]) == 2
     assert "upgrade, downgrade" in capsys.readouterr().err
+
+
+def test_days_that_an_earlier_release_measured_are_kept(services: Any) -> None:
+    dsn = services.database()
+    upgrade(dsn, "0006")
+    worst = (
+        '[{"connection_id": "7", "table": "film", "failed": 1, "generated": 3,'
+        ' "in_snapshot": true}]'
+    )
+    statements = (
+        "insert into twd.daily_query_stats (day, connection_id, total, successful, failed,"
+        " unanswered, unique_users, most_common_queries, top_tables)"
+        """ values ('2026-03-10', '7', 5, 3, 1, 1, 2, '[{"question": "q", "count": 2}]', '[]')""",
+        "insert into twd.daily_sql_accuracy (day, connection_id, model_version, generated, parsed,"
+        " executed, error_classes, problematic_tables)"
+        f""" values ('2026-03-10', '7', 4, 4, 4, 3, '{{"syntax": 1}}', '{worst}')""",
+    )
+    engine = sa.create_engine(dsn, poolclass=sa.NullPool)
+    with engine.begin() as connection:
+        for statement in statements:
+            connection.execute(sa.text(statement.replace(":", r"\:")))
+
+    def asked(query: str) -> Any:
+        with engine.connect() as connection:
+            return [tuple(row) for row in connection.execute(sa.text(query))]
+
+    upgrade(dsn)
+    assert asked("select total, most_common_questions->0->>'question' from twd.daily_query_stats")
+    assert asked("select generated, read_only, error_classes from twd.daily_sql_accuracy") == [
+        (4, None, {"syntax": 1})
+    ]
+    assert asked(
+        "select model_version, generated, executed from twd.daily_sql_accuracy_by_model"
+    ) == [(4, 4, 3)]
+    assert asked(
+        "select table_name, generated, failed, is_known from twd.daily_sql_accuracy_by_object"
+    ) == [("film", 3, 1, True)]
+    downgrade(dsn, "0006")
+    assert asked("select model_version, generated from twd.daily_sql_accuracy") == [(4, 4)]
+    assert asked("select most_common_queries->0->>'question' from twd.daily_query_stats") == [
+        ("q",)
+    ]

@@ -184,6 +184,23 @@ def test_without_a_language_model_the_setting_is_named() -> None:
         Ollama("http://127.0.0.1:9", "m").generate("hello")
 
 
+def test_how_long_a_prompt_may_be_is_told_to_the_server(http_server: Any) -> None:
+    http_server.answer({"model": "m", "response": "select 1"})
+    writer = Ollama(http_server.url, "m", "writer")
+    assert writer.generate("hello", context_tokens=4096, answer_tokens=100) == "select 1"
+    writer.generate("hello")
+    told, untold = http_server.received
+    assert told["options"] == {"temperature": 0, "num_ctx": 4096, "num_predict": 100}
+    assert untold["options"] == {"temperature": 0}
+
+
+def test_the_language_model_has_a_digest_of_its_own(http_server: Any) -> None:
+    models = [{"model": "m", "digest": "d1"}, {"model": "writer:latest", "digest": "d2"}]
+    http_server.answer({"models": models})
+    writer = Ollama(http_server.url, "m", "writer")
+    assert (writer.model, writer.digest(), writer.model_digest()) == ("writer", "d1", "d2")
+
+
 @pytest.mark.integration
 @pytest.mark.parametrize(
     "fault",

@@ -90,6 +90,11 @@ class Ollama:
         """The configured name of the embedding model; asks nobody."""
         return self._embed_model
 
+    @property
+    def model(self) -> str:
+        """The configured name of the language model, empty if there is none; asks nobody."""
+        return self._model
+
     def using(self, embed_model: str) -> Ollama:
         """The same server with another embedding model; itself for its own."""
         if embed_model == self._embed_model:
@@ -102,6 +107,14 @@ class Ollama:
         Embeds nothing. Raises EmbeddingUnavailable when the server is away.
         """
         return run_apart(self._connected(self._digest))
+
+    def model_digest(self) -> str:
+        """The language model's digest, as `digest` gives that of the embedding model."""
+
+        async def ask(http: OllamaHttp) -> str:
+            return await _digest_of(http, self._model)
+
+        return run_apart(self._connected(ask))
 
     def embedding_model(self) -> EmbeddingModel:
         """Name, digest, dimension and context of the embedding model, asked from the server.
@@ -147,13 +160,22 @@ class Ollama:
         if texts:
             yield from iterate_apart(produce, ahead=_CONCURRENT_BATCHES)
 
-    def generate(self, prompt: str) -> str:
-        """The language model's answer to `prompt`, without sampling (temperature 0)."""
+    def generate(
+        self, prompt: str, *, context_tokens: int | None = None, answer_tokens: int | None = None
+    ) -> str:
+        """The language model's answer to `prompt`, without sampling (temperature 0).
+
+        `context_tokens` is how much prompt and answer may be together: of a longer prompt the
+        server leaves out the beginning, without a word. None = the server's own choice.
+        Raises what `embed` raises but for TextsTooLong.
+        """
         if not self._model:
             raise ModelUnavailable("No language model is configured. Set TWD_LLM_MODEL.")
 
         async def ask(http: OllamaHttp) -> str:
-            body = {"prompt": prompt, "stream": False, "options": {"temperature": 0}}
+            lengths = {"num_ctx": context_tokens, "num_predict": answer_tokens}
+            given = {name: value for name, value in lengths.items() if value is not None}
+            body = {"prompt": prompt, "stream": False, "options": {"temperature": 0, **given}}
             answer = await http.ask("/api/generate", GenerateResponse, model=self._model, body=body)
             return answer.response or ""
 
@@ -167,9 +189,7 @@ class Ollama:
             return await work(http)
 
     async def _digest(self, http: OllamaHttp) -> str:
-        listed = await http.ask("/api/tags", ListResponse, model=self._embed_model)
-        names = (self._embed_model, f"{self._embed_model}:latest")
-        return next((item.digest or "" for item in listed.models if item.model in names), "")
+        return await _digest_of(http, self._embed_model)
 
     async def _describe(self, http: OllamaHttp) -> EmbeddingModel:
         digest = await self._digest(http)
@@ -262,6 +282,12 @@ class Ollama:
             f"Model {self._embed_model} at {server} gave vectors of different dimensions: "
             f"{sorted(dimensions)}. Look at the Ollama server; its model may be broken."
         )
+
+
+async def _digest_of(http: OllamaHttp, model: str) -> str:
+    listed = await http.ask("/api/tags", ListResponse, model=model)
+    names = (model, f"{model}:latest")
+    return next((item.digest or "" for item in listed.models if item.model in names), "")
 
 
 def _parts(texts: Iterable[str], prefix: str) -> Iterator[tuple[int, list[str]]]:

@@ -15,3 +15,5 @@ class TrainingOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     """Whether the source is asked to plan what users teach; nothing is run."""
     messages: bool = False
     """Whether good answers of the application's messages are taught."""
+    execute: bool = False
+    """Whether the evaluation runs users' SQL, and a language model's for it, on the source."""

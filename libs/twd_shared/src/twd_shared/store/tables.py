@@ -361,6 +361,31 @@ model_evaluations = sa.Table(
     comment="Retrieval scores of knowledge-base versions",
 )
 
+generated_sql = sa.Table(
+    "generated_sql",
+    metadata,
+    connection_id_column(),
+    sa.Column("version", sa.Integer, primary_key=True, comment="Of the knowledge base"),
+    sa.Column("item_id", sa.Uuid, primary_key=True, comment="The pair whose question was asked"),
+    sa.Column("model", sa.Text, primary_key=True, comment="The language model"),
+    sa.Column("model_digest", sa.Text, primary_key=True),
+    sa.Column(
+        "asked_hash",
+        sa.Text,
+        nullable=False,
+        comment="Of the pair, the version's content and the way of asking",
+    ),
+    sa.Column("outcome", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False, comment="Why not matched; no row of the source"),
+    sa.Column("sql", sa.Text, nullable=False, comment="What the model wrote; '' = nothing"),
+    time_column("asked_at"),
+    sa.CheckConstraint(
+        "outcome in ('matched', 'different', 'failed', 'refused', 'no_sql', 'not_comparable')",
+        name="outcome",
+    ),
+    comment="SQL of a language model for users' questions, and how its rows compare",
+)
+
 alerts = sa.Table(
     "alerts",
     metadata,

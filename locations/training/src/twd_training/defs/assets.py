@@ -35,6 +35,7 @@ from twd_training.defs.presentation import (
     asset_url,
     evaluation_metadata,
     examples_metadata,
+    generated_metadata,
     recall_plot,
     training_metadata,
 )
@@ -166,7 +167,10 @@ def training_assets(settings: Settings) -> list[dg.AssetsDefinition]:
 
     @dg.asset(
         key=MODEL_EVALUATION_KEY,
-        description="How well retrieval finds the tables of labelled questions about a source.",
+        description=(
+            "How well retrieval finds the tables of labelled questions about a source and, where "
+            "it is allowed, whether a language model's SQL for them gives the right rows."
+        ),
         deps=[trained_model, SCHEMA_EMBEDDINGS.key],
         partitions_def=source_databases,
         group_name="training",
@@ -187,12 +191,15 @@ def training_assets(settings: Settings) -> list[dg.AssetsDefinition]:
     def model_evaluation(
         context: dg.AssetExecutionContext,
         metadata_store: MetadataStoreResource,
+        catalog: CatalogResource,
+        source_access: SourceAccessResource,
         ollama: OllamaResource,
         qdrant: QdrantResource,
     ) -> dg.MaterializeResult:
         with explained_failures():
             registered = metadata_store.connections.by_partition(context.partition_key)
             from twd_training.evaluation.evaluating import evaluate_connection
+            from twd_training.evaluation.generating import Servers, evaluate_generated
 
             evaluation = evaluate_connection(
                 registered,
@@ -201,13 +208,27 @@ def training_assets(settings: Settings) -> list[dg.AssetsDefinition]:
                 qdrant.schema_index,
                 ollama.client,
             )
-        metadata = evaluation_metadata(evaluation)
+            generated = evaluate_generated(
+                registered,
+                lambda: catalog.connection(registered),
+                evaluation.versions,
+                Servers(
+                    metadata_store.database, qdrant.client, ollama.client, source_access.access
+                ),
+            )
+        if generated.problem:
+            context.log.warning(generated.problem)
+        metadata = {
+            **evaluation_metadata(evaluation),
+            **generated_metadata(generated, evaluation),
+        }
         of_index = evaluation.overall(SCHEMA_INDEX)
         recall = of_index.recall_at_5 if of_index else 0.0
         return dg.MaterializeResult(
             metadata={
                 "database_name": registered.database_name,
                 **metadata,
+                "sql_asked_now": generated.asked_now,
                 "recall_by_version": recall_plot(evaluation),
             },
             data_version=dg.DataVersion(_version_of(metadata)),

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from twd_training.evaluation.history_plot import recall_svg
+from twd_training.evaluation.outcomes import OUTCOMES
 from twd_training.evaluation.retrievers import KNOWLEDGE_BASE, SCHEMA_INDEX
 from twd_training.examples.collecting import Collected
 
 if TYPE_CHECKING:
     from twd_training.evaluation.evaluating import Evaluation
+    from twd_training.evaluation.outcomes import Generated
     from twd_training.knowledge_base.training import Trained
 
 
@@ -119,6 +121,30 @@ def evaluation_metadata(evaluation: "Evaluation") -> Mapping[str, Any]:
             "held_recall_at_5": round(of_held.recall_at_5, 4),
         }
     return metadata
+
+
+def generated_metadata(generated: "Generated", evaluation: "Evaluation") -> Mapping[str, Any]:
+    """Outcomes of SQL that a language model wrote; each stands in twd.generated_sql."""
+    metadata: dict[str, Any] = {"sql_generation": _generation(generated)}
+    if generated.model:
+        metadata["language_model"] = generated.model
+    live, held = (
+        generated.of_version.get(version.version) if version else None
+        for version in (evaluation.version, evaluation.held)
+    )
+    if live:
+        metadata |= {f"sql_{outcome}": live.counts.get(outcome, 0) for outcome in OUTCOMES}
+        metadata["sql_not_asked"] = live.not_asked
+    for name, tally in (("execution_accuracy", live), ("held_execution_accuracy", held)):
+        if tally and (accuracy := tally.execution_accuracy) is not None:
+            metadata[name] = round(accuracy, 4)
+    return metadata
+
+
+def _generation(generated: "Generated") -> str:
+    if generated.skipped:
+        return f"no: {generated.skipped}"
+    return f"not all: {generated.problem}" if generated.problem else "yes"
 
 
 def asset_url(ui_url: str, key: dg.AssetKey, partition_key: str) -> str:

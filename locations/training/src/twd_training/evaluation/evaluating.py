@@ -42,6 +42,11 @@ class Evaluation:
     held_scores: tuple[Score, ...]
     history: tuple[Evaluated, ...]
 
+    @property
+    def versions(self) -> tuple[ModelVersion, ...]:
+        """The live and the held version, as far as there are any."""
+        return tuple(version for version in (self.version, self.held) if version is not None)
+
     def overall(self, retriever: str) -> Score | None:
         """What is served of the retriever, over all questions; None if nothing is, or was asked."""
         return _overall(self.scores, retriever)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Sequence
 
 from twd_shared.clients.ollama import Ollama
@@ -11,13 +12,19 @@ from twd_shared.retrieval.candidates import label
 from twd_shared.retrieval.questions import LabelledQuestion
 from twd_shared.retrieval.scoring import RANKS, Score, scores_of
 from twd_shared.retrieval.search import rank_tables
+from twd_training.evaluation.prompt import Context, pair_text
+from twd_training.examples.models import TrainingItem
 from twd_training.knowledge_base.collections import Collections, Found
+from twd_training.knowledge_base.names import Part
+from twd_training.knowledge_base.versions import ModelVersion
 
 SCHEMA_INDEX = "schema index"
 """The name of one retriever in reports."""
 KNOWLEDGE_BASE = "knowledge base"
 """The name of the other."""
 
+# What a language model is shown of each part; Vanna's own number.
+_SHOWN = 10
 # A table may be found through several documents, and a question's own pair is left out.
 _DOCUMENTS = 30
 
@@ -77,6 +84,58 @@ def schema_index_scores(
     """Scores of the schema index; raises the errors of the embedding and the index."""
     rankings = _of_index(questions, connection_id, ollama, index)
     return scores_of(SCHEMA_INDEX, questions, rankings)
+
+
+def contexts_of(
+    pairs: Sequence[TrainingItem],
+    version: ModelVersion,
+    knowledge_base: Collections,
+    ollama: Ollama,
+) -> list[Context]:
+    """What a version holds about each pair's question, as Vanna asks it: so much of each part.
+
+    It is asked as if it held neither the pair nor another that gives its SQL or question away.
+    Raises ModelUnavailable when its model is gone or is another one, and the errors of the
+    embedding and the index.
+    """
+    vectors = ollama.using(version.model).embed([pair.question or "" for pair in pairs], "query")
+    if any(len(vector) != version.dimension for vector in vectors):
+        raise ModelUnavailable(
+            f"Model {version.model!r} is not the one that made version {version.version}."
+        )
+
+    def found(part: Part, limit: int) -> list[list[Found]]:
+        return knowledge_base.search(version.version, vectors, limit, part)
+
+    return [
+        Context(
+            [one.text for one in ddl],
+            [one.text for one in documentation],
+            [
+                pair_text(one.question or "", one.sql or "")
+                for one in similar
+                if not _gives_away(one, pair)
+            ][:_SHOWN],
+        )
+        for pair, ddl, documentation, similar in zip(
+            pairs,
+            found("ddl", _SHOWN),
+            found("documentation", _SHOWN),
+            found("sql", _DOCUMENTS),
+            strict=True,
+        )
+    ]
+
+
+def _gives_away(document: Found, pair: TrainingItem) -> bool:
+    """Whether a pair of the knowledge base says the question or the SQL, however it is written."""
+    return _plain(document.question) == _plain(pair.question) or _plain(document.sql) == _plain(
+        pair.content
+    )
+
+
+def _plain(text: str | None) -> str:
+    return "".join(re.findall(r"\w|[<>=+*/-]", (text or "").casefold()))
 
 
 def _answers(document: Found, question: LabelledQuestion) -> bool:

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from twd_shared.store.database import MetadataDatabase
-from twd_shared.store.tables import training_items, training_readings
+from twd_shared.store.tables import generated_sql, training_items, training_readings
 from twd_training.examples.models import TrainingItem
 
 _WRITTEN = (
@@ -153,9 +153,12 @@ class TrainingSet:
             }
 
     def delete(self, connection_id: str) -> int:
-        """Remove a connection's items and marker; give how many items there were."""
+        """Remove a connection's items, what models wrote for them, and the marker.
+
+        Gives how many items there were.
+        """
         with self._database.begin() as transaction:
-            for table in (training_readings, training_items):
+            for table in (generated_sql, training_readings, training_items):
                 result = transaction.execute(
                     sa.delete(table).where(table.c.connection_id == connection_id)
                 )

@@ -23,12 +23,16 @@ _QUERIES = 64
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A document that a question found: the tables it is about; of a pair its question and SQL."""
+    """A document that a question found: the tables it is about; of a pair its question and SQL.
+
+    `text` is what was embedded, or in a pair's own part its SQL.
+    """
 
     content_hash: str
     tables: tuple[str, ...]
     question: str | None
     sql: str | None
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,10 +258,14 @@ class Collections:
                 )
 
     def search(
-        self, version: int, vectors: Sequence[Sequence[float]], limit: int
+        self,
+        version: int,
+        vectors: Sequence[Sequence[float]],
+        limit: int,
+        part: Part = "langchain",
     ) -> list[list[Found]]:
-        """For each vector the documents of a version nearest to it, of all parts, best first."""
-        name = collection_of(self._partition_key, "langchain", version)
+        """For each vector the documents of a part nearest to it, best first; langchain has all."""
+        name = collection_of(self._partition_key, part, version)
         found: list[list[Found]] = []
         with index_errors():
             for start in range(0, len(vectors), _QUERIES):
@@ -346,12 +354,16 @@ def _metadata(payload: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _found(payload: dict[str, Any] | None) -> Found:
-    metadata = _metadata(payload or {})
+    payload = payload or {}
+    # In the parts that Vanna 0.7 reads it stands beside the content.
+    described = _metadata(payload) or payload
+    texts = (payload.get(key) for key in ("page_content", "ddl", "documentation", "sql"))
     return Found(
-        str(metadata.get("content_hash")),
-        tuple(metadata.get("tables") or ()),
-        metadata.get("question"),
-        metadata.get("sql"),
+        str(described.get("content_hash")),
+        tuple(described.get("tables") or ()),
+        described.get("question"),
+        described.get("sql"),
+        next((text for text in texts if text), ""),
     )
 
 
