@@ -1,15 +1,22 @@
 """An instance that is prepared has its pools: the first runs of all do not race to make them."""
 
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
+import pytest
 
 from twd_shared.contract import OLLAMA_POOL
 from twd_shared.instance import prepare
 
 
-def test_the_pool_that_protects_ollama_is_there_before_the_first_run(tmp_path: Path) -> None:
-    overrides = {"concurrency": {"default_op_concurrency_limit": 3}}
+@pytest.mark.parametrize("is_on_postgresql", [False, True])
+def test_the_pool_that_protects_ollama_is_there_before_the_first_run_and_at_each_later_start(
+    services: Any, tmp_path: Path, is_on_postgresql: bool
+) -> None:
+    overrides: dict[str, Any] = {"concurrency": {"default_op_concurrency_limit": 3}}
+    if is_on_postgresql:
+        overrides["storage"] = {"postgres": {"postgres_url": services.database()}}
     with dg.DagsterInstance.local_temp(str(tmp_path), overrides=overrides) as instance:
         for _ in range(2):
             prepare(instance)

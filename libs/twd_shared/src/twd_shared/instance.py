@@ -21,7 +21,10 @@ def prepare(instance: dg.DagsterInstance) -> None:
     instance.get_asset_keys(limit=1)
     instance.all_instigator_state()
     instance.upgrade()
-    instance.event_log_storage.initialize_concurrency_limit_to_default(OLLAMA_POOL)
+    storage = instance.event_log_storage
+    if OLLAMA_POOL not in {pool.name for pool in storage.get_pool_limits()}:
+        # On PostgreSQL Dagster fails to make a pool that is there.
+        storage.initialize_concurrency_limit_to_default(OLLAMA_POOL)
 
 
 def main() -> int:
