@@ -102,8 +102,8 @@ clean: ## Stop the stack and delete its data
 	@if [ -x $(RUN) ]; then $(RUN) -m twd_local.stack clean; fi
 
 .PHONY: connect ask
-export NAME DSN OPTIONS TRAINING DB Q
-connect: .venv/.stack ## Register a database: make connect NAME=shop DSN=postgresql://reader:…@host/shop [OPTIONS='{…}'] [TRAINING='{…}']
+export NAME DSN TYPE OPTIONS TRAINING DB Q
+connect: .venv/.stack ## Register a database: make connect NAME=shop DSN=postgresql://reader:…@host/shop [TYPE=mysql] [OPTIONS='{…}'] [TRAINING='{…}']
 	@$(RUN) -m twd_local.stack connect
 ask: .venv/.stack ## Find the tables for a question: make ask DB=shop Q="Which customers …?"
 	@if [ -z "$$DB" ] || [ -z "$$Q" ]; then echo 'usage: make ask DB=shop Q="Which customers …?"' >&2; exit 2; fi
@@ -128,6 +128,13 @@ migrate-index: .venv/.stack ## Serve a schema index made by TWD_EMBED_MODEL, bui
 rollback-index: .venv/.stack locations/schema/.venv/.ready ## Serve the schema index that was served before
 	@$(RUN) -m twd_local.stack run -- locations/schema/.venv/bin/python -m twd_schema.command rollback-index
 
+.PHONY: backup restore
+backup: .venv/.stack ## Save the metadata database and the index while they are in use: make backup [TO=folder]
+	@$(RUN) -m twd_local.backup save $(if $(TO),"$(TO)")
+restore: .venv/.stack ## Put a backup in the place of what is there: make restore FROM=folder [YES=1]
+	@if [ -z "$(FROM)" ]; then echo 'usage: make restore FROM=folder [YES=1]' >&2; exit 2; fi
+	@$(RUN) -m twd_local.backup restore "$(FROM)" $(if $(YES),--yes)
+
 .PHONY: promote rollback-model
 promote: .venv/.stack locations/training/.venv/.ready ## Serve the version of a knowledge base that is held back: make promote DB=shop
 	@if [ -z "$$DB" ]; then echo 'usage: make promote DB=shop' >&2; exit 2; fi
@@ -150,7 +157,7 @@ deploy-schema deploy-training deploy-analytics: deploy-%: .venv/.stack
 
 # --- checks ---------------------------------------------------------------------------------
 
-.PHONY: lint format typecheck definitions test
+.PHONY: lint format typecheck definitions audit pictures test
 lint: .venv/.tools ## Check style and the direction of imports
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
@@ -184,6 +191,12 @@ definitions: environments ## Check and list the definitions of all locations wit
 	done; \
 	exit $$status
 
+audit: .venv/.tools ## Look for known vulnerabilities of all pinned packages
+	$(RUN) -m twd_local.audit
+
+pictures: environments ## Take the pictures of docs/ anew, in a browser
+	TWD_PICTURES=$(CURDIR)/docs $(RUN) -m pytest tests/e2e/test_browser.py
+
 # All suites run even when one fails, so that one run shows everything; the status is kept. Two at a
 # time where that is safe: they wait for servers more than they work, and each has its own.
 test: environments lint typecheck definitions ## Run every check and every test
@@ -194,6 +207,7 @@ test: environments lint typecheck definitions ## Run every check and every test
 	( others=0; \
 	  for name in $(filter-out schema,$(LOCATIONS)); do suite locations/$$name/.venv/bin/python $$name || others=1; done; \
 	  suite locations/training/.venv/bin/python readers || others=1; \
+	  $(RUN) -m twd_local.audit || others=1; \
 	  exit $$others ) > "$$log" 2>&1 & \
 	others=$$!; \
 	suite locations/schema/.venv/bin/python schema || status=1; \

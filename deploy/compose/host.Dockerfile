@@ -18,6 +18,8 @@ RUN groupadd --gid 10001 twd && useradd --no-create-home --uid 10001 --gid 10001
     && install -d -o 10001 -g 10001 /opt/dagster /var/lib/twd /var/lib/twd/compute_logs /var/lib/twd/artifacts
 COPY --from=build /opt/venv /opt/venv
 COPY dagster.yaml workspace.yaml /opt/dagster/
+COPY deploy/compose/python-logs.yaml /tmp/
+RUN cat /tmp/python-logs.yaml >> /opt/dagster/dagster.yaml
 ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1 MALLOC_ARENA_MAX=2 DAGSTER_HOME=/opt/dagster
 USER 10001
 WORKDIR /var/lib/twd

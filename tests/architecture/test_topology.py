@@ -6,6 +6,7 @@ twd_shared.settings.VARIABLES.
 
 from __future__ import annotations
 
+import importlib
 import re
 import subprocess
 import sys
@@ -20,6 +21,8 @@ from twd_local.deploy.remote import compose_command, helm_command
 from twd_local.stack import names
 from twd_local.stack.ports import USUAL_PORTS
 from twd_shared import contract, settings
+from twd_shared.metrics.__main__ import DEFAULT_PORT
+from twd_shared.run_logs import FORMAT_VARIABLE
 
 ROOT = Path(__file__).parents[2]
 LOCATIONS = {path.parent.name for path in ROOT.glob("locations/*/pyproject.toml")}
@@ -31,6 +34,8 @@ _OF_DAGSTER_YAML = {
     settings.COMPUTE_LOG_DIR.name,
     settings.ARTIFACT_DIR.name,
 }
+# Dagster's own: containers write JSON. On one machine people read the logs.
+_OF_CONTAINERS = {FORMAT_VARIABLE}
 _VARIABLES = {variable.name: variable for variable in settings.VARIABLES}
 _SECRETS = {name for name, variable in _VARIABLES.items() if variable.secret}
 
@@ -174,7 +179,7 @@ def test_env_example_lists_every_variable_with_its_default() -> None:
 
 @pytest.mark.parametrize("service", sorted(LOCATIONS))
 def test_compose_gives_code_servers_every_variable(compose: dict[str, Any], service: str) -> None:
-    assert set(compose["services"][service]["environment"]) == set(_VARIABLES)
+    assert set(compose["services"][service]["environment"]) == set(_VARIABLES) | _OF_CONTAINERS
 
 
 def test_compose_has_the_defaults_of_the_code_except_for_addresses(compose: dict[str, Any]) -> None:
@@ -188,7 +193,8 @@ def test_compose_has_the_defaults_of_the_code_except_for_addresses(compose: dict
 def test_a_cluster_has_every_variable_in_settings_or_secrets() -> None:
     settings_map = yaml.safe_load((HELM / "settings.yaml").read_text())
     secret_lines = (HELM / "secrets.env.example").read_text().splitlines()
-    assert set(settings_map["data"]) == set(_VARIABLES) - _SECRETS - _OF_DAGSTER_YAML
+    plain = set(_VARIABLES) - _SECRETS - _OF_DAGSTER_YAML
+    assert set(settings_map["data"]) == plain | _OF_CONTAINERS
     assert {line.partition("=")[0] for line in secret_lines} == _SECRETS
     for location in LOCATIONS:
         [deployment] = yaml.safe_load((HELM / f"values-{location}.yaml").read_text())["deployments"]
@@ -230,13 +236,40 @@ def test_compose_runs_the_qdrant_that_the_client_is_made_for(compose: dict[str, 
     assert f":v{client[1]}." in compose["services"]["qdrant"]["image"]
 
 
-def test_compose_publishes_the_ui_on_this_machine_only(compose: dict[str, Any]) -> None:
+def test_compose_publishes_on_this_machine_only(compose: dict[str, Any]) -> None:
     published = {
         name: service["ports"]
         for name, service in compose["services"].items()
         if "ports" in service
     }
-    assert published == {"webserver": ["127.0.0.1:${TWD_UI_PORT:-3000}:3000"]}
+    assert published == {
+        "webserver": ["127.0.0.1:${TWD_UI_PORT:-3000}:3000"],
+        "metrics": ["127.0.0.1:${TWD_METRICS_PORT:-9464}:9464"],
+    }
+
+
+def test_metrics_are_served_on_one_port_by_the_schema_image(compose: dict[str, Any]) -> None:
+    assert USUAL_PORTS["metrics"] == DEFAULT_PORT
+    service, schema = compose["services"]["metrics"], compose["services"]["schema"]
+    assert (service["image"], service["build"]) == (schema["image"], schema["build"])
+    assert service["command"][-1] == str(DEFAULT_PORT)
+    assert service["environment"].items() <= schema["environment"].items()
+    deployment, of_cluster = yaml.safe_load_all((HELM / "metrics.yaml").read_text())
+    [container] = deployment["spec"]["template"]["spec"]["containers"]
+    assert container["command"] == [*service["command"]]
+    assert container["image"].rpartition(":")[0].endswith("/twd-schema")
+    assert [port["port"] for port in of_cluster["spec"]["ports"]] == [DEFAULT_PORT]
+    assert {item["name"] for item in container["env"]} <= _SECRETS
+
+
+def test_containers_and_a_cluster_write_the_same_lines() -> None:
+    of_containers = _yaml("deploy/compose/python-logs.yaml")["python_logs"]
+    of_cluster = yaml.safe_load((HELM / "values-platform.yaml").read_text())["pythonLogs"]
+    assert of_cluster["dagsterHandlerConfig"] == of_containers["dagster_handler_config"]
+    [handler] = of_containers["dagster_handler_config"]["handlers"].values()
+    module, _, function = handler["()"].rpartition(".")
+    assert hasattr(importlib.import_module(module), function)
+    assert "python_logs" not in _yaml("dagster.yaml")
 
 
 def test_compose_file_follows_the_published_schema() -> None:

@@ -75,6 +75,15 @@ SNAPSHOT_DAYS = Variable(
     "0",
     "Days that superseded versions of a schema are kept; 0 = for ever",
 )
+CONNECTION_KEYS = Variable(
+    "TWD_CONNECTION_KEYS",
+    "",
+    "Keys of connection strings that are stored encrypted, comma-separated, newest first",
+    secret=True,
+)
+SECRETS_FOLDER = Variable(
+    "TWD_SECRETS_FOLDER", "", "Folder of files that connections name as secret:NAME; empty = none"
+)
 SCRATCH_DSN = Variable(
     "TWD_SCRATCH_DSN",
     "",
@@ -124,6 +133,11 @@ QUESTION_CHARACTERS = Variable(
 LATE_DAYS = Variable(
     "TWD_LATE_DAYS", "7", "Days back in which late messages have a day measured again; 0 = none"
 )
+FRESHNESS_SECONDS = Variable(
+    "TWD_FRESHNESS_SECONDS",
+    "900",
+    "Objective: within it a change of a source is in its knowledge base, seconds",
+)
 MAX_CONCURRENT_RUNS = Variable(
     "TWD_MAX_CONCURRENT_RUNS", "4", "Runs at once over all locations (dagster.yaml)"
 )
@@ -150,6 +164,8 @@ VARIABLES: tuple[Variable, ...] = (
     DROP_SHARE,
     CONFIRM_SECONDS,
     SNAPSHOT_DAYS,
+    CONNECTION_KEYS,
+    SECRETS_FOLDER,
     SCRATCH_DSN,
     NEW_CONNECTION_SECONDS,
     SCHEMA_CHANGE_SECONDS,
@@ -164,6 +180,7 @@ VARIABLES: tuple[Variable, ...] = (
     PROMOTION_TOLERANCE,
     QUESTION_CHARACTERS,
     LATE_DAYS,
+    FRESHNESS_SECONDS,
     MAX_CONCURRENT_RUNS,
     COMPUTE_LOG_DIR,
     ARTIFACT_DIR,

@@ -17,6 +17,7 @@ from twd_schema.extraction.reading import SchemaReader
 from twd_shared import settings
 from twd_shared.clients.application import ApplicationDatabase
 from twd_shared.clients.catalog import catalog_of, connection_of
+from twd_shared.clients.connection_secrets import ConnectionSecrets
 from twd_shared.sources.access import SourceAccess
 from twd_shared.store.connections import ConnectionRegistry
 from twd_shared.store.database import MetadataDatabase
@@ -75,7 +76,10 @@ def _plan(options: argparse.Namespace) -> tuple[int, str]:
     ):
         registered = ConnectionRegistry(database).by_partition(options.database)
         catalog = catalog_of(
-            *map(_value, (settings.CATALOG, settings.API_URL, settings.APPLICATION_DSN))
+            _value(settings.CATALOG),
+            _value(settings.API_URL),
+            _value(settings.APPLICATION_DSN),
+            ConnectionSecrets(_value(settings.CONNECTION_KEYS), _value(settings.SECRETS_FOLDER)),
         )
         connection = connection_of(catalog, registered.connection_id)
         index = SchemaIndex(client, _value(settings.INDEX_ALIAS))

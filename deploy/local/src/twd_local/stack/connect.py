@@ -19,10 +19,15 @@ _FIELDS = (
 
 
 def register(
-    api_url: str, name: str, dsn: str, options: Mapping[str, Mapping[str, object]] | None = None
+    api_url: str,
+    name: str,
+    dsn: str,
+    options: Mapping[str, Mapping[str, object]] | None = None,
+    db_type: str = "",
 ) -> tuple[int | str, bool]:
     """Register database `name`; returns its id and whether it is new.
 
+    `db_type` '' = what the connection string says, or postgresql if it is not in the open;
     `options` are by field: what of it is read (`extraction`), what training may do (`training`).
 
     Raises: StackError with the application's own words when it refuses, and when it is away or
@@ -36,6 +41,8 @@ def register(
         raise StackError(
             f"The DSN of {name} is not of the form postgresql://user:password@host:5432/database."
         )
+    # What the application keeps elsewhere has no scheme of a database.
+    is_hidden = parts.scheme in ("secret", "fernet")
     secrets = [dsn, *filter(None, (parts.password, unquote(parts.password or "")))]
     try:
         answer = httpx.post(
@@ -43,7 +50,7 @@ def register(
             json={
                 "database_name": name,
                 "connection_string": dsn,
-                "db_type": dialect_of(parts.scheme),
+                "db_type": db_type or ("postgresql" if is_hidden else dialect_of(parts.scheme)),
                 # An application that does not know a field is not bothered with it.
                 **{field: dict(chosen) for field, chosen in (options or {}).items()},
             },
@@ -72,7 +79,9 @@ def connect(stack: Mapping[str, str], given: Mapping[str, str]) -> str:
         for field, variable, example in _FIELDS
         if given.get(variable)
     }
-    identifier, is_new = register(stack[settings.API_URL.name], name, dsn, options)
+    identifier, is_new = register(
+        stack[settings.API_URL.name], name, dsn, options, given.get("TYPE", "")
+    )
     state = "is registered" if is_new else "was registered already"
     seconds = stack.get(settings.NEW_CONNECTION_SECONDS.name)
     seconds = seconds or settings.NEW_CONNECTION_SECONDS.default

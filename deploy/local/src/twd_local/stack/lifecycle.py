@@ -121,7 +121,7 @@ def _start(stack: Stack, supervisor: Supervisor, say: Say) -> None:
     _prepare_storage(stack)
     wait(stand_ins)
     wait(servers)
-    wait(start("webserver", "daemon"))
+    wait(start("webserver", "daemon", "metrics"))
 
 
 def _prepare_storage(stack: Stack) -> None:
@@ -181,7 +181,7 @@ def _stop(home: Home, supervisor: Supervisor) -> int:
                 and not processes.is_postgres(process)
             ]
             processes.end(workers, seconds=10)
-            supervisor.stop(["application", "qdrant", "ollama"])
+            supervisor.stop(["application", "qdrant", "ollama", "metrics"])
             supervisor.stop(["postgres"])
             supervisor.shut_down()
         except StackError:

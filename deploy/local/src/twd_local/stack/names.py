@@ -6,5 +6,5 @@ from __future__ import annotations
 # compares the two with the folders under locations/.
 LOCATIONS: tuple[str, ...] = ("schema", "training", "analytics")
 STAND_INS = ("postgres", "qdrant", "ollama", "application")
-ORDER = (*STAND_INS, *LOCATIONS, "webserver", "daemon")
+ORDER = (*STAND_INS, *LOCATIONS, "webserver", "daemon", "metrics")
 PORTLESS = ("daemon",)

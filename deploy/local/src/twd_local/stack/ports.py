@@ -18,6 +18,7 @@ USUAL_PORTS = {
     "training": 4002,
     "analytics": 4003,
     "webserver": 3000,
+    "metrics": 9464,
 }
 
 

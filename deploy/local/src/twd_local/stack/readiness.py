@@ -27,6 +27,7 @@ _PATHS = {
     "ollama": "/api/version",
     "application": "/healthz",
     "webserver": "/server_info",
+    "metrics": "/healthz",
 }
 
 

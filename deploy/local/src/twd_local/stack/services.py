@@ -46,6 +46,7 @@ def service(name: str, home: Home, ports: Mapping[str, int]) -> Service:
         "application": _application,
         "webserver": _webserver,
         "daemon": _daemon,
+        "metrics": _metrics,
     }[name](home, ports)
 
 
@@ -146,3 +147,8 @@ def _daemon(home: Home, ports: Mapping[str, int]) -> Service:
         _module("dagster._daemon", "run", "--workspace", str(REPOSITORY / "workspace.yaml")),
         stop_seconds=20,
     )
+
+
+def _metrics(home: Home, ports: Mapping[str, int]) -> Service:
+    port = ports["metrics"]
+    return Service("metrics", _module("twd_shared.metrics", "--port", str(port)), port)

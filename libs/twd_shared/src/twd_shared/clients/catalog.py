@@ -16,6 +16,7 @@ import httpx
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
+from twd_shared.clients.connection_secrets import ConnectionSecrets, SecretNotOpened
 from twd_shared.clients.dsn import place_of, postgresql_url
 from twd_shared.clients.extraction_options import ExtractionOptions
 from twd_shared.clients.option_fields import options_in
@@ -74,12 +75,14 @@ class Catalog(Protocol):
         ...
 
 
-def catalog_of(source: str, api_url: str, application_dsn: str) -> Catalog:
+def catalog_of(
+    source: str, api_url: str, application_dsn: str, secrets: ConnectionSecrets | None = None
+) -> Catalog:
     """The catalog that `source` names (TWD_CATALOG); raises ConfigurationError if it names none."""
     if source == "api":
-        return ApiCatalog(api_url)
+        return ApiCatalog(api_url, secrets=secrets)
     if source == "database":
-        return DatabaseCatalog(application_dsn)
+        return DatabaseCatalog(application_dsn, secrets)
     raise ConfigurationError(f"TWD_CATALOG must be api or database, not {source!r}.")
 
 
@@ -109,10 +112,16 @@ class ApiCatalog:
     re-activations and ids that arrive out of order.
     """
 
-    def __init__(self, url: str, client: httpx.Client | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        client: httpx.Client | None = None,
+        secrets: ConnectionSecrets | None = None,
+    ) -> None:
         """`url` is the application's address; `client` replaces the default HTTP client.
 
-        Raises ConfigurationError for an address with a login: messages name the address.
+        `secrets` open what is not in the open. Raises ConfigurationError for an address with a
+        login: messages name the address.
         """
         if "@" in urlsplit(url).netloc:
             raise ConfigurationError(
@@ -121,6 +130,7 @@ class ApiCatalog:
             )
         self._url = url.rstrip("/") + "/text-to-data/connections"
         self._client = client or httpx.Client(timeout=_TIMEOUT_SECONDS)
+        self._secrets = secrets or ConnectionSecrets()
 
     def listing(self) -> Listing:
         """Everything that is listed now; raises CatalogUnavailable if the API is down or lies."""
@@ -148,14 +158,18 @@ class ApiCatalog:
             raise CatalogUnavailable(
                 f"The application's API at {self._url} answered without a list of connections."
             )
-        return _parsed(rows, self._url)
+        return _parsed(rows, self._url, self._secrets)
 
 
 class DatabaseCatalog:
     """The catalog in table `database_connections` of the application's database."""
 
-    def __init__(self, dsn: str) -> None:
-        """`dsn` is the application's PostgreSQL; raises ConfigurationError if it is no DSN."""
+    def __init__(self, dsn: str, secrets: ConnectionSecrets | None = None) -> None:
+        """`dsn` is the application's PostgreSQL; `secrets` open what is not in the open.
+
+        Raises ConfigurationError if `dsn` is no DSN.
+        """
+        self._secrets = secrets or ConnectionSecrets()
         url = postgresql_url(dsn, APPLICATION_DSN.name)
         self._place = f"database_connections at {place_of(url)}"
         self._engine = sa.create_engine(
@@ -184,11 +198,11 @@ class DatabaseCatalog:
                 f"{self._place} cannot be read ({type(error).__name__}). "
                 "Check that the database runs and that TWD_APPLICATION_DSN is right."
             ) from None
-        return _parsed(rows, self._place)
+        return _parsed(rows, self._place, self._secrets)
 
 
-def _parsed(rows: Iterable[Any], place: str) -> Listing:
-    parsed = [_connection(row, place) for row in rows]
+def _parsed(rows: Iterable[Any], place: str, secrets: ConnectionSecrets) -> Listing:
+    parsed = [_connection(row, place, secrets) for row in rows]
     counts = Counter(item.connection_id for item in parsed)
     once = [
         UnreadableRow(item.connection_id, f"{place} lists connection {item.connection_id} twice.")
@@ -202,7 +216,7 @@ def _parsed(rows: Iterable[Any], place: str) -> Listing:
     )
 
 
-def _connection(row: Any, place: str) -> Connection | UnreadableRow:
+def _connection(row: Any, place: str, secrets: ConnectionSecrets) -> Connection | UnreadableRow:
     if not isinstance(row, Mapping):
         return UnreadableRow(None, f"{place} lists a connection that is not an object.")
     if _is_absent(row.get("id")):
@@ -212,7 +226,12 @@ def _connection(row: Any, place: str) -> Connection | UnreadableRow:
     missing = [name for name in ("database_name", "connection_string") if _is_absent(row.get(name))]
     if missing:
         return UnreadableRow(identity, f"{label} without {', '.join(missing)}.")
-    text = str(row["connection_string"])
+    try:
+        text = secrets.opened(str(row["connection_string"]))
+    except SecretNotOpened as error:
+        return UnreadableRow(
+            identity, f"{label} with a connection string that cannot be opened: {error}."
+        )
     if not f"{identity}{row['database_name']}".isprintable():
         return UnreadableRow(identity, f"{label} with a name of unprintable characters.")
     active = row.get("is_active")

@@ -43,6 +43,8 @@ def default_resources(environment: Mapping[str, str]) -> dict[str, dg.Configurab
             source=plain(settings.CATALOG),
             api_url=plain(settings.API_URL),
             application_dsn=secret(settings.APPLICATION_DSN),
+            connection_keys=secret(settings.CONNECTION_KEYS),
+            secrets_folder=plain(settings.SECRETS_FOLDER),
         ),
         "ollama": OllamaResource(
             base_url=plain(settings.OLLAMA_BASE_URL),

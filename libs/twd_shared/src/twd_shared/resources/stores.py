@@ -10,6 +10,7 @@ from twd_shared.clients.catalog import (
     catalog_of,
     connection_of,
 )
+from twd_shared.clients.connection_secrets import ConnectionSecrets
 from twd_shared.clients.webhook import Webhook
 from twd_shared.store.alert_delivery import AlertDelivery
 from twd_shared.store.alerts import AlertOutbox
@@ -94,11 +95,14 @@ class CatalogResource(dg.ConfigurableResource):
     source: str = "api"
     api_url: str
     application_dsn: str
+    connection_keys: str = ""
+    secrets_folder: str = ""
 
     @property
     def catalog(self) -> Catalog:
         """The catalog that `source` names; raises ConfigurationError if it names none."""
-        return catalog_of(self.source, self.api_url, self.application_dsn)
+        secrets = ConnectionSecrets(self.connection_keys, self.secrets_folder)
+        return catalog_of(self.source, self.api_url, self.application_dsn, secrets)
 
     def connection(self, registered: RegisteredConnection) -> Connection:
         """The connection with its connection string, resolved now and never stored."""

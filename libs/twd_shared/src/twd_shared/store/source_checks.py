@@ -64,8 +64,9 @@ class SourceCheckStore:
             .table_valued(*(sa.column(name, sa.Text) for name in names))
             .render_derived()
         )
+        fresh_at = sa.case((given.c.freshness == "fresh", sa.func.now()))
         statement = insert(source_checks).from_select(
-            list(names), sa.select(*(given.c[name] for name in names))
+            [*names, "fresh_at"], sa.select(*(given.c[name] for name in names), fresh_at)
         )
         new, old = statement.excluded, source_checks.c
         is_same = (old.freshness == new.freshness) & (old.cause == new.cause)
@@ -77,6 +78,7 @@ class SourceCheckStore:
                         **{name: new[name] for name in names[1:]},
                         "since": sa.case((is_same, old.since), else_=sa.func.now()),
                         "asked_at": sa.func.now(),
+                        "fresh_at": sa.func.coalesce(new.fresh_at, old.fresh_at),
                     },
                 )
             )

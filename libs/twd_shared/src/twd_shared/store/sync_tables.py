@@ -25,6 +25,11 @@ source_checks = sa.Table(
     sa.Column("cause", sa.Text, nullable=False, server_default=""),
     time_column("since"),
     time_column("asked_at"),
+    sa.Column(
+        "fresh_at",
+        sa.DateTime(timezone=True),
+        comment="When it last said that the index holds its schema; null = not known",
+    ),
     sa.CheckConstraint(
         "freshness in ('fresh', 'drifted', 'unreadable', 'given_up')", name="freshness"
     ),

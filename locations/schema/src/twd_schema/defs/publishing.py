@@ -73,6 +73,7 @@ def _metadata(publication: "Publication", alias: str) -> dict[str, Any]:
         "model": state.model,
         "version": state.snapshot_version,
         "points_embedded_now": points.embedded,
+        "embedding_seconds": round(points.embedding_seconds, 3),
         "points_rewritten": points.rewritten,
         "points_unchanged": points.unchanged,
         "points_deleted": points.deleted,

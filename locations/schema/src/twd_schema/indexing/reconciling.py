@@ -10,8 +10,9 @@ from collections import Counter, deque
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence, Set
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
+from time import monotonic
 from typing import Any
 
 from twd_schema.indexing.documents import Document
@@ -53,6 +54,8 @@ class Reconciliation:
     present: int
     origins: Mapping[TableName, TableOrigin] | None = None
     """What the points were made of, by table; None if they were not looked at one by one."""
+    embedding_seconds: float = field(default=0.0, compare=False)
+    """What embedding took, with the writing that went on meanwhile."""
 
 
 class Reconciler:
@@ -91,7 +94,9 @@ class Reconciler:
         """
         held = self.held
         sorting = Sorting(documents, held, self._collection.model_digest)
+        started = monotonic()
         self._embed(sorting, ollama, before_change)
+        embedding_seconds = monotonic() - started if sorting.to_embed else 0.0
         content_hash = self._fingerprint(sorting.hashes.values())
         before = {key: payload.get("content_hash") for key, payload in held.items()}
         repaired = self._unexplained(recorded, before, sorting.hashes, content_hash)
@@ -119,6 +124,7 @@ class Reconciler:
             origins=sorting.origins,
             expected=len(sorting.hashes),
             present=self._points.count() if gone else len(present),
+            embedding_seconds=embedding_seconds,
         )
 
     def untouched(self, recorded: IndexState) -> Reconciliation | None:
