@@ -1,0 +1,99 @@
+"""PostgreSQL's own tools and sessions for a backup: which binary, which address, whose errors.
+
+Passwords go to the tools through the environment: a command line is everybody's to read.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+import sqlalchemy as sa
+from psycopg2 import extensions
+
+from twd_local.sources.load import psql_path
+from twd_local.stack.errors import StackError
+from twd_shared.clients.dsn import place_of
+
+_LONGEST_QUOTE = 2000
+
+
+def with_database(url: sa.URL, name: str) -> sa.URL:
+    """The same server and role, another database."""
+    return url.set(database=name)
+
+
+@contextmanager
+def session(url: sa.URL, *, autocommit: bool = True) -> Iterator[Any]:
+    """A cursor; raises StackError naming the database when the server refuses."""
+    try:
+        address = url.render_as_string(hide_password=False)
+        with closing(psycopg2.connect(address, connect_timeout=10)) as connection:
+            connection.autocommit = autocommit
+            with connection.cursor() as cursor:
+                yield cursor
+            if not autocommit:
+                connection.commit()
+    except psycopg2.Error as error:
+        said = error.diag.message_primary or "it cannot be reached, or refuses the password"
+        raise StackError(
+            f"PostgreSQL at {place_of(url)} (role {url.username}) did not do what was asked: "
+            f"{said}. Check that it runs, its address, and what the role may do."
+        ) from None
+
+
+def run_tool(url: sa.URL, tool: str, at_least: int, *arguments: str) -> None:
+    """Run pg_dump or pg_restore on the database at `url`; raises StackError with its words."""
+    parts = extensions.parse_dsn(url.render_as_string(hide_password=False))
+    password = parts.pop("password", None)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
+    if password is not None:
+        environment["PGPASSWORD"] = password
+    # Messages of a lasting form, whatever the user's language.
+    environment["LC_MESSAGES"] = "C"
+    command = [tool_path(tool, at_least), "--no-password", "--dbname", extensions.make_dsn(**parts)]
+    done = subprocess.run(
+        [*command, *arguments],
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        umask=0o077,
+    )
+    if done.returncode != 0:
+        raise StackError(
+            f"{tool} on {place_of(url)} failed. It said:\n{done.stderr.strip()[-_LONGEST_QUOTE:]}"
+        )
+
+
+def tool_path(tool: str, at_least: int) -> str:
+    """A pg_dump or pg_restore of that major version or newer: ours, or one on PATH."""
+    bundled = str(Path(psql_path()).with_name(tool))
+    found = {path: tool_major(path) for path in (bundled, shutil.which(tool)) if path}
+    for path, major in found.items():
+        if major >= at_least:
+            return path
+    versions = ", ".join(f"{path} is of {major}" for path, major in found.items() if major)
+    raise StackError(
+        f"{tool} of PostgreSQL {at_least} or newer is needed ({versions or 'none was found'}). "
+        f"Install the client programs of PostgreSQL {at_least}, so that `{tool} --version` names "
+        "it, and try again."
+    )
+
+
+def tool_major(path: str) -> int:
+    """The major version of a PostgreSQL program; 0 if it does not run here."""
+    try:
+        done = subprocess.run([path, "--version"], capture_output=True, text=True, check=False)
+    except OSError:
+        return 0
+    found = re.search(r" (\d+)", done.stdout)
+    return int(found[1]) if found else 0

@@ -1,0 +1,90 @@
+"""The processes that write to the database and the index: none may, while both are replaced."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from twd_local.backup.database import session
+from twd_local.backup.servers import Servers
+from twd_local.stack.errors import StackError
+from twd_local.stack.home import Home
+from twd_local.stack.names import LOCATIONS, STAND_INS
+from twd_local.stack.plan import started_stack
+from twd_local.stack.supervision import Supervisor
+
+_IN_FLIGHT = """
+select run_id, pipeline_name from public.runs
+where status in ('STARTING', 'STARTED', 'CANCELING') order by id
+"""
+# A daemon reports every half minute.
+_REPORTED = """
+select extract(epoch from timezone('utc', now()) - max("timestamp"))::int
+from public.daemon_heartbeats having max("timestamp") > timezone('utc', now()) - interval '1 minute'
+"""
+
+
+@contextmanager
+def writers_stopped(home: Home, servers: Servers, say: Callable[[str], None]) -> Iterator[None]:
+    """Stop all of this stack but the servers themselves, and start it again at the end.
+
+    Raises: StackError, and they go on, when runs are in flight; also when a daemon of another
+    machine uses the database.
+    """
+    supervisor = Supervisor(home)
+    if not supervisor.is_running():
+        _require_no_daemon(servers)
+        _require_no_runs(servers)
+        yield
+        return
+    stack = started_stack(home)
+    users = [one.name for one in stack.services if one.name not in STAND_INS]
+    say(f"Stopping {', '.join(users)}.")
+    try:
+        # It starts runs: when it has ended, no more of them can begin.
+        supervisor.stop(["daemon"])
+        _require_no_runs(servers)
+        supervisor.stop(users)
+        yield
+    finally:
+        say("Starting them again.")
+        # The others ask the code servers for what there is to run.
+        for group in (LOCATIONS, [name for name in users if name not in LOCATIONS]):
+            for name in group:
+                supervisor.start_process(name)
+            for name in group:
+                stack.wait(supervisor, name)
+
+
+def _require_no_runs(servers: Servers) -> None:
+    rows = _asked(servers, _IN_FLIGHT, "public.runs")
+    if rows:
+        named = ", ".join(f"{run_id[:8]} ({job})" for run_id, job in rows[:5])
+        raise StackError(
+            f"{len(rows)} runs are in flight: {named}. Nothing was changed. Wait until they have "
+            "ended, or end them in the UI (Terminate; Force, if their processes are gone)."
+        )
+
+
+def _require_no_daemon(servers: Servers) -> None:
+    rows = _asked(servers, _REPORTED, "public.daemon_heartbeats")
+    if rows:
+        raise StackError(
+            f"A Dagster daemon that uses {servers.metadata_place} reported {rows[0][0]} s ago. "
+            "Nothing was changed. Stop it, the webserver and the code servers where they run, and "
+            "try again a minute later."
+        )
+
+
+def _asked(servers: Servers, question: str, table: str) -> list[tuple[str, str]]:
+    """Rows of an answer; none where there is no such database or table yet."""
+    with session(servers.admin) as cursor:
+        cursor.execute("select 1 from pg_database where datname = %s", (servers.metadata.database,))
+        if cursor.fetchone() is None:
+            return []
+    with session(servers.metadata) as cursor:
+        cursor.execute("select to_regclass(%s)", (table,))
+        if cursor.fetchone()[0] is None:
+            return []
+        cursor.execute(question)
+        return cursor.fetchall()

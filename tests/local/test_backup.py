@@ -1,0 +1,526 @@
+"""Backup and restore on real servers: nothing is lost, nothing is half, and a kill is made good.
+
+Belongs here: what a user of `make backup` and `make restore` relies on. Not here: how a point looks
+in a file (`test_backup_points.py`), the whole stack (`tests/e2e`).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import numpy as np
+import psycopg2
+import pytest
+import sqlalchemy as sa
+from qdrant_client import QdrantClient, models
+
+from twd_local.backup import metadata_restore, restoring
+from twd_local.backup.__main__ import main
+from twd_local.backup.database import session, tool_path
+from twd_local.backup.index_names import OurCollections, beside
+from twd_local.backup.manifest import NAME, Manifest, read_manifest
+from twd_local.backup.restoring import make_ready, require_known_revision, restore
+from twd_local.backup.saving import save
+from twd_local.backup.servers import Servers, servers_of
+from twd_local.stack.errors import StackError
+from twd_local.stack.home import REPOSITORY, Home
+from twd_shared.clients.index_collections import Making, create_collection
+from twd_shared.clients.qdrant import open_client
+from twd_shared.clients.token_budget import CONSERVATIVE, TokenBudget
+
+pytestmark = pytest.mark.integration
+
+SIZE = 8
+ALIAS = "backup_schemas"
+LIVE, PREVIOUS = f"{ALIAS}__lexical__{SIZE}__2", f"{ALIAS}__lexical__{SIZE}__1"
+KNOWLEDGE, HELD = "kb_shop_sql_v3", "kb_shop_sql_v4"
+SOMEBODY_ELSES = "vanna_own"
+PLAIN = models.VectorParams(size=SIZE, distance=models.Distance.COSINE)
+
+
+class World:
+    """A metadata database and an index with contents, and what they hold."""
+
+    def __init__(self, metadata: sa.URL, services: Any, folder: Path) -> None:
+        self.metadata = metadata
+        self.servers = Servers(
+            self.metadata, sa.make_url(services.postgres), services.qdrant, "", ALIAS
+        )
+        self.client = open_client(services.qdrant)
+        self.ours = OurCollections(self.client, ALIAS)
+        self.folder = folder / "backup"
+        self.environment = {
+            "TWD_HOME": str(folder / "home"),
+            "TWD_METADATA_DSN": metadata.render_as_string(hide_password=False),
+            "QDRANT_URL": services.qdrant,
+            "TWD_INDEX_ALIAS": ALIAS,
+        }
+
+    def save(self) -> Manifest:
+        return save(self.servers, self.folder, print)
+
+    def restore(self) -> None:
+        restore(self.servers, self.folder, read_manifest(self.folder), print)
+
+    def execute(self, *statements: str) -> list[Any]:
+        with closing(
+            psycopg2.connect(self.metadata.render_as_string(hide_password=False))
+        ) as connection:
+            connection.autocommit = True
+            with connection.cursor() as cursor:
+                for statement in statements:
+                    cursor.execute(statement)
+                return cursor.fetchall() if cursor.description else []
+
+    def database(self) -> dict[str, tuple[int, str | None]]:
+        """Table → rows and a digest of them."""
+        tables = self.execute(
+            "select schemaname, tablename from pg_tables where schemaname in ('public', 'twd')"
+        )
+        return {
+            f"{schema}.{table}": self.execute(
+                f"select count(*), md5(string_agg(t::text, '|' order by t::text))"
+                f' from {schema}."{table}" t'
+            )[0]
+            for schema, table in tables
+        }
+
+    def index(self) -> dict[str, Any]:
+        """Aliases, and collection → settings and points with payload and vectors."""
+        found: dict[str, Any] = {"aliases": self.ours.aliases()}
+        for name in self.ours.names() | self.ours.left_beside():
+            info = self.client.get_collection(name)
+            points = self.client.scroll(name, limit=10_000, with_vectors=True)[0]
+            found[name] = (
+                info.config.model_dump(),
+                {field: one.params for field, one in info.payload_schema.items()},
+                {str(point.id): (point.payload, point.vector) for point in points},
+            )
+        return found
+
+    def answers(self) -> list[list[tuple[Any, float]]]:
+        """What a question finds by vectors, and what by words."""
+        words = models.SparseVector(indices=[1, 9], values=[1.0, 0.5])
+        return [
+            [(hit.id, hit.score) for hit in found.points]
+            for found in (
+                self.client.query_points(ALIAS, query=_vector(5), using="dense", limit=20),
+                self.client.query_points(ALIAS, query=words, using="terms", limit=20),
+            )
+        ]
+
+    def delete_index(self) -> None:
+        names = self.ours.names() | self.ours.left_beside() | {SOMEBODY_ELSES, ALIAS}
+        for name in names:
+            self.client.delete_collection(name)
+
+    def process(self, *arguments: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-m", "twd_local.backup", *arguments],
+            env={**os.environ, **self.environment},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            text=True,
+        )
+
+
+@pytest.fixture(scope="module")
+def prepared(services: Any) -> sa.URL:
+    """A database with the tables of schema twd and of Dagster, which others are copied from."""
+    url = sa.make_url(services.database())
+    make_ready(url)
+    return url
+
+
+@pytest.fixture
+def world(prepared: sa.URL, services: Any, tmp_path: Path) -> Iterator[World]:
+    world = World(prepared.set(database=f"meta_{uuid.uuid4().hex[:12]}"), services, tmp_path)
+    with session(world.servers.admin) as cursor:
+        cursor.execute(f"create database {world.metadata.database} template {prepared.database}")
+    world.execute(
+        "insert into public.kvs (key, value) values ('cursor', 'seven')",
+        "create table twd.notes (id int primary key, text text)",
+        "insert into twd.notes select n, 'ghi chú ' || n from generate_series(1, 500) n",
+    )
+    with closing(world.client):
+        world.delete_index()
+        _fill_index(world.client)
+        yield world
+        world.delete_index()
+
+
+def _vector(number: int) -> list[float]:
+    return np.random.default_rng(number).normal(size=SIZE).tolist()
+
+
+def _fill_index(client: QdrantClient) -> None:
+    making = Making("lexical", "d1", SIZE, "1.1")
+    for name, count in ((LIVE, 700), (PREVIOUS, 300)):
+        create_collection(client, name, making, TokenBudget(100, CONSERVATIVE))
+        client.upsert(name, [_table(number) for number in range(count)], wait=True)
+    for name, count in ((KNOWLEDGE, 40), (HELD, 41), (SOMEBODY_ELSES, 3)):
+        client.create_collection(name, vectors_config=PLAIN)
+        points = [
+            models.PointStruct(
+                id=number, vector=_vector(number), payload={"sql": f"select {number}"}
+            )
+            for number in range(1, count)
+        ]
+        client.upsert(name, points, wait=True)
+    named = {ALIAS: LIVE, f"{ALIAS}_previous": PREVIOUS, "kb_shop_sql": KNOWLEDGE}
+    client.update_collection_aliases(
+        [
+            models.CreateAliasOperation(
+                create_alias=models.CreateAlias(alias_name=alias, collection_name=name)
+            )
+            for alias, name in named.items()
+        ]
+    )
+
+
+def _table(number: int) -> models.PointStruct:
+    return models.PointStruct(
+        id=str(uuid.uuid5(uuid.NAMESPACE_URL, str(number))),
+        vector={
+            "dense": _vector(number),
+            "terms": models.SparseVector(
+                indices=[number % 11, 40 + number % 17],
+                values=[1.0 + number / 7, 0.25 + number % 3],
+            ),
+        },
+        payload={
+            "connection_id": "1",
+            "table_name": f"bảng_{number}",
+            "words": [number, 1.5, None],
+        },
+    )
+
+
+def _change_everything(world: World) -> None:
+    """What must be gone after a restore: rows, points, collections and aliases of later."""
+    world.execute(
+        "update public.kvs set value = 'eight'",
+        "delete from twd.notes where id > 20",
+        "create table twd.later (id int)",
+    )
+    client = world.client
+    client.delete(LIVE, models.FilterSelector(filter=models.Filter()), wait=True)
+    client.upsert(LIVE, [_table(number) for number in range(5000, 5010)], wait=True)
+    client.delete_collection(PREVIOUS)
+    client.create_collection("kb_shop_sql_v5", vectors_config=PLAIN)
+    client.update_collection_aliases(
+        [
+            models.CreateAliasOperation(
+                create_alias=models.CreateAlias(alias_name=alias, collection_name="kb_shop_sql_v5")
+            )
+            for alias in ("kb_shop_sql", "kb_shop_ddl")
+        ]
+    )
+
+
+def test_a_restore_brings_back_every_row_point_vector_and_alias(world: World) -> None:
+    before, index, answers = world.database(), world.index(), world.answers()
+    manifest = world.save()
+    assert manifest.metadata.rows["twd.notes"] == 500
+    assert {one.name for one in manifest.index.collections} == {LIVE, PREVIOUS, KNOWLEDGE, HELD}
+    _change_everything(world)
+    assert world.database() != before
+    assert world.index() != index
+    world.restore()
+    assert world.database() == before
+    assert world.index() == index
+    assert world.answers() == answers
+    assert world.client.count(SOMEBODY_ELSES).count == 2
+    world.restore()
+    assert (world.database(), world.index()) == (before, index)
+
+
+def test_a_restore_needs_nothing_of_what_was_there(world: World) -> None:
+    before, index = world.database(), world.index()
+    world.save()
+    world.delete_index()
+    with session(world.servers.admin) as cursor:
+        cursor.execute(f'drop database "{world.metadata.database}"')
+    world.restore()
+    assert (world.database(), world.index()) == (before, index)
+
+
+def test_readers_find_whole_collections_at_every_moment(world: World) -> None:
+    world.save()
+    _change_everything(world)
+    seen: list[int] = []
+    done = threading.Event()
+
+    def read() -> None:
+        with closing(open_client(world.servers.qdrant_url)) as client:
+            while not done.is_set():
+                seen.append(client.count(ALIAS).count)
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    try:
+        world.restore()
+    finally:
+        done.set()
+        reader.join()
+    assert seen[0] == 10
+    assert seen[-1] == 700
+    assert set(seen) == {10, 700}
+
+
+@pytest.mark.parametrize(
+    ("line", "seconds"),
+    [
+        ("Metadata database", 0.3),
+        ("Index", 0),
+        (f"  {LIVE}", 0),
+        ("Switching", 0),
+        ("Deleting", 0),
+        ("Deleting", 0.05),
+    ],
+)
+def test_a_restore_that_was_killed_is_run_again(world: World, line: str, seconds: float) -> None:
+    before, index = world.database(), world.index()
+    world.save()
+    _change_everything(world)
+    changed = world.database(), world.answers()
+    process = world.process("restore", str(world.folder), "--yes")
+    assert process.stdout is not None
+    with process.stdout:
+        assert any(text.startswith(line) for text in process.stdout)
+        time.sleep(seconds)
+        process.kill()
+    process.wait()
+    if line in ("Metadata database", "Index"):
+        assert (world.database(), world.answers()) == changed
+    assert main_of(world, "restore", str(world.folder), "--yes") == 0
+    assert (world.database(), world.index()) == (before, index)
+    assert not _databases(world, f"{world.metadata.database}_%")
+
+
+def main_of(world: World, *arguments: str) -> int:
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in world.environment.items():
+            patch.setenv(name, value)
+        return main(list(arguments))
+
+
+def _databases(world: World, pattern: str) -> list[Any]:
+    return world.execute(f"select datname from pg_database where datname like '{pattern}'")
+
+
+def test_a_backup_that_was_killed_is_none(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    process = world.process("save", str(world.folder))
+    assert process.stdout is not None
+    with process.stdout:
+        assert any(text.startswith("Index") for text in process.stdout)
+        process.kill()
+    process.wait()
+    assert main_of(world, "restore", str(world.folder), "--yes") == 1
+    assert "not finished" in capsys.readouterr().err
+
+
+def test_a_backup_is_its_owners_alone_and_never_overwrites(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commands: list[list[str]] = []
+    run = subprocess.run
+
+    def noted(command: list[str], **options: Any) -> Any:
+        commands.append(command)
+        return run(command, **options)
+
+    monkeypatch.setattr(subprocess, "run", noted)
+    world.save()
+    assert world.folder.stat().st_mode & 0o777 == 0o700
+    assert {path.stat().st_mode & 0o777 for path in world.folder.iterdir()} == {0o600}
+    password = str(world.metadata.password)
+    assert not [command for command in commands if password in " ".join(command)]
+    assert not [p for p in world.folder.iterdir() if password.encode() in p.read_bytes()]
+    with pytest.raises(StackError, match="not empty"):
+        world.save()
+
+
+def test_a_damaged_backup_changes_nothing(world: World) -> None:
+    manifest = world.save()
+    before = world.database(), world.index()
+    for file in manifest.files:
+        path = world.folder / file.name
+        content = path.read_bytes()
+        path.write_bytes(content[:-9] + bytes([content[-9] ^ 1]) + content[-8:])
+        with pytest.raises(StackError, match=f"{re.escape(file.name)} is not what was written"):
+            read_manifest(world.folder)
+        path.unlink()
+        with pytest.raises(StackError, match="is missing"):
+            read_manifest(world.folder)
+        path.write_bytes(content)
+    assert main_of(world, "restore", str(world.folder)) == 1  # nobody can be asked here
+    assert (world.database(), world.index()) == before
+
+
+def test_a_backup_of_a_newer_release_is_refused(world: World) -> None:
+    world.save()
+    path = world.folder / NAME
+    written = json.loads(path.read_text())
+    written["metadata"]["alembic_revision"] = "9999"
+    path.write_text(json.dumps(written))
+    with pytest.raises(StackError, match=r"newer release.*9999"):
+        require_known_revision(read_manifest(world.folder))
+    assert main_of(world, "restore", str(world.folder), "--yes") == 1
+
+
+def test_runs_of_then_are_ended_and_hold_no_slot(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "dagster.yaml").symlink_to(REPOSITORY / "dagster.yaml")
+    for name, value in {
+        **world.environment,
+        "DAGSTER_HOME": str(tmp_path),
+        "TWD_MAX_CONCURRENT_RUNS": "4",
+        "TWD_COMPUTE_LOG_DIR": str(tmp_path),
+        "TWD_ARTIFACT_DIR": str(tmp_path),
+    }.items():
+        monkeypatch.setenv(name, value)
+    statuses = {
+        dg.DagsterRunStatus.STARTED: dg.DagsterRunStatus.FAILURE,
+        dg.DagsterRunStatus.STARTING: dg.DagsterRunStatus.FAILURE,
+        dg.DagsterRunStatus.CANCELING: dg.DagsterRunStatus.CANCELED,
+        dg.DagsterRunStatus.SUCCESS: dg.DagsterRunStatus.SUCCESS,
+    }
+    with dg.DagsterInstance.get() as instance:
+        for status in statuses:
+            run = dg.DagsterRun("training_job", run_id=str(uuid.uuid4()), status=status)
+            instance.run_storage.add_run(run)
+            if status is dg.DagsterRunStatus.STARTED:
+                log = instance.event_log_storage
+                [pool] = log.get_pool_limits()
+                log.claim_concurrency_slot(pool.name, run.run_id, "step")
+                assert log.get_concurrency_info(pool.name).active_run_ids == {run.run_id}
+    world.save()
+    assert main_of(world, "restore", str(world.folder), "--yes") == 1  # they are in flight now
+    world.execute("update public.runs set status = 'SUCCESS'")
+    assert main_of(world, "restore", str(world.folder), "--yes") == 0
+    with dg.DagsterInstance.get() as instance:
+        found = [run.status for run in instance.get_runs(ascending=True)]
+        [pool] = instance.event_log_storage.get_pool_limits()
+        held = instance.event_log_storage.get_concurrency_info(pool.name)
+    assert found == list(statuses.values())
+    assert held.active_slot_count == 0
+
+
+def test_nothing_is_replaced_under_somebody_who_uses_it(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.save()
+    monkeypatch.setattr(metadata_restore, "_LEAVE_WITHIN_SECONDS", 0.1)
+    address = world.metadata.render_as_string(hide_password=False)
+    with (
+        closing(psycopg2.connect(address, application_name="a_reader")),
+        pytest.raises(StackError, match=r"a_reader of role postgres from 127\.0\.0\.1"),
+    ):
+        world.restore()
+    world.execute(
+        "insert into public.daemon_heartbeats (daemon_type, daemon_id, timestamp, body)"
+        " values ('SENSOR', 'x', timezone('utc', now()), '')"
+    )
+    assert main_of(world, "restore", str(world.folder), "--yes") == 1
+
+
+def test_a_failure_before_the_switch_leaves_everything_as_it_was(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.save()
+    _change_everything(world)
+    changed = world.database(), world.answers(), world.ours.aliases()
+
+    def fail(_url: sa.URL) -> None:
+        raise StackError("no")
+
+    monkeypatch.setattr(restoring, "make_ready", fail)
+    with pytest.raises(StackError):
+        world.restore()
+    assert (world.database(), world.answers(), world.ours.aliases()) == changed
+
+
+def test_rights_on_the_database_are_kept(world: World) -> None:
+    name = world.metadata.database
+    role = f"reader_{uuid.uuid4().hex[:8]}"
+    world.execute(
+        f"create role {role}",
+        f'revoke connect on database "{name}" from public',
+        f'grant connect on database "{name}" to {role}',
+        f"grant usage on schema twd to {role}",
+        f"grant select on twd.notes to {role}",
+    )
+    assert world.save().metadata.grantees == [role]
+    world.restore()
+    question = (
+        f"select has_database_privilege('{role}', current_database(), 'connect'),"
+        f" has_table_privilege('{role}', 'twd.notes', 'select'),"
+        " (select count(*) from pg_database d, aclexplode(d.datacl) a"
+        "  where datname = current_database() and grantee = 0 and privilege_type = 'CONNECT')"
+    )
+    assert world.execute(question) == [(True, True, 0)]
+    world.execute(f"drop owned by {role}", f"drop role {role}")
+    assert world.execute("select has_schema_privilege('twd', 'usage')") == [(True,)]
+    said: list[str] = []
+    restore(world.servers, world.folder, read_manifest(world.folder), said.append)
+    assert any(f"no role {role}" in text for text in said)
+
+
+def test_a_server_newer_than_the_programs_is_told_with_the_remedy() -> None:
+    with pytest.raises(StackError, match="client programs of PostgreSQL 99"):
+        tool_path("pg_dump", 99)
+
+
+def test_without_a_stack_both_addresses_are_needed(tmp_path: Path) -> None:
+    with pytest.raises(StackError, match="QDRANT_URL is not set"):
+        servers_of(Home(tmp_path), {"TWD_METADATA_DSN": "postgresql://u:p@h/m", "QDRANT_URL": ""})
+    servers = servers_of(
+        Home(tmp_path),
+        {"TWD_METADATA_DSN": "postgresql://u:secret@h:7/m", "QDRANT_URL": "https://k:v@q/p"},
+    )
+    assert (servers.metadata_place, servers.admin.database) == ("h:7/m", "postgres")
+    assert servers.qdrant_place == "https://q/p"
+
+
+def test_names_of_knowledge_bases_are_those_of_the_training_location(world: World) -> None:
+    path = REPOSITORY / "locations/training/src/twd_training/knowledge_base/names.py"
+    names: dict[str, Any] = {}
+    exec(compile(path.read_text(), path.name, "exec"), names)  # noqa: S102 - it imports no other
+    knowledge = {names["collection_of"]("sh-op.2_x", part, 12) for part in names["PARTS"]}
+    before = world.ours.names()
+    for name in knowledge:
+        for one in (name, beside(name), f"x{name}"):
+            world.client.create_collection(one, vectors_config=PLAIN)
+    assert world.ours.names() - before == knowledge
+    assert world.ours.left_beside() == {beside(name) for name in knowledge}
+    for name in knowledge:
+        world.client.delete_collection(f"x{name}")
+
+
+def test_a_collection_that_has_the_name_of_an_alias_is_left_alone(world: World) -> None:
+    world.save()
+    _change_everything(world)
+    world.client.delete_collection("kb_shop_sql_v5")
+    world.client.create_collection("kb_shop_sql", vectors_config=PLAIN)
+    changed = world.database(), world.answers()
+    try:
+        with pytest.raises(StackError, match="names of aliases of the backup: kb_shop_sql"):
+            world.restore()
+        assert (world.database(), world.answers()) == changed
+    finally:
+        world.client.delete_collection("kb_shop_sql")
