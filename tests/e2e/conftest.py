@@ -27,6 +27,7 @@ _QUICK = {
     "TWD_NEW_CONNECTION_SECONDS": "5",
     "TWD_SCHEMA_CHANGE_SECONDS": "5",
     "TWD_AUTOMATION_SECONDS": "5",
+    "TWD_RUN_RETRY_SECONDS": "1",
     "TWD_PORTS": "free",
 }
 
@@ -170,3 +171,11 @@ def running() -> Iterator[RunningStack]:
                 yield running
         finally:
             clean(home)
+
+
+@pytest.fixture(scope="session")
+def shop(running: RunningStack) -> str:
+    """A connected source, all of whose assets were materialized by sensors and conditions."""
+    running.connect("shop", running.load("chinook", "shop"))
+    until(lambda: running.everything_is_fresh("shop"), "every asset of shop is fresh", 180)
+    return "shop"

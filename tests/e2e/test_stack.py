@@ -24,14 +24,6 @@ from .slow_proxy import SlowProxy
 pytestmark = pytest.mark.e2e
 
 
-@pytest.fixture(scope="module")
-def shop(running: RunningStack) -> str:
-    """A connected source, all of whose assets were materialized by sensors and conditions."""
-    running.connect("shop", running.load("chinook", "shop"))
-    until(lambda: running.everything_is_fresh("shop"), "every asset of shop is fresh", 180)
-    return "shop"
-
-
 def test_a_connection_added_through_the_api_ends_in_a_trained_model(
     running: RunningStack, shop: str
 ) -> None:
