@@ -202,14 +202,15 @@ pictures: environments ## Take the pictures of docs/ anew, in a browser
 test: environments lint typecheck definitions ## Run every check and every test
 	@status=0; \
 	suite() { echo "== tests/$$2"; $$1 -m pytest tests/$$2; }; \
-	for name in architecture shared local; do suite $(RUN) $$name || status=1; done; \
 	log=$$(mktemp); trap 'rm -f "$$log"' EXIT; \
 	( others=0; \
+	  suite $(RUN) local || others=1; \
 	  for name in $(filter-out schema,$(LOCATIONS)); do suite locations/$$name/.venv/bin/python $$name || others=1; done; \
 	  suite locations/training/.venv/bin/python readers || others=1; \
 	  $(RUN) -m twd_local.audit || others=1; \
 	  exit $$others ) > "$$log" 2>&1 & \
 	others=$$!; \
+	for name in architecture shared; do suite $(RUN) $$name || status=1; done; \
 	suite locations/schema/.venv/bin/python schema || status=1; \
 	wait $$others || status=1; \
 	cat "$$log"; \
