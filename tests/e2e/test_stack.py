@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import psutil
 import psycopg2
 import pytest
 
@@ -113,6 +114,19 @@ def test_redeploying_a_location_leaves_a_run_in_flight_and_the_others_alone(
         )
     now = {name: process["pid"] for name, process in supervisor.processes().items()}
     assert {name for name in pids if now[name] != pids[name]} == {"schema"}
+
+
+def test_nothing_listens_beyond_this_machine(running: RunningStack, shop: str) -> None:
+    pids = [process["pid"] for process in Supervisor(running.home).processes().values()]
+    listening = [
+        socket.laddr.ip
+        for pid in pids
+        for process in (psutil.Process(pid), *psutil.Process(pid).children(recursive=True))
+        for socket in process.net_connections(kind="inet")
+        if socket.status == psutil.CONN_LISTEN
+    ]
+    assert len(listening) >= len(pids) - 1, "all but the daemon"
+    assert set(listening) <= {"127.0.0.1", "::1"}
 
 
 def test_no_password_of_a_source_is_anywhere_in_the_instance(

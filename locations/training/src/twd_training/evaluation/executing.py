@@ -16,7 +16,7 @@ import asyncpg
 from twd_shared.clients.catalog import Connection
 from twd_shared.sources.access import SourceAccess
 from twd_shared.sources.postgresql import open_session, source_errors
-from twd_training.evaluation.answers import is_ordered, without_end
+from twd_training.evaluation.answers import functions_in, is_ordered, without_end
 from twd_training.evaluation.outcomes import Compared
 from twd_training.evaluation.results import Rows, difference
 
@@ -35,12 +35,20 @@ _CELL = (
     "pg_catalog.sha256(pg_catalog.convert_to({0}::pg_catalog.text, 'UTF8')), 'hex')"
     " else {0}::pg_catalog.text end"
 )
+_OF_THE_SOURCE = (
+    "select exists (select from pg_catalog.pg_proc where proname = any ($1::pg_catalog.text[])"
+    " and pronamespace <> 'pg_catalog'::pg_catalog.regnamespace)"
+)
 # Beginnings of SQLSTATEs that say that the source is going away, whatever it was asked.
 _OF_THE_SERVER = ("08", "57P", "58")
 
 
 class _QueryFailed(Exception):
     """A query gives no rows; the message is the error's class, never the driver's text."""
+
+
+class _QueryRefused(Exception):
+    """A query is not run; the message says why."""
 
 
 class SourceQueries:
@@ -82,7 +90,7 @@ async def _compared(session: asyncpg.Connection, expected: str, given: str) -> C
     await transaction.start()
     try:
         wanted = await _rows(session, expected, MOST_ROWS)
-    except _QueryFailed as error:
+    except (_QueryFailed, _QueryRefused) as error:
         return Compared("not_comparable", f"the user's SQL: {error}")
     if not wanted.rows:
         # Any other query that finds nothing would match, right or wrong.
@@ -91,6 +99,8 @@ async def _compared(session: asyncpg.Connection, expected: str, given: str) -> C
         return Compared("not_comparable", f"the user's SQL gives more than {MOST_ROWS} rows")
     try:
         found = await _rows(session, given, len(wanted.rows))
+    except _QueryRefused as error:
+        return Compared("refused", str(error))
     except _QueryFailed as error:
         return Compared("failed", str(error))
     await transaction.rollback()
@@ -99,7 +109,10 @@ async def _compared(session: asyncpg.Connection, expected: str, given: str) -> C
 
 
 async def _rows(session: asyncpg.Connection, sql: str, most: int) -> Rows:
-    """The rows of a query, one more than `most` if there are so many; raises _QueryFailed."""
+    """The rows of a query, one more than `most` if there are so many.
+
+    Raises _QueryFailed and _QueryRefused.
+    """
     query = without_end(sql, _DIALECT)
     try:
         async with session.transaction():
@@ -110,6 +123,9 @@ async def _rows(session: asyncpg.Connection, sql: str, most: int) -> Rows:
             types = [attribute.type.name for attribute in statement.get_attributes()]
             if not types:
                 raise _QueryFailed("it has no columns")
+            # A read-only transaction does not bind what a function does outside of it.
+            if await session.fetchval(_OF_THE_SOURCE, sorted(functions_in(query, _DIALECT))):
+                raise _QueryRefused("it calls a function of the source's own")
             rows = await session.fetch(_as_texts(query, len(types), most + 1))
     except asyncpg.PostgresError as error:
         if str(getattr(error, "sqlstate", "")).startswith(_OF_THE_SERVER):

@@ -22,24 +22,11 @@ from twd_shared.schema_model.fingerprint import content_fingerprint
 from twd_shared.schema_model.models import EnumType, Snapshot, Table
 from twd_shared.sql.names import ColumnName, SchemaNames
 from twd_shared.sql.parsing import is_bottomless, parser_dialect
+from twd_shared.sql.writing import only_reads
 from twd_shared.sql_references import references_in
 from twd_training.examples.models import Submission, TrainingItem, item_id
 
 _LONGEST = 100_000
-_WRITES = (
-    exp.Insert,
-    exp.Update,
-    exp.Delete,
-    exp.Merge,
-    exp.Create,
-    exp.Drop,
-    exp.Alter,
-    exp.Command,
-    exp.Into,
-    exp.Lock,
-    exp.Set,
-    exp.TruncateTable,
-)
 # https://www.postgresql.org/docs/18/ddl-system-columns.html
 _SYSTEM_COLUMNS = frozenset({"tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"})
 
@@ -298,7 +285,7 @@ def _one_query(sql: str, dialect: str) -> exp.Expr:
     if len(statements) != 1:
         raise Rejected(f"it holds {len(statements)} statements, not one")
     [statement] = statements
-    if not isinstance(statement, exp.Query) or statement.find(*_WRITES):
+    if not isinstance(statement, exp.Query) or not only_reads([statement], dialect):
         raise Rejected("it is not a statement that only reads")
     return statement
 

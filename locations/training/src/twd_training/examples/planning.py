@@ -1,7 +1,8 @@
-"""Whether a source would run what users teach: asked by EXPLAIN, which plans and runs nothing.
+"""Whether a source would run what users teach: it is asked to prepare it, and runs nothing.
 
-What names tell is known without it (`checking.py`); types, functions and ambiguity are not. Here is
-all of this domain that talks to a source.
+What names tell is known without it (`checking.py`); types, functions and ambiguity are not. Not
+asked by EXPLAIN: planning runs functions whose arguments are constant, with the rights of this
+role, and a source's functions may do anything. Here is all of this domain that talks to a source.
 """
 
 from __future__ import annotations
@@ -68,15 +69,11 @@ async def _refusal(session: asyncpg.Connection, sql: str) -> str:
     try:
         async with session.transaction(readonly=True):
             # The extended protocol takes one statement alone, whatever stands in the text.
-            await session.fetch(f"explain (costs off) {sql}")
+            statement = await session.prepare(sql)
+            return "it has parameters, such as $1" if statement.get_parameters() else ""
     except _NOT_TOLD:
         return ""
     except asyncpg.PostgresError as error:
         if str(getattr(error, "sqlstate", "")).startswith(_OF_THE_SERVER):
             raise
         return str(error).partition("\n")[0][:_LONGEST_REASON]
-    except asyncpg.InterfaceError:
-        if session.is_closed():
-            raise
-        return "it has parameters, such as $1"
-    return ""
