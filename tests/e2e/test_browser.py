@@ -77,7 +77,6 @@ def test_one_lineage_spans_the_three_locations(open_page: Open, shop: str) -> No
     ).first.click(force=True)
     # Long names are shortened there.
     seen(page, "schema_embeddings", "updated_embeddings", "trained_model", "daily_query_stats")
-    picture(page, "lineage")
 
 
 def test_sensors_and_schedules_of_all_locations_are_on(open_page: Open, shop: str) -> None:
@@ -112,7 +111,6 @@ def test_a_plot_opens_as_a_picture(open_page: Open, shop: str) -> None:
     image = page.locator("img[src^='data:image/svg+xml']").first
     expect(image).to_be_visible(timeout=_SLOW_MS)
     assert image.evaluate("image => image.complete && image.naturalWidth > 100")
-    picture(page, "evaluation")
 
 
 def test_a_failed_run_says_what_happened_and_what_to_do(
@@ -127,4 +125,3 @@ def test_a_failed_run_says_what_happened_and_what_to_do(
     page = open_page(f"/runs/{run['runId']}")
     seen(page, "127.0.0.1:1", "Check host and port")
     assert "not-a-secret-1" not in page.content()
-    picture(page, "failed-run")

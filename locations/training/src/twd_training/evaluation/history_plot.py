@@ -23,7 +23,8 @@ def newest_of_each(history: Sequence[Evaluated]) -> list[Evaluated]:
 def recall_svg(history: Sequence[Evaluated], held: int | None = None) -> str:
     """Recall@5 by version, from what is recorded; the version `held` has a hollow mark."""
     shown = newest_of_each(history)
-    width = _LEFT + max(len(shown), 4) * _STEP + 8
+    # The line below needs the width of seven versions.
+    width = _LEFT + max(len(shown), 7) * _STEP + 8
     height = _TOP + _HEIGHT + _BELOW
     parts = [_grid(width)]
     for place, one in enumerate(shown):
