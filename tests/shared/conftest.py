@@ -14,6 +14,10 @@ from twd_shared.clients.catalog import Connection
 from twd_shared.store.connections import ConnectionRegistry
 from twd_shared.store.database import MetadataDatabase
 
+from .sample_names import pagila, pagila_tables
+
+__all__ = ["pagila", "pagila_tables"]
+
 
 class HttpServer:
     """A real HTTP server that answers everything with `status` and `body` and keeps what it got."""

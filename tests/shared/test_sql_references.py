@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator
-from typing import Any
 
-import psycopg2
 import pytest
-import sqlalchemy as sa
 
-from twd_shared.schema_model.models import Column, Table
+from twd_shared.schema_model.models import Table
 from twd_shared.sql_references import References, references
 
-Cursor = Any
+from .sample_names import Cursor, table
 
 PAGILA = [
     "select title from film where rating = 'PG'",
@@ -74,34 +70,6 @@ PAGILA = [
 ]
 
 
-@pytest.fixture(scope="module")
-def pagila(services: Any) -> Iterator[Cursor]:
-    """Statements on the sample database, as one who may create views; all is undone."""
-    name = sa.make_url(services.source("pagila")).database
-    owner = sa.make_url(services.postgres).set(database=name)
-    connection = psycopg2.connect(owner.render_as_string(hide_password=False))
-    with connection.cursor() as cursor:
-        yield cursor
-    connection.rollback()
-    connection.close()
-
-
-@pytest.fixture(scope="module")
-def schema(pagila: Cursor) -> list[Table]:
-    """The tables and views of the sample database."""
-    pagila.execute(
-        "select table_schema, table_name, array_agg(column_name::text order by ordinal_position)"
-        " from information_schema.columns"
-        " where table_schema not in ('pg_catalog', 'information_schema') group by 1, 2"
-    )
-    return [table(name, *columns, schema=schema) for schema, name, columns in pagila.fetchall()]
-
-
-def table(name: str, *columns: str, schema: str = "public") -> Table:
-    made = tuple(Column(name=column, type="text") for column in columns)
-    return Table(schema=schema, name=name, kind="table", columns=made)
-
-
 FILM = [
     table("film", "film_id", "title", "rating", "features"),
     table("film_actor", "film_id", "actor_id"),
@@ -127,7 +95,7 @@ def literals_in(found: References) -> set[str]:
 
 @pytest.mark.parametrize("sql", PAGILA)
 def test_a_query_reads_what_postgresql_notes_of_a_view_of_it(
-    pagila: Cursor, schema: list[Table], sql: str
+    pagila: Cursor, pagila_tables: list[Table], sql: str
 ) -> None:
     pagila.execute("savepoint before")
     try:
@@ -144,7 +112,7 @@ def test_a_query_reads_what_postgresql_notes_of_a_view_of_it(
         noted = pagila.fetchall()
     finally:
         pagila.execute("rollback to before")
-    found = references(sql, "postgresql", schema)
+    found = references(sql, "postgresql", pagila_tables)
     assert found.parses
     assert set(found.tables) == {(schema, name) for schema, name, _ in noted}
     assert set(found.columns) == {((schema, name), c) for schema, name, c in noted if c}

@@ -4,20 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from twd_shared.schema_model.models import Column, Table
 from twd_shared.schema_model.renames import Rename
 from twd_shared.sql.names import SchemaNames
 from twd_shared.sql.renaming import NewNames, in_new_names
 
-
-def table(name: str, *columns: str, schema: str = "public") -> Table:
-    return Table(
-        schema=schema,
-        name=name,
-        kind="table",
-        columns=tuple(Column(name=column, type="text") for column in columns),
-    )
-
+from .sample_names import table
 
 BEFORE = [
     table("customer", "customer_id", "full_name", "city"),

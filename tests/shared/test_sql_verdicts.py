@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from typing import Any
 
 import psycopg2
 import pytest
-import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from twd_shared.schema_model.models import Column, Table
+from twd_shared.schema_model.models import Table
 from twd_shared.sql.names import SchemaNames
 from twd_shared.sql.parsing import parsed
 from twd_shared.sql_references import References, references, references_in, references_of
 
-Cursor = Any
+from .sample_names import Cursor, table
 
 LABELS = {
     "42P01": "unknown_table",
@@ -149,34 +146,9 @@ PAGILA = [
 
 
 @pytest.fixture(scope="module")
-def pagila(services: Any) -> Iterator[Cursor]:
-    """Statements on the sample database, as its owner; nothing is run."""
-    name = sa.make_url(services.source("pagila")).database
-    owner = sa.make_url(services.postgres).set(database=name)
-    connection = psycopg2.connect(owner.render_as_string(hide_password=False))
-    with connection.cursor() as cursor:
-        yield cursor
-    connection.rollback()
-    connection.close()
-
-
-@pytest.fixture(scope="module")
-def names(pagila: Cursor) -> SchemaNames:
-    """The tables and views of the sample database."""
-    pagila.execute(
-        "select table_schema, table_name, array_agg(column_name::text order by ordinal_position)"
-        " from information_schema.columns"
-        " where table_schema not in ('pg_catalog', 'information_schema') group by 1, 2"
-    )
-    rows = pagila.fetchall()
-    return SchemaNames(
-        "postgresql", [table(name, *own, schema=schema) for schema, name, own in rows]
-    )
-
-
-def table(name: str, *columns: str, schema: str = "public") -> Table:
-    made = tuple(Column(name=column, type="text") for column in columns)
-    return Table(schema=schema, name=name, kind="table", columns=made)
+def names(pagila_tables: list[Table]) -> SchemaNames:
+    """The names of the sample database."""
+    return SchemaNames("postgresql", pagila_tables)
 
 
 FILM = [

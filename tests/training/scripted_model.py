@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import re
-import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import httpx
 
+from ..json_server import JsonServer
+
 MODEL = "writer"
 
 
-class ScriptedModel:
+class ScriptedModel(JsonServer):
     """Stands at `url` in front of the server at `target`, which embeds.
 
     `answers` holds the answer to a question; a number is a status with which it fails. What is not
@@ -28,55 +27,29 @@ class ScriptedModel:
         self.options: dict[str, Any] = {}
         self.digest = "d1"
         self.seconds = 0.0
-        server = self
+        self._target = target
+        super().__init__()
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                given = httpx.get(target + self.path)
-                body = given.json()
-                if self.path == "/api/tags":
-                    body["models"].append({"model": f"{MODEL}:latest", "digest": server.digest})
-                self._answer(given.status_code, body)
+    def on_get(self, path: str) -> tuple[int, Any]:
+        given = httpx.get(self._target + path)
+        body = given.json()
+        if path == "/api/tags":
+            body["models"].append({"model": f"{MODEL}:latest", "digest": self.digest})
+        return given.status_code, body
 
-            def do_POST(self) -> None:
-                asked = json.loads(self.rfile.read(int(self.headers["content-length"])))
-                if self.path != "/api/generate":
-                    given = httpx.post(target + self.path, json=asked, timeout=30)
-                    self._answer(given.status_code, given.json())
-                    return
-                assert asked["model"] == MODEL
-                server.prompts.append(asked["prompt"])
-                server.options = asked["options"]
-                time.sleep(server.seconds)
-                question = fenced(asked["prompt"])["question"]
-                answer = server.answers.get(question, "I do not know.")
-                if isinstance(answer, int):
-                    self._answer(answer, {"error": "it failed"})
-                else:
-                    self._answer(200, {"model": MODEL, "response": answer, "done": True})
-
-            def _answer(self, status: int, body: Any) -> None:
-                content = json.dumps(body).encode()
-                self.send_response(status)
-                self.send_header("content-length", str(len(content)))
-                self.end_headers()
-                self.wfile.write(content)
-
-            def log_message(self, format: str, *args: object) -> None:
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
-        )
-        self._thread.start()
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-
-    def close(self) -> None:
-        """Stop serving."""
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+    def on_post(self, path: str, asked: dict[str, Any]) -> tuple[int, Any]:
+        if path != "/api/generate":
+            given = httpx.post(self._target + path, json=asked, timeout=30)
+            return given.status_code, given.json()
+        assert asked["model"] == MODEL
+        self.prompts.append(asked["prompt"])
+        self.options = asked["options"]
+        time.sleep(self.seconds)
+        question = fenced(asked["prompt"])["question"]
+        answer = self.answers.get(question, "I do not know.")
+        if isinstance(answer, int):
+            return answer, {"error": "it failed"}
+        return 200, {"model": MODEL, "response": answer, "done": True}
 
 
 def fenced(prompt: str) -> dict[str, str]:

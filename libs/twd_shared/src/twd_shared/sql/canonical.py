@@ -7,7 +7,7 @@ the dialect's own words, so that a quote in a comment, or the other way round, m
 from __future__ import annotations
 
 import re
-from collections.abc import Container
+from collections.abc import Callable, Container, Iterable
 
 from sqlglot import Dialect
 from sqlglot.errors import TokenError
@@ -68,14 +68,11 @@ def canonical(sql: str, db_type: str) -> str:
         tokens.pop()
     if any(token.token_type in _COMMANDS for token in tokens):
         return sql
-    words: list[str] = []
-    before: Token | None = None
-    for token in tokens:
-        if before is not None:
-            words.append(_gap(before, token, text))
-        words.append(_word(token, before, text[token.start : token.end + 1], db_type))
-        before = token
-    return _LIST.sub(f"in ({NUMBER})", "".join(words))
+
+    def word(token: Token, before: Token | None) -> str:
+        return _word(token, before, text[token.start : token.end + 1], db_type)
+
+    return _LIST.sub(f"in ({NUMBER})", _spaced(tokens, text, word))
 
 
 def shape_of(sql: str, db_type: str, names: Container[str]) -> str:
@@ -87,12 +84,21 @@ def shape_of(sql: str, db_type: str, names: Container[str]) -> str:
         tokens = Dialect.get_or_raise(parser_dialect(db_type)).tokenize(sql)
     except TokenError:
         return ""
+
+    def word(token: Token, _: Token | None) -> str:
+        return _shown(token, sql[token.start : token.end + 1], names)
+
+    return _spaced(tokens, sql, word)
+
+
+def _spaced(tokens: Iterable[Token], text: str, word: Callable[[Token, Token | None], str]) -> str:
+    """The words of `tokens`, each told with the token before it, and the gaps they need."""
     words: list[str] = []
     before: Token | None = None
     for token in tokens:
         if before is not None:
-            words.append(_gap(before, token, sql))
-        words.append(_shown(token, sql[token.start : token.end + 1], names))
+            words.append(_gap(before, token, text))
+        words.append(word(token, before))
         before = token
     return "".join(words)
 

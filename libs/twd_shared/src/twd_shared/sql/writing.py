@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import cache
 
 from sqlglot import exp
 
@@ -97,6 +98,7 @@ def _acts(node: exp.Expr, effects: re.Pattern[str]) -> bool:
     )
 
 
+@cache
 def _effects_of(db_type: str) -> re.Pattern[str]:
     names = _EFFECTS.get(db_type, " ".join(_EFFECTS.values())).split()
     return re.compile("|".join(name.replace("*", r"\w*") for name in names), re.IGNORECASE)

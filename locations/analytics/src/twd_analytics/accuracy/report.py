@@ -19,6 +19,7 @@ import polars as pl
 from twd_analytics.accuracy.errors import ErrorClass, class_of_error
 from twd_analytics.generated_sql.book import SqlBook
 from twd_analytics.generated_sql.facts import SqlFacts
+from twd_analytics.messages.reading import EXECUTED
 from twd_analytics.usage.statistics import ALL
 
 # Models make up names without end.
@@ -101,7 +102,7 @@ def kinds_of_sql(answers: pl.DataFrame, book: SqlBook) -> pl.DataFrame:
         "sql",
         "result",
         "error",
-        executed=(pl.col("result") != "none") & pl.col("error").is_null(),
+        executed=EXECUTED,
     ).len("count")
     return book.enter(kinds)
 

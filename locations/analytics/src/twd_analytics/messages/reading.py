@@ -55,6 +55,9 @@ SCHEMA: dict[str, pl.DataType] = {
 }
 """Columns of a day's answers; `result` is rows, empty or none; `connection_id` '' = not known."""
 
+EXECUTED = (pl.col("result") != "none") & pl.col("error").is_null()
+"""Whether an answer's SQL ran and gave a result."""
+
 # The server sends columns as they are, which is most of its work: only what is far too long is cut.
 _MESSAGES = """
 select {id} as id,

@@ -18,6 +18,7 @@ import polars as pl
 from twd_analytics.generated_sql.book import SqlBook
 from twd_analytics.generated_sql.facts import NO_SQL
 from twd_analytics.messages.questions import cut, normalised
+from twd_analytics.messages.reading import EXECUTED
 from twd_analytics.usage.languages import with_language
 
 ALL = "*"
@@ -89,11 +90,10 @@ def _add_outcomes(days: dict[str, ConnectionUsage], answers: pl.DataFrame, book:
 
     Counted by kind, as the same is asked over and over; what did not run is not looked into.
     """
-    executed = (pl.col("result") != "none") & pl.col("error").is_null()
     kinds = answers.group_by(
         "connection_id",
         "schema_version",
-        sql=pl.when(executed).then("sql"),
+        sql=pl.when(EXECUTED).then("sql"),
         has_sql=pl.col("sql").is_not_null(),
     ).len("count")
     counted = (
