@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date, timedelta
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import sqlalchemy as sa
 
 from twd_analytics.accuracy.open_questions import OpenQuestion
 from twd_analytics.accuracy.report import DayAccuracy
-from twd_analytics.messages.measured_days import begin_day, record_day
+from twd_analytics.messages.measured_days import replace_measured_day
 from twd_analytics.usage.statistics import ALL
 from twd_shared.store.analytics_tables import (
     daily_open_questions,
@@ -49,19 +49,13 @@ class AccuracyStore:
 
         `state` is that of the messages which they were measured from.
         """
-        rows: list[tuple[sa.Table, list[dict[str, Any]]]] = [
-            (daily_sql_accuracy, [item.as_row() for item in accuracy.connections]),
-            (daily_sql_accuracy_by_model, [item._asdict() for item in accuracy.models]),
-            (daily_sql_accuracy_by_object, [item._asdict() for item in accuracy.names]),
-            (daily_open_questions, [item._asdict() for item in questions]),
-        ]
-        with self._database.begin() as transaction:
-            begin_day(transaction, "accuracy", day)
-            for table, values in rows:
-                transaction.execute(sa.delete(table).where(table.c.day == day))
-                if values:
-                    transaction.execute(sa.insert(table), [{"day": day, **row} for row in values])
-            record_day(transaction, "accuracy", day, timezone, state)
+        rows = {
+            daily_sql_accuracy: [item.as_row() for item in accuracy.connections],
+            daily_sql_accuracy_by_model: [item._asdict() for item in accuracy.models],
+            daily_sql_accuracy_by_object: [item._asdict() for item in accuracy.names],
+            daily_open_questions: [item._asdict() for item in questions],
+        }
+        replace_measured_day(self._database, "accuracy", day, timezone, state, rows)
 
     def rates(self, last: date, days: int) -> list[DayRates]:
         """Those of the `days` days that end with `last`; a day not measured is left out."""

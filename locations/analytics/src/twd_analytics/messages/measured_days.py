@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import sqlalchemy as sa
 
@@ -18,23 +18,33 @@ MEASURES: tuple[Measure, ...] = get_args(Measure)
 _NO_MESSAGES = "0:0"
 
 
-def begin_day(transaction: sa.Connection, measure: Measure, day: date) -> None:
-    """Let one writer of a day's numbers write at a time, until the transaction ends."""
-    transaction.execute(
-        sa.text("select pg_advisory_xact_lock(hashtextextended(:what, 0))"),
-        {"what": f"twd.measured_days:{measure}:{day.isoformat()}"},
-    )
-
-
-def record_day(
-    transaction: sa.Connection, measure: Measure, day: date, timezone: str, state: str
+def replace_measured_day(
+    database: MetadataDatabase,
+    measure: Measure,
+    day: date,
+    timezone: str,
+    state: str,
+    rows: Mapping[sa.Table, Sequence[Mapping[str, Any]]],
 ) -> None:
-    """Record from which state the numbers were measured that the transaction writes."""
-    table = measured_days
-    transaction.execute(sa.delete(table).where(table.c.day == day, table.c.measure == measure))
-    transaction.execute(
-        sa.insert(table).values(day=day, measure=measure, timezone=timezone, source_state=state)
-    )
+    """Put `rows` in the place of what their tables held of the day, in one transaction.
+
+    `state` is that of the messages which they were measured from. One writer of a day's numbers
+    writes at a time.
+    """
+    with database.begin() as transaction:
+        transaction.execute(
+            sa.text("select pg_advisory_xact_lock(hashtextextended(:what, 0))"),
+            {"what": f"twd.measured_days:{measure}:{day.isoformat()}"},
+        )
+        for table, values in rows.items():
+            transaction.execute(sa.delete(table).where(table.c.day == day))
+            if values:
+                transaction.execute(sa.insert(table), [{"day": day, **row} for row in values])
+        own = measured_days
+        transaction.execute(sa.delete(own).where(own.c.day == day, own.c.measure == measure))
+        transaction.execute(
+            sa.insert(own).values(day=day, measure=measure, timezone=timezone, source_state=state)
+        )
 
 
 def measured_states(

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
-from twd_analytics.messages.measured_days import begin_day, record_day
+from twd_analytics.messages.measured_days import replace_measured_day
 from twd_analytics.usage.statistics import ALL, ConnectionUsage
 from twd_shared.store.analytics_tables import daily_query_stats
 from twd_shared.store.database import MetadataDatabase
@@ -39,12 +39,8 @@ class QueryStatsStore:
 
         `state` is that of the messages which it was measured from.
         """
-        with self._database.begin() as transaction:
-            begin_day(transaction, "usage", day)
-            table = daily_query_stats
-            transaction.execute(sa.delete(table).where(table.c.day == day))
-            transaction.execute(sa.insert(table), [{"day": day, **item.as_row()} for item in usage])
-            record_day(transaction, "usage", day, timezone, state)
+        rows = {daily_query_stats: [item.as_row() for item in usage]}
+        replace_measured_day(self._database, "usage", day, timezone, state, rows)
 
     def totals(self, last: date, days: int) -> list[DayTotals]:
         """Those of the `days` days that end with `last`; a day not measured is left out."""
