@@ -78,10 +78,10 @@ COMPILE = $(CURDIR)/$(UV) pip compile --quiet --generate-hashes --universal --py
 lock: .venv/.uv ## Recompile all hash-pinned requirements to the newest versions allowed
 	cd deploy/local && $(COMPILE) bootstrap-requirements.in -o bootstrap-requirements.txt && $(COMPILE) pyproject.toml -o requirements.txt
 	for location in $(LOCATIONS); do (cd locations/$$location && $(COMPILE) -c ../../deploy/local/requirements.txt pyproject.toml -o requirements.txt) || exit 1; done
-	cd deploy/compose && $(COMPILE) -c ../local/requirements.txt host-requirements.in -o host-requirements.txt
 	cd deploy/helm && $(COMPILE) -c ../local/requirements.txt cluster-requirements.in -o cluster-requirements.txt
+	cd deploy/compose && $(COMPILE) -c ../local/requirements.txt -c ../helm/cluster-requirements.txt host-requirements.in -o host-requirements.txt
 	cd benchmarks && $(COMPILE) -c ../deploy/local/requirements.txt $(LOCATIONS:%=-c ../locations/%/requirements.txt) requirements.in -o requirements.txt
-	cd tests && for set in requirements requirements-unit; do $(COMPILE) -c ../deploy/local/requirements.txt $(LOCATIONS:%=-c ../locations/%/requirements.txt) $$set.in -o $$set.txt || exit 1; done
+	cd tests && for set in requirements requirements-unit; do $(COMPILE) -c ../deploy/local/requirements.txt -c ../deploy/compose/host-requirements.txt $(LOCATIONS:%=-c ../locations/%/requirements.txt) $$set.in -o $$set.txt || exit 1; done
 	cd tests/readers && for set in $(READERS); do $(COMPILE) -c ../../locations/training/requirements.txt $$set.in -o $$set.txt || exit 1; done
 
 # --- the stack ------------------------------------------------------------------------------

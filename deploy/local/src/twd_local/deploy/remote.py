@@ -17,7 +17,7 @@ _COMPOSE_FILE = Path("deploy/compose/compose.yaml")
 _HELM_VALUES = Path("deploy/helm")
 # Dagster's own chart repository, which the cluster's operator has added under this name.
 _CHART = "dagster/dagster-user-deployments"
-_CHART_VERSION = "1.13.27"
+CHART_VERSION = "1.13.27"
 
 
 def compose_command(location: str) -> list[str]:
@@ -41,7 +41,7 @@ def helm_command(location: str, environment: Mapping[str, str]) -> list[str]:
             f"name it: make deploy-{location} TARGET=k8s {IMAGE_TAG}=…"
         )
     return [
-        *("helm", "upgrade", "--install", f"twd-{location}", _CHART, "--version", _CHART_VERSION),
+        *("helm", "upgrade", "--install", f"twd-{location}", _CHART, "--version", CHART_VERSION),
         *("--namespace", environment.get(NAMESPACE) or "dagster"),
         *("--values", str(_HELM_VALUES / f"values-{location}.yaml")),
         *("--set-string", f"deployments[0].image.tag={tag}"),
