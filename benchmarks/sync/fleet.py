@@ -15,15 +15,17 @@ import sqlalchemy as sa
 from benchmarks.distance import DistantServer
 from benchmarks.realistic_schema import realistic_schema
 from benchmarks.services import Services
-from twd_schema.drift.detection import Detector
+from twd_schema.drift.detection import PATIENCE_SECONDS, Detector
 from twd_schema.drift.freshness import judge
 from twd_schema.extraction.reading import SchemaReader
+from twd_shared import settings
 from twd_shared.clients.catalog import Connection
 from twd_shared.schema_model.models import Snapshot
 from twd_shared.sources.limits import ReadLimits
 from twd_shared.sources.reachability import reach_policy
 from twd_shared.store.connections import ConnectionRegistry
 from twd_shared.store.database import MetadataDatabase
+from twd_shared.store.host_readings import HostReadings
 from twd_shared.store.migrate import upgrade
 from twd_shared.store.source_checks import SourceCheckStore
 
@@ -33,6 +35,8 @@ CONNECTIONS = 1000
 ROUND_TRIP_SECONDS = 0.005
 ROUNDS = 5
 
+# As by default: the sensor takes two thirds of them.
+_HOST_READINGS = int(settings.SOURCE_HOST_READINGS.default or 0)
 _SYSTEM = ("information_schema", "pg_catalog", "pg_toast")
 
 
@@ -125,7 +129,12 @@ class _Ticks:
         ]
         ConnectionRegistry(database).register(self._connections)
         self._store = SourceCheckStore(database)
-        reader = SchemaReader(frozenset({"postgresql"}), ReadLimits(), reach_policy("loopback", ""))
+        reader = SchemaReader(
+            frozenset({"postgresql"}),
+            ReadLimits(),
+            reach_policy("loopback", ""),
+            HostReadings(database, _HOST_READINGS, PATIENCE_SECONDS),
+        )
         self._detector = Detector(reader, _no_snapshot, "secret")
         self.fingerprints: Mapping[str, str] = {}
         self.reached = 0

@@ -134,9 +134,10 @@ def imported(daemon: Daemon, catalog: Any, shop: str) -> str:
     # What the import job does, without a run of Dagster's; the job itself is tested elsewhere.
     store, resources = daemon.resources["metadata_store"], daemon.resources
     [connection] = resources["catalog"].catalog.listing().connections
-    recording = SnapshotRecorder(
-        resources["source_database"].reader, store.snapshots, store.connections, DropPolicy()
-    ).record(connection)
+    reader = resources["source_database"].reader(store.database)
+    recording = SnapshotRecorder(reader, store.snapshots, store.connections, DropPolicy()).record(
+        connection
+    )
     version = recording.saved.version.version
     DiffStore(store.database).put(
         "7", diff_snapshots(None, recording.snapshot, from_version=0, to_version=version)

@@ -110,7 +110,7 @@ class Location:
 
     @property
     def access(self) -> SourceAccess:
-        return self.resources["source_access"].access
+        return self.resources["source_access"].access(self.database)
 
     @property
     def key(self) -> str:

@@ -15,10 +15,17 @@ from twd_shared.clients import ollama as ollama_module
 from twd_shared.clients.catalog import Connection
 from twd_shared.clients.ollama import Ollama
 from twd_shared.clients.training_options import TrainingOptions
-from twd_shared.errors import CatalogUnavailable, SourceRefused, UnusableConnectionString
+from twd_shared.errors import (
+    CatalogUnavailable,
+    SourceBusy,
+    SourceRefused,
+    UnusableConnectionString,
+)
 from twd_shared.resources.servers import OllamaResource
 from twd_shared.settings import Settings
 from twd_shared.sources.access import SourceAccess
+from twd_shared.store.database import MetadataDatabase
+from twd_shared.store.host_readings import HostReadings
 from twd_training.definitions import build_defs
 from twd_training.defs.assets import MODEL_EVALUATION_KEY
 from twd_training.evaluation import executing, generating
@@ -241,6 +248,14 @@ def test_a_wrong_password_is_told_without_it(shared_source: str) -> None:
 def test_a_host_that_may_not_be_reached_is_not_asked(shared_source: str) -> None:
     access = SourceAccess.configured("postgresql", "public", "", 5)
     with pytest.raises(UnusableConnectionString, match="may not be reached"):
+        SourceQueries(access, listed(shared_source)).compare(COUNT, COUNT)
+
+
+def test_a_source_whose_host_is_busy_runs_nothing(shared_source: str) -> None:
+    # No reading at once: each would be one too many, and nobody needs to be asked.
+    busy = HostReadings(MetadataDatabase(shared_source), 0, 0)
+    access = SourceAccess.configured("postgresql", "loopback", "", 5, busy)
+    with pytest.raises(SourceBusy):
         SourceQueries(access, listed(shared_source)).compare(COUNT, COUNT)
 
 

@@ -11,8 +11,9 @@ import sqlalchemy as sa
 from twd_shared.clients.application import ApplicationDatabase
 from twd_shared.clients.catalog import Connection
 from twd_shared.clients.training_options import TrainingOptions
-from twd_shared.errors import SourceRefused
+from twd_shared.errors import SourceBusy, SourceRefused
 from twd_shared.sources.access import SourceAccess
+from twd_shared.store.host_readings import HostReadings
 from twd_training.examples.changes import wishes_of
 from twd_training.examples.collecting import Collected, collect_examples
 from twd_training.examples.planning import SourcePlanner
@@ -206,6 +207,14 @@ def test_a_wrong_password_is_told_without_it(
 def test_a_host_that_may_not_be_reached_is_not_asked(location: Location, source: str) -> None:
     access = SourceAccess.configured("postgresql", "public", "", 5)
     with pytest.raises(Exception, match="may not be reached"):
+        SourcePlanner(access, asked(source)).refusals([SUM])
+
+
+def test_a_source_whose_host_is_busy_is_not_asked(location: Location, source: str) -> None:
+    # No reading at once: each would be one too many, and nobody needs to be asked.
+    busy = HostReadings(location.database, 0, 0)
+    access = SourceAccess.configured("postgresql", "loopback", "", 5, busy)
+    with pytest.raises(SourceBusy):
         SourcePlanner(access, asked(source)).refusals([SUM])
 
 

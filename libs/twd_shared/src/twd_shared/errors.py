@@ -23,6 +23,10 @@ class SourceUnavailable(TransientError):
     """A source database cannot be reached, or broke the connection, or took too long."""
 
 
+class SourceBusy(TransientError):
+    """As many readings of a source's host are going on as there may be at once."""
+
+
 class CatalogUnavailable(TransientError):
     """The application's catalog of connections cannot be read now."""
 

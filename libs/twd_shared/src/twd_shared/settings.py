@@ -64,6 +64,11 @@ SOURCE_FILES = Variable(
 SOURCE_TIMEOUT_SECONDS = Variable(
     "TWD_SOURCE_TIMEOUT_SECONDS", "60", "Limit of one statement on a source database, seconds"
 )
+SOURCE_HOST_READINGS = Variable(
+    "TWD_SOURCE_HOST_READINGS",
+    "12",
+    "Readings of sources on one host and port at once, over all runs and sensors",
+)
 DROP_SHARE = Variable(
     "TWD_DROP_SHARE",
     "0.3",
@@ -161,6 +166,7 @@ VARIABLES: tuple[Variable, ...] = (
     SOURCE_HOSTS,
     SOURCE_FILES,
     SOURCE_TIMEOUT_SECONDS,
+    SOURCE_HOST_READINGS,
     DROP_SHARE,
     CONFIRM_SECONDS,
     SNAPSHOT_DAYS,

@@ -22,12 +22,16 @@ from twd_shared.sources.access import SourceAccess
 from twd_shared.store.connections import ConnectionRegistry
 from twd_shared.store.database import MetadataDatabase
 from twd_shared.store.descriptions import DescriptionStore
+from twd_shared.store.host_readings import HostReadings
 from twd_shared.store.snapshots import SnapshotStore
 
 if TYPE_CHECKING:
     from twd_schema.drift.changes import SchemaDiff
     from twd_schema.drift.forecast import Forecast
     from twd_schema.indexing.planning import IndexPlan
+
+# Somebody sits and waits.
+_PATIENCE_SECONDS = 20.0
 
 _SAME, _DIFFERENT, _BREAKING = 0, 1, 3
 
@@ -88,7 +92,7 @@ def _plan(options: argparse.Namespace) -> tuple[int, str]:
             lambda: ApplicationDatabase(_value(settings.APPLICATION_DSN), STATEMENT_SECONDS),
             lambda: index,
         )
-        found = forecast(connection, _source_reader().read(connection), database, reader)
+        found = forecast(connection, _source_reader(database).read(connection), database, reader)
         planner = IndexPlanner(
             index,
             Ollama(_value(settings.OLLAMA_BASE_URL), _value(settings.EMBED_MODEL)),
@@ -194,12 +198,14 @@ def _duration(seconds: float) -> str:
     return f"{seconds:.0f} s" if seconds >= 1 else "1 s"
 
 
-def _source_reader() -> SchemaReader:
+def _source_reader(database: MetadataDatabase) -> SchemaReader:
+    most = settings.positive_number(os.environ, settings.SOURCE_HOST_READINGS)
     access = SourceAccess.configured(
         _value(settings.SOURCE_DIALECTS),
         _value(settings.SOURCE_HOSTS),
         _value(settings.SOURCE_FILES),
         settings.positive_number(os.environ, settings.SOURCE_TIMEOUT_SECONDS),
+        HostReadings(database, most, _PATIENCE_SECONDS),
     )
     return SchemaReader.within(access)
 

@@ -16,6 +16,7 @@ from twd_shared.errors import UnknownDialect, UnusableConnectionString
 # a socket or a service entry would let it read this machine.
 _SSL_MODES = ("disable", "allow", "prefer", "require")
 _LAST_PORT = 65535
+_USUAL_PORTS = {"postgresql": 5432, "mysql": 3306}
 # In its ASCII form. Drivers take a list of hosts for several, and a slash for a socket.
 _HOST_NAME = re.compile(rb"[\w.-]+")
 
@@ -38,6 +39,17 @@ class SourceAddress:
         if not self.host:
             return self.database
         return f"{self.host}{f':{self.port}' if self.port else ''}/{self.database}"
+
+    @property
+    def server(self) -> str:
+        """host:port, by which sources on the same server are told; '' for a file.
+
+        Two names of one server, or a name and an address, are two.
+        """
+        if not self.host:
+            return ""
+        host = self.host.encode("idna").decode().lower().removesuffix(".")
+        return f"{host}:{self.port or _USUAL_PORTS.get(self.dialect, '')}"
 
 
 def source_address(connection: Connection, allowed_dialects: frozenset[str]) -> SourceAddress:

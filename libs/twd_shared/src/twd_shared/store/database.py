@@ -45,11 +45,23 @@ class MetadataDatabase:
             )
         )
 
+    def open_session(self) -> sa.Connection:
+        """A session whose statements are no part of a transaction; whoever opens it closes it.
+
+        Raises MetadataUnavailable if the server is away.
+        """
+        with self._explained():
+            return self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+
     @contextmanager
     def _transaction(self, engine: sa.Engine) -> Iterator[sa.Connection]:
+        with self._explained(), engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
         try:
-            with engine.begin() as connection:
-                yield connection
+            yield
         except OperationalError as error:
             raise MetadataUnavailable(
                 f"The metadata database at {self._place} is not available "

@@ -8,7 +8,7 @@ import msgspec
 from twd_schema.defs.freshness_asset import freshness_observation
 from twd_schema.defs.jobs import ALL_OF_A_SOURCE
 from twd_schema.defs.resources import SourceDatabaseResource
-from twd_schema.drift.detection import Detector
+from twd_schema.drift.detection import PATIENCE_SECONDS, DetectionLimits, Detector
 from twd_schema.drift.freshness import (
     Judgement,
     changed_statuses,
@@ -82,9 +82,10 @@ def schema_change_sensor(
             }
             before = store.all()
             answers = Detector(
-                source_database.reader,
+                source_database.reader(metadata_store.database, PATIENCE_SECONDS),
                 lambda connection_id: metadata_store.snapshots.load_newest(connection_id)[1],
                 metadata_store.dsn,
+                DetectionLimits.beside_runs(source_database.host_readings),
             ).ask(
                 [
                     item

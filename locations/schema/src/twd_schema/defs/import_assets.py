@@ -66,10 +66,11 @@ def import_assets(settings: Settings) -> list[dg.AssetsDefinition]:
             registered = metadata_store.connections.by_partition(context.partition_key)
             snapshots = metadata_store.snapshots
             connection = catalog.connection(registered)
+            reader = source_database.reader(metadata_store.database)
             # Before the reading: what changes meanwhile must change the mark.
-            mark = read_mark(source_database.reader, connection, metadata_store.dsn)
+            mark = read_mark(reader, connection, metadata_store.dsn)
             recording = SnapshotRecorder(
-                source_database.reader,
+                reader,
                 snapshots,
                 metadata_store.connections,
                 DropPolicy(settings.drop_share, settings.confirm_seconds),

@@ -13,7 +13,7 @@ from twd_shared.contract import (
     SCHEMA_EMBEDDINGS,
     UPDATED_EMBEDDINGS,
 )
-from twd_shared.errors import TwdError
+from twd_shared.errors import SourceBusy, TwdError
 from twd_shared.resources.failures import explained_failures, retry_policy
 from twd_shared.resources.stores import CatalogResource, MetadataStoreResource
 from twd_shared.settings import Settings
@@ -68,7 +68,11 @@ def check_connections_job(settings: Settings) -> dg.JobDefinition:
         registry = metadata_store.connections
         registered = registry.by_partition(partition_key)
         try:
-            source_database.reader.read(catalog.connection(registered))
+            reader = source_database.reader(metadata_store.database)
+            reader.read(catalog.connection(registered))
+        except SourceBusy as error:
+            context.log.warning(str(error))
+            return f"{partition_key}: not read, its host is busy"
         except TwdError as error:
             registry.set_status(registered.connection_id, "failing", str(error))
             context.log.warning(str(error))

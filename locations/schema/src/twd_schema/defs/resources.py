@@ -7,6 +7,7 @@ from twd_schema.extraction.reading import SchemaReader
 from twd_shared import settings
 from twd_shared.resources.defaults import secret_value
 from twd_shared.resources.sources import SourceAccessResource, source_access_values
+from twd_shared.store.database import MetadataDatabase
 
 
 class SourceDatabaseResource(SourceAccessResource):
@@ -14,10 +15,11 @@ class SourceDatabaseResource(SourceAccessResource):
 
     scratch_dsn: str = ""
 
-    @property
-    def reader(self) -> SchemaReader:
-        """A reader with these limits."""
-        return SchemaReader.within(self.access)
+    def reader(
+        self, database: MetadataDatabase, patience_seconds: float | None = None
+    ) -> SchemaReader:
+        """A reader within what `access` says."""
+        return SchemaReader.within(self.access(database, patience_seconds))
 
 
 def source_database_resource(environment: Mapping[str, str]) -> SourceDatabaseResource:

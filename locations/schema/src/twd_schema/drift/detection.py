@@ -13,18 +13,19 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-import sqlalchemy as sa
-from sqlalchemy.exc import ArgumentError
-
 from twd_schema.drift.marks import mark_of
 from twd_schema.extraction.reading import SchemaReader
 from twd_schema.extraction.scope import scoped
 from twd_schema.history.confirmation import completed
 from twd_shared.clients.catalog import Connection
-from twd_shared.errors import TwdError
+from twd_shared.errors import MetadataUnavailable, SourceBusy, TwdError, UnusableConnectionString
 from twd_shared.schema_model.fingerprint import object_fingerprints, snapshot_fingerprint
 from twd_shared.schema_model.models import Snapshot
+from twd_shared.sources.address import source_address
 from twd_shared.store.source_checks import SourceCheck
+
+PATIENCE_SECONDS = 2.0
+"""How long one waits for a place at a host that runs read: less than a source has to answer."""
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
@@ -43,6 +44,11 @@ class DetectionLimits:
     budget_seconds: float = 40.0
     signal_seconds: float = 10.0
     reading_seconds: float = 20.0
+
+    @classmethod
+    def beside_runs(cls, host_readings: int) -> DetectionLimits:
+        """Of the readings that a host may have at once, two thirds: runs have the others."""
+        return cls(at_once_per_host=max(1, host_readings * 2 // 3))
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +116,7 @@ class Detector:
             lambda: asyncio.Semaphore(limits.at_once_per_host)
         )
 
-        async def ask(connection: Connection) -> Answer:
+        async def ask(connection: Connection) -> Answer | None:
             check = known.get(connection.connection_id)
             host = hosts[_host_of(connection)]
             # Who waits for a busy host must not hold a place of all; and of a host's places those
@@ -126,10 +132,12 @@ class Detector:
         for task in tasks.values():
             task.cancel()
         await asyncio.gather(*tasks.values(), return_exceptions=True)
-        # Nothing is said of what the end cut off: it is asked among the first the next time.
-        return {key: task.result() for key, task in tasks.items() if not task.cancelled()}
+        # Nothing is said of what the end cut off, nor of what found no place at a busy host: it is
+        # asked among the first the next time.
+        answers = {key: task.result() for key, task in tasks.items() if not task.cancelled()}
+        return {key: answer for key, answer in answers.items() if answer}
 
-    async def _answer(self, connection: Connection, check: SourceCheck | None) -> Answer:
+    async def _answer(self, connection: Connection, check: SourceCheck | None) -> Answer | None:
         mark = ""
         try:
             async with asyncio.timeout(self._limits.signal_seconds):
@@ -138,6 +146,11 @@ class Detector:
             if mark and check and check.signal == mark and check.fingerprint:
                 return Answer(mark, check.fingerprint)
             return await self._read(connection, mark)
+        except SourceBusy:
+            return None
+        except MetadataUnavailable:
+            # It says nothing of any source.
+            raise
         except TwdError as error:
             return Answer(mark, None, str(error))
         except TimeoutError:
@@ -176,9 +189,9 @@ class Detector:
 
 
 def _host_of(connection: Connection) -> str:
-    """Host and port, as far as the string tells; a string that cannot be read has its own."""
+    """The server of the source; a string that cannot be read, or names a file, has its own."""
     try:
-        url = sa.make_url(connection.connection_string)
-        return f"{(url.host or '').lower()}:{url.port or ''}"
-    except (ArgumentError, ValueError):
+        address = source_address(connection, frozenset({connection.db_type}))
+    except UnusableConnectionString:
         return connection.connection_id
+    return address.server or connection.connection_id

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 
 from twd_schema.extraction.postgresql.reading import read_postgresql
 from twd_schema.extraction.postgresql.signal import read_signal
@@ -15,6 +16,7 @@ from twd_shared.schema_model.models import Snapshot
 from twd_shared.sources.access import SourceAccess
 from twd_shared.sources.limits import ReadLimits
 from twd_shared.sources.reachability import SAFE, ReachPolicy
+from twd_shared.store.host_readings import HostReadings
 
 READABLE_DIALECTS = REFLECTED_DIALECTS | {"postgresql"}
 
@@ -23,19 +25,24 @@ class SchemaReader:
     """Reads the schemas of source databases that may be read, within limits."""
 
     def __init__(
-        self, allowed_dialects: frozenset[str], limits: ReadLimits, policy: ReachPolicy = SAFE
+        self,
+        allowed_dialects: frozenset[str],
+        limits: ReadLimits,
+        policy: ReachPolicy = SAFE,
+        host_readings: HostReadings | None = None,
     ) -> None:
         """`allowed_dialects` are names such as postgresql; `limits` hold for each reading.
 
-        `policy` says which hosts and files may be reached.
+        `policy` says which hosts and files may be reached, `host_readings` how many of a host at
+        once; without it readings are not counted.
         """
-        self._access = SourceAccess(allowed_dialects, limits, policy)
+        self._access = SourceAccess(allowed_dialects, limits, policy, host_readings)
         self._limits = limits
 
     @classmethod
     def within(cls, access: SourceAccess) -> SchemaReader:
         """A reader of what may be reached."""
-        return cls(access.allowed_dialects, access.limits, access.policy)
+        return cls(access.allowed_dialects, access.limits, access.policy, access.host_readings)
 
     def read(
         self, connection: Connection, on_statement: Callable[[str], None] | None = None
@@ -54,13 +61,13 @@ class SchemaReader:
     async def signal_async(self, connection: Connection) -> str:
         """A cheap signal that differs whenever the schema may have changed; '' if there is none.
 
-        Raises UnusableConnectionString or UnknownDialect before connecting, SourceUnavailable or
+        Raises what `SourceAccess.reading` raises before connecting, SourceUnavailable or
         SourceRefused while asking.
         """
-        address = await self._access.address_of(connection)
-        if address.dialect != "postgresql":
-            return ""
-        return await read_signal(connection.label, address, self._limits)
+        async with self._access.reading(connection) as reading:
+            if reading.address.dialect != "postgresql":
+                return ""
+            return await read_signal(connection.label, reading.address, self._limits)
 
     async def read_async(
         self, connection: Connection, on_statement: Callable[[str], None] | None = None
@@ -68,29 +75,30 @@ class SchemaReader:
         """The connection's schema now, as far as its extraction options want it.
 
         `on_statement` gets each statement that was sent to the source.
-        Raises UnusableConnectionString or UnknownDialect before connecting, SourceUnavailable or
+        Raises what `SourceAccess.reading` raises before connecting, SourceUnavailable or
         SourceRefused while reading, EmptySchema when the role sees no table: a database that
         seems empty is far more often a missing grant than an empty database, and must not wipe
         what is known of it. Nor must options that leave no table.
         """
-        address = await self._access.address_of(connection)
-        if address.dialect == "postgresql":
-            snapshot = await read_postgresql(
-                connection.label,
-                address,
-                self._limits,
-                connection.extraction.samples,
-                on_statement,
-            )
-        elif address.dialect in REFLECTED_DIALECTS:
-            snapshot = await asyncio.to_thread(
-                read_reflected, connection.label, address, self._limits, on_statement
-            )
-        else:
-            raise UnknownDialect(
-                f"{connection.label} is of type {address.dialect!r}, which cannot be read. "
-                f"Readable: {', '.join(sorted(READABLE_DIALECTS))}."
-            )
+        async with self._access.reading(connection) as reading:
+            address = reading.address
+            if address.dialect == "postgresql":
+                snapshot = await read_postgresql(
+                    connection.label,
+                    address,
+                    self._limits,
+                    connection.extraction.samples,
+                    on_statement,
+                )
+            elif address.dialect in REFLECTED_DIALECTS:
+                snapshot = await reading.in_thread(
+                    partial(read_reflected, connection.label, address, self._limits, on_statement)
+                )
+            else:
+                raise UnknownDialect(
+                    f"{connection.label} is of type {address.dialect!r}, which cannot be read. "
+                    f"Readable: {', '.join(sorted(READABLE_DIALECTS))}."
+                )
         if not snapshot.tables:
             raise EmptySchema(
                 f"{connection.label} at {address.place} shows no table to user {address.user!r}. "

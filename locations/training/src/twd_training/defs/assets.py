@@ -98,7 +98,7 @@ def training_assets(settings: Settings) -> list[dg.AssetsDefinition]:
                 application.database,
                 metadata_store.snapshots,
                 TrainingSet(metadata_store.database),
-                source_access.access,
+                source_access.access(metadata_store.database),
             )
             suggested = suggestions(metadata_store.database, registered.connection_id)
         if collected.unplanned:
@@ -213,7 +213,10 @@ def training_assets(settings: Settings) -> list[dg.AssetsDefinition]:
                 lambda: catalog.connection(registered),
                 evaluation.versions,
                 Servers(
-                    metadata_store.database, qdrant.client, ollama.client, source_access.access
+                    metadata_store.database,
+                    qdrant.client,
+                    ollama.client,
+                    source_access.access(metadata_store.database),
                 ),
             )
         if generated.problem:

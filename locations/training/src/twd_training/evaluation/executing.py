@@ -15,6 +15,7 @@ import asyncpg
 
 from twd_shared.clients.catalog import Connection
 from twd_shared.sources.access import SourceAccess
+from twd_shared.sources.address import SourceAddress
 from twd_shared.sources.postgresql import open_session, source_errors
 from twd_training.evaluation.answers import functions_in, is_ordered, without_end
 from twd_training.evaluation.outcomes import Compared
@@ -64,12 +65,15 @@ class SourceQueries:
     def compare(self, expected: str, given: str) -> Compared:
         """How the rows of `given` compare with those of `expected`: each one query that reads.
 
-        Raises what `SourceAccess.address_of` raises, SourceUnavailable and SourceRefused.
+        Raises what `SourceAccess.reading` raises, SourceUnavailable and SourceRefused.
         """
         return asyncio.run(self._compare(expected, given))
 
     async def _compare(self, expected: str, given: str) -> Compared:
-        address = await self._access.address_of(self._connection)
+        async with self._access.reading(self._connection) as reading:
+            return await self._run(reading.address, expected, given)
+
+    async def _run(self, address: SourceAddress, expected: str, given: str) -> Compared:
         limits = self._limits
         with source_errors(self._connection.label, address, limits):
             async with asyncio.timeout(

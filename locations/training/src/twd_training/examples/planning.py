@@ -14,6 +14,7 @@ import asyncpg
 
 from twd_shared.clients.catalog import Connection
 from twd_shared.sources.access import SourceAccess
+from twd_shared.sources.address import SourceAddress
 from twd_shared.sources.postgresql import open_session, source_errors
 
 _LONGEST_REASON = 200
@@ -42,14 +43,18 @@ class SourcePlanner:
         """Why the source plans some of the statements not, by statement.
 
         Each is one statement that only reads. A source that is not PostgreSQL refuses none. Raises
-        what `SourceAccess.address_of` raises, SourceUnavailable and SourceRefused.
+        what `SourceAccess.reading` raises, SourceUnavailable and SourceRefused.
         """
         return asyncio.run(self._refusals(tuple(dict.fromkeys(statements))))
 
     async def _refusals(self, statements: tuple[str, ...]) -> dict[str, str]:
-        address = await self._access.address_of(self._connection)
-        if address.dialect != "postgresql" or not statements:
-            return {}
+        async with self._access.reading(self._connection) as reading:
+            if reading.address.dialect != "postgresql" or not statements:
+                return {}
+            found = await self._asked(reading.address, statements)
+        return {sql: reason for sql, reason in found.items() if reason}
+
+    async def _asked(self, address: SourceAddress, statements: tuple[str, ...]) -> dict[str, str]:
         limits = self._access.limits
         with source_errors(self._connection.label, address, limits):
             async with asyncio.timeout(
@@ -59,10 +64,9 @@ class SourcePlanner:
             ):
                 session = await open_session(address, limits, "twd-training", own_search_path=True)
                 try:
-                    found = {sql: await _refusal(session, sql) for sql in statements}
+                    return {sql: await _refusal(session, sql) for sql in statements}
                 finally:
                     session.terminate()
-        return {sql: reason for sql, reason in found.items() if reason}
 
 
 async def _refusal(session: asyncpg.Connection, sql: str) -> str:
