@@ -19,7 +19,7 @@ class JsonServer:
                 self._answer(*server.on_get(self.path))
 
             def do_POST(self) -> None:
-                asked = json.loads(self.rfile.read(int(self.headers["content-length"])))
+                asked = json.loads(self.rfile.read(int(self.headers["content-length"])) or b"null")
                 self._answer(*server.on_post(self.path, asked))
 
             def _answer(self, status: int, body: Any) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 import yaml
 
-from twd_local.deploy.remote import compose_command, helm_command
+from twd_local.deploy.remote import COMPOSE_FOLDER, compose_command, helm_command
 from twd_local.stack import names
 from twd_local.stack.ports import USUAL_PORTS
 from twd_shared import contract, settings
@@ -157,9 +157,8 @@ def test_a_cluster_lists_every_location_where_it_serves() -> None:
 
 @pytest.mark.parametrize("location", sorted(LOCATIONS))
 def test_deploy_commands_name_what_is_there(compose: dict[str, Any], location: str) -> None:
-    *_, file, _, _, _, _, _, service = compose_command(location)
-    assert (ROOT / file).is_file()
-    assert service in compose["services"]
+    assert compose_command(location)[-1] in compose["services"]
+    assert (ROOT / COMPOSE_FOLDER / "compose.yaml").is_file()
     command = helm_command(location, {"TWD_IMAGE_TAG": "abc"})
     assert (ROOT / command[command.index("--values") + 1]).is_file()
     assert "deployments[0].image.tag=abc" in command
@@ -179,14 +178,16 @@ def test_env_example_lists_every_variable_with_its_default() -> None:
 
 @pytest.mark.parametrize("service", sorted(LOCATIONS))
 def test_compose_gives_code_servers_every_variable(compose: dict[str, Any], service: str) -> None:
-    assert set(compose["services"][service]["environment"]) == set(_VARIABLES) | _OF_CONTAINERS
+    given = compose["services"][service]
+    assert set(given["environment"]) == set(_VARIABLES) - _SECRETS | _OF_CONTAINERS
+    assert set(given["secrets"]) == _SECRETS
 
 
 def test_compose_has_the_defaults_of_the_code_except_for_addresses(compose: dict[str, Any]) -> None:
     environment = compose["services"]["schema"]["environment"]
     addresses = {"TWD_API_URL", "QDRANT_URL", "OLLAMA_BASE_URL"}
     for name, variable in _VARIABLES.items():
-        if variable.default is not None and name not in addresses:
+        if variable.default is not None and name not in addresses | _SECRETS:
             assert environment[name] == f"${{{name}:-{variable.default}}}"
 
 
@@ -272,11 +273,12 @@ def test_containers_and_a_cluster_write_the_same_lines() -> None:
     assert "python_logs" not in _yaml("dagster.yaml")
 
 
-def test_compose_file_follows_the_published_schema() -> None:
+@pytest.mark.parametrize("file", ["compose.yaml", "compose.docker-runs.yaml"])
+def test_compose_files_follow_the_published_schema(file: str) -> None:
     checked = subprocess.run(
         [
             *(sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec"),
-            str(ROOT / "deploy/compose/compose.yaml"),
+            str(ROOT / "deploy/compose" / file),
         ],
         capture_output=True,
         text=True,

@@ -13,7 +13,8 @@ from twd_local.stack.home import REPOSITORY
 IMAGE_TAG = "TWD_IMAGE_TAG"
 NAMESPACE = "TWD_NAMESPACE"
 
-_COMPOSE_FILE = Path("deploy/compose/compose.yaml")
+# In the folder, because its .env may name further files (COMPOSE_FILE), which -f would leave out.
+COMPOSE_FOLDER = Path("deploy/compose")
 _HELM_VALUES = Path("deploy/helm")
 # Dagster's own chart repository, which the cluster's operator has added under this name.
 _CHART = "dagster/dagster-user-deployments"
@@ -21,11 +22,11 @@ CHART_VERSION = "1.13.27"
 
 
 def compose_command(location: str) -> list[str]:
-    """The command that rebuilds and replaces the container of `location` and no other."""
-    return [
-        *("docker", "compose", "-f", str(_COMPOSE_FILE)),
-        *("up", "-d", "--build", "--no-deps", "--wait", location),
-    ]
+    """The command that rebuilds and replaces the container of `location` and no other.
+
+    It is to be run in COMPOSE_FOLDER.
+    """
+    return ["docker", "compose", "up", "-d", "--build", "--no-deps", "--wait", location]
 
 
 def helm_command(location: str, environment: Mapping[str, str]) -> list[str]:
@@ -62,7 +63,8 @@ def deploy_with_compose(location: str) -> None:
             "docker with its compose plugin was not found. Install both, or deploy to this "
             "machine with TARGET=local."
         )
-    _run("docker", compose_command(location), needs=REPOSITORY / _COMPOSE_FILE)
+    folder = REPOSITORY / COMPOSE_FOLDER
+    _run("docker", compose_command(location), needs=folder / "compose.yaml", folder=folder)
 
 
 def deploy_with_helm(location: str, environment: Mapping[str, str]) -> None:
@@ -74,14 +76,14 @@ def deploy_with_helm(location: str, environment: Mapping[str, str]) -> None:
     )
 
 
-def _run(program: str, command: Sequence[str], needs: Path) -> None:
+def _run(program: str, command: Sequence[str], needs: Path, folder: Path = REPOSITORY) -> None:
     if shutil.which(program) is None:
         raise StackError(
             f"{program} was not found. Install it, or deploy to this machine with TARGET=local."
         )
     if not needs.exists():
         raise StackError(f"{needs.relative_to(REPOSITORY)} is missing from this checkout.")
-    if subprocess.run(command, cwd=REPOSITORY, check=False).returncode:
+    if subprocess.run(command, cwd=folder, check=False).returncode:
         raise StackError(
             f"{program} failed, as it says above. What was deployed before stays in place."
         )
