@@ -219,8 +219,8 @@ test: environments lint typecheck definitions ## Run every check and every test
 
 # --- benchmarks -----------------------------------------------------------------------------
 
-.PHONY: bench bench-extraction bench-index bench-retrieval bench-sync bench-training bench-analytics
-bench: bench-extraction bench-index bench-retrieval bench-sync bench-training bench-analytics ## Measure everything that the figures promise
+.PHONY: bench bench-extraction bench-index bench-retrieval bench-sync bench-training bench-analytics bench-fleet
+bench: bench-extraction bench-index bench-retrieval bench-sync bench-training bench-analytics bench-fleet ## Measure everything that the figures promise
 bench-extraction: environments ## Measure how fast schemas are read and saved, against pg_dump
 	@$(RUN) -m benchmarks.extraction
 bench-index: environments benchmarks/.venv/.ready ## Measure how fast the schema index is published, against LangChain
@@ -233,3 +233,5 @@ bench-training: environments benchmarks/.venv/.ready ## Measure what training ke
 	@benchmarks/.venv/bin/python -m benchmarks.training
 bench-analytics: environments benchmarks/.venv/.ready ## Measure what a day of a million messages costs, and how right the verdicts are, against SQLAlchemy, ADBC and EXPLAIN
 	@benchmarks/.venv/bin/python -m benchmarks.analytics
+bench-fleet: .venv/.stack ## Measure what becomes of 200 databases connected at once, against importing one by one: [CONNECTIONS=200] [TRAINED=1]
+	@$(RUN) -m benchmarks.fleet $(if $(CONNECTIONS),--connections $(CONNECTIONS)) $(if $(TRAINED),--trained)

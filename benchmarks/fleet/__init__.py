@@ -1,0 +1,1 @@
+"""What becomes of many databases that are connected at once, on the whole stack."""
