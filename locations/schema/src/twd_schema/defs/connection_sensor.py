@@ -26,9 +26,8 @@ from twd_shared.store.connections import RegisteredConnection
 # With their waits, about a day. The daily verification asks again, whatever failed before.
 MOST_IMPORTS = 24
 
-# What a tick does of each; the rest has its turn at the next one. The daemon takes half a second
-# and more to queue a run beside others that work: so many stay well within the interval, and keep
-# more in the queue than two cores get done until the next tick.
+# What a tick does of each; the rest has its turn at the next one. Queueing a run is part of the
+# tick, and took the daemon 1.3 s on a busy machine: more would fill the interval between two ticks.
 _MOST_REQUESTS = 20
 _MOST_TAKEN_OUT = 200
 
