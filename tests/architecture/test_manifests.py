@@ -38,7 +38,11 @@ def test_kubernetes_takes_it(manifest: str, version: str) -> None:
 def test_its_pod_is_bounded_and_without_rights(manifest: str) -> None:
     spec = _documents(manifest)[0]["spec"]["template"]["spec"]
     assert spec["automountServiceAccountToken"] is False
-    assert spec["securityContext"]["runAsNonRoot"] is True
+    assert spec["securityContext"] == {
+        "runAsNonRoot": True,
+        "runAsUser": 10001,
+        "seccompProfile": {"type": "RuntimeDefault"},
+    }
     assert _container(manifest)["securityContext"] == {
         "allowPrivilegeEscalation": False,
         "readOnlyRootFilesystem": True,
