@@ -149,15 +149,15 @@ suggestions: .venv/.stack locations/training/.venv/.ready ## List the questions 
 	@$(RUN) -m twd_local.stack run -- locations/training/.venv/bin/python -m twd_training.suggestions_command "$$DB" $(if $(JSON),--json)
 
 .PHONY: deploy-schema deploy-training deploy-analytics
-deploy-schema: ## Replace one code server only (the same for training, analytics): TARGET=local|compose|k8s
+deploy-schema: ## Replace one code server only (the same for training, analytics): TARGET=local|compose|k8s [FROM=checkout]
 deploy-training: ## Replace the training code server only
 deploy-analytics: ## Replace the analytics code server only
 deploy-schema deploy-training deploy-analytics: deploy-%: .venv/.stack
-	@$(RUN) -m twd_local.deploy $* --target $(TARGET)
+	@$(RUN) -m twd_local.deploy $* --target $(TARGET) $(if $(FROM),--from "$(FROM)")
 
 # --- checks ---------------------------------------------------------------------------------
 
-.PHONY: lint format typecheck definitions audit pictures test
+.PHONY: lint format typecheck definitions audit pictures contract test
 lint: .venv/.tools ## Check style and the direction of imports
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
@@ -193,6 +193,9 @@ definitions: environments ## Check and list the definitions of all locations wit
 
 audit: .venv/.tools ## Look for known vulnerabilities of all pinned packages
 	$(RUN) -m twd_local.audit
+
+contract: .venv/.tools ## Write down what is new in the contract between the locations
+	$(RUN) tests/architecture/released_contract.py
 
 pictures: environments ## Take the pictures of docs/ anew, in a browser
 	TWD_PICTURES=$(CURDIR)/docs $(RUN) -m pytest tests/e2e/test_browser.py

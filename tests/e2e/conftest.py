@@ -28,6 +28,7 @@ _QUICK = {
     "TWD_SCHEMA_CHANGE_SECONDS": "5",
     "TWD_AUTOMATION_SECONDS": "5",
     "TWD_RUN_RETRY_SECONDS": "1",
+    "TWD_MAX_CONCURRENT_RUNS": "6",
     "TWD_PORTS": "free",
 }
 

@@ -10,17 +10,14 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import psutil
 import psycopg2
 import pytest
 
-from twd_local.stack.home import REPOSITORY
 from twd_local.stack.supervision import Supervisor
 
 from .conftest import PASSWORD, RunningStack, until
-from .slow_proxy import SlowProxy
 
 pytestmark = pytest.mark.e2e
 
@@ -81,39 +78,6 @@ def test_a_changed_source_reaches_the_knowledge_base_with_no_click(
         "the knowledge base stands on the changed schema",
         150,
     )
-
-
-def test_redeploying_a_location_leaves_a_run_in_flight_and_the_others_alone(
-    running: RunningStack, shop: str
-) -> None:
-    address = urlsplit(running.load("chinook", "slow"))
-    supervisor = Supervisor(running.home)
-    with SlowProxy(address.port or 0, wait_seconds=1.5) as proxy:
-        host = f"{address.username}:{address.password}@127.0.0.1:{proxy.port}"
-        running.connect("slow", f"postgresql://{host}/slow?sslmode=disable")
-        run = until(
-            lambda: next((r for r in running.runs("slow") if r["status"] == "STARTED"), None),
-            "the import of slow is in flight",
-        )
-        pids = {name: process["pid"] for name, process in supervisor.processes().items()}
-        deployed = subprocess.run(
-            [sys.executable, "-m", "twd_local.deploy", "schema"],
-            env={**os.environ, "TWD_HOME": str(running.home.root)},
-            capture_output=True,
-            text=True,
-            cwd=REPOSITORY,
-            check=False,
-        )
-        assert deployed.returncode == 0, deployed.stdout + deployed.stderr
-        until(
-            lambda: any(
-                r["runId"] == run["runId"] and r["status"] == "SUCCESS"
-                for r in running.runs("slow")
-            ),
-            "the run that was in flight succeeds",
-        )
-    now = {name: process["pid"] for name, process in supervisor.processes().items()}
-    assert {name for name in pids if now[name] != pids[name]} == {"schema"}
 
 
 def test_nothing_listens_beyond_this_machine(running: RunningStack, shop: str) -> None:

@@ -87,6 +87,14 @@ def test_an_installation_that_fails_says_what_the_installer_said(
     assert current(tmp_path / "releases", "schema") is None
 
 
+def test_a_folder_without_the_location_is_refused_before_anything_is_built(
+    repository: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(StackError, match="no checkout with a location training"):
+        build(repository, tmp_path / "releases", "training")
+    assert not (tmp_path / "releases").exists()
+
+
 def test_old_releases_are_deleted_but_not_those_in_use(tmp_path: Path) -> None:
     folder = tmp_path / "schema"
     for age in range(6):

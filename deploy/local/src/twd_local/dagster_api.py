@@ -22,6 +22,12 @@ mutation ($name: String!) {
 }
 """
 
+_STARTING = """
+{ runsOrError(filter: {statuses: [STARTING]}) {
+  ... on Runs { results { runId repositoryOrigin { repositoryLocationName } } }
+} }
+"""
+
 
 class DagsterApi:
     """GraphQL calls to one webserver."""
@@ -59,10 +65,20 @@ class DagsterApi:
         required = [status for status in statuses if status["required"]]
         return bool(required) and all(status["healthy"] for status in required)
 
-    def reload_location(self, name: str) -> None:
-        """Make the UI read location `name` again; raises StackError if it cannot be loaded."""
+    def reload_location(self, name: str) -> str | None:
+        """Make the UI read location `name` again; gives what is wrong if it cannot be loaded."""
         answer = self.ask(_RELOAD, name=name)["reloadRepositoryLocation"]
         loaded = answer.get("locationOrLoadError") or answer
-        if loaded["__typename"] != "RepositoryLocation":
-            reason = loaded.get("message", loaded["__typename"]).strip().splitlines()[0]
-            raise StackError(f"The UI could not load location {name}: {reason}")
+        if loaded["__typename"] == "RepositoryLocation":
+            return None
+        reason = loaded.get("message", loaded["__typename"]).strip().splitlines()[0]
+        return f"The UI could not load location {name}: {reason}"
+
+    def runs_being_started(self, location: str) -> list[str]:
+        """Ids of the runs whose process the code server of `location` is making now."""
+        runs = self.ask(_STARTING)["runsOrError"]["results"]
+        return [
+            run["runId"]
+            for run in runs
+            if (run["repositoryOrigin"] or {}).get("repositoryLocationName") == location
+        ]

@@ -1,15 +1,16 @@
-"""`python -m twd_local.deploy LOCATION [--target local|compose|k8s]`: replaces one code server."""
+"""`python -m twd_local.deploy LOCATION [--target …] [--from FOLDER]`: replaces one code server."""
 
 from __future__ import annotations
 
 import argparse
 import os
 import sys
+from pathlib import Path
 
 from twd_local.deploy.local import deploy_locally
 from twd_local.deploy.remote import deploy_with_compose, deploy_with_helm
 from twd_local.stack.errors import FORESEEN, explained
-from twd_local.stack.home import Home
+from twd_local.stack.home import REPOSITORY, Home
 from twd_local.stack.names import LOCATIONS
 
 
@@ -18,11 +19,21 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="twd_local.deploy", description="Replace one code server")
     parser.add_argument("location", choices=LOCATIONS)
     parser.add_argument("--target", choices=("local", "compose", "k8s"), default="local")
+    parser.add_argument(
+        "--from",
+        dest="sources",
+        type=Path,
+        metavar="FOLDER",
+        help="a checkout other than this one; on this machine only",
+    )
     chosen = parser.parse_args(arguments)
+    if chosen.sources and chosen.target != "local":
+        parser.error("--from goes with --target local")
     try:
         match chosen.target:
             case "local":
-                deploy_locally(Home.from_environment(os.environ), chosen.location)
+                home = Home.from_environment(os.environ)
+                deploy_locally(home, chosen.location, chosen.sources or REPOSITORY)
             case "compose":
                 deploy_with_compose(chosen.location)
             case _:

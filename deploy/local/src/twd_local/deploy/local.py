@@ -14,15 +14,20 @@ from twd_local.deploy.release import Release, build, current, point_current_to, 
 from twd_local.stack.errors import StackError
 from twd_local.stack.home import REPOSITORY, Home
 from twd_local.stack.plan import Say, Stack, started_stack
+from twd_local.stack.ports import any_free_port
+from twd_local.stack.readiness import code_server_is_serving, last_lines
+from twd_local.stack.services import code_server_command
 from twd_local.stack.supervision import Supervisor
 
 _HEALTH_SECONDS = 60.0
+# Starting a run takes a few seconds: a process is made and imports its code.
+_LAUNCH_SECONDS = 20.0
 
 
-def deploy_locally(home: Home, location: str, say: Say = print) -> None:
-    """Bring the sources of `location` as they are now into the running stack.
+def deploy_locally(home: Home, location: str, sources: Path = REPOSITORY, say: Say = print) -> None:
+    """Bring `location` as it is now in the checkout `sources` into the running stack.
 
-    Raises: StackError; the release that served before then serves again.
+    Raises: StackError; the release that served before then serves still, or again.
     """
     with home.locked():
         started = time.monotonic()
@@ -30,19 +35,19 @@ def deploy_locally(home: Home, location: str, say: Say = print) -> None:
         running = supervisor.is_running()
         stack = started_stack(home) if running else None
         before = current(home.releases, location)
-        release = build(REPOSITORY, home.releases, location)
+        release = build(sources, home.releases, location)
         state = f"built in {release.seconds:.1f} s" if release.is_new else "already built"
         say(f"Release {release.path.name} of {location}: {state}.")
-        _validate(release, location, stack.environment if stack else {})
-        say(f"It loads ({time.monotonic() - started:.1f} s so far).")
+        _try_out(release, stack.environment if stack else {})
+        say(f"It serves when it is tried ({time.monotonic() - started:.1f} s so far).")
         release.make_current()
         if stack is None:
             say("The stack is not running: this release serves from the next start on (make up).")
             return
         others = _pids(supervisor, except_for=location)
-        _replace_server(stack, supervisor, location, before, say)
         with closing(DagsterApi(stack.ui_url)) as api:
-            api.reload_location(location)
+            _await_launches(api, location)
+            _replace_server(stack, supervisor, api, release, before, say)
         prune(home.releases, location)
         unchanged = _pids(supervisor, except_for=location) == others
         say(
@@ -56,50 +61,75 @@ def deploy_locally(home: Home, location: str, say: Say = print) -> None:
         )
 
 
-def _validate(release: Release, location: str, environment: Mapping[str, str]) -> None:
-    # Before anything is switched: code that does not load must not replace code that does.
-    completed = subprocess.run(
-        [
-            str(release.python),
-            "-m",
-            "dagster",
-            "definitions",
-            "validate",
-            "-m",
-            f"twd_{location}.definitions",
-        ],
-        env={**os.environ, **environment},
-        cwd=release.path,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if completed.returncode:
-        said = "\n".join(
-            f"  {line}" for line in (completed.stdout + completed.stderr).splitlines()[-25:]
+def _try_out(release: Release, environment: Mapping[str, str]) -> None:
+    # Beside the server that serves, on a port of its own: code that does not load, or ends its
+    # server, must not replace code that works.
+    log = release.path / "trial.log"
+    port = any_free_port()
+    with log.open("w") as output:
+        server = subprocess.Popen(
+            code_server_command(str(release.python), release.location, port),
+            env={**os.environ, **environment},
+            cwd=release.path,
+            stdout=output,
+            stderr=output,
         )
-        raise StackError(
-            f"The new code of {location} does not load, so nothing was changed:\n{said}"
-        )
+        try:
+            deadline = time.monotonic() + _HEALTH_SECONDS
+            while not code_server_is_serving(port):
+                if server.poll() is not None or time.monotonic() > deadline:
+                    raise StackError(
+                        f"The new code of {release.location} does not serve when it is tried, so "
+                        f"nothing was changed. The end of {log}:\n{last_lines(log)}"
+                    )
+                time.sleep(0.1)
+        finally:
+            server.kill()
+            server.wait()
+
+
+def _await_launches(api: DagsterApi, location: str) -> None:
+    # If the server goes away in the middle of starting a run, the daemon puts the run back into the
+    # queue, while its process may have begun already. Between two starts there is no such process.
+    deadline = time.monotonic() + _LAUNCH_SECONDS
+    while api.runs_being_started(location) and time.monotonic() < deadline:
+        time.sleep(0.1)
 
 
 def _replace_server(
-    stack: Stack, supervisor: Supervisor, location: str, before: Path | None, say: Say
+    stack: Stack,
+    supervisor: Supervisor,
+    api: DagsterApi,
+    release: Release,
+    before: Path | None,
+    say: Say,
 ) -> None:
+    location = release.location
+    fault = _restart(stack, supervisor, api, location, say)
+    if fault is None:
+        return
+    if before is None or before == release.path:
+        raise StackError(f"The release {release.path.name} of {location} does not serve. {fault}")
+    point_current_to(before)
+    fault_before = _restart(stack, supervisor, api, location, say)
+    state = "serves again" if fault_before is None else f"does not serve either. {fault_before}"
+    raise StackError(
+        f"The new release of {location} did not serve. The one before it, {before.name}, {state}. "
+        f"What the new one said: {fault}"
+    )
+
+
+def _restart(
+    stack: Stack, supervisor: Supervisor, api: DagsterApi, location: str, say: Say
+) -> str | None:
+    """Start the current release; gives what is wrong if it does not serve."""
     supervisor.restart(location)
     try:
         seconds = stack.wait(supervisor, location, _HEALTH_SECONDS)
     except StackError as error:
-        if before is None:
-            raise
-        point_current_to(before)
-        supervisor.restart(location)
-        stack.wait(supervisor, location, _HEALTH_SECONDS)
-        raise StackError(
-            f"The new release of {location} did not serve. The one before it, {before.name}, "
-            f"serves again. {error}"
-        ) from None
+        return str(error)
     say(f"The code server answers its health check after {seconds:.1f} s.")
+    return api.reload_location(location)
 
 
 def _pids(supervisor: Supervisor, except_for: str) -> dict[str, int]:

@@ -36,6 +36,11 @@ class Release:
     seconds: float
 
     @property
+    def location(self) -> str:
+        """The location whose sources it holds."""
+        return self.path.parent.name
+
+    @property
     def python(self) -> Path:
         """The interpreter of the release."""
         return self.path / "venv" / "bin" / "python"
@@ -60,10 +65,15 @@ def current(releases: Path, location: str) -> Path | None:
 
 
 def build(repository: Path, releases: Path, location: str) -> Release:
-    """Build a release of the sources of `location` as they are now, unless there is one already.
+    """Build a release of `location` as it is now in `repository`, unless there is one already.
 
-    Raises: StackError with the end of the installer's output.
+    Raises: StackError when there are no such sources, or with the end of the installer's output.
     """
+    if not (repository / "locations" / location).is_dir():
+        raise StackError(
+            f"{repository} is no checkout with a location {location}. Name the folder that holds "
+            "libs and locations."
+        )
     started = time.monotonic()
     folder = releases / location
     folder.mkdir(parents=True, exist_ok=True)

@@ -97,30 +97,26 @@ def _application(home: Home, ports: Mapping[str, int]) -> Service:
     )
 
 
+def code_server_command(python: str, location: str, port: int) -> tuple[str, ...]:
+    """The command by which the interpreter `python` of a release serves `location`."""
+    return (
+        *(python, "-m", "dagster", "api", "grpc"),
+        *("--module-name", f"twd_{location}.definitions", "--location-name", location),
+        *("--host", "127.0.0.1", "--port", str(port)),
+    )
+
+
 def _code_server(location: str, home: Home, port: int) -> Service:
     release = str(home.releases / location / "current")
     return Service(
         location,
-        (
-            f"{release}/venv/bin/python",
-            "-m",
-            "dagster",
-            "api",
-            "grpc",
-            "--module-name",
-            f"twd_{location}.definitions",
-            "--location-name",
-            location,
-            "--host",
-            "127.0.0.1",
-            "--port",
-            str(port),
-        ),
+        code_server_command(f"{release}/venv/bin/python", location, port),
         port,
         release=release,
-        # A code server waits for the runs it started, minutes perhaps. The runs do not need it:
-        # it is ended alone, and soon, and they finish by themselves.
-        stop_seconds=2,
+        # Asked to end, a code server serves on until its runs have ended, and refuses new ones,
+        # which counts as their failure. Killed, it refuses nothing: a run that finds no server
+        # goes back into the queue. Runs that are going on do not need it, and finish by themselves.
+        stop_signal="KILL",
     )
 
 
