@@ -238,3 +238,7 @@ bench-analytics: environments benchmarks/.venv/.ready ## Measure what a day of a
 	@benchmarks/.venv/bin/python -m benchmarks.analytics
 bench-fleet: .venv/.stack ## Measure what becomes of 200 databases connected at once, against importing one by one: [CONNECTIONS=200] [TRAINED=1]
 	@$(RUN) -m benchmarks.fleet $(if $(CONNECTIONS),--connections $(CONNECTIONS)) $(if $(TRAINED),--trained)
+
+.PHONY: drill
+drill: .venv/.stack ## Break a stack of its own at random moments and see it heal: [ROUNDS=30] [SEED=1] [ONLY=kill]
+	@$(RUN) -m benchmarks.drill $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only "$(ONLY)")

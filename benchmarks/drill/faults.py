@@ -1,0 +1,190 @@
+"""What is done to the stack: each fault strikes, may last, and is lifted."""
+
+from __future__ import annotations
+
+import resource
+import signal
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from random import Random
+
+import psutil
+
+from benchmarks.drill.proxy import Weather
+from benchmarks.drill.rig import Rig, until
+from twd_local.stack.names import LOCATIONS
+
+_WAIT_FOR_RUN_SECONDS = 40
+
+
+class Fault(ABC):
+    """One thing that goes wrong."""
+
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """What the table calls it."""
+
+    def is_possible(self, rig: Rig) -> str:
+        """'' if this machine can do it, else why not."""
+        return ""
+
+    @abstractmethod
+    def strike(self, rig: Rig) -> None:
+        """Do it, and return when it is over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kill(Fault):
+    """`kill -9` of a service. The supervisor starts it again, as one does everywhere."""
+
+    service: str
+
+    @property
+    def name(self) -> str:
+        """Which."""
+        return f"kill {self.service}"
+
+    def strike(self, rig: Rig) -> None:
+        """Kill it once."""
+        with suppress(psutil.NoSuchProcess):
+            rig.process(self.service).kill()
+
+
+@dataclass(frozen=True, slots=True)
+class KillRunWorker(Fault):
+    """`kill -9` of the process of a run that is going on."""
+
+    @property
+    def name(self) -> str:
+        """One kind."""
+        return "kill run worker"
+
+    def strike(self, rig: Rig) -> None:
+        """Kill the first that there is."""
+        until(lambda: bool(rig.run_workers()), _WAIT_FOR_RUN_SECONDS, pause=0.05)
+        for process in rig.run_workers()[:1]:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+
+
+@dataclass(frozen=True, slots=True)
+class KillContainer(Fault):
+    """`kill -9` of a code server together with the runs that it started: nobody is left to tell."""
+
+    location: str
+
+    @property
+    def name(self) -> str:
+        """Which."""
+        return f"kill {self.location} and its runs"
+
+    def strike(self, rig: Rig) -> None:
+        """The server first, so that it does not notice the others."""
+        until(lambda: bool(rig.run_workers(self.location)), _WAIT_FOR_RUN_SECONDS, pause=0.05)
+        with suppress(psutil.NoSuchProcess):
+            rig.process(self.location).kill()
+        for process in rig.run_workers(self.location):
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+
+
+@dataclass(frozen=True, slots=True)
+class Network(Fault):
+    """The connections to one server are slow, are reset, or nothing comes through them."""
+
+    link: str
+    weather: Weather
+    seconds: float
+
+    @property
+    def name(self) -> str:
+        """Which."""
+        return f"network to {self.link} {self.weather}"
+
+    def strike(self, rig: Rig) -> None:
+        """Bad weather for a while."""
+        rig.links[self.link].turn(self.weather)
+        time.sleep(self.seconds)
+        rig.links[self.link].turn("fair")
+
+
+@dataclass(frozen=True, slots=True)
+class Hang(Fault):
+    """A service stands still without closing anything, as in a machine that swaps."""
+
+    service: str
+    seconds: float
+
+    @property
+    def name(self) -> str:
+        """Which."""
+        return f"hang {self.service}"
+
+    def strike(self, rig: Rig) -> None:
+        """Stop it for a while."""
+        process = rig.process(self.service)
+        process.send_signal(signal.SIGSTOP)
+        time.sleep(self.seconds)
+        process.send_signal(signal.SIGCONT)
+
+
+@dataclass(frozen=True, slots=True)
+class DiskFull(Fault):
+    """The index can make no file longer than it is: what it writes fails, what is there stays."""
+
+    seconds: float
+
+    @property
+    def name(self) -> str:
+        """One kind."""
+        return "disk full on the index"
+
+    def strike(self, rig: Rig) -> None:
+        """Take the room away for a while."""
+        pid = rig.process("qdrant").pid
+        before = resource.prlimit(pid, resource.RLIMIT_FSIZE)
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (0, before[1]))
+        time.sleep(self.seconds)
+        with suppress(ProcessLookupError):
+            resource.prlimit(pid, resource.RLIMIT_FSIZE, before)
+
+
+@dataclass(frozen=True, slots=True)
+class ClockJump(Fault):
+    """The clock of all processes is set, and stays so."""
+
+    seconds: float
+
+    @property
+    def name(self) -> str:
+        """Which way."""
+        return f"clock {self.seconds:+.0f} s"
+
+    def is_possible(self, rig: Rig) -> str:
+        """It needs a library."""
+        return "" if rig.clock.can_move else "the package libfaketime is not installed in .venv"
+
+    def strike(self, rig: Rig) -> None:
+        """Set it."""
+        rig.clock.move(self.seconds)
+
+
+def kinds(random: Random) -> Sequence[Fault]:
+    """One of each kind, with what of it is left to chance."""
+    links = ("metadata", "index", "model", "source")
+    services = ("postgres", "qdrant", "ollama", "daemon", "webserver")
+    weathers: Sequence[Weather] = ("slow", "reset", "silent")
+    return (
+        *(Kill(name) for name in (*LOCATIONS, *services)),
+        KillRunWorker(),
+        KillContainer(random.choice(("schema", "training"))),
+        *(Network(random.choice(links), one, random.uniform(5, 15)) for one in weathers),
+        Hang(random.choice((*LOCATIONS, "qdrant", "ollama", "daemon")), random.uniform(5, 15)),
+        DiskFull(random.uniform(5, 15)),
+        ClockJump(3600),
+        ClockJump(-20),
+    )
