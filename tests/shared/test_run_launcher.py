@@ -18,8 +18,9 @@ from typing import Any
 import dagster as dg
 import psutil
 import pytest
+from dagster._core.errors import DagsterUserCodeUnreachableError
 from dagster._core.events import EngineEventData
-from dagster._core.launcher.base import WorkerStatus
+from dagster._core.launcher.base import LaunchRunContext, WorkerStatus
 from dagster._core.storage.tags import GRPC_INFO_TAG
 from dagster._core.workspace.context import WorkspaceProcessContext
 from dagster._core.workspace.load_target import GrpcServerTarget
@@ -113,6 +114,21 @@ class Platform:
 
     def start_run(self, name: str, host: str = "127.0.0.1") -> None:
         """Start a run in a process of its own; `host` is where its server is noted to be."""
+        run_id = self.launch()
+        address = json.dumps({"host": host, "port": self.port})
+        self.instance.add_run_tags(run_id, {GRPC_INFO_TAG: address})
+        self.runs[name] = run_id
+        begun = dg.DagsterEventType.STEP_START
+        _until(lambda: self.instance.all_logs(run_id, of_type=begun), "its step has begun")
+        # The process as the system sees it: a new child of the server.
+        [self.pids[name]] = [
+            child.pid
+            for child in psutil.Process(self._server.pid).children()
+            if "spawn_main" in " ".join(child.cmdline()) and child.pid not in self.pids.values()
+        ]
+
+    def launch(self) -> str:
+        """Make a run and launch it as the daemon does; gives its id."""
         context = self.workspace.create_request_context()
         location = context.get_code_location("code")
         [repository] = location.get_repositories().values()
@@ -138,18 +154,8 @@ class Platform:
             job_code_origin=job.get_python_origin(),
             asset_graph=repository.asset_graph,
         )
-        self.instance.launch_run(run.run_id, context)
-        address = json.dumps({"host": host, "port": self.port})
-        self.instance.add_run_tags(run.run_id, {GRPC_INFO_TAG: address})
-        self.runs[name] = run.run_id
-        begun = dg.DagsterEventType.STEP_START
-        _until(lambda: self.instance.all_logs(run.run_id, of_type=begun), "its step has begun")
-        # The process as the system sees it: a new child of the server.
-        [self.pids[name]] = [
-            child.pid
-            for child in psutil.Process(self._server.pid).children()
-            if "spawn_main" in " ".join(child.cmdline()) and child.pid not in self.pids.values()
-        ]
+        self.instance.run_launcher.launch_run(LaunchRunContext(run, context))
+        return run.run_id
 
     def pretend_run(self, name: str, pid: int) -> None:
         """A run that was started by a server of this machine and told the process id `pid`."""
@@ -177,9 +183,15 @@ class Platform:
         for error in execute_run_monitoring_iteration(self.workspace, logging.getLogger("monitor")):
             assert error is None, error
 
+    def ask_server_to_end(self) -> None:
+        """What stopping a container does first: the server waits for the runs it has."""
+        self._server.terminate()
+
     def close(self) -> None:
         """End everything."""
         self._exit.close()
+        for child in psutil.Process(self._server.pid).children():
+            child.kill()
         self.kill_server()
         for pid in self.pids.values():
             with suppress(ProcessLookupError):
@@ -250,3 +262,17 @@ def test_a_process_that_got_the_id_of_a_dead_run_is_not_taken_for_it_nor_ended(
         assert not platform.instance.run_launcher.terminate(platform.runs["stranger"])
         assert stranger.poll() is None
         stranger.kill()
+
+
+def test_a_server_that_is_about_to_end_counts_as_away_for_a_new_run(platform: Platform) -> None:
+    platform.start_run("last")
+    platform.ask_server_to_end()
+
+    def refuses() -> bool:
+        try:
+            platform.launch()
+        except DagsterUserCodeUnreachableError as error:
+            return "about to end" in str(error)
+        return False
+
+    assert _until(refuses, "the server has heard that it is to end")

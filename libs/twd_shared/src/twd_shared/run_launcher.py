@@ -17,8 +17,8 @@ from typing import Any
 
 import psutil
 from dagster import DagsterEventType, DagsterRun
-from dagster._core.errors import DagsterUserCodeUnreachableError
-from dagster._core.launcher.base import CheckRunHealthResult, WorkerStatus
+from dagster._core.errors import DagsterLaunchFailedError, DagsterUserCodeUnreachableError
+from dagster._core.launcher.base import CheckRunHealthResult, LaunchRunContext, WorkerStatus
 from dagster._core.launcher.default_run_launcher import DefaultRunLauncher
 from dagster._core.storage.tags import GRPC_INFO_TAG
 from dagster._grpc.client import DagsterGrpcClient
@@ -28,6 +28,8 @@ from dagster._serdes import deserialize_value
 # How the standard library starts a process that is not a copy of its parent.
 _STARTED_BY_MULTIPROCESSING = "--multiprocessing-fork"
 _HOME = "DAGSTER_HOME"
+# What `StartRun` of dagster._grpc.server answers; it has no other sign of this.
+_ABOUT_TO_END = "after telling it to shut down"
 
 
 class WatchedRunLauncher(DefaultRunLauncher):
@@ -36,6 +38,21 @@ class WatchedRunLauncher(DefaultRunLauncher):
     On the machine of the code server the process is looked up. A server elsewhere (a container)
     is asked, since its processes cannot outlive it.
     """
+
+    def launch_run(self, context: LaunchRunContext) -> None:
+        """Have the code server start the run; one that is about to end counts as away.
+
+        Such a server (a container that waits for its runs) refuses new ones, which Dagster takes
+        for the run's own failure. A run that finds no server waits in the queue for the next one.
+        """
+        try:
+            super().launch_run(context)
+        except DagsterLaunchFailedError as error:
+            if _ABOUT_TO_END not in str(error):
+                raise
+            raise DagsterUserCodeUnreachableError(
+                "The code server is about to end and starts no more runs."
+            ) from error
 
     @property
     def supports_check_run_worker_health(self) -> bool:
