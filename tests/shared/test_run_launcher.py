@@ -22,7 +22,7 @@ from dagster._core.errors import DagsterUserCodeUnreachableError
 from dagster._core.events import EngineEventData
 from dagster._core.launcher.base import LaunchRunContext, WorkerStatus
 from dagster._core.storage.tags import GRPC_INFO_TAG
-from dagster._core.workspace.context import WorkspaceProcessContext
+from dagster._core.workspace.context import WorkspaceProcessContext, WorkspaceRequestContext
 from dagster._core.workspace.load_target import GrpcServerTarget
 from dagster._daemon.monitoring.run_monitoring import execute_run_monitoring_iteration
 from dagster._grpc.client import DagsterGrpcClient
@@ -81,8 +81,6 @@ class Platform:
         self.start_server()
         self._exit = ExitStack()
         self.instance = self._exit.enter_context(dg.DagsterInstance.from_config(str(folder)))
-        target = GrpcServerTarget("127.0.0.1", self.port, None, "code")
-        self.workspace = self._exit.enter_context(WorkspaceProcessContext(self.instance, target))
 
     def start_server(self) -> None:
         """Start the code server, and wait until it answers."""
@@ -129,7 +127,16 @@ class Platform:
 
     def launch(self) -> str:
         """Make a run and launch it as the daemon does; gives its id."""
-        context = self.workspace.create_request_context()
+        with self._workspace() as workspace:
+            return self._launch(workspace.create_request_context())
+
+    def _workspace(self) -> WorkspaceProcessContext:
+        # Not for longer than it is needed: a thread of it watches the server, and fails when the
+        # server goes away in the wrong moment.
+        target = GrpcServerTarget("127.0.0.1", self.port, None, "code")
+        return WorkspaceProcessContext(self.instance, target)
+
+    def _launch(self, context: WorkspaceRequestContext) -> str:
         location = context.get_code_location("code")
         [repository] = location.get_repositories().values()
         job = repository.get_full_job("long_job")
@@ -180,8 +187,9 @@ class Platform:
 
     def monitor(self) -> None:
         """What the daemon does every half minute."""
-        for error in execute_run_monitoring_iteration(self.workspace, logging.getLogger("monitor")):
-            assert error is None, error
+        with self._workspace() as workspace:
+            for error in execute_run_monitoring_iteration(workspace, logging.getLogger("monitor")):
+                assert error is None, error
 
     def ask_server_to_end(self) -> None:
         """What stopping a container does first: the server waits for the runs it has."""
@@ -219,6 +227,7 @@ def test_runs_are_healthy_while_their_server_serves_here_and_elsewhere(platform:
     assert {platform.health(name) for name in platform.runs} == {WorkerStatus.RUNNING}
 
 
+@pytest.mark.filterwarnings("ignore:Error loading repository location")
 def test_nothing_is_concluded_while_the_code_server_is_away(platform: Platform) -> None:
     platform.kill_server()
     platform.monitor()
