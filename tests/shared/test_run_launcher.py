@@ -164,12 +164,13 @@ class Platform:
         self.instance.run_launcher.launch_run(LaunchRunContext(run, context))
         return run.run_id
 
-    def pretend_run(self, name: str, pid: int) -> None:
-        """A run that was started by a server of this machine and told the process id `pid`."""
+    def pretend_run(self, name: str, *pids: int) -> None:
+        """A run that was started by a server of this machine and told these process ids."""
         address = json.dumps({"host": "127.0.0.1", "port": self.port})
         run = dg.DagsterRun("long_job", tags={GRPC_INFO_TAG: address})
         self.instance.add_run(run)
-        self.instance.report_engine_event("Started.", run, EngineEventData.in_process(pid))
+        for pid in pids:
+            self.instance.report_engine_event("Started.", run, EngineEventData.in_process(pid))
         self.runs[name] = run.run_id
 
     def status(self, name: str) -> dg.DagsterRunStatus:
@@ -237,6 +238,16 @@ def test_nothing_is_concluded_while_the_code_server_is_away(platform: Platform) 
 def test_a_run_goes_on_when_its_code_server_was_replaced(platform: Platform) -> None:
     platform.start_server()
     assert platform.health("survivor") is WorkerStatus.RUNNING
+
+
+def test_a_run_that_was_started_a_second_time_lives_as_long_as_the_second_process(
+    platform: Platform,
+) -> None:
+    # The server died while it started the run, so the queue had it started again.
+    with subprocess.Popen(["true"]) as first:
+        first.wait()
+    platform.pretend_run("twice", first.pid, platform.pids["survivor"])
+    assert platform.health("twice") is WorkerStatus.RUNNING
 
 
 def test_what_a_new_server_elsewhere_does_not_know_has_ended(platform: Platform) -> None:

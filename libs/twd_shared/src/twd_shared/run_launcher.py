@@ -4,7 +4,7 @@ Dagster leaves both to the code server that started the process. If that was rep
 lost with its machine since then, a run whose process has gone would stay *started*, with its slots
 in pools, until the longest time that a run may take is over.
 
-The instance of a laptop and of containers names this class, so it imports nothing but Dagster:
+The instance of a laptop and of containers names this class, so it imports Dagster and psutil alone:
 the image of the webserver and the daemon has none of the library's other requirements.
 """
 
@@ -28,6 +28,7 @@ from dagster._serdes import deserialize_value
 # How the standard library starts a process that is not a copy of its parent.
 _STARTED_BY_MULTIPROCESSING = "--multiprocessing-fork"
 _HOME = "DAGSTER_HOME"
+_ANSWER_SECONDS = 5
 # What `StartRun` of dagster._grpc.server answers; it has no other sign of this.
 _ABOUT_TO_END = "after telling it to shut down"
 
@@ -66,15 +67,15 @@ class WatchedRunLauncher(DefaultRunLauncher):
             return _unknown("it is not noted which code server started it")
         if not _is_here(server):
             return _ask(server, run)
-        pid = self._pid(run)
-        if pid is None:
+        pids = self._pids(run)
+        if not pids:
             return _unknown("it has not told its process id")
-        if _is_run_process(pid):
+        if any(map(_is_run_process, pids)):
             return CheckRunHealthResult(WorkerStatus.RUNNING)
         return CheckRunHealthResult(
             WorkerStatus.NOT_FOUND,
-            f"its process {pid} has ended, and the code server that started it was not there to "
-            "notice",
+            f"its process {pids[-1]} has ended, and the code server that started it was not there "
+            "to notice",
         )
 
     def terminate(self, run_id: str) -> bool:
@@ -86,21 +87,27 @@ class WatchedRunLauncher(DefaultRunLauncher):
         with suppress(DagsterUserCodeUnreachableError):
             if super().terminate(run_id):
                 return True
-        pid = self._pid(run)
-        if run.is_finished or pid is None or not _is_run_process(pid):
-            return False
-        # As the server does: the step that is going on ends by an exception, and says so.
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGINT)
-        return True
+        alive = [] if run.is_finished else [*filter(_is_run_process, self._pids(run))]
+        for pid in alive:
+            # As the server does: the step that is going on ends by an exception, and says so.
+            with suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGINT)
+        return bool(alive)
 
-    def _pid(self, run: DagsterRun) -> int | None:
-        """The process id that the run told when it began."""
-        for entry in self._instance.all_logs(run.run_id, of_type=DagsterEventType.ENGINE_EVENT):
-            event = entry.dagster_event
-            if event and (pid := event.engine_event_data.metadata.get("pid")):
-                return int(str(pid.value))
-        return None
+    def _pids(self, run: DagsterRun) -> list[int]:
+        """The processes that told that they are the run's, oldest first.
+
+        There are two if the server died while it started the run: the first tells its id before it
+        sees that the run is in the queue again, and ends.
+        """
+        entries = self._instance.all_logs(run.run_id, of_type=DagsterEventType.ENGINE_EVENT)
+        told = [
+            int(str(pid.value))
+            for entry in entries
+            if entry.dagster_event
+            and (pid := entry.dagster_event.engine_event_data.metadata.get("pid"))
+        ]
+        return list(dict.fromkeys(told))
 
 
 def _server(run: DagsterRun) -> dict[str, Any]:
@@ -130,6 +137,9 @@ def _is_run_process(pid: int) -> bool:
         )
     except psutil.NoSuchProcess:
         return False
+    except psutil.AccessDenied:
+        # Another user's: it cannot be known, and a run that works must not be taken for dead.
+        return True
 
 
 def _ask(server: dict[str, Any], run: DagsterRun) -> CheckRunHealthResult:
@@ -139,7 +149,10 @@ def _ask(server: dict[str, Any], run: DagsterRun) -> CheckRunHealthResult:
     )
     try:
         answer = deserialize_value(
-            client.can_cancel_execution(CanCancelExecutionRequest(run_id=run.run_id)),
+            # One server that hangs must not hold up the monitoring of all runs.
+            client.can_cancel_execution(
+                CanCancelExecutionRequest(run_id=run.run_id), timeout=_ANSWER_SECONDS
+            ),
             CanCancelExecutionResult,
         )
     except DagsterUserCodeUnreachableError:

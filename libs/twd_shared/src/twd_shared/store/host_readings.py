@@ -43,7 +43,7 @@ class HostPlace:
     def give_back(self) -> None:
         """Let somebody else read; once or many times, from any thread.
 
-        It is one statement and waits for nobody, so that a task that is being cancelled can do it.
+        It is one statement and waits for no place, so a task that is being cancelled can do it.
         """
         self._readings.give_back(self)
 
