@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import os
 import platform
+import signal
 import sys
 import time
 from collections.abc import Sequence
@@ -40,14 +41,19 @@ def main() -> int:
     parser.add_argument("--only", default="", help="faults whose name holds this text")
     chosen = parser.parse_args()
     started = time.monotonic()
+    # Told to end, it ends its stack as well.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     with rig(say) as made:
-        rounds = list(_rounds(made, chosen.rounds, chosen.seed, chosen.only))
+        left_out = _left_out(made)
+        rounds = _rounds(made, chosen.rounds, chosen.seed, chosen.only)
     print(
         f"{len(rounds)} rounds of seed {chosen.seed} in {time.monotonic() - started:.0f} s; "
         f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}; "
         f"Python {platform.python_version()}, Dagster {version('dagster')}"
     )
     _report(rounds)
+    for line in left_out:
+        print(f"Left out: {line}")
     print()
     slowest = max((one.good_tick or float("inf") for one in rounds), default=float("inf"))
     consistent = sum(one.is_consistent for one in rounds)
@@ -84,20 +90,23 @@ def _plan(made: Rig, count: int, random: Random, only: str) -> list[Fault]:
     """Each kind once in random order, and again until there are enough."""
     planned: list[Fault] = []
     while len(planned) < count:
-        possible: list[Fault] = []
-        for fault in kinds(random):
-            if only not in fault.name:
-                continue
-            why_not = fault.is_possible(made)
-            if why_not:
-                say(f"Left out: {fault.name}, as {why_not}")
-            else:
-                possible.append(fault)
+        possible = [
+            fault for fault in kinds(random) if only in fault.name and not fault.why_not(made)
+        ]
         if not possible:
             raise SystemExit(f"No fault is called {only!r}.")
         random.shuffle(possible)
         planned += possible
     return planned[:count]
+
+
+def _left_out(made: Rig) -> list[str]:
+    """Kinds of faults that this machine cannot do, and why."""
+    return [
+        f"{fault.name}, as {why_not}"
+        for fault in kinds(Random())
+        if (why_not := fault.why_not(made))
+    ]
 
 
 def _report(rounds: Sequence[Round]) -> None:

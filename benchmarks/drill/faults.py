@@ -28,13 +28,13 @@ class Fault(ABC):
     def name(self) -> str:
         """What the table calls it."""
 
-    def is_possible(self, rig: Rig) -> str:
+    def why_not(self, rig: Rig) -> str:
         """'' if this machine can do it, else why not."""
         return ""
 
     @abstractmethod
-    def strike(self, rig: Rig) -> None:
-        """Do it, and return when it is over."""
+    def strike(self, rig: Rig) -> bool:
+        """Do it, and return when it is over; False if there was nothing to do it to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +48,9 @@ class Kill(Fault):
         """Which."""
         return f"kill {self.service}"
 
-    def strike(self, rig: Rig) -> None:
+    def strike(self, rig: Rig) -> bool:
         """Kill it once."""
-        with suppress(psutil.NoSuchProcess):
-            rig.process(self.service).kill()
+        return _kill([rig.process(self.service)]) > 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +62,10 @@ class KillRunWorker(Fault):
         """One kind."""
         return "kill run worker"
 
-    def strike(self, rig: Rig) -> None:
+    def strike(self, rig: Rig) -> bool:
         """Kill the first that there is."""
-        until(lambda: bool(rig.run_workers()), _WAIT_FOR_RUN_SECONDS, pause=0.05)
-        for process in rig.run_workers()[:1]:
-            with suppress(psutil.NoSuchProcess):
-                process.kill()
+        _await_run(rig)
+        return _kill(rig.run_workers()[:1]) > 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,14 +79,11 @@ class KillContainer(Fault):
         """Which."""
         return f"kill {self.location} and its runs"
 
-    def strike(self, rig: Rig) -> None:
+    def strike(self, rig: Rig) -> bool:
         """The server first, so that it does not notice the others."""
-        until(lambda: bool(rig.run_workers(self.location)), _WAIT_FOR_RUN_SECONDS, pause=0.05)
-        with suppress(psutil.NoSuchProcess):
-            rig.process(self.location).kill()
-        for process in rig.run_workers(self.location):
-            with suppress(psutil.NoSuchProcess):
-                process.kill()
+        _await_run(rig, self.location)
+        _kill([rig.process(self.location)])
+        return _kill(rig.run_workers(self.location)) > 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,11 +99,12 @@ class Network(Fault):
         """Which."""
         return f"network to {self.link} {self.weather}"
 
-    def strike(self, rig: Rig) -> None:
+    def strike(self, rig: Rig) -> bool:
         """Bad weather for a while."""
         rig.links[self.link].turn(self.weather)
         time.sleep(self.seconds)
         rig.links[self.link].turn("fair")
+        return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,17 +119,18 @@ class Hang(Fault):
         """Which."""
         return f"hang {self.service}"
 
-    def strike(self, rig: Rig) -> None:
+    def strike(self, rig: Rig) -> bool:
         """Stop it for a while."""
         process = rig.process(self.service)
         process.send_signal(signal.SIGSTOP)
         time.sleep(self.seconds)
         process.send_signal(signal.SIGCONT)
+        return True
 
 
 @dataclass(frozen=True, slots=True)
 class DiskFull(Fault):
-    """The index can make no file longer than it is: what it writes fails, what is there stays."""
+    """The index can write to no file: what it writes fails, what is there stays."""
 
     seconds: float
 
@@ -143,7 +139,7 @@ class DiskFull(Fault):
         """One kind."""
         return "disk full on the index"
 
-    def strike(self, rig: Rig) -> None:
+    def strike(self, rig: Rig) -> bool:
         """Take the room away for a while."""
         pid = rig.process("qdrant").pid
         before = resource.prlimit(pid, resource.RLIMIT_FSIZE)
@@ -151,6 +147,7 @@ class DiskFull(Fault):
         time.sleep(self.seconds)
         with suppress(ProcessLookupError):
             resource.prlimit(pid, resource.RLIMIT_FSIZE, before)
+        return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,13 +161,28 @@ class ClockJump(Fault):
         """Which way."""
         return f"clock {self.seconds:+.0f} s"
 
-    def is_possible(self, rig: Rig) -> str:
+    def why_not(self, rig: Rig) -> str:
         """It needs a library."""
         return "" if rig.clock.can_move else "the package libfaketime is not installed in .venv"
 
-    def strike(self, rig: Rig) -> None:
+    def strike(self, rig: Rig) -> bool:
         """Set it."""
         rig.clock.move(self.seconds)
+        return True
+
+
+def _await_run(rig: Rig, location: str | None = None) -> None:
+    until(lambda: bool(rig.run_workers(location)), _WAIT_FOR_RUN_SECONDS, pause=0.05)
+
+
+def _kill(processes: Sequence[psutil.Process]) -> int:
+    """`kill -9` each; how many were there."""
+    killed = 0
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+            killed += 1
+    return killed
 
 
 def kinds(random: Random) -> Sequence[Fault]:

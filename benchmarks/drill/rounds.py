@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from random import Random
+from typing import Any
 
 import httpx
 import psycopg2
@@ -28,15 +29,15 @@ _SENSORS = (
     "training_automation_sensor",
     "analytics_automation_sensor",
 )
-_TICKS = """
-select coalesce(i.body #>> '{origin,job_name}', b.body ->> 'instigator_name'), max(t.id)
+_NEWEST_TICK = "select coalesce(max(id), 0) from job_ticks"
+_GOOD_SINCE = """
+select distinct coalesce(i.body #>> '{origin,job_name}', b.body ->> 'instigator_name')
 from job_ticks t
 cross join lateral (select t.tick_body::jsonb as body) b
 left join lateral (
   select instigator_body::jsonb as body from instigators where selector_id = t.selector_id
 ) i on true
-where t.status in ('SUCCESS', 'SKIPPED')
-group by 1
+where t.id > %s and t.status in ('SUCCESS', 'SKIPPED')
 """
 _GOING_ON = """
 select count(*) from runs
@@ -55,12 +56,12 @@ class Round:
     good_tick: float | None
     healed: float | None
     left: list[str]
-    """What was wrong at the deadline; [] when all was well."""
+    """What was wrong at the deadline, or with the round itself; [] when all was well."""
 
     @property
     def is_consistent(self) -> bool:
-        """Whether the stack healed by itself."""
-        return self.healed is not None
+        """Whether the fault struck and the stack healed by itself."""
+        return not self.left
 
 
 def play(
@@ -71,7 +72,7 @@ def play(
     begin(work, rig, sources, number, random)
     time.sleep(random.uniform(0, _LATEST_SECONDS))
     struck_after = time.monotonic() - began
-    fault.strike(rig)
+    has_struck = fault.strike(rig)
     lifted = time.monotonic()
     good_tick = _until_good_ticks(rig)
     state = _Wellness(rig, sources)
@@ -83,7 +84,10 @@ def play(
         struck_after,
         good_tick,
         None if healed is None else time.monotonic() - lifted,
-        state.wrong if healed is None else [],
+        [
+            *([] if has_struck else ["there was nothing to strike"]),
+            *(state.wrong if healed is None else []),
+        ],
     )
 
 
@@ -120,34 +124,29 @@ class _Wellness:
 
 def _until_good_ticks(rig: Rig) -> float | None:
     """Seconds until each sensor has ended a tick well that began after now."""
-    before: dict[str, int] = {}
-
-    def known() -> bool:
-        ticks = _good_ticks(rig)
-        before.update(ticks or {})
-        return ticks is not None
-
     started = time.monotonic()
-    if until(known, _TICK_SECONDS) is None:
-        return None
+    newest: list[int] = []
+
+    def is_known() -> bool:
+        newest.extend(number for (number,) in _rows_if_any(rig, _NEWEST_TICK))
+        return bool(newest)
 
     def have_ticked() -> bool:
-        now = _good_ticks(rig) or {}
-        return all(now.get(name, 0) > before.get(name, 0) for name in _SENSORS)
+        return {name for (name,) in _rows_if_any(rig, _GOOD_SINCE, newest[0])} >= set(_SENSORS)
 
-    if until(have_ticked, _TICK_SECONDS) is None:
+    if until(is_known, _TICK_SECONDS) is None or until(have_ticked, _TICK_SECONDS) is None:
         return None
     return time.monotonic() - started
 
 
-def _good_ticks(rig: Rig) -> dict[str, int] | None:
-    """Sensor → id of its newest good tick; None while storage is away."""
+def _rows_if_any(rig: Rig, query: str, *values: int) -> list[tuple[Any, ...]]:
+    """What storage says; nothing while it is away."""
     try:
         with _metadata(rig) as cursor:
-            cursor.execute(_TICKS)
-            return dict(cursor.fetchall())
+            cursor.execute(query, values)
+            return cursor.fetchall()
     except psycopg2.Error:
-        return None
+        return []
 
 
 @contextmanager

@@ -87,13 +87,18 @@ def differences(rig: Rig, sources: Iterable[Source]) -> list[str]:
 
 
 def held(rig: Rig) -> list[str]:
-    """What of a run that is over still holds: slots of pools, locks."""
+    """What runs that are over still hold: slots of pools, places of hosts."""
     with closing(psycopg2.connect(rig.metadata)) as connection, connection.cursor() as cursor:
         cursor.execute(
             "select 'slot of pool ' || concurrency_key || ' held by run ' || run_id"
             " from concurrency_slots where run_id is not null and not deleted"
             " union all select 'step waiting for pool ' || concurrency_key || ' in run ' || run_id"
             " from pending_steps"
+            # An advisory lock of a session; a sensor that reads has it for seconds.
+            " union all select 'place of a host held by session ' || pid from pg_locks"
+            " join pg_stat_activity using (pid) where locktype = 'advisory'"
+            " and datname = current_database() and application_name = 'twd'"
+            " and state = 'idle' and state_change < now() - interval '30 seconds'"
         )
         return [line for (line,) in cursor.fetchall()]
 
