@@ -17,7 +17,12 @@ from typing import Any
 import pytest
 import yaml
 
-from twd_local.deploy.remote import COMPOSE_FOLDER, compose_command, helm_command
+from twd_local.deploy.remote import (
+    COMPOSE_FOLDER,
+    helm_command,
+    replace_command,
+    trial_commands,
+)
 from twd_local.stack import names
 from twd_local.stack.ports import USUAL_PORTS
 from twd_shared import contract, settings
@@ -157,7 +162,8 @@ def test_a_cluster_lists_every_location_where_it_serves() -> None:
 
 @pytest.mark.parametrize("location", sorted(LOCATIONS))
 def test_deploy_commands_name_what_is_there(compose: dict[str, Any], location: str) -> None:
-    assert compose_command(location)[-1] in compose["services"]
+    assert replace_command(location)[-1] in compose["services"]
+    assert all(location in command for command in trial_commands(location))
     assert (ROOT / COMPOSE_FOLDER / "compose.yaml").is_file()
     command = helm_command(location, {"TWD_IMAGE_TAG": "abc"})
     assert (ROOT / command[command.index("--values") + 1]).is_file()

@@ -65,8 +65,11 @@ class Instigator:
         ]
 
     def longest_gap(self, since: float, until: float) -> float:
-        """Seconds between two ticks, one after the other, at least one of them in between."""
+        """Seconds without a tick, at least one of which is in between; endless if it is unknown."""
         began = [tick.began for tick in self.ticks]
+        if not began or began[0] > since:
+            return float("inf")
+        began.append(max(until, began[-1]))
         pairs = [(one, two) for one, two in pairwise(began) if two >= since and one <= until]
         return max((two - one for one, two in pairs), default=0.0)
 

@@ -239,6 +239,8 @@ def test_no_sensor_of_another_location_misses_a_tick(deploys: Deploys) -> None:
 
 
 def test_every_run_ends_under_its_own_id_and_was_started_once(deploys: Deploys) -> None:
+    # A server that dies while it starts a run may leave a process that tells its id and ends: what
+    # counts is that one of them did the work.
     deploys.writer.rollback()
 
     def statuses() -> list[str]:
@@ -251,7 +253,7 @@ def test_every_run_ends_under_its_own_id_and_was_started_once(deploys: Deploys) 
     with deploys.writer.cursor() as cursor:
         cursor.execute(
             "select run_id, count(*) from event_logs"
-            " where run_id = any(%s) and event like '%%Started process for run%%' group by 1",
+            " where run_id = any(%s) and dagster_event_type = 'PIPELINE_START' group by 1",
             (deploys.runs,),
         )
         assert dict(cursor.fetchall()) == dict.fromkeys(deploys.runs, 1)

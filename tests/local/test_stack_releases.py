@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from twd_local.deploy.release import Release, build, current, prune
-from twd_local.deploy.remote import compose_command, helm_command
+from twd_local.deploy.remote import helm_command, replace_command, trial_commands
 from twd_local.stack.errors import StackError
 
 PROJECT = """\
@@ -117,8 +117,23 @@ def test_old_releases_are_deleted_but_not_those_in_use(tmp_path: Path) -> None:
     assert current(tmp_path, "schema") == folder / "release4"
 
 
+def test_a_release_that_failed_its_trial_counts_no_more_unless_it_serves(tmp_path: Path) -> None:
+    for name in ("serving", "failed"):
+        (tmp_path / "schema" / name).mkdir(parents=True)
+        (tmp_path / "schema" / name / "complete").touch()
+    serving, failed = (
+        Release(tmp_path / "schema" / name, False, 0) for name in ("serving", "failed")
+    )
+    serving.make_current()
+    failed.discard()
+    serving.discard()
+    assert (serving.path / "complete").exists()
+    assert not (failed.path / "complete").exists()
+
+
 def test_a_deploy_to_containers_names_one_service_only() -> None:
-    assert compose_command("training")[-3:] == ["--no-deps", "--wait", "training"]
+    assert replace_command("training")[-3:] == ["--no-deps", "--wait", "training"]
+    assert [command[2] for command in trial_commands("training")] == ["build", "run"]
     command = helm_command("training", {"TWD_IMAGE_TAG": "2026.1"})
     assert "twd-training" in command
     assert "deployments[0].image.tag=2026.1" in command

@@ -40,13 +40,14 @@ def deploy_locally(home: Home, location: str, sources: Path = REPOSITORY, say: S
         say(f"Release {release.path.name} of {location}: {state}.")
         _try_out(release, stack.environment if stack else {})
         say(f"It serves when it is tried ({time.monotonic() - started:.1f} s so far).")
-        release.make_current()
         if stack is None:
+            release.make_current()
             say("The stack is not running: this release serves from the next start on (make up).")
             return
         others = _pids(supervisor, except_for=location)
         with closing(DagsterApi(stack.ui_url)) as api:
             _await_launches(api, location)
+            release.make_current()
             _replace_server(stack, supervisor, api, release, before, say)
         prune(home.releases, location)
         unchanged = _pids(supervisor, except_for=location) == others
@@ -78,6 +79,7 @@ def _try_out(release: Release, environment: Mapping[str, str]) -> None:
             deadline = time.monotonic() + _HEALTH_SECONDS
             while not code_server_is_serving(port):
                 if server.poll() is not None or time.monotonic() > deadline:
+                    release.discard()
                     raise StackError(
                         f"The new code of {release.location} does not serve when it is tried, so "
                         f"nothing was changed. The end of {log}:\n{last_lines(log)}"
@@ -123,13 +125,13 @@ def _restart(
     stack: Stack, supervisor: Supervisor, api: DagsterApi, location: str, say: Say
 ) -> str | None:
     """Start the current release; gives what is wrong if it does not serve."""
-    supervisor.restart(location)
     try:
+        supervisor.restart(location)
         seconds = stack.wait(supervisor, location, _HEALTH_SECONDS)
+        say(f"The code server answers its health check after {seconds:.1f} s.")
+        return api.reload_location(location)
     except StackError as error:
         return str(error)
-    say(f"The code server answers its health check after {seconds:.1f} s.")
-    return api.reload_location(location)
 
 
 def _pids(supervisor: Supervisor, except_for: str) -> dict[str, int]:

@@ -45,6 +45,11 @@ class Release:
         """The interpreter of the release."""
         return self.path / "venv" / "bin" / "python"
 
+    def discard(self) -> None:
+        """Count it no longer as a release, so that it takes no place of one that serves."""
+        if self.path != current(self.path.parents[1], self.location):
+            (self.path / _COMPLETE).unlink(missing_ok=True)
+
     def make_current(self) -> None:
         """Let the next start of the code server use this release."""
         point_current_to(self.path)

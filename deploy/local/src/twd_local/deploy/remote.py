@@ -21,12 +21,21 @@ _CHART = "dagster/dagster-user-deployments"
 CHART_VERSION = "1.13.27"
 
 
-def compose_command(location: str) -> list[str]:
-    """The command that rebuilds and replaces the container of `location` and no other.
+def trial_commands(location: str) -> list[list[str]]:
+    """The commands, in COMPOSE_FOLDER, that build the image of `location` and load its code.
 
-    It is to be run in COMPOSE_FOLDER.
+    They touch no container that serves.
     """
-    return ["docker", "compose", "up", "-d", "--build", "--no-deps", "--wait", location]
+    load = ["dagster", "definitions", "validate", "-m", f"twd_{location}.definitions"]
+    return [
+        ["docker", "compose", "build", location],
+        ["docker", "compose", "run", "--rm", "--no-deps", "-T", location, *load],
+    ]
+
+
+def replace_command(location: str) -> list[str]:
+    """The command, in COMPOSE_FOLDER, that replaces the container of `location` and no other."""
+    return ["docker", "compose", "up", "-d", "--no-deps", "--wait", location]
 
 
 def helm_command(location: str, environment: Mapping[str, str]) -> list[str]:
@@ -46,7 +55,8 @@ def helm_command(location: str, environment: Mapping[str, str]) -> list[str]:
         *("--namespace", environment.get(NAMESPACE) or "dagster"),
         *("--values", str(_HELM_VALUES / f"values-{location}.yaml")),
         *("--set-string", f"deployments[0].image.tag={tag}"),
-        *("--wait", "--timeout", "5m"),
+        # With --wait, and back to the release before if the new one does not get ready.
+        *("--atomic", "--timeout", "5m"),
     ]
 
 
@@ -64,19 +74,28 @@ def deploy_with_compose(location: str) -> None:
             "machine with TARGET=local."
         )
     folder = REPOSITORY / COMPOSE_FOLDER
-    _run("docker", compose_command(location), needs=folder / "compose.yaml", folder=folder)
+    for command in trial_commands(location):
+        _run(command, folder / "compose.yaml", "Nothing was replaced.", folder)
+    _run(
+        replace_command(location),
+        folder / "compose.yaml",
+        f"The container of {location} was replaced and does not serve: docker compose logs "
+        f"{location}. The way back is the tag of the image before it, in .env, and this command.",
+        folder,
+    )
 
 
 def deploy_with_helm(location: str, environment: Mapping[str, str]) -> None:
     """Upgrade the Helm release of `location` in the cluster of kubectl's context."""
     _run(
-        "helm",
         helm_command(location, environment),
-        needs=REPOSITORY / _HELM_VALUES / f"values-{location}.yaml",
+        REPOSITORY / _HELM_VALUES / f"values-{location}.yaml",
+        "The release before it is in place.",
     )
 
 
-def _run(program: str, command: Sequence[str], needs: Path, folder: Path = REPOSITORY) -> None:
+def _run(command: Sequence[str], needs: Path, otherwise: str, folder: Path = REPOSITORY) -> None:
+    program = command[0]
     if shutil.which(program) is None:
         raise StackError(
             f"{program} was not found. Install it, or deploy to this machine with TARGET=local."
@@ -84,6 +103,4 @@ def _run(program: str, command: Sequence[str], needs: Path, folder: Path = REPOS
     if not needs.exists():
         raise StackError(f"{needs.relative_to(REPOSITORY)} is missing from this checkout.")
     if subprocess.run(command, cwd=folder, check=False).returncode:
-        raise StackError(
-            f"{program} failed, as it says above. What was deployed before stays in place."
-        )
+        raise StackError(f"{program} failed, as it says above. {otherwise}")
