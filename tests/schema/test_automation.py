@@ -122,7 +122,11 @@ def test_every_sensor_and_schedule_runs_without_a_click() -> None:
     }
     assert {item.default_status for item in sensors.values()} == {dg.DefaultSensorStatus.RUNNING}
     schedules = {str(item.name): item for item in definitions.schedules or ()}  # pyright: ignore[reportAttributeAccessIssue]
-    assert set(schedules) == {"schema_sync_schedule", "schema_verification_schedule"}
+    assert set(schedules) == {
+        "schema_sync_schedule",
+        "schema_verification_schedule",
+        "run_retention_schedule",
+    }
     assert {item.default_status for item in schedules.values()} == {  # pyright: ignore[reportAttributeAccessIssue]
         dg.DefaultScheduleStatus.RUNNING
     }

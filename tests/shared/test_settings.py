@@ -25,11 +25,13 @@ def test_values_are_read_from_the_environment() -> None:
             "TWD_DROP_SHARE": "0.5",
             "TWD_CONFIRM_SECONDS": "0",
             "TWD_SNAPSHOT_DAYS": "90",
+            "TWD_RUN_DAYS": "14",
             "TWD_UI_URL": "http://ui.example/",
         }
     )
     assert (read.new_connection_seconds, read.run_max_retries) == (5, 0)
-    assert (read.drop_share, read.confirm_seconds, read.snapshot_days) == (0.5, 0, 90)
+    assert (read.drop_share, read.confirm_seconds) == (0.5, 0)
+    assert (read.snapshot_days, read.run_days) == (90, 14)
     assert (read.recall_bound, read.ui_url) == (0.25, "http://ui.example")
     assert read.promotion_tolerance == 0.02
 

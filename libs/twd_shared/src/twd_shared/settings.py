@@ -80,6 +80,11 @@ SNAPSHOT_DAYS = Variable(
     "0",
     "Days that superseded versions of a schema are kept; 0 = for ever",
 )
+RUN_DAYS = Variable(
+    "TWD_RUN_DAYS",
+    "90",
+    "Days that runs which ended are kept, with events and output; 0 = for ever",
+)
 CONNECTION_KEYS = Variable(
     "TWD_CONNECTION_KEYS",
     "",
@@ -170,6 +175,7 @@ VARIABLES: tuple[Variable, ...] = (
     DROP_SHARE,
     CONFIRM_SECONDS,
     SNAPSHOT_DAYS,
+    RUN_DAYS,
     CONNECTION_KEYS,
     SECRETS_FOLDER,
     SCRATCH_DSN,
@@ -210,6 +216,7 @@ class Settings:
     drop_share: float = 0.3
     confirm_seconds: int = 30
     snapshot_days: int = 0
+    run_days: int = 90
     ui_url: str = "http://127.0.0.1:3000"
 
     @classmethod
@@ -229,6 +236,7 @@ class Settings:
             drop_share=_share(environment, DROP_SHARE),
             confirm_seconds=_whole_number(environment, CONFIRM_SECONDS, least=0),
             snapshot_days=_whole_number(environment, SNAPSHOT_DAYS, least=0),
+            run_days=_whole_number(environment, RUN_DAYS, least=0),
             ui_url=value_of(environment, UI_URL).rstrip("/"),
         )
 

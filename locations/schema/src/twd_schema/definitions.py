@@ -14,6 +14,7 @@ from twd_schema.defs.jobs import check_connections_job, schema_jobs
 from twd_schema.defs.migration_job import index_migration_job
 from twd_schema.defs.migration_sensor import index_layout_sensor
 from twd_schema.defs.resources import source_database_resource
+from twd_schema.defs.retention_job import run_retention_job, run_retention_schedule
 from twd_schema.defs.schedules import sync_schedules
 from twd_schema.defs.sync_assets import sync_assets
 from twd_shared.alerting import run_failure_alert_sensor, run_recovery_sensor
@@ -27,6 +28,7 @@ def build_defs(settings: Settings, resources: Mapping[str, object]) -> dg.Defini
     """The location's definitions with these settings and resources."""
     jobs = schema_jobs(settings)
     migration = index_migration_job(settings)
+    retention = run_retention_job(settings)
     return dg.Definitions(
         assets=[
             SOURCE_DATABASE,
@@ -34,7 +36,7 @@ def build_defs(settings: Settings, resources: Mapping[str, object]) -> dg.Defini
             *import_assets(settings),
             *sync_assets(settings),
         ],
-        jobs=[*jobs.values(), check_connections_job(settings), migration],
+        jobs=[*jobs.values(), check_connections_job(settings), migration, retention],
         sensors=[
             new_connection_sensor(settings, jobs["schema_import_job"]),
             schema_change_sensor(settings, jobs["schema_sync_job"]),
@@ -44,7 +46,10 @@ def build_defs(settings: Settings, resources: Mapping[str, object]) -> dg.Defini
             alert_delivery_sensor(),
             automation_sensor(SCHEMA, settings.automation_seconds),
         ],
-        schedules=list(sync_schedules(settings, jobs["schema_sync_job"])),
+        schedules=[
+            *sync_schedules(settings, jobs["schema_sync_job"]),
+            run_retention_schedule(settings, retention),
+        ],
         resources=resources,
         # A chain of short steps in one process: a process for each step costs seconds.
         executor=dg.in_process_executor,

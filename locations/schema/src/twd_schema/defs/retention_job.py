@@ -1,0 +1,55 @@
+"""The job that deletes old runs of all locations, and its schedule."""
+
+from datetime import UTC, datetime, timedelta
+
+import dagster as dg
+
+from twd_shared.alerting import failure_alert_hook, success_log_hook
+from twd_shared.run_retention import delete_old_runs
+from twd_shared.settings import RUN_DAYS, Settings
+
+
+def run_retention_job(settings: Settings) -> dg.JobDefinition:
+    """A job that deletes the runs that ended longer ago than the settings keep them."""
+
+    @dg.op(description="Runs that wrote what is still the newest of an asset are kept.")
+    def delete_runs(context: dg.OpExecutionContext) -> None:
+        ended_before = datetime.now(UTC) - timedelta(days=settings.run_days)
+        old = delete_old_runs(context.instance, ended_before)
+        context.add_output_metadata(
+            {
+                "ended_before": dg.MetadataValue.timestamp(ended_before),
+                "deleted_runs": old.deleted,
+                "kept_runs": old.kept,
+            }
+        )
+
+    @dg.job(
+        name="run_retention_job",
+        description=f"Deletes runs after {settings.run_days} days, with events and output.",
+        executor_def=dg.in_process_executor,
+        hooks={success_log_hook(), failure_alert_hook(settings.ui_url)},
+    )
+    def job() -> None:
+        delete_runs()
+
+    return job
+
+
+def run_retention_schedule(settings: Settings, job: dg.JobDefinition) -> dg.ScheduleDefinition:
+    """The schedule of that job, each night when little else goes on."""
+
+    @dg.schedule(
+        name="run_retention_schedule",
+        job=job,
+        cron_schedule="40 5 * * *",
+        execution_timezone=settings.timezone,
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description="Deletes old runs each night.",
+    )
+    def schedule() -> dg.RunRequest | dg.SkipReason:
+        if settings.run_days == 0:
+            return dg.SkipReason(f"Runs are kept for ever, as {RUN_DAYS.name} is 0.")
+        return dg.RunRequest()
+
+    return schedule

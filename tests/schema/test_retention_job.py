@@ -1,0 +1,32 @@
+"""Old runs are deleted each night, unless the operator keeps them for ever."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from twd_schema.defs.retention_job import run_retention_job, run_retention_schedule
+from twd_shared.settings import Settings
+
+from .daemon import Daemon
+
+
+@pytest.mark.parametrize(("days", "kind"), [(90, dg.RunRequest), (0, dg.SkipReason)])
+def test_the_schedule_asks_for_the_job_where_runs_are_not_kept_for_ever(
+    days: int, kind: type[Any]
+) -> None:
+    settings = Settings(run_days=days)
+    schedule = run_retention_schedule(settings, run_retention_job(settings))
+    with dg.DagsterInstance.ephemeral() as instance:
+        assert isinstance(schedule(dg.build_schedule_context(instance=instance)), kind)
+
+
+def test_the_job_tells_what_it_deleted_and_leaves_young_runs_alone(daemon: Daemon) -> None:
+    result = daemon.location.resolve_job_def("run_retention_job").execute_in_process(
+        instance=daemon.instance, resources=dict(daemon.resources)
+    )
+    [output] = result.filter_events(lambda event: event.is_successful_output)
+    told = output.event_specific_data.metadata
+    assert (told["deleted_runs"].value, told["kept_runs"].value) == (0, 0)

@@ -1,0 +1,94 @@
+"""Old runs are deleted with what they left, except for those that an asset still rests on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from twd_shared.run_retention import OldRuns, delete_old_runs
+
+pytestmark = pytest.mark.integration
+
+_TOMORROW = datetime.now(UTC) + timedelta(days=1)
+
+
+@dg.asset(partitions_def=dg.StaticPartitionsDefinition(["one", "other"]))
+def partitioned() -> None:
+    print("said by a run")
+
+
+@dg.asset
+def whole() -> None: ...
+
+
+@dg.asset
+def failing() -> None:
+    raise RuntimeError("this run fails")
+
+
+@pytest.fixture
+def instance(services: Any, tmp_path: Path) -> Iterator[dg.DagsterInstance]:
+    # In SQLite each run has numbers of its own for its events.
+    overrides = {
+        "storage": {"postgres": {"postgres_url": services.database()}},
+        "telemetry": {"enabled": False},
+    }
+    with dg.DagsterInstance.local_temp(str(tmp_path), overrides=overrides) as made:
+        yield made
+
+
+def _run(
+    instance: dg.DagsterInstance, asset: dg.AssetsDefinition, partition: str | None = None
+) -> str:
+    return dg.materialize(
+        [asset], instance=instance, partition_key=partition, raise_on_error=False
+    ).run_id
+
+
+def test_the_run_that_wrote_the_newest_of_each_asset_and_partition_is_kept(
+    instance: dg.DagsterInstance,
+) -> None:
+    superseded = [_run(instance, partitioned, "one"), _run(instance, whole)]
+    newest = [
+        _run(instance, partitioned, "other"),
+        _run(instance, partitioned, "one"),
+        _run(instance, whole),
+    ]
+    failed = _run(instance, failing)
+    assert delete_old_runs(instance, _TOMORROW) == OldRuns(deleted=3, kept=3)
+    assert set(instance.get_run_ids()) == set(newest)
+    for run_id in (*superseded, failed):
+        assert not instance.all_logs(run_id)
+    assert instance.get_materialized_partitions(partitioned.key) == {"one", "other"}
+
+
+def test_what_a_deleted_run_printed_is_deleted_as_well(
+    instance: dg.DagsterInstance, tmp_path: Path
+) -> None:
+    old, new = _run(instance, partitioned, "one"), _run(instance, partitioned, "one")
+    assert list(tmp_path.rglob(f"{old}/**/*.out"))
+    delete_old_runs(instance, _TOMORROW)
+    assert not list(tmp_path.rglob(f"*{old}*"))
+    assert list(tmp_path.rglob(f"{new}/**/*.out"))
+
+
+def test_runs_that_ended_later_or_go_on_are_left_alone(instance: dg.DagsterInstance) -> None:
+    _run(instance, failing)
+    going_on = dg.DagsterRun("goes_on", status=dg.DagsterRunStatus.STARTED)
+    instance.add_run(going_on)
+    an_hour_ago = datetime.now(UTC) - timedelta(hours=1)
+    assert delete_old_runs(instance, an_hour_ago) == OldRuns(deleted=0, kept=0)
+    delete_old_runs(instance, _TOMORROW)
+    assert list(instance.get_run_ids()) == [going_on.run_id]
+
+
+def test_doing_it_again_changes_nothing(instance: dg.DagsterInstance) -> None:
+    for _ in range(2):
+        _run(instance, whole)
+    assert delete_old_runs(instance, _TOMORROW) == OldRuns(deleted=1, kept=1)
+    assert delete_old_runs(instance, _TOMORROW) == OldRuns(deleted=0, kept=1)
