@@ -13,6 +13,8 @@ from benchmarks.fleet.memory import MEBIBYTE, Memory
 _SLOW_TICK_SECONDS = 30
 # What warms up has done so by then: memory that still grows would grow with each connection.
 _GROWTH = 1.1
+# A run reads one schema and embeds it in batches: what it takes must not depend on how many wait.
+_WORKER = 256 * MEBIBYTE
 # What the stack's PostgreSQL may take for all its sessions together once they have touched it.
 _SHARED_BUFFERS = 128 * MEBIBYTE
 
@@ -66,8 +68,7 @@ def _failed_runs(measured: Measured) -> int:
 
 def _memory_bound(measured: Measured) -> float:
     # A run gives its place on before its process has ended: there may be two to a place.
-    workers = 2 * measured.limit * _largest(measured.memories)
-    return measured.idle.total + workers + _SHARED_BUFFERS
+    return measured.idle.total + 2 * measured.limit * _WORKER + _SHARED_BUFFERS
 
 
 def _second_half(measured: Measured) -> float:
