@@ -16,8 +16,11 @@ from twd_shared import settings
 from twd_shared.errors import ConfigurationError, SourceUnavailable, UnusableConnectionString
 from twd_shared.sources.address import SourceAddress, source_address
 from twd_shared.sources.reachability import SAFE, reach_policy
+from twd_shared.store.database import MetadataDatabase
 
 CANARY = "canary-3f9a"
+# Where readings are counted: nothing is, before a host may be reached, nor for a file.
+NEVER_ASKED = MetadataDatabase("postgresql://nobody@127.0.0.1:1/none")
 
 
 def at(host: str) -> SourceAddress:
@@ -49,7 +52,7 @@ def test_the_safe_policy_is_that_of_the_default_settings() -> None:
 
 def test_a_reading_is_refused_before_anything_connects(services: Any, connection_to: Any) -> None:
     with pytest.raises(UnusableConnectionString, match="TWD_SOURCE_HOSTS"):
-        source_database_resource({}).reader.read(connection_to(services.database()))
+        source_database_resource({}).reader(NEVER_ASKED).read(connection_to(services.database()))
 
 
 def test_a_setting_that_cannot_be_used_stops_the_location() -> None:
@@ -246,7 +249,7 @@ def test_a_reading_follows_the_setting(folder: Path, connection_to: Any) -> None
     with closing(sqlite3.connect(folder / "shop.db")) as database:
         database.execute("create table shops (id int)")
     environment = {"TWD_SOURCE_DIALECTS": "sqlite", "TWD_SOURCE_FILES": str(folder)}
-    reader = source_database_resource(environment).reader
+    reader = source_database_resource(environment).reader(NEVER_ASKED)
     snapshot = reader.read(connection_to(f"sqlite:///{folder}/shop.db", "sqlite"))
     assert [item.label for item in snapshot.tables] == ["main.shops"]
 
