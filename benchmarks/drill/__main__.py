@@ -15,7 +15,6 @@ import signal
 import sys
 import time
 from collections.abc import Sequence
-from functools import partial
 from importlib.metadata import version
 from random import Random
 
@@ -26,11 +25,10 @@ from benchmarks.drill.truth import Source
 from benchmarks.drill.work import KINDS
 from benchmarks.figures import Figure, table
 from benchmarks.figures import say as say_figures
+from benchmarks.own_stack import say
 
 ROUNDS = 30
 _RECOVERY_SECONDS = 60
-
-say = partial(print, file=sys.stderr, flush=True)
 
 
 def main() -> int:
@@ -43,7 +41,7 @@ def main() -> int:
     started = time.monotonic()
     # Told to end, it ends its stack as well.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    with rig(say) as made:
+    with rig() as made:
         left_out = _left_out(made)
         rounds = _rounds(made, chosen.rounds, chosen.seed, chosen.only)
     print(

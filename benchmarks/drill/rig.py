@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
@@ -15,13 +13,13 @@ from urllib.parse import urlsplit
 import psutil
 
 from benchmarks.drill.proxy import Link
+from benchmarks.own_stack import own_stack
 from twd_local.dagster_api import DagsterApi
 from twd_local.sources import ensure_reader_role, load_source, with_database, with_login
 from twd_local.stack import processes
 from twd_local.stack.connect import register
 from twd_local.stack.environment import admin_dsn, application_admin_dsn
 from twd_local.stack.home import Home
-from twd_local.stack.lifecycle import clean, up
 from twd_local.stack.plan import Stack
 from twd_local.stack.supervision import Supervisor, write_configuration
 from twd_shared import settings
@@ -35,8 +33,6 @@ _QUICK = {
     settings.RUN_RETRY_SECONDS.name: "2",
     settings.SOURCE_TIMEOUT_SECONDS.name: "20",
 }
-# What the user has set for another stack, addresses above all, is not for this one.
-_OWN = {variable.name: "" for variable in settings.VARIABLES} | {"TWD_PORTS": "free"}
 # Of the package libfaketime. Debian's own of 0.9.10 makes Python's `time.sleep` fail.
 _CLOCK_PACKAGE = "libfaketime"
 _CLOCK_LIBRARY = "vendor/libfaketime/src/libfaketime.so.1"
@@ -126,17 +122,12 @@ class Clock:
 
 
 @contextmanager
-def rig(say: Callable[[str], None]) -> Iterator[Rig]:
+def rig() -> Iterator[Rig]:
     """The stack, up; everything of it is gone afterwards."""
-    with ExitStack() as stack_of_exits:
-        folder = stack_of_exits.enter_context(tempfile.TemporaryDirectory(prefix="twd-drill-"))
-        # PostgreSQL, if root started it, runs as another user and must come through this folder.
-        Path(folder).chmod(0o711)
-        home = Home.from_environment({"TWD_HOME": f"{folder}/home"})
-        stack_of_exits.callback(clean, home, say)
-        stack = up(home, {**os.environ, **_OWN, **_QUICK}, say=say)
+    with ExitStack() as exits:
+        stack = exits.enter_context(own_stack(_QUICK))
         links = {
-            name: stack_of_exits.enter_context(closing(Link(name, stack.ports[service])))
+            name: exits.enter_context(closing(Link(name, stack.ports[service])))
             for name, service in (
                 ("metadata", "postgres"),
                 ("index", "qdrant"),
@@ -144,9 +135,8 @@ def rig(say: Callable[[str], None]) -> Iterator[Rig]:
                 ("source", "postgres"),
             )
         }
-        clock = Clock(Path(folder))
-        made = Rig(home, stack, links, clock)
-        stack_of_exits.callback(made.api.close)
+        made = Rig(stack.home, stack, links, Clock(stack.home.root))
+        exits.callback(made.api.close)
         ensure_reader_role(made.admin, _READER, _READER_PASSWORD)
         _go_through_proxies(made)
         yield made

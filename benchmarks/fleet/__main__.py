@@ -27,9 +27,9 @@ from benchmarks.fleet.memory import MemoryReader
 from benchmarks.fleet.one_by_one import import_one_by_one
 from benchmarks.fleet.report import figures, report
 from benchmarks.fleet.sources import SCHEMAS, Fleet
-from benchmarks.fleet.stack import own_stack, say
 from benchmarks.fleet.storage import Storage
 from benchmarks.fleet.watching import Watch
+from benchmarks.own_stack import own_stack, say
 from twd_local.stack.connect import register
 from twd_local.stack.environment import admin_dsn
 from twd_local.stack.plan import Stack

@@ -1,11 +1,11 @@
-"""A whole stack with the settings of `make up`, in a folder and on ports of its own."""
+"""A whole stack with the settings of `make up` or others, in a folder and on ports of its own."""
 
 from __future__ import annotations
 
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -22,13 +22,13 @@ say = partial(print, file=sys.stderr, flush=True)
 
 
 @contextmanager
-def own_stack() -> Iterator[Stack]:
-    """The stack, up; everything of it is gone afterwards."""
-    with tempfile.TemporaryDirectory(prefix="twd-fleet-") as folder:
+def own_stack(chosen: Mapping[str, str] | None = None) -> Iterator[Stack]:
+    """The stack, up, with these settings; everything of it is gone afterwards."""
+    with tempfile.TemporaryDirectory(prefix="twd-bench-") as folder:
         # PostgreSQL, if root started it, runs as another user and must come through this folder.
         Path(folder).chmod(0o711)
         home = Home.from_environment({"TWD_HOME": f"{folder}/home"})
         try:
-            yield up(home, {**os.environ, **_OWN}, say=say)
+            yield up(home, {**os.environ, **_OWN, **(chosen or {})}, say=say)
         finally:
             clean(home, say=say)
