@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
+import signal
 import subprocess
 import sys
 import time
@@ -17,6 +19,7 @@ import sqlalchemy as sa
 from twd_shared.clients.catalog import Connection
 from twd_shared.errors import MetadataUnavailable, SourceBusy, TransientError
 from twd_shared.sources.access import SourceAccess
+from twd_shared.store import host_readings
 from twd_shared.store.database import MetadataDatabase
 from twd_shared.store.host_readings import HostReadings
 
@@ -59,6 +62,26 @@ async def is_free(readings: HostReadings, host: str = HOST) -> bool:
         return False
     place.give_back()
     return True
+
+
+@contextlib.contextmanager
+def hanging_sessions(others: MetadataDatabase) -> Iterator[None]:
+    """Every other session of the metadata database stands still."""
+    with others.begin() as transaction:
+        pids = transaction.execute(
+            sa.text(
+                "select pid from pg_stat_activity where datname = current_database()"
+                " and pid <> pg_backend_pid()"
+            )
+        ).scalars()
+        stopped = list(pids)
+    for pid in stopped:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in stopped:
+            os.kill(pid, signal.SIGCONT)
 
 
 async def test_never_more_read_a_host_at_once_than_may(
@@ -179,6 +202,24 @@ async def test_a_session_that_the_server_ended_is_told_and_then_replaced(
     lost.give_back()
 
 
+async def test_a_metadata_database_that_hangs_is_told_as_itself_and_holds_up_nobody(
+    database: MetadataDatabase, others: MetadataDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(host_readings, "_ANSWER_SECONDS", 0.3)
+    readings = HostReadings(database, 2, 30)
+    held = await readings.take("connection 7", HOST)
+    with hanging_sessions(others):
+        with pytest.raises(SourceBusy) as caught:
+            await readings.take("connection 8 (shop)", HOST)
+        held.give_back()
+    assert str(caught.value) == (
+        f"connection 8 (shop) has to wait: the metadata database at {database.place}, by which "
+        f"readings of {HOST} are counted, did not answer within 0.3 s. It is tried again. If that "
+        "goes on, look at the load of the metadata database."
+    )
+    assert await is_free(HostReadings(others, 1, 30)), "what was asked for in vain is not kept"
+
+
 async def test_no_session_stays_open_when_nothing_is_read(
     database: MetadataDatabase, others: MetadataDatabase
 ) -> None:
@@ -196,6 +237,9 @@ async def test_no_session_stays_open_when_nothing_is_read(
     assert locks() == 4
     for place in places:
         place.give_back()
+    deadline = time.monotonic() + 10
+    while locks() and time.monotonic() < deadline:
+        await asyncio.sleep(0.01)
     assert locks() == 0
 
 

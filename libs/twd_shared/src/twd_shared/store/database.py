@@ -19,7 +19,7 @@ class MetadataDatabase:
     def __init__(self, dsn: str) -> None:
         """`dsn` is a postgresql:// address; raises ConfigurationError if it cannot be parsed."""
         url = postgresql_url(dsn, METADATA_DSN.name)
-        self._place = place_of(url)
+        self.place = place_of(url)
         self._engine = sa.create_engine(
             url.set(drivername="postgresql+psycopg2"),
             pool_size=2,
@@ -64,7 +64,7 @@ class MetadataDatabase:
             yield
         except OperationalError as error:
             raise MetadataUnavailable(
-                f"The metadata database at {self._place} is not available "
+                f"The metadata database at {self.place} is not available "
                 f"({_kind(error)}). Check that PostgreSQL runs and TWD_METADATA_DSN is right."
             ) from None
 

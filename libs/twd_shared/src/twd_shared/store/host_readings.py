@@ -8,19 +8,21 @@ holds it dies. One session, open while places are held, holds all places of a `H
 from __future__ import annotations
 
 import asyncio
-import threading
+import contextlib
 import time
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
-from twd_shared.clients.dsn import place_of
 from twd_shared.errors import MetadataUnavailable, SourceBusy
 from twd_shared.settings import SOURCE_HOST_READINGS
 from twd_shared.store.database import MetadataDatabase
 
 _FIRST_PAUSE_SECONDS = 0.05
 _LONGEST_PAUSE_SECONDS = 0.5
+# Less than a source has to answer: the slowness of our own database must not count as its.
+_ANSWER_SECONDS = 5.0
 
 # A machine that is cut off or switched off closes no session: two minutes later the server does.
 _KEEPALIVES = sa.text(
@@ -41,9 +43,9 @@ class HostPlace:
         self.is_given_back = False
 
     def give_back(self) -> None:
-        """Let somebody else read; once or many times, from any thread.
+        """Let somebody else read, in a moment; once or many times, from any thread.
 
-        It is one statement and waits for no place, so a task that is being cancelled can do it.
+        It waits for nothing, so a task that is being cancelled can do it.
         """
         self._readings.give_back(self)
 
@@ -58,20 +60,22 @@ class HostReadings:
         self._patience_seconds = patience_seconds
         self._session: sa.Connection | None = None
         self._held: set[HostPlace] = set()
-        # Readings of one process take and give back in several threads.
-        self._lock = threading.Lock()
+        # All that is done with the session is done here, one after the other: a metadata database
+        # that hangs holds up this thread, and no event loop.
+        self._thread = ThreadPoolExecutor(1, "host-readings")
 
     async def take(self, label: str, host: str) -> HostPlace:
         """A place at `host` (name:port), held until it is given back; `label` is for errors.
 
         Whoever holds a place must not ask for a second one at the same host: all could then wait
-        for each other. Raises SourceBusy when there was none in time, MetadataUnavailable.
+        for each other. Raises SourceBusy when there was none in time, or when the metadata database
+        took too long to tell, MetadataUnavailable.
         """
         place = HostPlace(self, host)
         until = time.monotonic() + self._patience_seconds
         pause = _FIRST_PAUSE_SECONDS
         try:
-            while not await asyncio.to_thread(self._try, place):
+            while not await self._answered(self._thread.submit(self._try, place), label, host):
                 if time.monotonic() + pause > until:
                     raise SourceBusy(
                         f"{label} has to wait: {self._most} readings of {host} are going on, as "
@@ -82,56 +86,70 @@ class HostReadings:
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
         except BaseException:
-            # Cut off while a thread may be taking the place: then that thread leaves it, or we do.
+            # Cut off while the thread may be taking the place.
             place.give_back()
             raise
         return place
 
     def give_back(self, place: HostPlace) -> None:
         """What `HostPlace.give_back` does."""
-        with self._lock:
-            place.is_given_back = True
-            if place not in self._held or self._session is None:
-                return
-            self._held.discard(place)
-            try:
-                self._session.execute(
-                    sa.text("select pg_advisory_unlock(hashtextextended(:key, :number))"),
-                    {"key": _key(place.host), "number": place.number},
-                )
-            except DBAPIError:
-                # With its session the place is free as well.
-                self._lose_session()
-            self._close_if_idle()
+        place.is_given_back = True
+        # Refused when the interpreter ends, and with it the session that holds the place.
+        with contextlib.suppress(RuntimeError):
+            self._thread.submit(self._free, place)
+
+    async def _answered(self, tried: Future[bool], label: str, host: str) -> bool:
+        try:
+            async with asyncio.timeout(_ANSWER_SECONDS):
+                return await asyncio.wrap_future(tried)
+        except TimeoutError:
+            raise SourceBusy(
+                f"{label} has to wait: the metadata database at {self._database.place}, by which "
+                f"readings of {host} are counted, did not answer within {_ANSWER_SECONDS:g} s. It "
+                "is tried again. If that goes on, look at the load of the metadata database."
+            ) from None
 
     def _try(self, place: HostPlace) -> bool:
-        with self._lock:
-            if place.is_given_back:
-                return False
-            # The same session would get the same lock a second time.
-            ours = {held.number for held in self._held if held.host == place.host}
-            numbers = [number for number in range(1, self._most + 1) if number not in ours]
-            if not numbers:
-                return False
-            is_new = self._session is None
-            session = self._session = self._session or self._database.open_session()
-            try:
-                if is_new:
-                    session.execute(_KEEPALIVES)
-                place.number = session.execute(
-                    _first_free(numbers), {"key": _key(place.host)}
-                ).scalar_one()
-            except DBAPIError:
-                self._lose_session()
-                raise MetadataUnavailable(
-                    "The session that counts readings of sources is lost, because the metadata "
-                    f"database at {place_of(session.engine.url)} ended it. Look at PostgreSQL's "
-                    "log and its idle_session_timeout."
-                ) from None
-            if place.number is not None:
-                self._held.add(place)
-            self._close_if_idle()
-            return place.number is not None
+        if place.is_given_back:
+            return False
+        # The same session would get the same lock a second time.
+        ours = {held.number for held in self._held if held.host == place.host}
+        numbers = [number for number in range(1, self._most + 1) if number not in ours]
+        if not numbers:
+            return False
+        is_new = self._session is None
+        session = self._session = self._session or self._database.open_session()
+        try:
+            if is_new:
+                session.execute(_KEEPALIVES)
+            place.number = session.execute(
+                _first_free(numbers), {"key": _key(place.host)}
+            ).scalar_one()
+        except DBAPIError:
+            self._lose_session()
+            raise MetadataUnavailable(
+                "The session that counts readings of sources is lost, because the metadata "
+                f"database at {self._database.place} ended it. Look at PostgreSQL's log and its "
+                "idle_session_timeout."
+            ) from None
+        if place.number is not None:
+            self._held.add(place)
+        self._close_if_idle()
+        return place.number is not None
+
+    def _free(self, place: HostPlace) -> None:
+        if place not in self._held or self._session is None:
+            return
+        self._held.discard(place)
+        try:
+            self._session.execute(
+                sa.text("select pg_advisory_unlock(hashtextextended(:key, :number))"),
+                {"key": _key(place.host), "number": place.number},
+            )
+        except DBAPIError:
+            # With its session the place is free as well.
+            self._lose_session()
+        self._close_if_idle()
 
     def _close_if_idle(self) -> None:
         if self._session is not None and not self._held:
