@@ -9,15 +9,16 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import uuid
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
 
 from twd_shared.store.migrate import upgrade
+
+from .databases import Databases
 
 ROOT = Path(__file__).parents[1]
 
@@ -34,18 +35,31 @@ class Services:
         self.embed_model: str = addresses["embed_model"]
         self.qdrant_faults = Path(addresses["qdrant_faults"])
         self.ollama_faults = Path(addresses["ollama_faults"])
+        self.databases = Databases(self.postgres)
 
     def database(self) -> str:
         """Address of a new empty database."""
-        return self._ask(f"database test_{uuid.uuid4().hex[:12]}")
+        return self._ask(f"database {self.databases.new_name('test')}")
 
     def application(self) -> str:
         """Address of a new application database with its tables and no rows."""
-        return self._ask(f"application app_{uuid.uuid4().hex[:12]}")
+        return self.databases.copy("app", self._make_application)
+
+    def close(self) -> None:
+        """Stop the servers."""
+        self.databases.close()
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.close()
+        self._process.wait(90)
+        self._process.stdout.close()
 
     def source(self, name: str, database: str | None = None) -> str:
         """Read-only address of a sample source: pagila, chinook or northwind."""
         return self._ask(f"source {name} {database or name}")
+
+    def _make_application(self, dsn: str) -> None:
+        self._ask(f"application {dsn.rpartition('/')[2]}")
 
     def _ask(self, command: str) -> str:
         assert self._process.stdin is not None
@@ -73,30 +87,26 @@ def services() -> Iterator[Services]:
     first = process.stdout.readline()
     if not first:
         pytest.fail(f"The services ended with {process.wait()}; their messages are above.")
-    yield Services(process, json.loads(first))
-    assert process.stdin is not None
-    process.stdin.close()
-    process.wait(90)
-    process.stdout.close()
+    with closing(Services(process, json.loads(first))) as running:
+        yield running
 
 
-@pytest.fixture(scope="session")
-def _migrated_template(services: Services) -> str:
-    dsn = services.database()
-    upgrade(dsn)
-    return dsn
+@pytest.fixture(autouse=True)
+def _databases_of_this_test(request: pytest.FixtureRequest) -> Iterator[None]:
+    if "services" not in request.fixturenames:
+        yield
+        return
+    databases: Databases = request.getfixturevalue("services").databases
+    # Fixtures of wider scopes are made before this one, so what they made stays.
+    before = databases.in_use
+    yield
+    databases.end_of_use(before)
 
 
 @pytest.fixture
-def metadata_dsn(services: Services, _migrated_template: str) -> str:
+def metadata_dsn(services: Services) -> str:
     """A metadata database of this test's own, with schema `twd` migrated and empty."""
-    name = f"meta_{uuid.uuid4().hex[:12]}"
-    template = sa.make_url(_migrated_template)
-    engine = sa.create_engine(services.postgres, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.exec_driver_sql(f'create database "{name}" template "{template.database}"')
-    engine.dispose()
-    return template.set(database=name).render_as_string(hide_password=False)
+    return services.databases.copy("meta", upgrade)
 
 
 @pytest.fixture

@@ -22,6 +22,7 @@ from twd_local.stack.lifecycle import clean, up
 from twd_local.stack.plan import Stack
 
 READER, PASSWORD = "e2e_reader", "e2e-canary-51c7"
+SHOP = "shop"
 
 _QUICK = {
     "TWD_NEW_CONNECTION_SECONDS": "5",
@@ -50,13 +51,6 @@ query ($partition: String!) {
   runsOrError(filter: {tags: [{key: "dagster/partition", value: $partition}]}) {
     ... on Runs { results { runId jobName status creationTime startTime endTime } }
   }
-}
-"""
-_TICKS = """
-query ($sensor: String!, $location: String!) {
-  sensorOrError(sensorSelector: {
-    sensorName: $sensor, repositoryName: "__repository__", repositoryLocationName: $location
-  }) { ... on Sensor { sensorState { ticks(limit: 1) { id status timestamp } } } }
 }
 """
 _LAUNCH = """
@@ -152,15 +146,10 @@ class RunningStack:
         assert answer["__typename"] == "LaunchRunSuccess", answer
         return answer["run"]["runId"]
 
-    def tick(self, sensor: str, location: str) -> dict[str, Any] | None:
-        """The newest tick of a sensor."""
-        answer = self.api.ask(_TICKS, sensor=sensor, location=location)["sensorOrError"]
-        return next(iter(answer["sensorState"]["ticks"]), None)
-
 
 @pytest.fixture(scope="session")
 def running() -> Iterator[RunningStack]:
-    """The stack, up; everything of it is gone afterwards."""
+    """The stack, up, with a source just connected; everything of it is gone afterwards."""
     with tempfile.TemporaryDirectory(prefix="twd-e2e-") as folder:
         # PostgreSQL, if root started it, runs as another user and must come through this folder.
         Path(folder).chmod(0o711)
@@ -169,14 +158,15 @@ def running() -> Iterator[RunningStack]:
         try:
             running = RunningStack(home, up(home, environment))
             with closing(running.api):
+                # At once, so that it is imported while the first test waits for something else.
+                running.connect(SHOP, running.load("chinook", SHOP))
                 yield running
         finally:
             clean(home)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def shop(running: RunningStack) -> str:
-    """A connected source, all of whose assets were materialized by sensors and conditions."""
-    running.connect("shop", running.load("chinook", "shop"))
-    until(lambda: running.everything_is_fresh("shop"), "every asset of shop is fresh", 180)
-    return "shop"
+    """The source, all of whose assets were materialized by sensors and conditions and are fresh."""
+    until(lambda: running.everything_is_fresh(SHOP), "every asset of shop is fresh", 180)
+    return SHOP

@@ -1,7 +1,4 @@
-"""A backup of the running stack, put back after a loss: the sensors make good what is older.
-
-Runs after `test_stack.py` and goes on with its source; alone it connects the source itself.
-"""
+"""A backup of the running stack, put back after a loss: the sensors make good what is older."""
 
 from __future__ import annotations
 
@@ -23,15 +20,6 @@ from twd_shared.settings import INDEX_ALIAS
 from .conftest import RunningStack, until
 
 pytestmark = pytest.mark.e2e
-
-
-@pytest.fixture
-def shop(running: RunningStack) -> str:
-    """A source all of whose assets are fresh."""
-    if not running.runs("shop"):
-        running.connect("shop", running.load("chinook", "shop"))
-    until(lambda: running.everything_is_fresh("shop"), "every asset of shop is fresh", 180)
-    return "shop"
 
 
 def test_what_was_lost_is_back_and_what_changed_since_is_found_again(

@@ -1,7 +1,4 @@
-"""Each location deployed in turn, with runs in flight in all of them and every sensor ticking.
-
-Runs after `test_stack.py` and goes on with its source; alone it connects the source itself.
-"""
+"""Each location deployed in turn, with runs in flight in all of them and every sensor ticking."""
 
 from __future__ import annotations
 
@@ -24,7 +21,7 @@ from twd_local.stack.names import LOCATIONS
 from twd_local.stack.supervision import Supervisor
 
 from .automation_log import Instigator, automation
-from .conftest import RunningStack, until
+from .conftest import SHOP, RunningStack, until
 from .versions import (
     LAST_WORDS,
     MISSING_MODULE,
@@ -44,8 +41,8 @@ PATIENCE_SECONDS = 20.0
 DAY = "2026-01-02"
 # The job and partition of a run in each location, and the lock under which it writes.
 IN_FLIGHT = {
-    "schema": ("schema_sync_job", "shop", "twd.snapshots:{shop}"),
-    "training": ("training_job", "shop", "twd.training:{shop}"),
+    "schema": ("schema_sync_job", SHOP, "twd.snapshots:{shop}"),
+    "training": ("training_job", SHOP, "twd.training:{shop}"),
     "analytics": ("analytics_job", DAY, f"twd.measured_days:usage:{DAY}"),
 }
 _RUNS = """
@@ -120,18 +117,17 @@ class Deploys:
 
 
 @pytest.fixture(scope="module")
-def deploys(running: RunningStack) -> Iterator[Deploys]:
+def deploys(running: RunningStack, shop: str) -> Iterator[Deploys]:
     """The stack with a run in flight in each location, waiting for another writer to be done."""
-    if not running.runs("shop"):
-        running.connect("shop", running.load("chinook", "shop"))
-    until(lambda: running.everything_is_fresh("shop"), "every asset of shop is fresh", 180)
     with closing(psycopg2.connect(running.stack.environment["TWD_METADATA_DSN"])) as writer:
         under = Deploys(running, writer)
         cursor = writer.cursor()
-        cursor.execute("select connection_id from twd.connections where partition_key = 'shop'")
-        [shop] = cursor.fetchone() or ()
+        cursor.execute(
+            "select connection_id from twd.connections where partition_key = %s", (shop,)
+        )
+        [connection_id] = cursor.fetchone() or ()
         for location in LOCATIONS:
-            lock = IN_FLIGHT[location][2].format(shop=shop)
+            lock = IN_FLIGHT[location][2].format(shop=connection_id)
             cursor.execute("select pg_advisory_xact_lock(hashtextextended(%s, 0))", (lock,))
             under.launch(location)
 
