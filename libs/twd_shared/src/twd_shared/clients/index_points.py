@@ -1,8 +1,7 @@
 """One connection's points in one collection of the schema index: the only way to read or write.
 
 A handle demands the connection when it is made, and every request that it sends is limited to it:
-one user's tables are never found, counted or deleted for another. Requests that carry many points
-go as plain JSON, because validating each number would take longer than Qdrant takes.
+one user's tables are never found, counted or deleted for another.
 """
 
 from __future__ import annotations
@@ -14,14 +13,10 @@ import msgspec
 from qdrant_client import QdrantClient, models
 
 from twd_shared.clients.index_layout import DENSE, RANKING_KEYS, TERMS, Hit, Point, Rewriting
-from twd_shared.clients.qdrant import index_errors
+from twd_shared.clients.qdrant import batches, index_errors, query, send, upsert
 from twd_shared.retrieval.terms import SparseTerms
 
-_BATCH = 256
-# Qdrant refuses requests of more than 32 MiB by default (service.max_request_size_mb).
-_BATCH_BYTES = 16 * 2**20
 _PAGE = 1024
-_QUERIES = 32
 _MARKS = 256
 
 
@@ -53,14 +48,16 @@ class ConnectionPoints:
         A question is a (dense vector, terms) pair; what is None or without terms is not asked and
         gives []. Payloads hold `RANKING_KEYS` only. All questions go in few requests.
         """
-        requests: list[models.QueryRequest] = []
+        searches: list[dict[str, Any]] = []
         for dense, terms in questions:
             if dense is not None:
-                requests.append(self._query(list(dense), DENSE, limit))
+                searches.append(self._search(list(dense), DENSE, limit))
             if terms is not None and terms.indices:
-                sparse = models.SparseVector(indices=list(terms.indices), values=list(terms.values))
-                requests.append(self._query(sparse, TERMS, limit))
-        answers = self._hits(requests)
+                searches.append(self._search(_sparse(terms), TERMS, limit))
+        answers = (
+            [Hit(point["score"], point.get("payload") or {}) for point in points]
+            for points in query(self._client, self._collection, searches)
+        )
         return [
             (
                 next(answers) if dense is not None else [],
@@ -109,18 +106,18 @@ class ConnectionPoints:
 
     def upsert(self, points: Iterable[Point]) -> None:
         """Write the points; they are durable and searchable when this returns."""
-        encoded = (
-            msgspec.json.encode(
+        upsert(
+            self._client,
+            self._collection,
+            (
                 {
                     "id": point.point_id,
                     "vector": {DENSE: point.dense, TERMS: _sparse(point.terms)},
                     "payload": point.payload,
                 }
-            )
-            for point in points
+                for point in points
+            ),
         )
-        for batch in _batches(encoded):
-            self._send("PUT", "points", b'{"points":[' + b",".join(batch) + b"]}")
 
     def rewrite(self, points: Iterable[Rewriting]) -> None:
         """Write terms and whole payloads of points that exist; their dense vectors stay.
@@ -141,8 +138,8 @@ class ConnectionPoints:
             )
             for point in points
         )
-        for batch in _batches(encoded):
-            self._send("POST", "points/batch", b'{"operations":[' + b",".join(batch) + b"]}")
+        for batch in batches(encoded):
+            self._send("POST", "points/batch", b'{"operations":' + batch + b"}")
 
     def delete(self, point_ids: Sequence[str]) -> None:
         """Delete those of the points that are the connection's own."""
@@ -162,25 +159,14 @@ class ConnectionPoints:
                 self._collection, models.FilterSelector(filter=self._only), wait=True
             )
 
-    def _query(
-        self, vector: list[float] | models.SparseVector, using: str, limit: int
-    ) -> models.QueryRequest:
-        return models.QueryRequest(
-            query=vector,
-            using=using,
-            filter=self._only,
-            limit=limit,
-            with_payload=list(RANKING_KEYS),
-        )
-
-    def _hits(self, requests: Sequence[models.QueryRequest]) -> Iterator[list[Hit]]:
-        for start in range(0, len(requests), _QUERIES):
-            with index_errors(self._client):
-                answers = self._client.query_batch_points(
-                    self._collection, list(requests[start : start + _QUERIES])
-                )
-            for answer in answers:
-                yield [Hit(point.score, point.payload or {}) for point in answer.points]
+    def _search(self, query: object, using: str, limit: int) -> dict[str, Any]:
+        return {
+            "query": query,
+            "using": using,
+            "filter": {"must": [self._own_json]},
+            "limit": limit,
+            "with_payload": list(RANKING_KEYS),
+        }
 
     def _scroll(
         self, conditions: Sequence[Mapping[str, Any]], keys: list[str] | bool
@@ -199,32 +185,8 @@ class ConnectionPoints:
             body["offset"] = offset
 
     def _send(self, method: str, path: str, body: bytes) -> Any:
-        with index_errors(self._client):
-            answer = self._client.http.client.request(
-                type_=dict,
-                method=method,
-                url=f"/collections/{{name}}/{path}",
-                path_params={"name": self._collection},
-                # Only writes wait for anything; a search ignores it.
-                params={"wait": "true"},
-                headers={"content-type": "application/json"},
-                content=body,
-            )
-        return answer["result"]
+        return send(self._client, self._collection, method, path, body)
 
 
 def _sparse(terms: SparseTerms) -> dict[str, Sequence[float]]:
     return {"indices": terms.indices, "values": terms.values}
-
-
-def _batches(encoded: Iterable[bytes]) -> Iterator[list[bytes]]:
-    batch: list[bytes] = []
-    size = 0
-    for item in encoded:
-        if batch and (len(batch) == _BATCH or size + len(item) > _BATCH_BYTES):
-            yield batch
-            batch, size = [], 0
-        batch.append(item)
-        size += len(item)
-    if batch:
-        yield batch

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from http import HTTPStatus
+from typing import Any
 
 import httpx
+import msgspec
 from qdrant_client import QdrantClient
 from qdrant_client.common.client_exceptions import ResourceExhaustedResponse
 from qdrant_client.http.exceptions import ResponseHandlingException, UnexpectedResponse
@@ -16,6 +18,10 @@ from twd_shared.errors import IndexRejected, IndexUnavailable
 
 _TIMEOUT_SECONDS = 30
 _LONGEST_QUOTE = 300
+_QUERIES = 32
+_BATCH = 256
+# Qdrant refuses requests of more than 32 MiB by default (service.max_request_size_mb).
+_BATCH_BYTES = 16 * 2**20
 # Answers of less than 500 that pass: the server is slow or busy.
 _PASSING = frozenset(
     {0, HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.INSUFFICIENT_STORAGE}
@@ -34,6 +40,62 @@ def open_client(url: str, api_key: str = "") -> QdrantClient:
         timeout=_TIMEOUT_SECONDS,
         check_compatibility=False,
     )
+
+
+def send(client: QdrantClient, collection: str, method: str, path: str, body: bytes) -> Any:
+    """The result of a request whose body, many points or vectors, is JSON already.
+
+    The client's own methods validate, and for queries copy, each number: that takes longer than
+    Qdrant takes. Raises IndexUnavailable, IndexRejected.
+    """
+    with index_errors(client):
+        answer = client.http.client.request(
+            type_=dict,
+            method=method,
+            url=f"/collections/{{name}}/{path}",
+            path_params={"name": collection},
+            # Only writes wait for anything; a search ignores it.
+            params={"wait": "true"},
+            headers={"content-type": "application/json"},
+            content=body,
+        )
+    return answer["result"]
+
+
+def batches(encoded: Iterable[bytes]) -> Iterator[bytes]:
+    """JSON lists of these values, each as long as one request may be."""
+    batch: list[bytes] = []
+    size = 0
+    for item in encoded:
+        if batch and (len(batch) == _BATCH or size + len(item) > _BATCH_BYTES):
+            yield b"[" + b",".join(batch) + b"]"
+            batch, size = [], 0
+        batch.append(item)
+        size += len(item)
+    if batch:
+        yield b"[" + b",".join(batch) + b"]"
+
+
+def upsert(client: QdrantClient, collection: str, points: Iterable[Mapping[str, Any]]) -> None:
+    """Write points (id, vector, payload); they are durable and searchable when this returns.
+
+    Raises IndexUnavailable, IndexRejected.
+    """
+    for batch in batches(msgspec.json.encode(point) for point in points):
+        send(client, collection, "PUT", "points", b'{"points":' + batch + b"}")
+
+
+def query(
+    client: QdrantClient, collection: str, searches: Sequence[Mapping[str, Any]]
+) -> Iterator[list[Mapping[str, Any]]]:
+    """For each search (a body of Qdrant's points/query) its points, in few requests.
+
+    Raises IndexUnavailable, IndexRejected.
+    """
+    for start in range(0, len(searches), _QUERIES):
+        body = msgspec.json.encode({"searches": searches[start : start + _QUERIES]})
+        for answer in send(client, collection, "POST", "points/query/batch", body):
+            yield answer["points"]
 
 
 @contextmanager

@@ -12,13 +12,12 @@ from typing import Any, NamedTuple
 
 from qdrant_client import QdrantClient, models
 
-from twd_shared.clients.qdrant import index_errors
+from twd_shared.clients.qdrant import index_errors, query, upsert
 from twd_shared.errors import IndexRejected, IndexUnavailable
 from twd_training.knowledge_base.documents import Document, EmbeddedText
 from twd_training.knowledge_base.names import PARTS, Part, alias_of, collection_of, version_in
 
 _BATCH = 256
-_QUERIES = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,19 +145,18 @@ class Collections:
         model: str,
     ) -> None:
         """Write all points of documents; `vectors` holds those of their texts."""
-        points: dict[Part, list[models.PointStruct]] = {part: [] for part in PARTS}
+        points: dict[Part, list[dict[str, Any]]] = {part: [] for part in PARTS}
         for document in documents:
             for point in points_of(document, model):
                 points[point.part].append(
-                    models.PointStruct(
-                        id=point.point_id, vector=vectors[point.text], payload=point.payload
-                    )
+                    {
+                        "id": point.point_id,
+                        "vector": vectors[point.text],
+                        "payload": point.payload,
+                    }
                 )
-        with index_errors():
-            for part, batch in points.items():
-                name = collection_of(self._partition_key, part, version)
-                for start in range(0, len(batch), _BATCH):
-                    self._client.upsert(name, batch[start : start + _BATCH], wait=True)
+        for part, of_part in points.items():
+            upsert(self._client, collection_of(self._partition_key, part, version), of_part)
 
     def serve(self, version: int) -> None:
         """Point all aliases to a version, in one step for every reader.
@@ -266,18 +264,13 @@ class Collections:
     ) -> list[list[Found]]:
         """For each vector the documents of a part nearest to it, best first; langchain has all."""
         name = collection_of(self._partition_key, part, version)
-        found: list[list[Found]] = []
-        with index_errors():
-            for start in range(0, len(vectors), _QUERIES):
-                answers = self._client.query_batch_points(
-                    name,
-                    [
-                        models.QueryRequest(query=list(vector), limit=limit, with_payload=True)
-                        for vector in vectors[start : start + _QUERIES]
-                    ],
-                )
-                found += [[_found(point.payload) for point in answer.points] for answer in answers]
-        return found
+        searches = [
+            {"query": list(vector), "limit": limit, "with_payload": True} for vector in vectors
+        ]
+        return [
+            [_found(point["payload"]) for point in points]
+            for points in query(self._client, name, searches)
+        ]
 
     def _aliases(self) -> dict[str, str]:
         with index_errors():
