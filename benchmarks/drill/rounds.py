@@ -16,6 +16,7 @@ from benchmarks.drill.faults import Fault
 from benchmarks.drill.rig import Rig, until
 from benchmarks.drill.truth import Source, differences, held
 from benchmarks.drill.work import begin
+from benchmarks.ticks import TICKS
 from twd_local.stack.errors import StackError
 
 HEAL_SECONDS = 420
@@ -30,14 +31,8 @@ _SENSORS = (
     "analytics_automation_sensor",
 )
 _NEWEST_TICK = "select coalesce(max(id), 0) from job_ticks"
-_GOOD_SINCE = """
-select distinct coalesce(i.body #>> '{origin,job_name}', b.body ->> 'instigator_name')
-from job_ticks t
-cross join lateral (select t.tick_body::jsonb as body) b
-left join lateral (
-  select instigator_body::jsonb as body from instigators where selector_id = t.selector_id
-) i on true
-where t.id > %s and t.status in ('SUCCESS', 'SKIPPED')
+_GOOD_SINCE = f"""
+select distinct name from {TICKS} where id > %s and status in ('SUCCESS', 'SKIPPED')
 """
 _GOING_ON = """
 select count(*) from runs

@@ -17,19 +17,10 @@ import httpx
 import psycopg2
 
 from benchmarks.drill.rig import Rig
+from twd_local.dagster_api import SOURCE_ASSETS
 from twd_shared.settings import INDEX_ALIAS
 
 _PARTS = {"ddl": "ddl_count", "documentation": "documentation_count", "sql": "question_sql_count"}
-_ASSETS = (
-    "schema/raw_schema_metadata",
-    "schema/schema_documentation",
-    "schema/schema_embeddings",
-    "sync/schema_diff",
-    "sync/updated_embeddings",
-    "training/training_examples",
-    "training/trained_model",
-    "training/model_evaluation",
-)
 _STALE = """
 query ($keys: [AssetKeyInput!], $partition: String!) {
   assetNodes(assetKeys: $keys) {
@@ -104,14 +95,14 @@ def held(rig: Rig) -> list[str]:
 
 
 def _stale(rig: Rig, source: Source) -> Iterator[str]:
-    keys = [{"path": asset.split("/")} for asset in _ASSETS]
+    keys = [{"path": asset.split("/")} for asset in SOURCE_ASSETS]
     nodes = {
         "/".join(node["assetKey"]["path"]): node
         for node in rig.api.ask(_STALE, keys=keys, partition=source.name)["assetNodes"]
         if node["isMaterializable"]
     }
-    if len(nodes) < len(_ASSETS):
-        yield f"the UI shows {len(nodes)} of {len(_ASSETS)} assets"
+    if len(nodes) < len(SOURCE_ASSETS):
+        yield f"the UI shows {len(nodes)} of {len(SOURCE_ASSETS)} assets"
     for asset, node in nodes.items():
         [newest] = node["latestMaterializationByPartition"]
         if newest is None:

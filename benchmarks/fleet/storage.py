@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 
 import psycopg2
 
+from benchmarks.ticks import TICKS
+
 IMPORTED = '["schema", "schema_embeddings"]'
 TRAINED = '["training", "trained_model"]'
 
@@ -39,16 +41,10 @@ _WRITTEN = """
     from event_logs where dagster_event_type = 'ASSET_MATERIALIZATION' and partition is not null
     order by id
 """
-_TICKS = """
-    select coalesce(i.body #>> '{origin,job_name}', b.body ->> 'instigator_name'),
-           t.status, (b.body ->> 'timestamp')::float8, (b.body ->> 'end_timestamp')::float8,
-           coalesce(b.body #>> '{error,message}', '')
-    from job_ticks t
-    cross join lateral (select t.tick_body::jsonb as body) b
-    left join lateral (
-      select instigator_body::jsonb as body from instigators where selector_id = t.selector_id
-    ) i on true
-    order by t.id
+_TICKS = f"""
+    select name, status, (body ->> 'timestamp')::float8, (body ->> 'end_timestamp')::float8,
+           coalesce(body #>> '{{error,message}}', '')
+    from {TICKS} order by id
 """
 _SEEN = "select partition_key, extract(epoch from first_seen_at)::float8 from twd.connections"
 _POINTS = """

@@ -13,7 +13,7 @@ from typing import Any
 import psycopg2
 import pytest
 
-from twd_local.dagster_api import DagsterApi
+from twd_local.dagster_api import SOURCE_ASSETS, DagsterApi
 from twd_local.sources import ensure_reader_role, load_source, with_database, with_login
 from twd_local.stack.connect import register
 from twd_local.stack.environment import admin_dsn
@@ -64,17 +64,6 @@ mutation ($job: String!, $location: String!, $partition: String!) {
   }) { __typename ... on LaunchRunSuccess { run { runId } } ... on PythonError { message } }
 }
 """
-
-SOURCE_ASSETS = (
-    "schema/raw_schema_metadata",
-    "schema/schema_documentation",
-    "schema/schema_embeddings",
-    "sync/schema_diff",
-    "sync/updated_embeddings",
-    "training/training_examples",
-    "training/trained_model",
-    "training/model_evaluation",
-)
 
 
 def until(fact: Callable[[], Any], what: str, seconds: float = 120.0) -> Any:

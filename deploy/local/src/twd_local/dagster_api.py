@@ -8,6 +8,18 @@ import httpx
 
 from twd_local.stack.errors import StackError
 
+SOURCE_ASSETS = (
+    "schema/raw_schema_metadata",
+    "schema/schema_documentation",
+    "schema/schema_embeddings",
+    "sync/schema_diff",
+    "sync/updated_embeddings",
+    "training/training_examples",
+    "training/trained_model",
+    "training/model_evaluation",
+)
+"""The assets with a partition for each source, in the order in which they are made."""
+
 _DAEMONS = "{ instance { daemonHealth { allDaemonStatuses { required healthy } } } }"
 
 _RELOAD = """

@@ -40,7 +40,7 @@ def main() -> int:
         # PostgreSQL, if root started it, runs as another user and must come through this folder.
         folder.chmod(0o711)
         postgres = stack.enter_context(start_postgres(folder / "postgres", secrets.token_hex(8)))
-        _forget_durability(postgres.dsn())
+        _work_for_tests(postgres.dsn())
         reader_password = secrets.token_hex(8)
         ensure_reader_role(postgres.dsn(), _READER, reader_password)
         qdrant_faults, ollama_faults = folder / "qdrant-faults.json", folder / "ollama-faults.json"
@@ -78,12 +78,13 @@ def _obey(commands: dict[str, Callable[..., str]]) -> None:
             _say({"error": f"{type(error).__name__}: {error}"})
 
 
-def _forget_durability(dsn: str) -> None:
-    # Tests make dozens of databases and throw them away: they need not survive a power cut.
+def _work_for_tests(dsn: str) -> None:
+    # Tests make hundreds of databases and throw them away: they need not survive a power cut, and
+    # a worker a database that looks after it, again and again, takes more than the tests do.
     with closing(psycopg2.connect(dsn)) as connection:
         connection.autocommit = True
         with connection.cursor() as cursor:
-            for setting in ("fsync", "full_page_writes", "synchronous_commit"):
+            for setting in ("fsync", "full_page_writes", "synchronous_commit", "autovacuum"):
                 cursor.execute(f"alter system set {setting} = off")
             cursor.execute("select pg_reload_conf()")
 

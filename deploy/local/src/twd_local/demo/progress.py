@@ -9,18 +9,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from twd_local.dagster_api import DagsterApi
+from twd_local.dagster_api import SOURCE_ASSETS, DagsterApi
 from twd_shared.store.database import MetadataDatabase
 from twd_shared.store.tables import connections
 
-ASSETS = (
-    "schema/raw_schema_metadata",
-    "schema/schema_documentation",
-    "schema/schema_embeddings",
-    "training/training_examples",
-    "training/trained_model",
-    "training/model_evaluation",
-)
+# Nothing has changed yet: there is nothing to sync.
+ASSETS = tuple(asset for asset in SOURCE_ASSETS if not asset.startswith("sync/"))
 
 _STATES = """
 query ($keys: [AssetKeyInput!], $partitions: [String!]) {
