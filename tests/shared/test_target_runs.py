@@ -1,4 +1,4 @@
-"""What a run updates that selects the target too asks for nothing more, of however many sources."""
+"""An input that changes is asked for once, whatever the runs of the target do meanwhile."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -20,9 +20,18 @@ def snapshot(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
 
 @dg.asset(partitions_def=SOURCES, deps=[snapshot], automation_condition=on_changed_inputs())
 def index(context: dg.AssetExecutionContext) -> None:
-    """Fails where a run says so, so that it stays as it was."""
+    """Fails where a run says so, so that it stays as it was; or its input is written meanwhile."""
     if "fails" in context.run.tags:
         raise dg.Failure("as told", allow_retries=False)
+    if version := context.run.tags.get("meanwhile"):
+        write_snapshot(context.instance, context.partition_key, version)
+
+
+def write_snapshot(instance: dg.DagsterInstance, partition: str, version: str) -> None:
+    tags = {"dagster/data_version": version}
+    instance.report_runless_asset_event(
+        dg.AssetMaterialization(snapshot.key, partition=partition, tags=tags)
+    )
 
 
 class Automation:
@@ -33,12 +42,21 @@ class Automation:
         self._definitions = dg.Definitions([snapshot, index], executor=dg.in_process_executor)
         self._cursor: Any = None
 
-    def run(self, *assets: dg.AssetsDefinition, partition: str, fails: bool = False) -> None:
+    def run(
+        self,
+        *assets: dg.AssetsDefinition,
+        partition: str,
+        fails: bool = False,
+        meanwhile: str = "",
+    ) -> None:
         self._definitions.resolve_implicit_global_asset_job_def().execute_in_process(
             instance=self.instance,
             partition_key=partition,
             asset_selection=[asset.key for asset in assets],
-            tags={"fails": "yes"} if fails else {},
+            tags={
+                **({"fails": "yes"} if fails else {}),
+                **({"meanwhile": meanwhile} if meanwhile else {}),
+            },
             raise_on_error=False,
         )
 
@@ -97,3 +115,56 @@ def test_a_whole_job_that_was_launched_by_hand_counts_as_writing_all_of_its_asse
 ) -> None:
     automation.run_job("shop")
     assert automation.tick() == set()
+
+
+def test_what_changes_between_an_update_and_the_tick_that_sees_it_is_asked_for(
+    automation: Automation,
+) -> None:
+    automation.run(index, partition="shop")
+    automation.run(snapshot, partition="shop")
+    assert automation.tick() == {"shop"}
+
+
+def test_what_changes_while_the_target_is_written_is_asked_for_until_it_is_known(
+    automation: Automation,
+) -> None:
+    automation.run(index, partition="shop", meanwhile="another")
+    assert automation.tick() == {"shop"}
+    automation.run(index, partition="shop")
+    assert automation.tick() == set()
+
+
+def test_a_change_that_is_seen_before_the_run_that_missed_it_has_ended_is_not_forgotten(
+    automation: Automation,
+) -> None:
+    write_snapshot(automation.instance, "shop", "one")
+    assert automation.tick() == {"shop"}
+    automation.run(index, partition="shop", meanwhile="two")
+    assert automation.tick() == {"shop"}
+
+
+def test_a_second_change_right_after_a_request_is_asked_for_too(automation: Automation) -> None:
+    write_snapshot(automation.instance, "shop", "one")
+    assert automation.tick() == {"shop"}
+    write_snapshot(automation.instance, "shop", "two")
+    assert automation.tick() == {"shop"}
+    automation.run(index, partition="shop")
+    assert automation.tick() == set()
+
+
+def test_an_input_that_was_written_again_as_it_was_asks_for_nothing(automation: Automation) -> None:
+    write_snapshot(automation.instance, "shop", "same")
+    automation.run(index, partition="shop", meanwhile="same")
+    assert automation.tick() == set()
+
+
+def test_what_a_later_run_knew_is_not_asked_for(automation: Automation) -> None:
+    automation.run(snapshot, partition="shop")
+    automation.run(index, partition="shop")
+    assert automation.tick() == set()
+
+
+def test_what_changed_for_one_source_is_not_asked_for_another(automation: Automation) -> None:
+    automation.run(index, partition="shop", meanwhile="another")
+    automation.run(index, partition="store")
+    assert automation.tick() == {"shop"}

@@ -5,35 +5,57 @@ import warnings
 import dagster as dg
 
 from twd_shared.contract import SCHEMA_EMBEDDINGS
-from twd_shared.target_runs import UpdatedByRunsOfTarget
+from twd_shared.target_runs import ChangedSinceRunsOfTarget, UpdatedByRunsOfTarget
 
 
-def _changed_by_another_run() -> dg.AutomationCondition:
-    return dg.AutomationCondition.data_version_changed() & ~UpdatedByRunsOfTarget()
+def _any_deps_changed() -> dg.AutomationCondition:
+    return dg.AutomationCondition.any_deps_updated().replace(
+        "newly_updated_without_root",
+        dg.AutomationCondition.data_version_changed() & ~UpdatedByRunsOfTarget(),
+    )
+
+
+def _until_handled(changed: dg.AutomationCondition) -> dg.AutomationCondition:
+    """True from when it changed until a run that knows of it was requested, or wrote the target.
+
+    Dagster's `since_last_handled` loses what changes while a run of the target goes on, and what
+    changes between two ticks after such a run was requested or had ended.
+    """
+    missed = dg.AutomationCondition.any_deps_match(ChangedSinceRunsOfTarget())
+    requested = dg.AutomationCondition.newly_requested() & ~changed & ~missed
+    written = dg.AutomationCondition.newly_updated() & ~missed
+    handled = requested | written | dg.AutomationCondition.initial_evaluation()
+    return (changed | missed).since(handled.with_label("handled"))
+
+
+def _when_inputs_are_there(
+    label: str, changed: dg.AutomationCondition, lineage_only: dg.AssetSelection | None
+) -> dg.AutomationCondition:
+    condition = (
+        _until_handled(changed)
+        & ~dg.AutomationCondition.any_deps_missing()
+        & ~dg.AutomationCondition.any_deps_in_progress()
+        & ~dg.AutomationCondition.in_progress()
+    )
+    if lineage_only is not None:
+        condition = condition.ignore(lineage_only)
+    return condition.with_label(label)
 
 
 def on_changed_inputs(lineage_only: dg.AssetSelection | None = None) -> dg.AutomationCondition:
     """Materialize a partition when an input's data version has changed and all inputs are there.
 
-    As Dagster's `eager`, but for two differences. `eager` fires again when an input is
+    As Dagster's `eager`, but for three differences. `eager` fires again when an input is
     re-materialized with the same data version: a re-read of an unchanged schema would retrain
     everything. And `eager` fires for what is newly missing: a new partition is missing until the
     run that fills it has written it, and a tick in that moment would ask for it once more. An
     input that was updated by a run that also plans this asset does not count for the same reason.
+    The third is that no change is forgotten: see `_until_handled`.
 
     What is in `lineage_only` is shown as an input and never materialized; the condition would
     wait for it.
     """
-    changed = dg.AutomationCondition.any_deps_updated().replace(
-        "newly_updated_without_root", _changed_by_another_run()
-    )
-    condition = (
-        changed.since_last_handled()
-        & ~dg.AutomationCondition.any_deps_missing()
-        & ~dg.AutomationCondition.any_deps_in_progress()
-        & ~dg.AutomationCondition.in_progress()
-    ).with_label("on_changed_inputs")
-    return condition.ignore(lineage_only) if lineage_only is not None else condition
+    return _when_inputs_are_there("on_changed_inputs", _any_deps_changed(), lineage_only)
 
 
 def once_published(condition: dg.AutomationCondition) -> dg.AutomationCondition:
@@ -54,13 +76,8 @@ def on_changed_days(lineage_only: dg.AssetSelection) -> dg.AutomationCondition:
     `eager` looks at the latest day alone; here an old day follows too when its input was measured
     anew. What is in `lineage_only` is shown as an input but says nothing new about a day.
     """
-    return (
-        dg.AutomationCondition.eager()
-        .without(dg.AutomationCondition.in_latest_time_window())
-        .ignore(lineage_only)
-        .with_label("on_changed_days")
-        .replace("newly_updated_without_root", _changed_by_another_run())
-    )
+    changed = dg.AutomationCondition.newly_missing() | _any_deps_changed()
+    return _when_inputs_are_there("on_changed_days", changed, lineage_only)
 
 
 def automation_sensor(
