@@ -203,7 +203,7 @@ pictures: environments ## Take the pictures of docs/ anew, in a browser
 # All suites run even when one fails, so that one run shows everything; the status is kept. Two at a
 # time where that is safe: they wait for servers more than they work, and each has its own.
 test: ## Run every check and every test
-	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target environments lint typecheck definitions
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=line environments lint typecheck definitions
 	@status=0; \
 	suite() { echo "== tests/$$2"; $$1 -m pytest tests/$$2; }; \
 	log=$$(mktemp); trap 'rm -f "$$log"' EXIT; \

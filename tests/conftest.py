@@ -97,7 +97,7 @@ def _databases_of_this_test(request: pytest.FixtureRequest) -> Iterator[None]:
         yield
         return
     databases: Databases = request.getfixturevalue("services").databases
-    # Fixtures of wider scopes are made before this one, so what they made stays.
+    # Fixtures of wider scopes that the test names are made before this one: what they made stays.
     before = databases.in_use
     yield
     databases.end_of_use(before)

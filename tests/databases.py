@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 import sqlalchemy as sa
 
 _CATALOGS = (
-    "class constraint proc trigger type rewrite attrdef extension event_trigger default_acl policy"
-    " publication statistic_ext operator cast collation"
+    "class constraint proc trigger type enum rewrite attrdef extension event_trigger default_acl"
+    " policy publication statistic_ext operator cast collation foreign_server"
 ).split()
 # Whoever changes one of these rows leaves another transaction's number in it.
 _DEFINITIONS = " union all ".join(
@@ -26,20 +26,27 @@ _DEFINITIONS = " union all ".join(
         "select concat('namespace ', oid, ' ', xmin) from pg_namespace where nspname !~ '^pg_'",
         "select concat('column ', attrelid, ' ', attnum, ' ', xmin) from pg_attribute"
         " where attrelid >= 16384",
-        "select concat('setting ', setconfig) from pg_db_role_setting where setdatabase ="
-        " (select oid from pg_database where datname = current_database())",
+        "select concat('index ', indexrelid, ' ', xmin) from pg_index where indexrelid >= 16384",
+        "select concat('sequence ', seqrelid, ' ', xmin) from pg_sequence",
+        "select concat('comment ', objoid, ' ', objsubid, ' ', xmin) from pg_description"
+        " where objoid >= 16384",
+        "select concat('database ', datacl, ' ', datconnlimit, ' ', setconfig) from pg_database d"
+        " left join pg_db_role_setting s on s.setdatabase = d.oid"
+        " where d.datname = current_database()",
     ]
 )
 _TABLES = "select oid::regclass::text from pg_class where relkind = 'r' and oid >= 16384"
 _EMPTY = """
 do $$ declare one regclass; begin
   set local session_replication_role = replica;
+  set local lock_timeout = '10s';
   for one in {tables} and pg_relation_size(oid) > 0 and oid <> all ('{{{kept}}}'::regclass[]) loop
     execute format('delete from %%s', one);
   end loop;
   perform setval(seqrelid, seqstart, false) from pg_sequence;
 end $$
 """
+# Of rows that were deleted, which nothing takes away: tests' server has no autovacuum.
 _MOST_BYTES_MORE = 8_000_000
 
 
@@ -69,7 +76,11 @@ class Databases:
         return self._in_use[-1][0]
 
     def copy(self, kind: str, make: Callable[[str], None]) -> str:
-        """Address of a database that is as `make` left the one that it was given, once."""
+        """Address of a database as `make` fills an empty one, given its address.
+
+        `make` is called for the first of a kind: all that are asked for by it are copies of that
+        one, until one is back that can be emptied.
+        """
         if kind not in self._templates:
             self._templates[kind] = self._template(f"template_{uuid.uuid4().hex[:12]}", make)
         template = self._templates[kind]

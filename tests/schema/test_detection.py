@@ -36,14 +36,17 @@ class Reader(SchemaReader):
         self.release = threading.Event()
         self.error: Exception | None = None
 
-    async def signal_async(self, connection: Connection) -> str:
+    async def signal_async(self, connection: Connection, within: float | None = None) -> str:
         return ""
 
-    async def read_async(self, connection: Connection, on_statement: Any = None) -> Snapshot:
+    async def read_async(
+        self, connection: Connection, on_statement: Any = None, within: float | None = None
+    ) -> Snapshot:
         if connection == BAD:
             if self.error:
                 raise self.error
-            await asyncio.to_thread(self.release.wait, 20)
+            async with asyncio.timeout(within):
+                await asyncio.to_thread(self.release.wait, 20)
         return Snapshot(dialect="postgresql", database_name="good", server_version="18")
 
 
@@ -93,7 +96,7 @@ class Shown(SchemaReader):
         self.asked: list[str] = []
         self.most_at_once = self._at_once = 0
 
-    async def signal_async(self, connection: Connection) -> str:
+    async def signal_async(self, connection: Connection, within: float | None = None) -> str:
         self.asked.append(connection.connection_id)
         self._at_once += 1
         self.most_at_once = max(self.most_at_once, self._at_once)
@@ -101,7 +104,9 @@ class Shown(SchemaReader):
         self._at_once -= 1
         return self.signal
 
-    async def read_async(self, connection: Connection, on_statement: Any = None) -> Snapshot:
+    async def read_async(
+        self, connection: Connection, on_statement: Any = None, within: float | None = None
+    ) -> Snapshot:
         self.read_by.append(connection.connection_id)
         return self.snapshot
 
@@ -152,8 +157,11 @@ def test_a_changed_source_that_is_too_large_for_a_tick_has_changed_for_all_one_k
 class Slow(Shown):
     """Answers its signal at once, and its schema never."""
 
-    async def read_async(self, connection: Connection, on_statement: Any = None) -> Snapshot:
-        await asyncio.sleep(60)
+    async def read_async(
+        self, connection: Connection, on_statement: Any = None, within: float | None = None
+    ) -> Snapshot:
+        async with asyncio.timeout(within):
+            await asyncio.sleep(60)
         return self.snapshot
 
 
@@ -192,10 +200,10 @@ def test_what_one_budget_does_not_reach_is_asked_first_with_the_next() -> None:
 
 def test_sources_that_were_unreadable_do_not_take_the_places_of_the_others() -> None:
     class Dead(Shown):
-        async def signal_async(self, connection: Connection) -> str:
+        async def signal_async(self, connection: Connection, within: float | None = None) -> str:
             if int(connection.connection_id) < 20:
                 await asyncio.sleep(60)
-            return await super().signal_async(connection)
+            return await super().signal_async(connection, within)
 
     sources = fleet(40, hosts=40)
     known = {str(n): SourceCheck(str(n), "", "", "unreadable", "dead") for n in range(20)}
@@ -211,10 +219,10 @@ def test_sources_that_were_unreadable_do_not_take_the_places_of_the_others() -> 
 
 def test_unreadable_databases_of_a_host_do_not_keep_its_others_from_being_asked() -> None:
     class Dead(Shown):
-        async def signal_async(self, connection: Connection) -> str:
+        async def signal_async(self, connection: Connection, within: float | None = None) -> str:
             if connection.connection_id != "well":
                 await asyncio.sleep(60)
-            return await super().signal_async(connection)
+            return await super().signal_async(connection, within)
 
     sources = [
         *(replace(one, connection_string="postgresql://u:p@one/db") for one in fleet(12, hosts=1)),

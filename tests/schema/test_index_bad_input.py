@@ -77,6 +77,25 @@ def test_an_answer_that_ends_in_the_middle_is_not_believed(shop: Shop, faults: F
     assert_nothing_changed(shop)
 
 
+@pytest.mark.parametrize(
+    "body", [{}, {"result": None}, {"result": [{}]}, {"result": [{"points": [{}]}]}, {"result": []}]
+)
+def test_an_answer_of_another_shape_is_not_believed(
+    shop: Shop, faults: Faults, body: dict[str, Any]
+) -> None:
+    faults("qdrant", {"path": "/points/query/batch", "status": 200, "body": body})
+    with pytest.raises(IndexUnavailable, match="gave an answer that cannot be read"):
+        shop.find("books")
+
+
+def test_a_write_that_is_not_confirmed_is_a_failure(shop: Shop, faults: Faults) -> None:
+    faults("qdrant", {"path": "/points", "method": "PUT", "status": 200, "body": {"result": None}})
+    with pytest.raises(IndexUnavailable, match="gave an answer that cannot be read"):
+        shop.publish(*SIX)
+    faults("qdrant")
+    assert_nothing_changed(shop)
+
+
 def test_qdrant_that_is_down_is_tried_again_later(shop: Shop) -> None:
     qdrant = shop.resources["qdrant"]
     shop.resources["qdrant"] = QdrantResource(

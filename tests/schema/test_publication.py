@@ -276,8 +276,10 @@ def test_points_of_more_than_one_page_are_all_seen(
 ) -> None:
     monkeypatch.setattr(index_points, "_PAGE", 4)
     monkeypatch.setattr(qdrant, "_BATCH", 4)
+    monkeypatch.setattr(qdrant, "_QUERIES", 1)
     assert shop.publish(*SIX).points.present == 6
     assert shop.publish(*SIX).points.unchanged == 6
+    assert shop.find("books")[0] == "books"
 
 
 def dense_table() -> Table:

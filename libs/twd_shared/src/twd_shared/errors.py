@@ -24,7 +24,7 @@ class SourceUnavailable(TransientError):
 
 
 class SourceBusy(TransientError):
-    """As many readings of a source's host are going on as there may be at once."""
+    """A source is not read now: its host has as many readings as it may, or nobody can tell."""
 
 
 class CatalogUnavailable(TransientError):

@@ -7,7 +7,7 @@ one user's tables are never found, counted or deleted for another.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from qdrant_client import QdrantClient, models
@@ -16,8 +16,29 @@ from twd_shared.clients.index_layout import DENSE, RANKING_KEYS, TERMS, Hit, Poi
 from twd_shared.clients.qdrant import batches, index_errors, query, send, upsert
 from twd_shared.retrieval.terms import SparseTerms
 
+_T = TypeVar("_T")
+
 _PAGE = 1024
 _MARKS = 256
+
+
+class _Record(msgspec.Struct):
+    id: str | int
+    payload: dict[str, Any] | None = None
+
+
+class _Page(msgspec.Struct):
+    points: list[_Record]
+    next_page_offset: str | int | None = None
+
+
+class _Facet(msgspec.Struct):
+    value: str
+    count: int
+
+
+class _Facets(msgspec.Struct):
+    hits: list[_Facet]
 
 
 class ConnectionPoints:
@@ -51,11 +72,11 @@ class ConnectionPoints:
         searches: list[dict[str, Any]] = []
         for dense, terms in questions:
             if dense is not None:
-                searches.append(self._search(list(dense), DENSE, limit))
+                searches.append(self._search(dense, DENSE, limit))
             if terms is not None and terms.indices:
                 searches.append(self._search(_sparse(terms), TERMS, limit))
         answers = (
-            [Hit(point["score"], point.get("payload") or {}) for point in points]
+            [Hit(point.score, point.payload or {}) for point in points]
             for points in query(self._client, self._collection, searches)
         )
         return [
@@ -96,8 +117,8 @@ class ConnectionPoints:
             "exact": True,
             "filter": {"must": [self._own_json]},
         }
-        found = self._send("POST", "facet", msgspec.json.encode(body))
-        return {hit["value"]: hit["count"] for hit in found["hits"] if hit["count"]}
+        found = self._send("POST", "facet", msgspec.json.encode(body), _Facets)
+        return {hit.value: hit.count for hit in found.hits if hit.count}
 
     def count(self) -> int:
         """How many points the collection holds of the connection, exactly."""
@@ -139,7 +160,8 @@ class ConnectionPoints:
             for point in points
         )
         for batch in batches(encoded):
-            self._send("POST", "points/batch", b'{"operations":' + batch + b"}")
+            body = b'{"operations":' + batch + b"}"
+            self._send("POST", "points/batch", body, list[dict[str, Any]])
 
     def delete(self, point_ids: Sequence[str]) -> None:
         """Delete those of the points that are the connection's own."""
@@ -159,9 +181,11 @@ class ConnectionPoints:
                 self._collection, models.FilterSelector(filter=self._only), wait=True
             )
 
-    def _search(self, query: object, using: str, limit: int) -> dict[str, Any]:
+    def _search(
+        self, nearest: Sequence[float] | Mapping[str, Sequence[float]], using: str, limit: int
+    ) -> dict[str, Any]:
         return {
-            "query": query,
+            "query": nearest,
             "using": using,
             "filter": {"must": [self._own_json]},
             "limit": limit,
@@ -177,15 +201,15 @@ class ConnectionPoints:
             "with_payload": keys,
         }
         while True:
-            page = self._send("POST", "points/scroll", msgspec.json.encode(body))
-            for record in page["points"]:
-                yield str(record["id"]), record.get("payload") or {}
-            if (offset := page.get("next_page_offset")) is None:
+            page = self._send("POST", "points/scroll", msgspec.json.encode(body), _Page)
+            for record in page.points:
+                yield str(record.id), record.payload or {}
+            if page.next_page_offset is None:
                 return
-            body["offset"] = offset
+            body["offset"] = page.next_page_offset
 
-    def _send(self, method: str, path: str, body: bytes) -> Any:
-        return send(self._client, self._collection, method, path, body)
+    def _send(self, method: str, path: str, body: bytes, kind: type[_T]) -> _T:
+        return send(self._client, self._collection, method, path, body, kind)
 
 
 def _sparse(terms: SparseTerms) -> dict[str, Sequence[float]]:

@@ -1,4 +1,6 @@
-"""The Qdrant client as this project opens it, and its failures in this project's words."""
+"""The Qdrant client as this project opens it, what it sends past the client's own methods, and its
+failures in this project's words.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +8,17 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from http import HTTPStatus
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 import msgspec
 from qdrant_client import QdrantClient
-from qdrant_client.common.client_exceptions import ResourceExhaustedResponse
+from qdrant_client.common.client_exceptions import QdrantException, ResourceExhaustedResponse
 from qdrant_client.http.exceptions import ResponseHandlingException, UnexpectedResponse
 
 from twd_shared.errors import IndexRejected, IndexUnavailable
+
+_T = TypeVar("_T")
 
 _TIMEOUT_SECONDS = 30
 _LONGEST_QUOTE = 300
@@ -42,11 +46,24 @@ def open_client(url: str, api_key: str = "") -> QdrantClient:
     )
 
 
-def send(client: QdrantClient, collection: str, method: str, path: str, body: bytes) -> Any:
-    """The result of a request whose body, many points or vectors, is JSON already.
+class ScoredPoint(msgspec.Struct):
+    """A point that a search found."""
 
-    The client's own methods validate, and for queries copy, each number: that takes longer than
-    Qdrant takes. Raises IndexUnavailable, IndexRejected.
+    score: float
+    payload: dict[str, Any] | None = None
+
+
+class _Found(msgspec.Struct):
+    points: list[ScoredPoint]
+
+
+def send(
+    client: QdrantClient, collection: str, method: str, path: str, body: bytes, kind: type[_T]
+) -> _T:
+    """The result, of type `kind`, of a request whose body is JSON already.
+
+    The client's own methods validate each number of many points, and copy those of queries: that
+    takes longer than Qdrant takes. Raises IndexUnavailable, IndexRejected.
     """
     with index_errors(client):
         answer = client.http.client.request(
@@ -59,7 +76,10 @@ def send(client: QdrantClient, collection: str, method: str, path: str, body: by
             headers={"content-type": "application/json"},
             content=body,
         )
-    return answer["result"]
+    try:
+        return msgspec.convert(answer.get("result"), kind)
+    except msgspec.ValidationError:
+        raise _unreadable(_server(client)) from None
 
 
 def batches(encoded: Iterable[bytes]) -> Iterator[bytes]:
@@ -82,20 +102,23 @@ def upsert(client: QdrantClient, collection: str, points: Iterable[Mapping[str, 
     Raises IndexUnavailable, IndexRejected.
     """
     for batch in batches(msgspec.json.encode(point) for point in points):
-        send(client, collection, "PUT", "points", b'{"points":' + batch + b"}")
+        send(client, collection, "PUT", "points", b'{"points":' + batch + b"}", dict[str, Any])
 
 
 def query(
     client: QdrantClient, collection: str, searches: Sequence[Mapping[str, Any]]
-) -> Iterator[list[Mapping[str, Any]]]:
+) -> Iterator[list[ScoredPoint]]:
     """For each search (a body of Qdrant's points/query) its points, in few requests.
 
     Raises IndexUnavailable, IndexRejected.
     """
     for start in range(0, len(searches), _QUERIES):
-        body = msgspec.json.encode({"searches": searches[start : start + _QUERIES]})
-        for answer in send(client, collection, "POST", "points/query/batch", body):
-            yield answer["points"]
+        batch = searches[start : start + _QUERIES]
+        body = msgspec.json.encode({"searches": batch})
+        found = send(client, collection, "POST", "points/query/batch", body, list[_Found])
+        if len(found) != len(batch):
+            raise _unreadable(_server(client))
+        yield from (one.points for one in found)
 
 
 @contextmanager
@@ -104,7 +127,7 @@ def index_errors(client: QdrantClient | None = None) -> Iterator[None]:
 
     With `client` the messages name its server.
     """
-    server = "Qdrant" if client is None else f"Qdrant at {_address(client)}"
+    server = _server(client)
     try:
         yield
     except UnexpectedResponse as error:
@@ -125,7 +148,7 @@ def index_errors(client: QdrantClient | None = None) -> Iterator[None]:
                 "Check that it runs and that QDRANT_URL is right."
             ) from None
         raise _unreadable(server) from None
-    except json.JSONDecodeError:
+    except (json.JSONDecodeError, UnicodeDecodeError, QdrantException):
         raise _unreadable(server) from None
 
 
@@ -148,6 +171,9 @@ def _unreadable(server: str) -> IndexUnavailable:
     )
 
 
-def _address(client: QdrantClient) -> str:
+def _server(client: QdrantClient | None) -> str:
+    if client is None:
+        return "Qdrant"
     # Without user and password, which an address may hold.
-    return str(httpx.URL(client.http.client.host).copy_with(userinfo=b"")).rstrip("/")
+    address = httpx.URL(client.http.client.host).copy_with(userinfo=b"")
+    return f"Qdrant at {str(address).rstrip('/')}"

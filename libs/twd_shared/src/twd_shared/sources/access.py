@@ -84,13 +84,18 @@ class SourceAccess:
         )
 
     @asynccontextmanager
-    async def reading(self, connection: Connection) -> AsyncIterator[SourceReading]:
+    async def reading(
+        self, connection: Connection, within: float | None = None
+    ) -> AsyncIterator[SourceReading]:
         """One reading of the connection's source, if it may be reached and its host has a place.
 
-        A file has no host, and needs none. Raises UnusableConnectionString or UnknownDialect,
-        SourceUnavailable for a host name that does not resolve, SourceBusy, MetadataUnavailable.
+        A file has no host, and needs none. To find the host and to read are given `within` seconds
+        each; what a place is waited for is not the source's time.
+        Raises UnusableConnectionString or UnknownDialect, SourceUnavailable for a host name that
+        does not resolve, SourceBusy, MetadataUnavailable; TimeoutError.
         """
-        address = await self._address_of(connection)
+        async with asyncio.timeout(within):
+            address = await self._address_of(connection)
         place = (
             await self.host_readings.take(connection.label, address.server)
             if self.host_readings and address.server
@@ -98,7 +103,8 @@ class SourceAccess:
         )
         reading = SourceReading(address, place)
         try:
-            yield reading
+            async with asyncio.timeout(within):
+                yield reading
         finally:
             reading.end()
 

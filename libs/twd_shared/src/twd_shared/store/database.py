@@ -14,7 +14,10 @@ from twd_shared.settings import METADATA_DSN
 
 
 class MetadataDatabase:
-    """Transactions on the metadata database; one small pool, opened at first use."""
+    """Transactions on the metadata database; one small pool, opened at first use.
+
+    `place` is where it is, for messages: host, port and name, without what is secret.
+    """
 
     def __init__(self, dsn: str) -> None:
         """`dsn` is a postgresql:// address; raises ConfigurationError if it cannot be parsed."""

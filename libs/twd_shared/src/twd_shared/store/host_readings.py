@@ -13,15 +13,15 @@ import time
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import sqlalchemy as sa
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import SQLAlchemyError
 
 from twd_shared.errors import MetadataUnavailable, SourceBusy
-from twd_shared.settings import SOURCE_HOST_READINGS
+from twd_shared.settings import METADATA_DSN, SOURCE_HOST_READINGS
 from twd_shared.store.database import MetadataDatabase
 
 _FIRST_PAUSE_SECONDS = 0.05
 _LONGEST_PAUSE_SECONDS = 0.5
-# Less than a source has to answer: the slowness of our own database must not count as its.
+# A metadata database that takes longer is told as what it is: nobody waits for it for ever.
 _ANSWER_SECONDS = 5.0
 
 # A machine that is cut off or switched off closes no session: two minutes later the server does.
@@ -94,7 +94,7 @@ class HostReadings:
     def give_back(self, place: HostPlace) -> None:
         """What `HostPlace.give_back` does."""
         place.is_given_back = True
-        # Refused when the interpreter ends, and with it the session that holds the place.
+        # Refused only while the interpreter ends, and with it the session that holds the place.
         with contextlib.suppress(RuntimeError):
             self._thread.submit(self._free, place)
 
@@ -103,6 +103,12 @@ class HostReadings:
             async with asyncio.timeout(_ANSWER_SECONDS):
                 return await asyncio.wrap_future(tried)
         except TimeoutError:
+            if self._session is None:
+                raise MetadataUnavailable(
+                    f"The metadata database at {self._database.place} did not accept a session "
+                    f"within {_ANSWER_SECONDS:g} s. Check that PostgreSQL runs, that it can be "
+                    f"reached, and that {METADATA_DSN.name} is right."
+                ) from None
             raise SourceBusy(
                 f"{label} has to wait: the metadata database at {self._database.place}, by which "
                 f"readings of {host} are counted, did not answer within {_ANSWER_SECONDS:g} s. It "
@@ -125,7 +131,7 @@ class HostReadings:
             place.number = session.execute(
                 _first_free(numbers), {"key": _key(place.host)}
             ).scalar_one()
-        except DBAPIError:
+        except SQLAlchemyError:
             self._lose_session()
             raise MetadataUnavailable(
                 "The session that counts readings of sources is lost, because the metadata "
@@ -146,7 +152,7 @@ class HostReadings:
                 sa.text("select pg_advisory_unlock(hashtextextended(:key, :number))"),
                 {"key": _key(place.host), "number": place.number},
             )
-        except DBAPIError:
+        except SQLAlchemyError:
             # With its session the place is free as well.
             self._lose_session()
         self._close_if_idle()

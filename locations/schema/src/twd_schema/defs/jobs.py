@@ -72,7 +72,7 @@ def check_connections_job(settings: Settings) -> dg.JobDefinition:
             reader.read(catalog.connection(registered))
         except SourceBusy as error:
             context.log.warning(str(error))
-            return f"{partition_key}: not read, its host is busy"
+            return f"{partition_key}: not read, it has to wait"
         except TwdError as error:
             registry.set_status(registered.connection_id, "failing", str(error))
             context.log.warning(str(error))

@@ -132,16 +132,15 @@ class Detector:
         for task in tasks.values():
             task.cancel()
         await asyncio.gather(*tasks.values(), return_exceptions=True)
-        # Nothing is said of what the end cut off, nor of what found no place at a busy host: it is
-        # asked among the first the next time.
+        # Nothing is said of what the end cut off, nor of what got no place at its host: it is asked
+        # among the first the next time.
         answers = {key: task.result() for key, task in tasks.items() if not task.cancelled()}
         return {key: answer for key, answer in answers.items() if answer}
 
     async def _answer(self, connection: Connection, check: SourceCheck | None) -> Answer | None:
         mark = ""
         try:
-            async with asyncio.timeout(self._limits.signal_seconds):
-                signal = await self._reader.signal_async(connection)
+            signal = await self._reader.signal_async(connection, self._limits.signal_seconds)
             mark = mark_of(signal, connection, self._secret)
             if mark and check and check.signal == mark and check.fingerprint:
                 return Answer(mark, check.fingerprint)
@@ -168,8 +167,7 @@ class Detector:
 
     async def _read(self, connection: Connection, mark: str) -> Answer:
         try:
-            async with asyncio.timeout(self._limits.reading_seconds):
-                return Answer(mark, await self._fingerprint(connection))
+            return Answer(mark, await self._fingerprint(connection))
         except TimeoutError:
             if mark:
                 return Answer(mark, None)
@@ -181,7 +179,7 @@ class Detector:
             )
 
     async def _fingerprint(self, connection: Connection) -> str:
-        snapshot = await self._reader.read_async(connection)
+        snapshot = await self._reader.read_async(connection, within=self._limits.reading_seconds)
         if snapshot.granted is not None or snapshot.unknown:
             stored = await asyncio.to_thread(self._newest, connection.connection_id)
             snapshot, _ = completed(snapshot, scoped(stored, connection.extraction))

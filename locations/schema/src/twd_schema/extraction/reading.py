@@ -45,7 +45,10 @@ class SchemaReader:
         return cls(access.allowed_dialects, access.limits, access.policy, access.host_readings)
 
     def read(
-        self, connection: Connection, on_statement: Callable[[str], None] | None = None
+        self,
+        connection: Connection,
+        on_statement: Callable[[str], None] | None = None,
+        within: float | None = None,
     ) -> Snapshot:
         """The connection's schema now; see `read_async` for the errors."""
         # Not as the task's result: when it ends, asyncio.run makes a text of the task with its
@@ -58,29 +61,31 @@ class SchemaReader:
         asyncio.run(read())
         return results[0]
 
-    async def signal_async(self, connection: Connection) -> str:
+    async def signal_async(self, connection: Connection, within: float | None = None) -> str:
         """A cheap signal that differs whenever the schema may have changed; '' if there is none.
 
-        Raises what `SourceAccess.reading` raises before connecting, SourceUnavailable or
-        SourceRefused while asking.
+        Raises what `SourceAccess.reading` raises, SourceUnavailable or SourceRefused while asking.
         """
-        async with self._access.reading(connection) as reading:
+        async with self._access.reading(connection, within) as reading:
             if reading.address.dialect != "postgresql":
                 return ""
             return await read_signal(connection.label, reading.address, self._limits)
 
     async def read_async(
-        self, connection: Connection, on_statement: Callable[[str], None] | None = None
+        self,
+        connection: Connection,
+        on_statement: Callable[[str], None] | None = None,
+        within: float | None = None,
     ) -> Snapshot:
         """The connection's schema now, as far as its extraction options want it.
 
         `on_statement` gets each statement that was sent to the source.
-        Raises what `SourceAccess.reading` raises before connecting, SourceUnavailable or
+        Raises what `SourceAccess.reading` raises, SourceUnavailable or
         SourceRefused while reading, EmptySchema when the role sees no table: a database that
         seems empty is far more often a missing grant than an empty database, and must not wipe
         what is known of it. Nor must options that leave no table.
         """
-        async with self._access.reading(connection) as reading:
+        async with self._access.reading(connection, within) as reading:
             address = reading.address
             if address.dialect == "postgresql":
                 snapshot = await read_postgresql(

@@ -104,7 +104,7 @@ class Collections:
     def counts(self, version: int) -> dict[Part, int] | None:
         """Points in each collection of a version, or None if one of them is missing."""
         counted: dict[Part, int] = {}
-        with index_errors():
+        with index_errors(self._client):
             for part in PARTS:
                 name = collection_of(self._partition_key, part, version)
                 if not self._client.collection_exists(name):
@@ -128,7 +128,7 @@ class Collections:
         """
         # Before anything is embedded for it.
         self._in_the_way()
-        with index_errors():
+        with index_errors(self._client):
             for name in self.names(version).values():
                 self._client.create_collection(
                     name,
@@ -182,7 +182,7 @@ class Collections:
                 )
             )
         in_the_way = self._in_the_way()
-        with index_errors():
+        with index_errors(self._client):
             # Qdrant cannot do both in one request: readers of these see an error in between.
             for name in in_the_way:
                 self._client.delete_collection(name)
@@ -197,7 +197,7 @@ class Collections:
         dropped = [name for name, version in own.items() if version in versions]
         if not {version for version in own.values() if version is not None} - set(versions):
             dropped += [name for name, count in self._named_as_aliases().items() if not count]
-        with index_errors():
+        with index_errors(self._client):
             for name in dropped:
                 self._client.delete_collection(name)
 
@@ -229,7 +229,7 @@ class Collections:
     ) -> dict[str, Sequence[float]]:
         """Vector of each of these points that a part of a version holds, by the point's id."""
         name = collection_of(self._partition_key, part, version)
-        with index_errors():
+        with index_errors(self._client):
             records = self._client.retrieve(name, ids, with_payload=False, with_vectors=True)
         return {
             str(record.id): record.vector  # pyright: ignore[reportReturnType]
@@ -244,7 +244,7 @@ class Collections:
             ids: list[Any] = [
                 record.id for record in self._records(name) if _hash_in(record) in hashes
             ]
-            with index_errors():
+            with index_errors(self._client):
                 for start in range(0, len(ids), _BATCH):
                     selected = models.PointIdsList(points=ids[start : start + _BATCH])
                     self._client.delete(name, selected, wait=True)
@@ -264,23 +264,21 @@ class Collections:
     ) -> list[list[Found]]:
         """For each vector the documents of a part nearest to it, best first; langchain has all."""
         name = collection_of(self._partition_key, part, version)
-        searches = [
-            {"query": list(vector), "limit": limit, "with_payload": True} for vector in vectors
-        ]
+        searches = [{"query": vector, "limit": limit, "with_payload": True} for vector in vectors]
         return [
-            [_found(point["payload"]) for point in points]
+            [_found(point.payload) for point in points]
             for points in query(self._client, name, searches)
         ]
 
     def _aliases(self) -> dict[str, str]:
-        with index_errors():
+        with index_errors(self._client):
             aliases = self._client.get_aliases().aliases
         return {item.alias_name: item.collection_name for item in aliases}
 
     def _records(self, name: str) -> Iterator[models.Record]:
         """All points of a collection with their payloads; none if it does not exist."""
         offset: Any = None
-        with index_errors():
+        with index_errors(self._client):
             if not self._client.collection_exists(name):
                 return
             while True:
@@ -290,13 +288,13 @@ class Collections:
                     return
 
     def _there(self) -> set[str]:
-        with index_errors():
+        with index_errors(self._client):
             return {item.name for item in self._client.get_collections().collections}
 
     def _named_as_aliases(self) -> dict[str, int]:
         """Points of the collections whose names belong to our aliases, by name."""
         aliases = {alias_of(self._partition_key, part) for part in PARTS}
-        with index_errors():
+        with index_errors(self._client):
             return {
                 name: self._client.count(name, exact=True).count
                 for name in sorted(self._there() & aliases)
@@ -321,7 +319,7 @@ class Collections:
         """Texts under a payload key with their vectors, of points that `model` embedded."""
         name = collection_of(self._partition_key, part, version)
         offset: Any = None
-        with index_errors():
+        with index_errors(self._client):
             if not self._client.collection_exists(name):
                 return
             while True:
