@@ -23,14 +23,19 @@ def index(context: dg.AssetExecutionContext) -> None:
     """Fails where a run says so, so that it stays as it was; or its input is written meanwhile."""
     if "fails" in context.run.tags:
         raise dg.Failure("as told", allow_retries=False)
-    if version := context.run.tags.get("meanwhile"):
+    for version in context.run.tags.get("meanwhile", "").split():
         write_snapshot(context.instance, context.partition_key, version)
 
 
 def write_snapshot(instance: dg.DagsterInstance, partition: str, version: str) -> None:
+    report(instance, snapshot.key, partition, version)
+
+
+def report(instance: dg.DagsterInstance, asset: dg.AssetKey, partition: str, version: str) -> None:
+    """Write a partition as whoever reports it from outside does."""
     tags = {"dagster/data_version": version}
     instance.report_runless_asset_event(
-        dg.AssetMaterialization(snapshot.key, partition=partition, tags=tags)
+        dg.AssetMaterialization(asset, partition=partition, tags=tags)
     )
 
 
@@ -168,3 +173,36 @@ def test_what_changed_for_one_source_is_not_asked_for_another(automation: Automa
     automation.run(index, partition="shop", meanwhile="another")
     automation.run(index, partition="store")
     assert automation.tick() == {"shop"}
+
+
+def test_an_input_that_went_to_and_fro_while_the_target_was_written_is_asked_for(
+    automation: Automation,
+) -> None:
+    write_snapshot(automation.instance, "shop", "one")
+    automation.run(index, partition="shop", meanwhile="two one")
+    assert automation.tick() == {"shop"}
+
+
+def test_what_was_reported_from_outside_knows_what_was_there_before_it(
+    automation: Automation,
+) -> None:
+    report(automation.instance, index.key, "shop", "by hand")
+    assert automation.tick() == set()
+    report(automation.instance, index.key, "shop", "by hand")
+    automation.run(snapshot, partition="shop")
+    assert automation.tick() == {"shop"}
+
+
+def test_a_partition_that_is_gone_is_not_asked_for(automation: Automation) -> None:
+    automation.run(index, partition="shop", meanwhile="another")
+    automation.instance.delete_dynamic_partition("source_databases", "shop")
+    assert automation.tick() == set()
+
+
+def test_a_run_that_failed_to_learn_of_a_change_is_not_asked_for_on_and_on(
+    automation: Automation,
+) -> None:
+    automation.run(index, partition="shop", meanwhile="another")
+    assert automation.tick() == {"shop"}
+    automation.run(index, partition="shop", fails=True)
+    assert [automation.tick() for _ in range(3)] == [set()] * 3

@@ -21,7 +21,9 @@ def _until_handled(changed: dg.AutomationCondition) -> dg.AutomationCondition:
     Dagster's `since_last_handled` loses what changes while a run of the target goes on, and what
     changes between two ticks after such a run was requested or had ended.
     """
-    missed = dg.AutomationCondition.any_deps_match(ChangedSinceRunsOfTarget())
+    missed = dg.AutomationCondition.any_deps_match(ChangedSinceRunsOfTarget()).with_label(
+        "any_deps_changed_since_runs"
+    )
     requested = dg.AutomationCondition.newly_requested() & ~changed & ~missed
     written = dg.AutomationCondition.newly_updated() & ~missed
     handled = requested | written | dg.AutomationCondition.initial_evaluation()
