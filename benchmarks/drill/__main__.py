@@ -108,7 +108,7 @@ def _left_out(made: Rig) -> list[str]:
 
 
 def _report(rounds: Sequence[Round]) -> None:
-    header = ("fault", "work", "struck after s", "good ticks s", "well s")
+    header = ("fault", "work", "begun after s", "good ticks s", "well s")
     rows = [
         (
             one.fault,

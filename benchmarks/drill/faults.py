@@ -17,7 +17,7 @@ from benchmarks.drill.proxy import Weather
 from benchmarks.drill.rig import Rig, until
 from twd_local.stack.names import LOCATIONS
 
-_WAIT_FOR_RUN_SECONDS = 40
+_WAIT_FOR_RUN_SECONDS = 60
 
 
 class Fault(ABC):
@@ -27,6 +27,11 @@ class Fault(ABC):
     @abstractmethod
     def name(self) -> str:
         """What the table calls it."""
+
+    @property
+    def latest_seconds(self) -> float:
+        """How long after the work began it strikes at the latest."""
+        return 20.0
 
     def why_not(self, rig: Rig) -> str:
         """'' if this machine can do it, else why not."""
@@ -54,7 +59,32 @@ class Kill(Fault):
 
 
 @dataclass(frozen=True, slots=True)
-class KillRunWorker(Fault):
+class OnRuns(Fault):
+    """What strikes a run that is going on, some seconds after its process began."""
+
+    seconds: float
+
+    @property
+    def latest_seconds(self) -> float:
+        """At once, as it waits for a run by itself."""
+        return 0.0
+
+    def strike(self, rig: Rig) -> bool:
+        """Wait for a run of any location, and strike it."""
+        until(lambda: bool(rig.run_workers()), _WAIT_FOR_RUN_SECONDS, pause=0.05)
+        time.sleep(self.seconds)
+        for location in LOCATIONS:
+            if workers := rig.run_workers(location):
+                return self.strike_run(rig, location, workers)
+        return False
+
+    @abstractmethod
+    def strike_run(self, rig: Rig, location: str, workers: Sequence[psutil.Process]) -> bool:
+        """Strike runs of a location; False if there was nothing any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class KillRunWorker(OnRuns):
     """`kill -9` of the process of a run that is going on."""
 
     @property
@@ -62,28 +92,24 @@ class KillRunWorker(Fault):
         """One kind."""
         return "kill run worker"
 
-    def strike(self, rig: Rig) -> bool:
+    def strike_run(self, rig: Rig, location: str, workers: Sequence[psutil.Process]) -> bool:
         """Kill the first that there is."""
-        _await_run(rig)
-        return _kill(rig.run_workers()[:1]) > 0
+        return _kill(workers[:1]) > 0
 
 
 @dataclass(frozen=True, slots=True)
-class KillContainer(Fault):
+class KillContainer(OnRuns):
     """`kill -9` of a code server together with the runs that it started: nobody is left to tell."""
-
-    location: str
 
     @property
     def name(self) -> str:
-        """Which."""
-        return f"kill {self.location} and its runs"
+        """One kind."""
+        return "kill a code server and its runs"
 
-    def strike(self, rig: Rig) -> bool:
+    def strike_run(self, rig: Rig, location: str, workers: Sequence[psutil.Process]) -> bool:
         """The server first, so that it does not notice the others."""
-        _await_run(rig, self.location)
-        _kill([rig.process(self.location)])
-        return _kill(rig.run_workers(self.location)) > 0
+        _kill([rig.process(location)])
+        return _kill(workers) > 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,10 +197,6 @@ class ClockJump(Fault):
         return True
 
 
-def _await_run(rig: Rig, location: str | None = None) -> None:
-    until(lambda: bool(rig.run_workers(location)), _WAIT_FOR_RUN_SECONDS, pause=0.05)
-
-
 def _kill(processes: Sequence[psutil.Process]) -> int:
     """`kill -9` each; how many were there."""
     killed = 0
@@ -192,8 +214,8 @@ def kinds(random: Random) -> Sequence[Fault]:
     weathers: Sequence[Weather] = ("slow", "reset", "silent")
     return (
         *(Kill(name) for name in (*LOCATIONS, *services)),
-        KillRunWorker(),
-        KillContainer(random.choice(("schema", "training"))),
+        KillRunWorker(random.uniform(0, 3)),
+        KillContainer(random.uniform(0, 3)),
         *(Network(random.choice(links), one, random.uniform(5, 15)) for one in weathers),
         Hang(random.choice((*LOCATIONS, "qdrant", "ollama", "daemon")), random.uniform(5, 15)),
         DiskFull(random.uniform(5, 15)),

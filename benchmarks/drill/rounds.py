@@ -21,7 +21,6 @@ from twd_local.stack.errors import StackError
 
 HEAL_SECONDS = 420
 _TICK_SECONDS = 180
-_LATEST_SECONDS = 20
 _SENSORS = (
     "new_connection_sensor",
     "schema_change_sensor",
@@ -65,7 +64,7 @@ def play(
     """Play round `number` and wait until the stack is well, or the deadline has passed."""
     began = time.monotonic()
     begin(work, rig, sources, number, random)
-    time.sleep(random.uniform(0, _LATEST_SECONDS))
+    time.sleep(random.uniform(0, fault.latest_seconds))
     struck_after = time.monotonic() - began
     has_struck = fault.strike(rig)
     lifted = time.monotonic()
