@@ -22,7 +22,7 @@ from twd_shared.store.snapshots import SnapshotStore
 
 from .cutting_relay import CuttingRelay
 
-TRIALS = 100
+TRIALS = 200
 TABLES = 20
 
 
