@@ -72,8 +72,9 @@ class Databases:
 
     def new_name(self, kind: str) -> str:
         """A name for a database that the caller makes, and that is dropped after use."""
-        self._in_use.append((f"{kind}_{uuid.uuid4().hex[:12]}", None))
-        return self._in_use[-1][0]
+        name = _unique(kind)
+        self._in_use.append((name, None))
+        return name
 
     def copy(self, kind: str, make: Callable[[str], None]) -> str:
         """Address of a database as `make` fills an empty one, given its address.
@@ -82,10 +83,10 @@ class Databases:
         one, until one is back that can be emptied.
         """
         if kind not in self._templates:
-            self._templates[kind] = self._template(f"template_{uuid.uuid4().hex[:12]}", make)
+            self._templates[kind] = self._template(_unique("template"), make)
         template = self._templates[kind]
         # A new name, as tests call other things after it.
-        name = f"{kind}_{uuid.uuid4().hex[:12]}"
+        name = _unique(kind)
         if template.free:
             self._execute(f'alter database "{template.free.pop()}" rename to "{name}"')
         else:
@@ -149,6 +150,10 @@ class Databases:
         )
         with engine.connect() as session:
             yield session
+
+
+def _unique(kind: str) -> str:
+    return f"{kind}_{uuid.uuid4().hex[:12]}"
 
 
 def _state(session: sa.Connection, kept: list[str]) -> tuple[str, int]:

@@ -141,9 +141,10 @@ class _Updates:
         first = min(begun for _, begun in self._runs.values())
         later: set[str] = set()
         for record in _written(self._instance, asset, first):
-            run_id, begun = self._runs.get(record.partition or "", ("", record.storage_id))
-            if record.storage_id > begun and record.run_id != run_id and record.partition:
-                later.add(record.partition)
+            if record.partition in self._runs:
+                run_id, begun = self._runs[record.partition]
+                if record.storage_id > begun and record.run_id != run_id:
+                    later.add(record.partition)
         # Rare: most targets were written by a run that came after all of their inputs.
         for partition in later:
             if self._has_changed(asset, partition, *self._runs[partition]):

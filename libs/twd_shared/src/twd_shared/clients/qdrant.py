@@ -122,10 +122,10 @@ def query(
 
 
 @contextmanager
-def index_errors(client: QdrantClient | None = None) -> Iterator[None]:
+def index_errors(client: QdrantClient) -> Iterator[None]:
     """Turn the client's errors into IndexUnavailable (retried) or IndexRejected (not).
 
-    With `client` the messages name its server.
+    The messages name its server.
     """
     server = _server(client)
     try:
@@ -171,9 +171,7 @@ def _unreadable(server: str) -> IndexUnavailable:
     )
 
 
-def _server(client: QdrantClient | None) -> str:
-    if client is None:
-        return "Qdrant"
+def _server(client: QdrantClient) -> str:
     # Without user and password, which an address may hold.
     address = httpx.URL(client.http.client.host).copy_with(userinfo=b"")
     return f"Qdrant at {str(address).rstrip('/')}"

@@ -45,10 +45,7 @@ class SchemaReader:
         return cls(access.allowed_dialects, access.limits, access.policy, access.host_readings)
 
     def read(
-        self,
-        connection: Connection,
-        on_statement: Callable[[str], None] | None = None,
-        within: float | None = None,
+        self, connection: Connection, on_statement: Callable[[str], None] | None = None
     ) -> Snapshot:
         """The connection's schema now; see `read_async` for the errors."""
         # Not as the task's result: when it ends, asyncio.run makes a text of the task with its
@@ -80,10 +77,10 @@ class SchemaReader:
         """The connection's schema now, as far as its extraction options want it.
 
         `on_statement` gets each statement that was sent to the source.
-        Raises what `SourceAccess.reading` raises, SourceUnavailable or
-        SourceRefused while reading, EmptySchema when the role sees no table: a database that
-        seems empty is far more often a missing grant than an empty database, and must not wipe
-        what is known of it. Nor must options that leave no table.
+        Raises what `SourceAccess.reading` raises, SourceUnavailable or SourceRefused while reading,
+        EmptySchema when the role sees no table: a database that seems empty is far more often a
+        missing grant than an empty database, and must not wipe what is known of it. Nor must
+        options that leave no table.
         """
         async with self._access.reading(connection, within) as reading:
             address = reading.address
