@@ -39,8 +39,10 @@ _OF_DAGSTER_YAML = {
     settings.COMPUTE_LOG_DIR.name,
     settings.ARTIFACT_DIR.name,
 }
-# Dagster's own: containers write JSON. On one machine people read the logs.
-_OF_CONTAINERS = {FORMAT_VARIABLE}
+# Dagster's own.
+_SETTLE = "DAGSTER_AUTOMATION_TICK_SETTLE_SECONDS"
+# Containers write JSON. On one machine people read the logs.
+_OF_CONTAINERS = {FORMAT_VARIABLE, _SETTLE}
 _VARIABLES = {variable.name: variable for variable in settings.VARIABLES}
 _SECRETS = {name for name, variable in _VARIABLES.items() if variable.secret}
 

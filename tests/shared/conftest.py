@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+import dagster as dg
 import pytest
 
 from twd_shared.clients.catalog import Connection
@@ -15,6 +16,7 @@ from twd_shared.store.connections import ConnectionRegistry
 from twd_shared.store.database import MetadataDatabase
 
 from .sample_names import pagila, pagila_tables
+from .source_ticks import BOTH, Automation, index, snapshot
 
 __all__ = ["pagila", "pagila_tables"]
 
@@ -88,3 +90,15 @@ def registry(database: MetadataDatabase) -> ConnectionRegistry:
     made = ConnectionRegistry(database)
     made.register([Connection("7", "shop", "postgresql", True, "postgresql://u@h/shop")])
     return made
+
+
+@pytest.fixture
+def automation() -> Iterator[Automation]:
+    """Two sources that are indexed, and quiet."""
+    with dg.DagsterInstance.ephemeral() as instance:
+        instance.add_dynamic_partitions("source_databases", list(BOTH))
+        made = Automation(instance)
+        for partition in BOTH:
+            made.run(snapshot, index, partition=partition)
+        made.tick()
+        yield made

@@ -22,7 +22,9 @@ from twd_training.definitions import build_defs
 from twd_training.defs.assets import MODEL_EVALUATION_KEY, TRAINING_EXAMPLES_KEY
 
 UPSTREAM = (RAW_SCHEMA_METADATA, SCHEMA_DOCUMENTATION, SCHEMA_EMBEDDINGS, UPDATED_EMBEDDINGS)
-ALL = {TRAINING_EXAMPLES_KEY, TRAINED_MODEL.key, MODEL_EVALUATION_KEY}
+# Each after its inputs, as a run writes them.
+IN_ORDER = (TRAINING_EXAMPLES_KEY, TRAINED_MODEL.key, MODEL_EVALUATION_KEY)
+ALL = {*IN_ORDER}
 
 
 class Ticks:
@@ -69,7 +71,7 @@ def trained(ticks: Ticks) -> None:
     for asset in UPSTREAM:
         ticks.materialize(asset.key, "1")
     assert ticks.tick() == {"shop": ALL}
-    for key in ALL:
+    for key in IN_ORDER:
         ticks.materialize(key, "1")
     assert ticks.tick() == {}
 

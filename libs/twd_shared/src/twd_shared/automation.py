@@ -5,7 +5,8 @@ import warnings
 import dagster as dg
 
 from twd_shared.contract import SCHEMA_EMBEDDINGS
-from twd_shared.target_runs import ChangedSinceRunsOfTarget, UpdatedByRunsOfTarget
+from twd_shared.missed_changes import AheadOfTarget, MissedByNewRunsOfTarget
+from twd_shared.target_runs import UpdatedByRunsOfTarget
 
 
 def _any_deps_changed() -> dg.AutomationCondition:
@@ -19,15 +20,18 @@ def _until_handled(changed: dg.AutomationCondition) -> dg.AutomationCondition:
     """True from when it changed until a run that knows of it was requested, or wrote the target.
 
     Dagster's `since_last_handled` loses what changes while a run of the target goes on, and what
-    changes between two ticks after such a run was requested or had ended.
+    changes between two ticks after such a run was requested or had ended. What is lost for another
+    reason is found by comparing all partitions at first and once a day.
     """
-    missed = dg.AutomationCondition.any_deps_match(ChangedSinceRunsOfTarget()).with_label(
-        "any_deps_changed_since_runs"
+    missed = dg.AutomationCondition.any_deps_match(MissedByNewRunsOfTarget()).with_label(
+        "any_deps_missed_by_new_runs"
     )
+    ahead = dg.AutomationCondition.any_deps_match(AheadOfTarget()).with_label("any_deps_ahead")
     requested = dg.AutomationCondition.newly_requested() & ~changed & ~missed
     written = dg.AutomationCondition.newly_updated() & ~missed
-    handled = requested | written | dg.AutomationCondition.initial_evaluation()
-    return (changed | missed).since(handled.with_label("handled"))
+    begun = dg.AutomationCondition.initial_evaluation() & ~ahead
+    handled = (requested | written | begun).with_label("handled")
+    return (changed | missed | ahead).since(handled)
 
 
 def _when_inputs_are_there(

@@ -119,6 +119,9 @@ def compose_environment(
         settings.MAX_CONCURRENT_RUNS.name: settings.MAX_CONCURRENT_RUNS.default or "",
         "DAGSTER_HOME": str(home.dagster_home),
         "PYTHONUNBUFFERED": "1",
+        # Conditions are evaluated in code servers: an event that is still being written when a
+        # tick begins would be seen by neither that tick nor the next.
+        "DAGSTER_AUTOMATION_TICK_SETTLE_SECONDS": "1",
         # Every run is a new process: without stored bytecode each would compile its imports again,
         # which takes longer than the run.
         "PYTHONDONTWRITEBYTECODE": "",
