@@ -13,23 +13,13 @@ import msgspec
 from qdrant_client import QdrantClient, models
 
 from twd_shared.clients.index_layout import DENSE, RANKING_KEYS, TERMS, Hit, Point, Rewriting
-from twd_shared.clients.qdrant import batches, index_errors, query, send, upsert
+from twd_shared.clients.qdrant import batches, index_errors, query, scroll, send, upsert
 from twd_shared.retrieval.terms import SparseTerms
 
 _T = TypeVar("_T")
 
 _PAGE = 1024
 _MARKS = 256
-
-
-class _Record(msgspec.Struct):
-    id: str | int
-    payload: dict[str, Any] | None = None
-
-
-class _Page(msgspec.Struct):
-    points: list[_Record]
-    next_page_offset: str | int | None = None
 
 
 class _Facet(msgspec.Struct):
@@ -195,18 +185,10 @@ class ConnectionPoints:
     def _scroll(
         self, conditions: Sequence[Mapping[str, Any]], keys: list[str] | bool
     ) -> Iterator[tuple[str, Mapping[str, Any]]]:
-        body: dict[str, Any] = {
-            "filter": {"must": [self._own_json, *conditions]},
-            "limit": _PAGE,
-            "with_payload": keys,
-        }
-        while True:
-            page = self._send("POST", "points/scroll", msgspec.json.encode(body), _Page)
-            for record in page.points:
-                yield str(record.id), record.payload or {}
-            if page.next_page_offset is None:
-                return
-            body["offset"] = page.next_page_offset
+        must = {"must": [self._own_json, *conditions]}
+        request = {"filter": must, "with_payload": keys}
+        for record in scroll(self._client, self._collection, request):
+            yield str(record.id), record.payload or {}
 
     def _send(self, method: str, path: str, body: bytes, kind: type[_T]) -> _T:
         return send(self._client, self._collection, method, path, body, kind)

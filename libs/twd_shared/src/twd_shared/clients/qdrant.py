@@ -24,6 +24,9 @@ _TIMEOUT_SECONDS = 30
 _LONGEST_QUOTE = 300
 _QUERIES = 32
 _BATCH = 256
+_PAGE = 1024
+# A vector takes some twenty bytes a number.
+_PAGE_OF_VECTORS = 256
 # Qdrant refuses requests of more than 32 MiB by default (service.max_request_size_mb).
 _BATCH_BYTES = 16 * 2**20
 # Answers of less than 500 that pass: the server is slow or busy.
@@ -53,8 +56,21 @@ class ScoredPoint(msgspec.Struct):
     payload: dict[str, Any] | None = None
 
 
+class Record(msgspec.Struct):
+    """A stored point: of payload and vector what was asked for."""
+
+    id: str | int
+    payload: dict[str, Any] | None = None
+    vector: Any = None
+
+
 class _Found(msgspec.Struct):
     points: list[ScoredPoint]
+
+
+class _Page(msgspec.Struct):
+    points: list[Record]
+    next_page_offset: str | int | None = None
 
 
 def send(
@@ -119,6 +135,24 @@ def query(
         if len(found) != len(batch):
             raise _unreadable(_server(client))
         yield from (one.points for one in found)
+
+
+def scroll(
+    client: QdrantClient, collection: str, request: Mapping[str, Any] | None = None
+) -> Iterator[Record]:
+    """All points that match `request`, a body of Qdrant's points/scroll without limit and offset.
+
+    With whole payloads and without vectors unless it says otherwise.
+    Raises IndexUnavailable, IndexRejected.
+    """
+    body: dict[str, Any] = {"with_payload": True, **(request or {})}
+    body["limit"] = _PAGE_OF_VECTORS if body.get("with_vector") else _PAGE
+    while True:
+        page = send(client, collection, "POST", "points/scroll", msgspec.json.encode(body), _Page)
+        yield from page.points
+        if page.next_page_offset is None:
+            return
+        body["offset"] = page.next_page_offset
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from qdrant_client import QdrantClient, models
 
-from twd_shared.clients.qdrant import index_errors, query, upsert
+from twd_shared.clients.qdrant import Record, index_errors, query, scroll, upsert
 from twd_shared.errors import IndexRejected, IndexUnavailable
 from twd_training.knowledge_base.documents import Document, EmbeddedText
 from twd_training.knowledge_base.names import PARTS, Part, alias_of, collection_of, version_in
@@ -275,17 +275,12 @@ class Collections:
             aliases = self._client.get_aliases().aliases
         return {item.alias_name: item.collection_name for item in aliases}
 
-    def _records(self, name: str) -> Iterator[models.Record]:
-        """All points of a collection with their payloads; none if it does not exist."""
-        offset: Any = None
+    def _records(self, name: str, request: Mapping[str, Any] | None = None) -> Iterator[Record]:
+        """All points of a collection with what is asked of them; none if it does not exist."""
         with index_errors(self._client):
-            if not self._client.collection_exists(name):
-                return
-            while True:
-                records, offset = self._client.scroll(name, limit=_BATCH, offset=offset)
-                yield from records
-                if offset is None:
-                    return
+            exists = self._client.collection_exists(name)
+        if exists:
+            yield from scroll(self._client, name, request)
 
     def _there(self) -> set[str]:
         with index_errors(self._client):
@@ -318,24 +313,11 @@ class Collections:
     ) -> Iterator[tuple[str, Sequence[float]]]:
         """Texts under a payload key with their vectors, of points that `model` embedded."""
         name = collection_of(self._partition_key, part, version)
-        offset: Any = None
-        with index_errors(self._client):
-            if not self._client.collection_exists(name):
-                return
-            while True:
-                records, offset = self._client.scroll(
-                    name,
-                    limit=_BATCH,
-                    offset=offset,
-                    with_payload=[text_key, "metadata.model"],
-                    with_vectors=True,
-                )
-                for record in records:
-                    payload = record.payload or {}
-                    if text_key in payload and _metadata(payload).get("model") == model:
-                        yield payload[text_key], record.vector  # pyright: ignore[reportReturnType]
-                if offset is None:
-                    return
+        request = {"with_payload": [text_key, "metadata.model"], "with_vector": True}
+        for record in self._records(name, request):
+            payload = record.payload or {}
+            if text_key in payload and _metadata(payload).get("model") == model:
+                yield payload[text_key], record.vector
 
 
 def _metadata(payload: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -358,6 +340,6 @@ def _found(payload: dict[str, Any] | None) -> Found:
     )
 
 
-def _hash_in(record: models.Record) -> object:
+def _hash_in(record: Record) -> object:
     payload = record.payload or {}
     return payload.get("content_hash") or _metadata(payload).get("content_hash")
