@@ -16,7 +16,7 @@ from twd_shared.store.connections import ConnectionRegistry
 from twd_shared.store.database import MetadataDatabase
 
 from .sample_names import pagila, pagila_tables
-from .source_ticks import BOTH, Automation, index, snapshot
+from .source_ticks import BOTH, Automation, index, report, snapshot
 
 __all__ = ["pagila", "pagila_tables"]
 
@@ -99,6 +99,7 @@ def automation() -> Iterator[Automation]:
         instance.add_dynamic_partitions("source_databases", list(BOTH))
         made = Automation(instance)
         for partition in BOTH:
-            made.run(snapshot, index, partition=partition)
+            for asset in (snapshot, index):
+                report(instance, asset.key, partition, "first")
         made.tick()
         yield made
