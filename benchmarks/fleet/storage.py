@@ -39,6 +39,7 @@ _RUNS = """
 _WRITTEN = """
     select run_id, asset_key, partition, extract(epoch from timestamp)::float8
     from event_logs where dagster_event_type = 'ASSET_MATERIALIZATION' and partition is not null
+      and run_id not in (select run_id from run_tags where key = 'dagster/schedule_name')
     order by id
 """
 _TICKS = f"""
@@ -138,7 +139,10 @@ class Storage:
         return [Run(*row) for row in self._rows(_RUNS)]
 
     def written(self) -> list[Written]:
-        """All materializations of partitions, oldest first."""
+        """All materializations of partitions, oldest first.
+
+        But not of scheduled runs: a schedule that comes due meanwhile reads everything again.
+        """
         return [Written(*row) for row in self._rows(_WRITTEN)]
 
     def ticks(self) -> list[Tick]:

@@ -8,6 +8,7 @@ as PostgreSQL does; Dagster's SQLite storage does not.
 
 from collections.abc import Iterator, Mapping, Sequence, Set
 from datetime import timedelta
+from functools import cached_property
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -17,7 +18,7 @@ from twd_shared.target_runs import runs_of_target
 
 _VERSION_TAG = "dagster/data_version"
 _SEEN_TAG = "dagster/input_event_pointer"
-_PLANNED = dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED
+_EVENT = "event"
 _LOOK_AGAIN_AFTER = timedelta(days=1)
 _MOST_RECORDS = 1_000
 
@@ -35,20 +36,54 @@ class MissedByNewRunsOfTarget(dg.AutomationCondition[dg.AssetKey]):
         if not _is_of_partitions(context) or previous is None:
             return dg.AutomationResult(context, context.get_empty_subset())
         view, target = context.asset_graph_view, context.root_context.key
-        # Each time anew: what Dagster sees of the target now must be seen here too.
-        written = _newest(view.instance, target, after=previous.last_event_id)
-        if not written:
-            return dg.AutomationResult(context, context.get_empty_subset())
-        seen = _missed_in_tick.setdefault(view, {})
-        key = (target, context.key, max(written.values()))
-        if key not in seen:
-            seen[key] = frozenset(_missed(view.instance, target, context.key, written))
-        return _result(context, seen[key])
+        of_tick = _new_writes.setdefault(view, {})
+        if target not in of_tick:
+            of_tick[target] = _Writes(
+                view.instance, target, previous.last_event_id, context.max_storage_id
+            )
+        return _result(context, of_tick[target].missed(context.key))
 
 
-_missed_in_tick: WeakKeyDictionary[Any, dict[tuple[Any, Any, int], frozenset[str]]] = (
-    WeakKeyDictionary()
-)
+class _Writes:
+    """What a tick sees newly written of a target; each fact is asked for once."""
+
+    def __init__(
+        self,
+        instance: dg.DagsterInstance,
+        target: dg.AssetKey,
+        after: int | None,
+        until: int | None,
+    ) -> None:
+        self._instance = instance
+        self._target = target
+        self._events = {
+            record.partition: record.storage_id
+            for record in instance.get_asset_event_summary_records(
+                dg.DagsterEventType.ASSET_MATERIALIZATION,
+                asset_key=target,
+                after_storage_id=after,
+                # Every event belongs to one tick: what comes while this one lasts, to the next.
+                before_storage_id=None if until is None else until + 1,
+                ascending=True,
+            )
+            if record.partition is not None
+        }
+        self._missed: dict[dg.AssetKey, frozenset[str]] = {}
+
+    @cached_property
+    def _told(self) -> Mapping[str, Mapping[str, str]]:
+        return _told_by(self._instance, self._target, self._events)
+
+    def missed(self, asset: dg.AssetKey) -> frozenset[str]:
+        """The partitions of an input that the target does not know as they are."""
+        if not self._events:
+            return frozenset()
+        if asset not in self._missed:
+            self._missed[asset] = frozenset(_missed(self._instance, asset, self._told))
+        return self._missed[asset]
+
+
+_new_writes: WeakKeyDictionary[Any, dict[dg.AssetKey, _Writes]] = WeakKeyDictionary()
 """By what Dagster evaluates one tick with: a condition asks the same in several places."""
 
 
@@ -72,8 +107,9 @@ class AheadOfTarget(dg.AutomationCondition[dg.AssetKey]):
             return dg.AutomationResult(context, nothing, cursor=looked)
         instance, target = context.asset_graph_view.instance, context.root_context.key
         written = _newest(instance, target)
-        ahead = {*_missed(instance, target, context.key, written)}
-        ahead |= _never_seen(context, written)
+        perhaps = _perhaps_missed(instance, target, context.key, written)
+        told = _told_by(instance, target, {partition: written[partition] for partition in perhaps})
+        ahead = {*_missed(instance, context.key, told), *_never_seen(context, written)}
         return _result(context, ahead, cursor=str(now))
 
 
@@ -98,24 +134,28 @@ def _result(
     )
 
 
-def _missed(
-    instance: dg.DagsterInstance,
-    target: dg.AssetKey,
-    asset: dg.AssetKey,
-    written: Mapping[str, int],
-) -> Iterator[str]:
-    """The partitions of an input that changed after the target had looked at them.
+def _told_by(
+    instance: dg.DagsterInstance, target: dg.AssetKey, events: Mapping[str, int]
+) -> Mapping[str, Mapping[str, str]]:
+    """The tags of the target's materialization of each partition, and its number as `_EVENT`."""
+    told: dict[str, Mapping[str, str]] = {}
+    for some in _portions([*events.values()]):
+        of = dg.AssetRecordsFilter(asset_key=target, storage_ids=some)
+        for record in instance.fetch_materializations(of, len(some)).records:
+            told[str(record.partition_key)] = {**_tags(record), _EVENT: str(record.storage_id)}
+    return told
 
-    `written` holds each partition of the target with the number of its newest event.
-    """
-    for partition in _perhaps_missed(instance, target, asset, written):
-        event = written[partition]
-        of = dg.AssetRecordsFilter(asset_key=target, storage_ids=[event])
-        tags = [_tags(one) for one in instance.fetch_materializations(of, 1).records]
+
+def _missed(
+    instance: dg.DagsterInstance, asset: dg.AssetKey, told: Mapping[str, Mapping[str, str]]
+) -> Iterator[str]:
+    """The partitions of an input that changed after the target had looked at them."""
+    newest = _newest(instance, asset, {*told} if len(told) <= _MOST_RECORDS else None)
+    for partition, tags in told.items():
         # What was reported from outside tells nothing, and knows what was there before it.
-        told = tags[0].get(f"{_SEEN_TAG}/{asset.to_user_string()}", str(event)) if tags else "0"
-        seen = int(told) if told.isdecimal() else 0
-        if _has_changed(instance, asset, partition, seen):
+        event = tags.get(f"{_SEEN_TAG}/{asset.to_user_string()}", tags[_EVENT])
+        seen = int(event) if event.isdecimal() else 0
+        if newest.get(partition, 0) > seen and _has_changed(instance, asset, partition, seen):
             yield partition
 
 
@@ -126,9 +166,8 @@ def _perhaps_missed(
     written: Mapping[str, int],
 ) -> Iterator[str]:
     """Leaves out, with a few queries for all, what the target surely knows."""
-    partitions = {*written} if len(written) <= _MOST_RECORDS else None
-    newest = _newest(instance, asset, partitions)
-    planned = _newest(instance, target, partitions, _PLANNED)
+    newest = _newest(instance, asset)
+    planned = _newest(instance, target, kind=dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED)
     late = [
         partition
         for partition, event in written.items()
@@ -178,11 +217,9 @@ def _newest(
     asset: dg.AssetKey,
     partitions: set[str] | None = None,
     kind: dg.DagsterEventType = dg.DagsterEventType.ASSET_MATERIALIZATION,
-    *,
-    after: int | None = None,
 ) -> Mapping[str, int]:
-    """Each partition with the number of its newest event, if that is a later one."""
-    return instance.get_latest_storage_id_by_partition(asset, kind, partitions, after)
+    """Each partition, or each of these, with the number of its newest event."""
+    return instance.get_latest_storage_id_by_partition(asset, kind, partitions)
 
 
 def _runs(
@@ -191,13 +228,16 @@ def _runs(
     """Each event with its run; '' if it was reported from outside."""
     return {
         record.storage_id: record.run_id or ""
-        for start in range(0, len(events), _MOST_RECORDS)
+        for some in _portions(events)
         for record in instance.get_asset_event_summary_records(
-            dg.DagsterEventType.ASSET_MATERIALIZATION,
-            asset_key=asset,
-            storage_ids=events[start : start + _MOST_RECORDS],
+            dg.DagsterEventType.ASSET_MATERIALIZATION, asset_key=asset, storage_ids=some
         )
     }
+
+
+def _portions(events: Sequence[int]) -> Iterator[Sequence[int]]:
+    for start in range(0, len(events), _MOST_RECORDS):
+        yield events[start : start + _MOST_RECORDS]
 
 
 def _tags(record: dg.EventLogRecord) -> Mapping[str, str]:
