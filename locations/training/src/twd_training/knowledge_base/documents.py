@@ -9,6 +9,7 @@ import hashlib
 import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal, NamedTuple
 
 from twd_shared.clients.embedding_models import Purpose
@@ -42,7 +43,8 @@ class EmbeddedText(NamedTuple):
     purpose: Purpose = "document"
 
 
-@dataclass(frozen=True, slots=True)
+# Not of slots: each document is hashed once, and asked for its hash some ten times.
+@dataclass(frozen=True)
 class Document:
     """One entry of a knowledge base; `tables` are the `schema.table` labels that it is about.
 
@@ -78,14 +80,14 @@ class Document:
             return None
         return self.content if self.question is None else EmbeddedText(self.question, "query")
 
-    @property
+    @cached_property
     def content_hash(self) -> str:
         """Hash of everything that is published of the document."""
         return content_fingerprint(
             (self.part, self.source, self.searchable, self.question or "", *self.tables)
         )
 
-    @property
+    @cached_property
     def point_id(self) -> str:
         """The id that Vanna 0.7.9 (`utils.deterministic_uuid`) gives to the same content."""
         digest = hashlib.sha256(self.searchable.encode()).hexdigest()
