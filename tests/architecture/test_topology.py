@@ -24,6 +24,8 @@ from twd_local.deploy.remote import (
     trial_commands,
 )
 from twd_local.stack import names
+from twd_local.stack.environment import compose_environment
+from twd_local.stack.home import Home
 from twd_local.stack.ports import USUAL_PORTS
 from twd_shared import contract, settings
 from twd_shared.metrics.__main__ import DEFAULT_PORT
@@ -39,9 +41,9 @@ _OF_DAGSTER_YAML = {
     settings.COMPUTE_LOG_DIR.name,
     settings.ARTIFACT_DIR.name,
 }
-# Dagster's own.
+# Dagster's own, given everywhere.
 _SETTLE = "DAGSTER_AUTOMATION_TICK_SETTLE_SECONDS"
-# Containers write JSON. On one machine people read the logs.
+# Dagster's own too: containers write JSON. On one machine people read the logs.
 _OF_CONTAINERS = {FORMAT_VARIABLE, _SETTLE}
 _VARIABLES = {variable.name: variable for variable in settings.VARIABLES}
 _SECRETS = {name for name, variable in _VARIABLES.items() if variable.secret}
@@ -209,6 +211,17 @@ def test_a_cluster_has_every_variable_in_settings_or_secrets() -> None:
         [deployment] = yaml.safe_load((HELM / f"values-{location}.yaml").read_text())["deployments"]
         assert deployment["envConfigMaps"] == [{"name": settings_map["metadata"]["name"]}]
         assert deployment["envSecrets"] == [{"name": "twd-secrets"}]
+
+
+def test_ticks_wait_everywhere_for_events_that_are_still_being_written(
+    compose: dict[str, Any], tmp_path: Path
+) -> None:
+    home = Home(tmp_path)
+    home.create()
+    in_cluster = yaml.safe_load((HELM / "settings.yaml").read_text())["data"]
+    in_containers = compose["services"]["schema"]["environment"]
+    for environment in (in_cluster, in_containers, compose_environment(home, {}, USUAL_PORTS)):
+        assert float(environment[_SETTLE]) > 0
 
 
 def test_dagster_yaml_reads_declared_variables_only() -> None:

@@ -1,5 +1,6 @@
 """A source that is read and indexed under an automation condition, tick by tick."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -21,19 +22,31 @@ def snapshot(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
 @dg.asset(partitions_def=SOURCES, deps=[snapshot], automation_condition=on_changed_inputs())
 def index(context: dg.AssetExecutionContext) -> None:
     """Fails where a run says so, so that it stays as it was; or its input is written meanwhile."""
+    if "ticks" in context.run.tags:
+        WHILE_INDEXING.pop()()
     if "fails" in context.run.tags:
         raise dg.Failure("as told", allow_retries=False)
     for version in context.run.tags.get("meanwhile", "").split():
         write_snapshot(context.instance, context.partition_key, version)
 
 
+WHILE_INDEXING: list[Callable[[], object]] = []
+"""What the next run with the tag `ticks` does while it goes on."""
+
+
 def write_snapshot(instance: dg.DagsterInstance, partition: str, version: str) -> None:
     report(instance, snapshot.key, partition, version)
 
 
-def report(instance: dg.DagsterInstance, asset: dg.AssetKey, partition: str, version: str) -> None:
+def report(
+    instance: dg.DagsterInstance,
+    asset: dg.AssetKey,
+    partition: str,
+    version: str,
+    tags: Mapping[str, str] | None = None,
+) -> None:
     """Write a partition as whoever reports it from outside does."""
-    tags = {"dagster/data_version": version}
+    tags = {"dagster/data_version": version, **(tags or {})}
     instance.report_runless_asset_event(
         dg.AssetMaterialization(asset, partition=partition, tags=tags)
     )
@@ -54,7 +67,12 @@ class Automation:
         partition: str,
         fails: bool = False,
         meanwhile: str = "",
-    ) -> None:
+        ticks: bool = False,
+    ) -> set[str]:
+        """Run them; gives what a tick requests that comes while `index` is written."""
+        requested: set[str] = set()
+        if ticks:
+            WHILE_INDEXING.append(lambda: requested.update(self.tick()))
         self._definitions.resolve_implicit_global_asset_job_def().execute_in_process(
             instance=self.instance,
             partition_key=partition,
@@ -62,9 +80,11 @@ class Automation:
             tags={
                 **({"fails": "yes"} if fails else {}),
                 **({"meanwhile": meanwhile} if meanwhile else {}),
+                **({"ticks": "yes"} if ticks else {}),
             },
             raise_on_error=False,
         )
+        return requested
 
     def run_job(self, partition: str) -> None:
         """The whole job, as the UI launches it: without a selection of assets."""

@@ -1,5 +1,7 @@
 """An input that changes is asked for once, whatever runs, ticks and deploys do meanwhile."""
 
+from hashlib import sha256
+
 import dagster as dg
 import pytest
 
@@ -147,24 +149,24 @@ def test_a_run_that_fails_is_asked_for_once_more_a_day_later(changed: Automation
     assert [changed.tick() for _ in range(2)] == [{"shop"}, set()]
 
 
-def test_a_source_that_was_never_indexed_is_found_unless_a_run_is_to_do_it(
-    automation: Automation,
-) -> None:
+def test_what_was_never_indexed_is_found(automation: Automation) -> None:
     automation.instance.add_dynamic_partitions("source_databases", ["read", "imported"])
     automation.run(snapshot, partition="read")
     automation.run(snapshot, index, partition="imported", fails=True)
     automation.forget()
-    assert automation.tick() == {"read"}
+    assert automation.tick() == {"read", "imported"}
 
 
-def test_what_was_planned_once_more_before_the_input_changed_is_found(
-    automation: Automation,
+@pytest.mark.parametrize("partition", ["shop", "added"])
+@pytest.mark.parametrize("fails", [False, True])
+def test_what_a_run_is_still_to_write_is_left_to_it_and_to_who_repeats_it(
+    automation: Automation, partition: str, fails: bool
 ) -> None:
-    automation.run(index, partition="shop", fails=True)
-    write_snapshot(automation.instance, "shop", "another")
-    automation.run(index, partition="shop", fails=True)
+    automation.instance.add_dynamic_partitions("source_databases", ["added"])
     automation.forget()
-    assert automation.tick() == {"shop"}
+    requested = automation.run(snapshot, index, partition=partition, ticks=True, fails=fails)
+    assert requested == set()
+    assert automation.tick() == set()
 
 
 def test_a_change_while_the_target_is_written_is_found_when_all_is_compared(
@@ -173,3 +175,103 @@ def test_a_change_while_the_target_is_written_is_found_when_all_is_compared(
     automation.run(index, partition="shop", meanwhile="another")
     automation.forget()
     assert automation.tick() == {"shop"}
+
+
+# --- what is no change --------------------------------------------------------------------------
+
+
+@pytest.fixture
+def read_again(automation: Automation) -> Automation:
+    """A source that is indexed, and was read again as it was."""
+    write_snapshot(automation.instance, "shop", "same")
+    automation.run(index, partition="shop")
+    automation.tick()
+    write_snapshot(automation.instance, "shop", "same")
+    automation.tick()
+    return automation
+
+
+def test_a_source_that_was_read_again_unchanged_is_known(read_again: Automation) -> None:
+    read_again.wait(24)
+    assert read_again.tick() == set()
+
+
+def test_a_source_whose_old_readings_are_deleted_is_known_still(automation: Automation) -> None:
+    automation.run(snapshot, partition="shop")
+    [old] = automation.instance.get_runs()
+    version = old.run_id
+    automation.run(index, partition="shop")
+    write_snapshot(automation.instance, "shop", version)
+    automation.instance.delete_run(old.run_id)
+    automation.forget()
+    assert automation.tick() == set()
+
+
+def test_an_event_of_another_source_that_was_counted_late_makes_nothing_stale(
+    automation: Automation,
+) -> None:
+    """Dagster's newest event of an asset may be an older one, if two are written at once."""
+    before = automation.instance.event_log_storage.get_maximum_record_id()
+    write_snapshot(automation.instance, "shop", "two")
+    report(automation.instance, index.key, "shop", "made", knowing("two", before))
+    assert automation.tick() == set()
+    automation.forget()
+    assert automation.tick() == set()
+
+
+def test_what_a_run_over_many_partitions_knows_is_told_by_events(automation: Automation) -> None:
+    write_snapshot(automation.instance, "shop", "two")
+    seen = automation.instance.event_log_storage.get_maximum_record_id()
+    report(automation.instance, index.key, "shop", "made", knowing("two of many", seen))
+    write_snapshot(automation.instance, "shop", "two")
+    automation.forget()
+    assert automation.tick() == set()
+    write_snapshot(automation.instance, "shop", "three")
+    automation.forget()
+    assert automation.tick() == {"shop"}
+
+
+def knowing(version: str, event: int | None) -> dict[str, str]:
+    """The tags of what was made of a version of `snapshot`, whose newest event was `event`."""
+    key = snapshot.key.to_user_string()
+    return {
+        f"dagster/input_data_version/{key}": sha256(version.encode()).hexdigest(),
+        f"dagster/input_event_pointer/{key}": str(event),
+    }
+
+
+# --- how much at once ---------------------------------------------------------------------------
+
+
+def test_many_sources_are_asked_for_a_dozen_a_tick(automation: Automation) -> None:
+    many = [f"source_{number:02}" for number in range(30)]
+    automation.instance.add_dynamic_partitions("source_databases", many)
+    for partition in many:
+        write_snapshot(automation.instance, partition, "first")
+    automation.forget()
+    assert [len(automation.tick()) for _ in range(4)] == [12, 12, 6, 0]
+
+
+def test_a_look_at_many_sources_asks_storage_as_often_as_one_at_few(
+    automation: Automation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def look() -> int:
+        automation.forget()
+        fetched.clear()
+        assert automation.tick() == set()
+        return len(fetched)
+
+    fetched: list[object] = []
+    storage = type(automation.instance.event_log_storage)
+    fetch = storage.fetch_materializations
+    monkeypatch.setattr(
+        storage, "fetch_materializations", lambda *args: fetched.append(args) or fetch(*args)
+    )
+    few = look()
+    many = [f"source_{number:02}" for number in range(30)]
+    automation.instance.add_dynamic_partitions("source_databases", many)
+    for partition in many:
+        for _ in range(2):
+            write_snapshot(automation.instance, partition, "first")
+            report(automation.instance, index.key, partition, "first", knowing("first", 1))
+    assert look() == few

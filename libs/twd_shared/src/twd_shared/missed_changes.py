@@ -1,26 +1,21 @@
-"""Automation conditions on an input: whether it has changed since the target last looked at it.
+"""Automation conditions on an input: whether it has changed since the target last looked at it."""
 
-With each materialization Dagster tells how far the target saw of an input: the newest event of the
-input when the step began. What was written after it under another data version, the target does
-not know. Numbers of events are compared, so those of runs and of assets must be counted together,
-as PostgreSQL does; Dagster's SQLite storage does not.
-"""
-
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Iterator, Set
 from datetime import timedelta
-from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 import dagster as dg
+import msgspec
 
+from twd_shared.input_knowledge import has_changed, newest, went_to_and_fro, written_at
+from twd_shared.run_requests import IN_FLIGHT
 from twd_shared.target_runs import runs_of_target
 
-_VERSION_TAG = "dagster/data_version"
-_SEEN_TAG = "dagster/input_event_pointer"
-_EVENT = "event"
-_LOOK_AGAIN_AFTER = timedelta(days=1)
-_MOST_RECORDS = 1_000
+_LOOK_AGAIN_SECONDS = timedelta(days=1).total_seconds()
+_PARTITIONS_A_LOOK = 200
+# A run takes up to two seconds to be queued, and a tick a minute at most.
+_REQUESTS_A_LOOK = 12
 
 
 class MissedByNewRunsOfTarget(dg.AutomationCondition[dg.AssetKey]):
@@ -33,7 +28,7 @@ class MissedByNewRunsOfTarget(dg.AutomationCondition[dg.AssetKey]):
     def evaluate(self, context: "dg.AutomationContext[Any]") -> "dg.AutomationResult[Any]":
         """The partitions among the candidates."""
         previous = context.previous_temporal_context
-        if not _is_of_partitions(context) or previous is None:
+        if not _is_comparable(context) or previous is None:
             return dg.AutomationResult(context, context.get_empty_subset())
         view, target = context.asset_graph_view, context.root_context.key
         of_tick = _new_writes.setdefault(view, {})
@@ -55,8 +50,7 @@ class _Writes:
         until: int | None,
     ) -> None:
         self._instance = instance
-        self._target = target
-        self._events = {
+        events = {
             record.partition: record.storage_id
             for record in instance.get_asset_event_summary_records(
                 dg.DagsterEventType.ASSET_MATERIALIZATION,
@@ -68,19 +62,20 @@ class _Writes:
             )
             if record.partition is not None
         }
+        self._written = written_at(instance, target, events.values())
         self._missed: dict[dg.AssetKey, frozenset[str]] = {}
-
-    @cached_property
-    def _told(self) -> Mapping[str, Mapping[str, str]]:
-        return _told_by(self._instance, self._target, self._events)
 
     def missed(self, asset: dg.AssetKey) -> frozenset[str]:
         """The partitions of an input that the target does not know as they are."""
-        if not self._events:
-            return frozenset()
         if asset not in self._missed:
-            self._missed[asset] = frozenset(_missed(self._instance, asset, self._told))
+            self._missed[asset] = frozenset(self._missed_of(asset))
         return self._missed[asset]
+
+    def _missed_of(self, asset: dg.AssetKey) -> Iterator[str]:
+        for partition, now in newest(self._instance, asset, self._written).items():
+            facts = (self._instance, asset, partition, self._written[partition], now)
+            if has_changed(*facts) or went_to_and_fro(*facts):
+                yield partition
 
 
 _new_writes: WeakKeyDictionary[Any, dict[dg.AssetKey, _Writes]] = WeakKeyDictionary()
@@ -91,29 +86,81 @@ class AheadOfTarget(dg.AutomationCondition[dg.AssetKey]):
     """True of partitions that the target does not know as they are, or that it was never made of.
 
     All partitions are compared when the condition is evaluated for the first time, and then once a
-    day; in between it is false. Dagster's own conditions look at what came since the tick before.
-    They forget what was pending when a deploy changes a condition or a tick dies while it submits
-    runs, and they overlook an event that was not yet visible when its number was passed. What the
-    first run of the target is still to write is not ahead of it.
+    day, some in each tick; in between it is false. Dagster's own conditions look at what came since
+    the tick before. They forget what was pending when a deploy changes a condition or a tick dies
+    while it submits runs, and they overlook an event that was not yet visible when its number was
+    passed. What a run that goes on is still to write is not ahead of it.
     """
 
     def evaluate(self, context: "dg.AutomationContext[Any]") -> "dg.AutomationResult[Any]":
         """The partitions among the candidates."""
-        nothing = context.get_empty_subset()
-        now = context.evaluation_time.timestamp()
-        looked = context.cursor
-        is_due = looked is None or now - float(looked) >= _LOOK_AGAIN_AFTER.total_seconds()
-        if not _is_of_partitions(context) or not is_due:
-            return dg.AutomationResult(context, nothing, cursor=looked)
-        instance, target = context.asset_graph_view.instance, context.root_context.key
-        written = _newest(instance, target)
-        perhaps = _perhaps_missed(instance, target, context.key, written)
-        told = _told_by(instance, target, {partition: written[partition] for partition in perhaps})
-        ahead = {*_missed(instance, context.key, told), *_never_seen(context, written)}
-        return _result(context, ahead, cursor=str(now))
+        if not _is_comparable(context):
+            return dg.AutomationResult(context, context.get_empty_subset(), cursor=context.cursor)
+        seen = _looks.setdefault(context.asset_graph_view, {})
+        place = (context.root_context.key, context.key)
+        if place not in seen:
+            seen[place] = _look(context)
+        look = seen[place]
+        return _result(context, look.ahead, cursor=look.cursor)
 
 
-def _is_of_partitions(context: "dg.AutomationContext[Any]") -> bool:
+class _Cursor(msgspec.Struct):
+    """When all partitions were begun to be compared (Unix seconds), and after which to go on."""
+
+    begun: float
+    after: str | None
+
+
+class _Look(NamedTuple):
+    """The partitions that one tick found, and the cursor for the next."""
+
+    ahead: Set[str]
+    cursor: str
+
+
+_looks: WeakKeyDictionary[Any, dict[tuple[Any, Any], _Look]] = WeakKeyDictionary()
+"""By what Dagster evaluates one tick with: a condition asks the same in two places."""
+
+
+def _look(context: "dg.AutomationContext[Any]") -> _Look:
+    """Compare the next partitions, if there is anything to compare now."""
+    now = context.evaluation_time.timestamp()
+    cursor = msgspec.json.decode(context.cursor, type=_Cursor) if context.cursor else None
+    if cursor is None or (cursor.after is None and now - cursor.begun >= _LOOK_AGAIN_SECONDS):
+        cursor = _Cursor(now, "")
+    if cursor.after is None:
+        return _Look(frozenset(), msgspec.json.encode(cursor).decode())
+    partitions = sorted(
+        partition
+        for partition in context.candidate_subset.expensively_compute_partition_keys()
+        if partition > cursor.after
+    )
+    looked_at = partitions[:_PARTITIONS_A_LOOK]
+    ahead = sorted(_ahead(context, looked_at))
+    if len(ahead) > _REQUESTS_A_LOOK:
+        ahead = ahead[:_REQUESTS_A_LOOK]
+        looked_at = partitions[: partitions.index(ahead[-1]) + 1]
+    cursor.after = looked_at[-1] if len(looked_at) < len(partitions) else None
+    return _Look(frozenset(ahead), msgspec.json.encode(cursor).decode())
+
+
+def _ahead(context: "dg.AutomationContext[Any]", partitions: list[str]) -> set[str]:
+    instance = context.asset_graph_view.instance
+    target, asset = context.root_context.key, context.key
+    # Before the target: a run that ends meanwhile has written it by then.
+    inputs = newest(instance, asset, partitions)
+    made = newest(instance, target, inputs)
+    ahead = {
+        partition: one
+        for partition, one in inputs.items()
+        if partition not in made or has_changed(instance, asset, partition, made[partition], one)
+    }
+    runs = {one.run_id for one in ahead.values()} - {""}
+    going_on = runs_of_target(context, runs, IN_FLIGHT)
+    return {partition for partition, one in ahead.items() if one.run_id not in going_on}
+
+
+def _is_comparable(context: "dg.AutomationContext[Any]") -> bool:
     candidates = context.candidate_subset
     return (
         not candidates.is_empty
@@ -132,114 +179,3 @@ def _result(
     return dg.AutomationResult(
         context, candidates.compute_intersection_with_partition_keys({*there}), cursor=cursor
     )
-
-
-def _told_by(
-    instance: dg.DagsterInstance, target: dg.AssetKey, events: Mapping[str, int]
-) -> Mapping[str, Mapping[str, str]]:
-    """The tags of the target's materialization of each partition, and its number as `_EVENT`."""
-    told: dict[str, Mapping[str, str]] = {}
-    for some in _portions([*events.values()]):
-        of = dg.AssetRecordsFilter(asset_key=target, storage_ids=some)
-        for record in instance.fetch_materializations(of, len(some)).records:
-            told[str(record.partition_key)] = {**_tags(record), _EVENT: str(record.storage_id)}
-    return told
-
-
-def _missed(
-    instance: dg.DagsterInstance, asset: dg.AssetKey, told: Mapping[str, Mapping[str, str]]
-) -> Iterator[str]:
-    """The partitions of an input that changed after the target had looked at them."""
-    newest = _newest(instance, asset, {*told} if len(told) <= _MOST_RECORDS else None)
-    for partition, tags in told.items():
-        # What was reported from outside tells nothing, and knows what was there before it.
-        event = tags.get(f"{_SEEN_TAG}/{asset.to_user_string()}", tags[_EVENT])
-        seen = int(event) if event.isdecimal() else 0
-        if newest.get(partition, 0) > seen and _has_changed(instance, asset, partition, seen):
-            yield partition
-
-
-def _perhaps_missed(
-    instance: dg.DagsterInstance,
-    target: dg.AssetKey,
-    asset: dg.AssetKey,
-    written: Mapping[str, int],
-) -> Iterator[str]:
-    """Leaves out, with a few queries for all, what the target surely knows."""
-    newest = _newest(instance, asset)
-    planned = _newest(instance, target, kind=dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED)
-    late = [
-        partition
-        for partition, event in written.items()
-        # Here before the run was, that wrote the target; unless another was planned since.
-        if partition in newest and not newest[partition] < planned.get(partition, 0) < event
-    ]
-    by_runs = _runs(instance, asset, [newest[partition] for partition in late])
-    target_runs = _runs(instance, target, [written[partition] for partition in late])
-    for partition in late:
-        run_id = target_runs.get(written[partition], "")
-        # A run writes the target after its inputs.
-        if not run_id or by_runs.get(newest[partition]) != run_id:
-            yield partition
-
-
-def _has_changed(instance: dg.DagsterInstance, asset: dg.AssetKey, partition: str, at: int) -> bool:
-    """Whether a partition was written under another version after an event than at it."""
-
-    def versions(most: int, *, after: int | None = None, before: int | None = None) -> set[str]:
-        of = dg.AssetRecordsFilter(
-            asset_key=asset,
-            asset_partitions=[partition],
-            after_storage_id=after,
-            before_storage_id=before,
-        )
-        records = instance.fetch_materializations(of, most).records
-        return {_tags(one).get(_VERSION_TAG, "") for one in records}
-
-    return bool(versions(_MOST_RECORDS, after=at) - versions(1, before=at + 1) - {""})
-
-
-def _never_seen(context: "dg.AutomationContext[Any]", written: Mapping[str, int]) -> set[str]:
-    """The partitions of which there is no target yet, and no run that writes both."""
-    instance = context.asset_graph_view.instance
-    events = {
-        event: partition
-        for partition, event in _newest(instance, context.key).items()
-        if partition not in written
-    }
-    runs = _runs(instance, context.key, sorted(events))
-    of_target = runs_of_target(context, {*runs.values()} - {""})
-    return {events[event] for event, run_id in runs.items() if run_id not in of_target}
-
-
-def _newest(
-    instance: dg.DagsterInstance,
-    asset: dg.AssetKey,
-    partitions: set[str] | None = None,
-    kind: dg.DagsterEventType = dg.DagsterEventType.ASSET_MATERIALIZATION,
-) -> Mapping[str, int]:
-    """Each partition, or each of these, with the number of its newest event."""
-    return instance.get_latest_storage_id_by_partition(asset, kind, partitions)
-
-
-def _runs(
-    instance: dg.DagsterInstance, asset: dg.AssetKey, events: Sequence[int]
-) -> Mapping[int, str]:
-    """Each event with its run; '' if it was reported from outside."""
-    return {
-        record.storage_id: record.run_id or ""
-        for some in _portions(events)
-        for record in instance.get_asset_event_summary_records(
-            dg.DagsterEventType.ASSET_MATERIALIZATION, asset_key=asset, storage_ids=some
-        )
-    }
-
-
-def _portions(events: Sequence[int]) -> Iterator[Sequence[int]]:
-    for start in range(0, len(events), _MOST_RECORDS):
-        yield events[start : start + _MOST_RECORDS]
-
-
-def _tags(record: dg.EventLogRecord) -> Mapping[str, str]:
-    made = record.asset_materialization
-    return (made and made.tags) or {}

@@ -17,13 +17,14 @@ from twd_shared.store.connections import RegisteredConnection
 
 _FIRST_WAIT_SECONDS = 60.0
 _LONGEST_WAIT_SECONDS = 3600.0
-_IN_FLIGHT = [
+IN_FLIGHT = [
     dg.DagsterRunStatus.QUEUED,
     dg.DagsterRunStatus.NOT_STARTED,
     dg.DagsterRunStatus.STARTING,
     dg.DagsterRunStatus.STARTED,
     dg.DagsterRunStatus.CANCELING,
 ]
+"""Statuses of a run that is not over."""
 
 
 class Attempt(msgspec.Struct):
@@ -97,7 +98,7 @@ def runs_in_flight(
     instance: dg.DagsterInstance, assets: Sequence[dg.AssetKey], tags: Mapping[str, str]
 ) -> list[dg.DagsterRun]:
     """The runs with all of these tags that write one of the assets and are not over."""
-    runs = instance.get_runs(dg.RunsFilter(tags=dict(tags), statuses=_IN_FLIGHT))
+    runs = instance.get_runs(dg.RunsFilter(tags=dict(tags), statuses=IN_FLIGHT))
     return [run for run in runs if not {*assets}.isdisjoint(assets_of(instance, run))]
 
 

@@ -1,6 +1,6 @@
 """An automation condition on an input: whether it was written by runs of the target itself."""
 
-from collections.abc import Set
+from collections.abc import Sequence, Set
 from typing import Any
 
 import dagster as dg
@@ -25,11 +25,14 @@ class UpdatedByRunsOfTarget(dg.AutomationCondition[dg.AssetKey]):
         if candidates.is_empty or not candidates.is_partitioned or previous is None:
             return dg.AutomationResult(context, context.get_empty_subset())
         partitions = candidates.expensively_compute_partition_keys()
+        until = context.max_storage_id
         records = context.asset_graph_view.instance.fetch_materializations(
             dg.AssetRecordsFilter(
                 asset_key=context.key,
                 asset_partitions=sorted(partitions),
                 after_storage_id=previous.last_event_id,
+                # Dagster looks no further.
+                before_storage_id=until + 1 if until is not None else None,
             ),
             # Each partition is written once between two ticks, or a few times.
             limit=min(10 * len(partitions), _MOST_RECORDS),
@@ -46,12 +49,16 @@ class UpdatedByRunsOfTarget(dg.AutomationCondition[dg.AssetKey]):
         )
 
 
-def runs_of_target(context: "dg.AutomationContext[Any]", run_ids: Set[str]) -> set[str]:
-    """Those of the runs that select the asset whose condition is evaluated."""
+def runs_of_target(
+    context: "dg.AutomationContext[Any]",
+    run_ids: Set[str],
+    statuses: Sequence[dg.DagsterRunStatus] = (),
+) -> set[str]:
+    """Those of the runs that select the asset whose condition is evaluated; () = in any status."""
     target = context.root_context.key
     # What depends on itself is not explained by its own runs.
     if not run_ids or target == context.key:
         return set()
     instance = context.asset_graph_view.instance
-    runs = instance.get_runs(dg.RunsFilter(run_ids=sorted(run_ids)))
+    runs = instance.get_runs(dg.RunsFilter(run_ids=sorted(run_ids), statuses=statuses))
     return {run.run_id for run in runs if target in assets_of(instance, run)}
