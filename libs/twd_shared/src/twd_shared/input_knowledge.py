@@ -48,7 +48,7 @@ class Materialization(NamedTuple):
 def newest(
     instance: dg.DagsterInstance, asset: dg.AssetKey, partitions: Collection[str]
 ) -> Mapping[str, Materialization]:
-    """The newest materialization of each of some partitions, a thousand at most."""
+    """The newest materialization of each of some partitions; Dagster gives 10,000 at most."""
     # Without partitions Dagster would look at all.
     if not partitions:
         return {}
@@ -61,7 +61,7 @@ def newest(
 def written_at(
     instance: dg.DagsterInstance, asset: dg.AssetKey, events: Collection[int]
 ) -> Mapping[str, Materialization]:
-    """Materializations by partition, from the numbers of their events, a thousand at most."""
+    """Materializations by partition, from the numbers of their events, 10,000 at most."""
     if not events:
         return {}
     of_these = dg.AssetRecordsFilter(asset_key=asset, storage_ids=[*events])
