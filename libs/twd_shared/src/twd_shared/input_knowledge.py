@@ -69,54 +69,46 @@ def written_at(
     return {str(record.partition_key): _of_record(record) for record in records}
 
 
-def has_changed(
-    instance: dg.DagsterInstance,
-    asset: dg.AssetKey,
-    partition: str,
-    target: Materialization,
-    now: Materialization,
-) -> bool:
-    """Whether an input, which is `now` so, has another version than `target` was made of."""
-    seen = target.seen_of(asset)
-    if now.event <= seen or target.knows(asset, now.version):
-        return False
-    # A run over several partitions tells a hash of all. Their events tell more, as long as they are
-    # kept; when they are gone it is better to make the target once more.
-    before = _versions(instance, asset, partition, before=seen + 1, most=1)
-    return bool(_versions(instance, asset, partition, after=seen) - before - {""})
+class InputState(NamedTuple):
+    """A partition of an input as it is `now`, beside what was made of it before: `target`."""
 
+    instance: dg.DagsterInstance
+    asset: dg.AssetKey
+    partition: str
+    target: Materialization
+    now: Materialization
 
-def went_to_and_fro(
-    instance: dg.DagsterInstance,
-    asset: dg.AssetKey,
-    partition: str,
-    target: Materialization,
-    now: Materialization,
-) -> bool:
-    """Whether an input was another for a time since the target's step began."""
-    seen = target.seen_of(asset)
-    if now.event <= seen:
-        return False
-    return bool(_versions(instance, asset, partition, after=seen) - {now.version, ""})
+    def has_changed(self) -> bool:
+        """Whether it has another version now than the target was made of."""
+        if not self._is_newer or self.target.knows(self.asset, self.now.version):
+            return False
+        # A run over several partitions tells a hash of all. Their events tell more, as long as they
+        # are kept; when they are gone it is better to make the target once more.
+        return bool(self._versions(after=self._seen) - self._versions(before=self._seen + 1))
 
+    def went_to_and_fro(self) -> bool:
+        """Whether it was another for a time since the target's step began."""
+        return self._is_newer and bool(self._versions(after=self._seen) - {self.now.version})
 
-def _versions(
-    instance: dg.DagsterInstance,
-    asset: dg.AssetKey,
-    partition: str,
-    *,
-    after: int | None = None,
-    before: int | None = None,
-    most: int = _MOST_RECORDS,
-) -> set[str]:
-    of_these = dg.AssetRecordsFilter(
-        asset_key=asset,
-        asset_partitions=[partition],
-        after_storage_id=after,
-        before_storage_id=before,
-    )
-    records = instance.fetch_materializations(of_these, most).records
-    return {_of_record(record).version for record in records}
+    @property
+    def _seen(self) -> int:
+        return self.target.seen_of(self.asset)
+
+    @property
+    def _is_newer(self) -> bool:
+        return self.now.event > self._seen
+
+    def _versions(self, *, after: int | None = None, before: int | None = None) -> set[str]:
+        """The versions told by all events after one, or by the newest one before another."""
+        of_these = dg.AssetRecordsFilter(
+            asset_key=self.asset,
+            asset_partitions=[self.partition],
+            after_storage_id=after,
+            before_storage_id=before,
+        )
+        most = _MOST_RECORDS if before is None else 1
+        records = self.instance.fetch_materializations(of_these, most).records
+        return {_of_record(record).version for record in records} - {""}
 
 
 def _of_record(record: dg.EventLogRecord) -> Materialization:

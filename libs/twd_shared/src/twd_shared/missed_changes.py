@@ -8,9 +8,9 @@ from weakref import WeakKeyDictionary
 import dagster as dg
 import msgspec
 
-from twd_shared.input_knowledge import has_changed, newest, went_to_and_fro, written_at
+from twd_shared.input_knowledge import InputState, newest, written_at
 from twd_shared.run_requests import IN_FLIGHT
-from twd_shared.target_runs import runs_of_target
+from twd_shared.target_runs import end_of_tick, runs_of_target
 
 _LOOK_AGAIN_SECONDS = timedelta(days=1).total_seconds()
 _PARTITIONS_A_LOOK = 200
@@ -34,7 +34,7 @@ class MissedByNewRunsOfTarget(dg.AutomationCondition[dg.AssetKey]):
         of_tick = _new_writes.setdefault(view, {})
         if target not in of_tick:
             of_tick[target] = _Writes(
-                view.instance, target, previous.last_event_id, context.max_storage_id
+                view.instance, target, previous.last_event_id, end_of_tick(context)
             )
         return _result(context, of_tick[target].missed(context.key))
 
@@ -47,7 +47,7 @@ class _Writes:
         instance: dg.DagsterInstance,
         target: dg.AssetKey,
         after: int | None,
-        until: int | None,
+        before: int | None,
     ) -> None:
         self._instance = instance
         events = {
@@ -56,8 +56,7 @@ class _Writes:
                 dg.DagsterEventType.ASSET_MATERIALIZATION,
                 asset_key=target,
                 after_storage_id=after,
-                # Every event belongs to one tick: what comes while this one lasts, to the next.
-                before_storage_id=None if until is None else until + 1,
+                before_storage_id=before,
                 ascending=True,
             )
             if record.partition is not None
@@ -73,8 +72,8 @@ class _Writes:
 
     def _missed_of(self, asset: dg.AssetKey) -> Iterator[str]:
         for partition, now in newest(self._instance, asset, self._written).items():
-            facts = (self._instance, asset, partition, self._written[partition], now)
-            if has_changed(*facts) or went_to_and_fro(*facts):
+            state = InputState(self._instance, asset, partition, self._written[partition], now)
+            if state.has_changed() or state.went_to_and_fro():
                 yield partition
 
 
@@ -153,7 +152,8 @@ def _ahead(context: "dg.AutomationContext[Any]", partitions: list[str]) -> set[s
     ahead = {
         partition: one
         for partition, one in inputs.items()
-        if partition not in made or has_changed(instance, asset, partition, made[partition], one)
+        if partition not in made
+        or InputState(instance, asset, partition, made[partition], one).has_changed()
     }
     runs = {one.run_id for one in ahead.values()} - {""}
     going_on = runs_of_target(context, runs, IN_FLIGHT)

@@ -25,14 +25,12 @@ class UpdatedByRunsOfTarget(dg.AutomationCondition[dg.AssetKey]):
         if candidates.is_empty or not candidates.is_partitioned or previous is None:
             return dg.AutomationResult(context, context.get_empty_subset())
         partitions = candidates.expensively_compute_partition_keys()
-        until = context.max_storage_id
         records = context.asset_graph_view.instance.fetch_materializations(
             dg.AssetRecordsFilter(
                 asset_key=context.key,
                 asset_partitions=sorted(partitions),
                 after_storage_id=previous.last_event_id,
-                # Dagster looks no further.
-                before_storage_id=until + 1 if until is not None else None,
+                before_storage_id=end_of_tick(context),
             ),
             # Each partition is written once between two ticks, or a few times.
             limit=min(10 * len(partitions), _MOST_RECORDS),
@@ -47,6 +45,15 @@ class UpdatedByRunsOfTarget(dg.AutomationCondition[dg.AssetKey]):
                 {partition for partition, runs in runs_of.items() if runs <= of_target}
             ),
         )
+
+
+def end_of_tick(context: "dg.AutomationContext[Any]") -> int | None:
+    """The number before which the events of this tick end, as Dagster counts them; None = open.
+
+    Every event belongs to one tick: what comes while this one lasts, to the next.
+    """
+    newest = context.max_storage_id
+    return None if newest is None else newest + 1
 
 
 def runs_of_target(

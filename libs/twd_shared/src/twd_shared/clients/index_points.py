@@ -18,7 +18,7 @@ from twd_shared.retrieval.terms import SparseTerms
 
 _T = TypeVar("_T")
 
-_PAGE = 1024
+_IDS = 1024
 _MARKS = 256
 
 
@@ -85,8 +85,8 @@ class ConnectionPoints:
         Of whole payloads, or of these keys of them.
         """
         found: dict[str, Mapping[str, Any]] = {}
-        for start in range(0, len(point_ids), _PAGE):
-            of_these = {"has_id": list(point_ids[start : start + _PAGE])}
+        for start in range(0, len(point_ids), _IDS):
+            of_these = {"has_id": list(point_ids[start : start + _IDS])}
             found.update(self._scroll([of_these], True if keys is None else list(keys)))
         return found
 
