@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from twd_schema.indexing import publication, shares
 from twd_schema.indexing.documents import Document
 from twd_schema.indexing.publication import Publisher
-from twd_shared.clients import index_points, ollama, qdrant
+from twd_shared.clients import ollama, qdrant
 from twd_shared.clients.catalog import Connection
 from twd_shared.clients.index_layout import Point, point_id
 from twd_shared.errors import (
@@ -274,7 +274,7 @@ def test_points_with_much_payload_are_written_in_requests_that_qdrant_takes(shop
 def test_points_of_more_than_one_page_are_all_seen(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(index_points, "_PAGE", 4)
+    monkeypatch.setattr(qdrant, "_PAGE", 4)
     monkeypatch.setattr(qdrant, "_BATCH", 4)
     monkeypatch.setattr(qdrant, "_QUERIES", 1)
     assert shop.publish(*SIX).points.present == 6
