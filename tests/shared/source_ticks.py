@@ -3,17 +3,33 @@
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from threading import Thread
 from typing import Any
 
 import dagster as dg
 
 from twd_shared.automation import on_changed_inputs
+from twd_shared.contract import SCHEMA_EMBEDDINGS
 
 SOURCES = dg.DynamicPartitionsDefinition(name="source_databases")
 BOTH = ("shop", "store")
+PUBLISHED = dg.AssetSpec(SCHEMA_EMBEDDINGS.key, partitions_def=SOURCES)
+"""What is known of another location."""
 
 
-@dg.asset(partitions_def=SOURCES)
+class SomethingHappens(dg.AutomationCondition[dg.AssetKey]):
+    """False; it lets something happen while a tick goes on, before the conditions of `index`."""
+
+    def evaluate(self, context: "dg.AutomationContext[Any]") -> "dg.AutomationResult[Any]":
+        while WHILE_TICKING:
+            # Outside of the tick's event loop, in which no run may be executed.
+            happening = Thread(target=WHILE_TICKING.pop())
+            happening.start()
+            happening.join()
+        return dg.AutomationResult(context, context.get_empty_subset())
+
+
+@dg.asset(partitions_def=SOURCES, automation_condition=SomethingHappens())
 def snapshot(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
     """Another version with each run."""
     return dg.MaterializeResult(data_version=dg.DataVersion(context.run.run_id))
@@ -34,6 +50,10 @@ WHILE_INDEXING: list[Callable[[], object]] = []
 """What the next run with the tag `ticks` does while it goes on."""
 
 
+WHILE_TICKING: list[Callable[[], object]] = []
+"""What happens after the next tick has begun."""
+
+
 def write_snapshot(instance: dg.DagsterInstance, partition: str, version: str) -> None:
     report(instance, snapshot.key, partition, version)
 
@@ -52,13 +72,17 @@ def report(
     )
 
 
+def _definitions(target: dg.AssetsDefinition) -> dg.Definitions:
+    return dg.Definitions([snapshot, target, PUBLISHED], executor=dg.in_process_executor)
+
+
 class Automation:
     """The two assets and their condition, tick by tick."""
 
     def __init__(self, instance: dg.DagsterInstance) -> None:
         self.instance = instance
         self._later = timedelta()
-        self._definitions = dg.Definitions([snapshot, index], executor=dg.in_process_executor)
+        self._definitions = _definitions(index)
         self._cursor: Any = None
 
     def run(
@@ -95,8 +119,9 @@ class Automation:
             raise_on_error=False,
         )
 
-    def tick(self) -> set[str]:
-        """The partitions of `index` that are requested now."""
+    def tick(self, *meanwhile: Callable[[], object]) -> set[str]:
+        """The partitions of `index` that are requested now, or after something that happens."""
+        WHILE_TICKING.extend(meanwhile)
         result = dg.evaluate_automation_conditions(
             defs=self._definitions,
             instance=self.instance,
@@ -126,7 +151,7 @@ class Automation:
         deployed = index.map_asset_specs(
             lambda spec: spec.replace_attributes(automation_condition=condition)
         )
-        self._definitions = dg.Definitions([snapshot, deployed], executor=dg.in_process_executor)
+        self._definitions = _definitions(deployed)
 
     def wait(self, hours: int) -> None:
         """Let the clock go on."""

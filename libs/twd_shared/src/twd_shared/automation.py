@@ -7,6 +7,7 @@ import dagster as dg
 from twd_shared.contract import SCHEMA_EMBEDDINGS
 from twd_shared.missed_changes import AheadOfTarget, MissedByNewRunsOfTarget
 from twd_shared.target_runs import UpdatedByRunsOfTarget
+from twd_shared.unseen_writes import WrittenSinceTickBegan
 
 
 def _any_deps_changed() -> dg.AutomationCondition:
@@ -37,11 +38,14 @@ def _until_handled(changed: dg.AutomationCondition) -> dg.AutomationCondition:
 def _when_inputs_are_there(
     label: str, changed: dg.AutomationCondition, lineage_only: dg.AssetSelection | None
 ) -> dg.AutomationCondition:
+    unseen = WrittenSinceTickBegan()
     condition = (
         _until_handled(changed)
         & ~dg.AutomationCondition.any_deps_missing()
         & ~dg.AutomationCondition.any_deps_in_progress()
         & ~dg.AutomationCondition.in_progress()
+        & ~dg.AutomationCondition.any_deps_match(unseen).with_label("any_deps_unseen")
+        & ~unseen
     )
     if lineage_only is not None:
         condition = condition.ignore(lineage_only)
@@ -70,10 +74,11 @@ def once_published(condition: dg.AutomationCondition) -> dg.AutomationCondition:
     The index is the last thing that an import or a sync writes. Asset by asset, a training would
     start on the first of its inputs and be asked for again with each of the others.
     """
-    publishing = dg.AutomationCondition.asset_matches(
-        SCHEMA_EMBEDDINGS.key, dg.AutomationCondition.in_progress()
+    publishing, just_published = (
+        dg.AutomationCondition.asset_matches(SCHEMA_EMBEDDINGS.key, state)
+        for state in (dg.AutomationCondition.in_progress(), WrittenSinceTickBegan())
     )
-    return (condition & ~publishing).with_label("once_published")
+    return (condition & ~publishing & ~just_published).with_label("once_published")
 
 
 def on_changed_days(lineage_only: dg.AssetSelection) -> dg.AutomationCondition:
