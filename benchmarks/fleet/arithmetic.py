@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from statistics import median
 from typing import NamedTuple
@@ -76,11 +75,16 @@ def first_written(written: Iterable[Written], asset: str) -> dict[str, float]:
     return first
 
 
-def written_again(written: Iterable[Written]) -> int:
-    """Materializations of a partition of an asset beyond the first."""
-    return sum(
-        count - 1 for count in Counter((one.asset, one.partition) for one in written).values()
-    )
+def written_again(written: Iterable[Written]) -> list[Written]:
+    """Materializations of a partition of an asset beyond the first, in the order given."""
+    seen: set[tuple[str, str]] = set()
+    again: list[Written] = []
+    for one in written:
+        place = (one.asset, one.partition)
+        if place in seen:
+            again.append(one)
+        seen.add(place)
+    return again
 
 
 def quantile(values: Sequence[float], share: float) -> float:

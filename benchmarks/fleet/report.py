@@ -21,7 +21,7 @@ _SHARED_BUFFERS = 128 * MEBIBYTE
 
 def report(measured: Measured) -> None:
     """Print what happened."""
-    for lines in (_times, _runs, _ticks, _memory):
+    for lines in (_times, _runs, _written_again, _ticks, _memory):
         print()
         print(lines(measured))
 
@@ -45,7 +45,7 @@ def figures(measured: Measured) -> list[Figure]:
         ),
         Figure("fleet_runs_at_once", most_at_once(measured.runs), measured.limit),
         Figure("fleet_runs_at_once_sampled", sampled, measured.limit),
-        Figure("fleet_written_again", written_again(measured.written), 0),
+        Figure("fleet_written_again", len(written_again(measured.written)), 0),
         Figure("fleet_runs_failed", _failed_runs(measured), 0),
         Figure(
             "fleet_slowest_tick_seconds",
@@ -152,6 +152,19 @@ def _runs(measured: Measured) -> str:
             f"{measured.limit} places was used, and {cpu:.2f} of the cores.",
         )
     )
+
+
+def _written_again(measured: Measured) -> str:
+    """Which partitions were: a figure alone would not lead to the cause."""
+    again = {(one.asset, one.partition) for one in written_again(measured.written)}
+    rows = [
+        (one.partition, one.asset, f"{one.at - measured.registered:.1f}", one.run_id)
+        for one in sorted(measured.written, key=lambda one: (one.partition, one.at))
+        if (one.asset, one.partition) in again
+    ]
+    if not rows:
+        return "Nothing was written again."
+    return table(("written again", "asset", "seconds after", "run"), rows)
 
 
 def _ticks(measured: Measured) -> str:

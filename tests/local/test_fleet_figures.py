@@ -59,7 +59,7 @@ def test_only_the_same_asset_of_the_same_partition_is_written_again() -> None:
         Written("3", IMPORTED, "shop", 4),
         Written("4", IMPORTED, "shop", 5),
     ]
-    assert written_again(written) == 2
+    assert [one.at for one in written_again(written)] == [4, 5]
     assert first_written(written, IMPORTED) == {"shop": 1, "store": 3}
 
 

@@ -35,6 +35,14 @@ def test_a_new_connection_gets_a_partition_and_an_import(
     assert daemon.partitions() == ["shop"]
 
 
+def test_an_import_goes_before_what_else_waits_in_the_queue(
+    daemon: Daemon, catalog: Any, shop: str
+) -> None:
+    catalog.add(7, "shop", shop)
+    [request] = daemon.tick("new_connection_sensor").run_requests or ()
+    assert int(request.tags["dagster/priority"]) > 0
+
+
 def test_a_run_request_holds_no_secret(daemon: Daemon, catalog: Any, shop: str) -> None:
     catalog.add(7, "shop", shop)
     result = daemon.tick("new_connection_sensor")

@@ -119,11 +119,14 @@ def claim_run(
     wish: str,
     trigger: str,
     assets: Sequence[dg.AssetKey],
+    priority: int = 0,
 ) -> dg.RunRequest | None:
     """A request for a run of the connection's partition, or None if it has to wait.
 
     `assets` are all that the run will write. A run that does not name them is not recognised by
     automation conditions as the one that does their work, and they would ask for another.
+
+    In the queue it goes before runs of a lower `priority`, which is 0 where nothing is said.
 
     A request counts as an attempt; `wish` names what is wanted, so that a new wish does not wait
     for the failures of an older one.
@@ -137,5 +140,8 @@ def claim_run(
     return dg.RunRequest(
         partition_key=connection.partition_key,
         asset_selection=list(assets),
-        tags=run_tags(connection.connection_id, connection.database_name, trigger),
+        tags={
+            **run_tags(connection.connection_id, connection.database_name, trigger),
+            **({"dagster/priority": str(priority)} if priority else {}),
+        },
     )

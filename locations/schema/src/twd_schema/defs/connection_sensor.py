@@ -31,6 +31,9 @@ MOST_IMPORTS = 24
 _MOST_REQUESTS = 12
 _MOST_TAKEN_OUT = 200
 
+# Nothing can be asked of a database before it is imported, and all else about it waits for that.
+_PRIORITY = 1
+
 _PARTITIONS = str(source_databases.name)
 
 
@@ -140,6 +143,7 @@ def new_connection_sensor(
                 keyed_hash(metadata_store.dsn, written[registered.connection_id]),
                 "new_connection_sensor",
                 ALL_OF_A_SOURCE,
+                _PRIORITY,
             )
             for registered in plan.to_import
         )
