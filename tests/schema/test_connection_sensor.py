@@ -35,12 +35,15 @@ def test_a_new_connection_gets_a_partition_and_an_import(
     assert daemon.partitions() == ["shop"]
 
 
-def test_an_import_goes_before_what_else_waits_in_the_queue(
-    daemon: Daemon, catalog: Any, shop: str
+def test_only_the_first_try_of_an_import_goes_before_what_else_waits_in_the_queue(
+    daemon: Daemon, catalog: Any, clock: Callable[[float], None]
 ) -> None:
-    catalog.add(7, "shop", shop)
-    [request] = daemon.tick("new_connection_sensor").run_requests or ()
-    assert int(request.tags["dagster/priority"]) > 0
+    catalog.add(7, "shop", "postgresql://u:p@127.0.0.1:9/shop")
+    [first] = daemon.tick("new_connection_sensor").run_requests or ()
+    clock(60)
+    [second] = daemon.tick("new_connection_sensor").run_requests or ()
+    assert int(first.tags["dagster/priority"]) > 0
+    assert "dagster/priority" not in second.tags
 
 
 def test_a_run_request_holds_no_secret(daemon: Daemon, catalog: Any, shop: str) -> None:

@@ -449,5 +449,9 @@ def test_the_job_fails_with_the_report_when_too_much_is_lost(shop: Shop) -> None
     assert "| shop | dense only | 24 |" in told.metadata["report"].value
 
 
-def test_the_job_may_take_longer_than_other_runs(location: dg.Definitions) -> None:
-    assert int(location.get_job_def("index_migration_job").tags["dagster/max_runtime"]) == 86400
+def test_the_job_may_take_longer_than_other_runs_and_goes_before_them(
+    location: dg.Definitions,
+) -> None:
+    tags = location.get_job_def("index_migration_job").tags
+    assert int(tags["dagster/max_runtime"]) == 86400
+    assert int(tags["dagster/priority"]) > 1

@@ -16,7 +16,7 @@ from twd_shared.store.connections import ConnectionRegistry
 from twd_shared.store.database import MetadataDatabase
 
 from .sample_names import pagila, pagila_tables
-from .source_ticks import BOTH, Automation, index, report, snapshot
+from .source_ticks import BOTH, WHILE_TICKING, Automation, index, report, snapshot
 
 __all__ = ["pagila", "pagila_tables"]
 
@@ -105,3 +105,5 @@ def automation(monkeypatch: pytest.MonkeyPatch) -> Iterator[Automation]:
                 report(instance, asset.key, partition, "first")
         made.tick()
         yield made
+    # Of a tick that failed before it came to it.
+    WHILE_TICKING.clear()

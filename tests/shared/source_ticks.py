@@ -23,7 +23,7 @@ class SomethingHappens(dg.AutomationCondition[dg.AssetKey]):
     def evaluate(self, context: "dg.AutomationContext[Any]") -> "dg.AutomationResult[Any]":
         while WHILE_TICKING:
             # Outside of the tick's event loop, in which no run may be executed.
-            happening = Thread(target=WHILE_TICKING.pop())
+            happening = Thread(target=WHILE_TICKING.pop(0))
             happening.start()
             happening.join()
         return dg.AutomationResult(context, context.get_empty_subset())
@@ -120,7 +120,7 @@ class Automation:
         )
 
     def tick(self, *meanwhile: Callable[[], object]) -> set[str]:
-        """The partitions of `index` that are requested now, or after something that happens."""
+        """The partitions of `index` that are requested now; `meanwhile` happens after it began."""
         WHILE_TICKING.extend(meanwhile)
         result = dg.evaluate_automation_conditions(
             defs=self._definitions,

@@ -5,7 +5,7 @@ import pytest
 from twd_shared.automation import on_changed_inputs, once_published
 from twd_shared.contract import SCHEMA_EMBEDDINGS
 
-from .source_ticks import Automation, index, report, snapshot, write_snapshot
+from .source_ticks import BOTH, Automation, index, report, snapshot, write_snapshot
 
 
 def test_a_target_that_is_written_while_a_tick_lasts_is_not_asked_for_again(
@@ -24,7 +24,7 @@ def test_an_input_that_is_written_while_a_tick_lasts_is_waited_for(automation: A
 
 
 def test_another_source_is_asked_for_in_the_same_tick(automation: Automation) -> None:
-    for partition in ("shop", "store"):
+    for partition in BOTH:
         write_snapshot(automation.instance, partition, "another")
     assert automation.tick(lambda: automation.run(index, partition="shop")) == {"store"}
 

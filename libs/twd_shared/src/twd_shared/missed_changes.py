@@ -10,7 +10,7 @@ import msgspec
 
 from twd_shared.input_knowledge import InputState, newest, written_at
 from twd_shared.run_requests import IN_FLIGHT
-from twd_shared.target_runs import end_of_tick, runs_of_target
+from twd_shared.target_runs import among_candidates, end_of_tick, runs_of_target
 
 _LOOK_AGAIN_SECONDS = timedelta(days=1).total_seconds()
 _PARTITIONS_A_LOOK = 200
@@ -36,7 +36,7 @@ class MissedByNewRunsOfTarget(dg.AutomationCondition[dg.AssetKey]):
             of_tick[target] = _Writes(
                 view.instance, target, previous.last_event_id, end_of_tick(context)
             )
-        return _result(context, of_tick[target].missed(context.key))
+        return among_candidates(context, of_tick[target].missed(context.key))
 
 
 class _Writes:
@@ -100,7 +100,7 @@ class AheadOfTarget(dg.AutomationCondition[dg.AssetKey]):
         if place not in seen:
             seen[place] = _look(context)
         look = seen[place]
-        return _result(context, look.ahead, cursor=look.cursor)
+        return among_candidates(context, look.ahead, cursor=look.cursor)
 
 
 class _Cursor(msgspec.Struct):
@@ -167,15 +167,4 @@ def _is_comparable(context: "dg.AutomationContext[Any]") -> bool:
         and candidates.is_partitioned
         # What depends on itself is never behind itself.
         and context.root_context.key != context.key
-    )
-
-
-def _result(
-    context: "dg.AutomationContext[Any]", partitions: Set[str], cursor: str | None = None
-) -> "dg.AutomationResult[Any]":
-    candidates = context.candidate_subset
-    # Rare. A partition may be gone that was written once.
-    there = partitions and partitions & candidates.expensively_compute_partition_keys()
-    return dg.AutomationResult(
-        context, candidates.compute_intersection_with_partition_keys({*there}), cursor=cursor
     )

@@ -72,11 +72,12 @@ class Attempts:
             and attempt.count >= self._most
         )
 
-    def record(self, connection_id: str, wish: str, now: float) -> None:
-        """Count a request for the wish."""
+    def record(self, connection_id: str, wish: str, now: float) -> int:
+        """Count a request for the wish; gives how many there were with it."""
         attempt = self._by_id.get(connection_id)
         count = attempt.count + 1 if attempt and attempt.wish == wish else 1
         self._by_id[connection_id] = Attempt(wish, count, now)
+        return count
 
     def forget_others(self, pending: set[str]) -> None:
         """Forget every connection that wishes nothing now."""
@@ -126,7 +127,8 @@ def claim_run(
     `assets` are all that the run will write. A run that does not name them is not recognised by
     automation conditions as the one that does their work, and they would ask for another.
 
-    In the queue it goes before runs of a lower `priority`, which is 0 where nothing is said.
+    In the queue it goes before runs of a lower `priority`, which is 0 where nothing is said, and 0
+    for a wish that was requested before: what fails again and again must not take every place.
 
     A request counts as an attempt; `wish` names what is wanted, so that a new wish does not wait
     for the failures of an older one.
@@ -136,12 +138,12 @@ def claim_run(
         instance, connection, assets
     ):
         return None
-    attempts.record(connection.connection_id, wish, now)
+    is_first = attempts.record(connection.connection_id, wish, now) == 1
     return dg.RunRequest(
         partition_key=connection.partition_key,
         asset_selection=list(assets),
         tags={
             **run_tags(connection.connection_id, connection.database_name, trigger),
-            **({"dagster/priority": str(priority)} if priority else {}),
+            **({"dagster/priority": str(priority)} if priority and is_first else {}),
         },
     )

@@ -39,12 +39,21 @@ class UpdatedByRunsOfTarget(dg.AutomationCondition[dg.AssetKey]):
         for record in records:
             runs_of.setdefault(str(record.partition_key), set()).add(record.run_id)
         of_target = runs_of_target(context, set[str]().union(*runs_of.values()))
-        return dg.AutomationResult(
-            context,
-            candidates.compute_intersection_with_partition_keys(
-                {partition for partition, runs in runs_of.items() if runs <= of_target}
-            ),
+        return among_candidates(
+            context, {partition for partition, runs in runs_of.items() if runs <= of_target}
         )
+
+
+def among_candidates(
+    context: "dg.AutomationContext[Any]", partitions: Set[str], cursor: str | None = None
+) -> "dg.AutomationResult[Any]":
+    """The result of a condition that found these partitions, of which some may be gone."""
+    candidates = context.candidate_subset
+    # Rare, and all candidates are many.
+    there = partitions and partitions & candidates.expensively_compute_partition_keys()
+    return dg.AutomationResult(
+        context, candidates.compute_intersection_with_partition_keys({*there}), cursor=cursor
+    )
 
 
 def end_of_tick(context: "dg.AutomationContext[Any]") -> int | None:

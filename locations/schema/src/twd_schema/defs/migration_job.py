@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 # Run monitoring ends other runs after two hours; a whole index on a slow model takes longer.
 _LONGEST_SECONDS = 24 * 3600
+# Before imports: after a change of the layout nothing is answered until it is done.
+_PRIORITY = 2
 
 
 class MigrationConfig(dg.Config):
@@ -75,7 +77,7 @@ def index_migration_job(settings: Settings) -> dg.JobDefinition:
             "compares the two, and serves the new one."
         ),
         executor_def=dg.in_process_executor,
-        tags={"dagster/max_runtime": str(_LONGEST_SECONDS)},
+        tags={"dagster/max_runtime": str(_LONGEST_SECONDS), "dagster/priority": str(_PRIORITY)},
         hooks={success_log_hook(), failure_alert_hook(settings.ui_url)},
     )
     def job() -> None:
