@@ -14,7 +14,7 @@ COPY deploy/compose/host-requirements.txt ./
 RUN uv pip install --no-cache --python /opt/venv --require-hashes -r host-requirements.txt
 # For its launcher alone, which needs nothing but what is there by now.
 COPY libs/twd_shared libs/twd_shared
-RUN uv pip install --no-cache --python /opt/venv --no-deps ./libs/twd_shared
+RUN uv pip install --no-cache --offline --python /opt/venv --no-deps ./libs/twd_shared
 COPY dagster.yaml deploy/compose/instance.py deploy/compose/python-logs.yaml deploy/compose/docker-runs.yaml ./
 RUN mkdir /opt/dagster /opt/docker-runs \
     && /opt/venv/bin/python instance.py dagster.yaml python-logs.yaml > /opt/dagster/dagster.yaml \

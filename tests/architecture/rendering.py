@@ -19,12 +19,12 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from twd_local.deploy import remote
+from twd_local.deploy import cluster
 
 ROOT = Path(__file__).parents[2]
 HELM = ROOT / "deploy/helm"
 CHARTS = "TWD_CHARTS"
-PULL = f"helm pull dagster/dagster --version {remote.CHART_VERSION} --untar --untardir FOLDER"
+PULL = f"helm pull dagster/dagster --version {cluster.CHART_VERSION} --untar --untardir FOLDER"
 # The oldest that is looked after by its makers, and the newest that there are schemas of.
 KUBERNETES = ("1.34", kubernetes_validate.latest_version())
 NAMESPACE = "dagster"
@@ -73,7 +73,7 @@ def platform(chart: Path) -> list[Document]:
 
 def location(chart: Path, name: str) -> list[Document]:
     """What the release of the code server `name` consists of, as `make deploy-…` has it made."""
-    command = remote.helm_command(name, {remote.IMAGE_TAG: TAG})
+    command = cluster.helm_command(name, {cluster.IMAGE_TAG: TAG})
     release, tag = command[3], command[command.index("--set-string") + 1]
     return _documents(release, user_deployments(chart), f"values-{name}.yaml", tag)
 

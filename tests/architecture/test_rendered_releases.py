@@ -13,7 +13,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from twd_local.deploy import remote
+from twd_local.deploy import cluster
 from twd_local.stack.names import LOCATIONS
 
 from . import rendering
@@ -40,7 +40,7 @@ def file_of(platform: list[Document]) -> Any:
 
 
 def test_the_charts_are_of_the_version_that_is_deployed(chart: Path) -> None:
-    assert rendering.version(chart) == remote.CHART_VERSION
+    assert rendering.version(chart) == cluster.CHART_VERSION
 
 
 @pytest.mark.parametrize(

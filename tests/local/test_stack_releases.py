@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from twd_local.deploy.cluster import helm_command
 from twd_local.deploy.release import Release, build, current, prune
-from twd_local.deploy.remote import helm_command, replace_command, trial_commands
 from twd_local.stack.errors import StackError
 
 PROJECT = """\
@@ -131,9 +131,7 @@ def test_a_release_that_failed_its_trial_counts_no_more_unless_it_serves(tmp_pat
     assert not (failed.path / "complete").exists()
 
 
-def test_a_deploy_to_containers_names_one_service_only() -> None:
-    assert replace_command("training")[-3:] == ["--no-deps", "--wait", "training"]
-    assert [command[2] for command in trial_commands("training")] == ["build", "run"]
+def test_a_deploy_to_a_cluster_names_one_release_and_its_tag() -> None:
     command = helm_command("training", {"TWD_IMAGE_TAG": "2026.1"})
     assert "twd-training" in command
     assert "deployments[0].image.tag=2026.1" in command

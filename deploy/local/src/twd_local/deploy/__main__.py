@@ -7,8 +7,9 @@ import os
 import sys
 from pathlib import Path
 
+from twd_local.deploy.cluster import deploy_with_helm
+from twd_local.deploy.compose import deploy_with_compose
 from twd_local.deploy.local import deploy_locally
-from twd_local.deploy.remote import deploy_with_compose, deploy_with_helm
 from twd_local.stack.errors import FORESEEN, explained
 from twd_local.stack.home import REPOSITORY, Home
 from twd_local.stack.names import LOCATIONS
@@ -35,7 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
                 home = Home.from_environment(os.environ)
                 deploy_locally(home, chosen.location, chosen.sources or REPOSITORY)
             case "compose":
-                deploy_with_compose(chosen.location)
+                deploy_with_compose(chosen.location, os.environ, REPOSITORY)
             case _:
                 deploy_with_helm(chosen.location, os.environ)
     except FORESEEN as error:

@@ -8,7 +8,6 @@ was killed while being built has no mark of completion and is built again.
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import os
 import shutil
 import subprocess
@@ -19,6 +18,7 @@ from pathlib import Path
 
 import psutil
 
+from twd_local.deploy.content import content_name
 from twd_local.stack.errors import StackError
 
 KEPT_RELEASES = 3
@@ -86,7 +86,7 @@ def build(repository: Path, releases: Path, location: str) -> Release:
         fcntl.flock(lock, fcntl.LOCK_EX)
         staging = folder / _STAGING
         _copy_sources(repository, location, staging)
-        release = folder / _content_hash(staging)
+        release = folder / content_name(staging, staging.rglob("*"), sys.version)
         is_new = not (release / _COMPLETE).exists()
         if is_new:
             shutil.rmtree(release, ignore_errors=True)
@@ -124,15 +124,6 @@ def _copy_sources(repository: Path, location: str, target: Path) -> None:
         for name in ("pyproject.toml", "requirements.txt"):
             if (repository / package / name).exists():
                 shutil.copy2(repository / package / name, copy / name)
-
-
-def _content_hash(sources: Path) -> str:
-    digest = hashlib.sha256(sys.version.encode())
-    for path in sorted(path for path in sources.rglob("*") if path.is_file()):
-        content = path.read_bytes()
-        digest.update(f"{path.relative_to(sources)}\0{len(content)}\0".encode())
-        digest.update(content)
-    return digest.hexdigest()[:16]
 
 
 def _install(release: Path, location: str) -> None:
