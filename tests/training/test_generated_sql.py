@@ -560,7 +560,7 @@ def of_job(shop: Shop, instance: dg.DagsterInstance) -> dg.ExecuteInProcessResul
 def test_the_ui_shows_counts_and_accuracy_and_never_a_question(
     shop: Shop, instance: dg.DagsterInstance
 ) -> None:
-    shop.teach("How many customers 4711?", COUNT, COUNT)
+    shop.teach("How many customers of Zanzibar?", COUNT, COUNT)
     shop.teach("Who are they?", NAMES, "delete from customer")
     first, second = of_job(shop, instance), of_job(shop, instance)
     evaluation = shown(first, MODEL_EVALUATION_KEY)
@@ -572,7 +572,7 @@ def test_the_ui_shows_counts_and_accuracy_and_never_a_question(
     assert (evaluation["sql_asked_now"], again["sql_asked_now"]) == (2, 0)
     assert data_versions(first) == data_versions(second)
     events = [*instance.all_logs(first.run_id), *instance.all_logs(second.run_id)]
-    assert not any("4711" in str(event) for event in events)
+    assert not any("Zanzibar" in str(event) for event in events)
     assert not any(shop.connection.connection_string in str(event) for event in events)
 
 
