@@ -135,7 +135,12 @@ def test_a_shell_in_the_databases_folder_is_nobody_elses_to_end(home: Home, tmp_
     # The name of a process is that of its program's file.
     (tmp_path / "postgres").symlink_to(sleep)
     shell = subprocess.Popen([sleep, "60"], cwd=folder)
-    server = subprocess.Popen([tmp_path / "postgres", "60"], cwd=folder)
+    server = subprocess.Popen(
+        [tmp_path / "postgres", "60"],
+        cwd=folder,
+        # A shell that runs tests in the background has them ignore it, and PostgreSQL would not.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     try:
         wait_for(lambda: psutil.Process(server.pid).name() == "postgres")
         assert [process.pid for process in processes.members(home)] == [server.pid]
