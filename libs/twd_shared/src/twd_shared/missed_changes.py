@@ -3,14 +3,14 @@
 from collections.abc import Iterator, Set
 from datetime import timedelta
 from typing import Any, NamedTuple
-from weakref import WeakKeyDictionary
 
 import dagster as dg
 import msgspec
 
+from twd_shared.condition_ticks import among_candidates, end_of_tick, once_a_tick
 from twd_shared.input_knowledge import InputState, newest, written_at
 from twd_shared.run_requests import IN_FLIGHT
-from twd_shared.target_runs import among_candidates, end_of_tick, runs_of_target
+from twd_shared.target_runs import runs_of_target
 
 _LOOK_AGAIN_SECONDS = timedelta(days=1).total_seconds()
 _PARTITIONS_A_LOOK = 200
@@ -31,12 +31,12 @@ class MissedByNewRunsOfTarget(dg.AutomationCondition[dg.AssetKey]):
         if not _is_comparable(context) or previous is None:
             return dg.AutomationResult(context, context.get_empty_subset())
         view, target = context.asset_graph_view, context.root_context.key
-        of_tick = _new_writes.setdefault(view, {})
-        if target not in of_tick:
-            of_tick[target] = _Writes(
-                view.instance, target, previous.last_event_id, end_of_tick(context)
-            )
-        return among_candidates(context, of_tick[target].missed(context.key))
+        writes = once_a_tick(
+            context,
+            (_Writes, target),
+            lambda: _Writes(view.instance, target, previous.last_event_id, end_of_tick(context)),
+        )
+        return among_candidates(context, writes.missed(context.key))
 
 
 class _Writes:
@@ -77,10 +77,6 @@ class _Writes:
                 yield partition
 
 
-_new_writes: WeakKeyDictionary[Any, dict[dg.AssetKey, _Writes]] = WeakKeyDictionary()
-"""By what Dagster evaluates one tick with: a condition asks the same in several places."""
-
-
 class AheadOfTarget(dg.AutomationCondition[dg.AssetKey]):
     """True of partitions that the target does not know as they are, or that it was never made of.
 
@@ -95,11 +91,8 @@ class AheadOfTarget(dg.AutomationCondition[dg.AssetKey]):
         """The partitions among the candidates."""
         if not _is_comparable(context):
             return dg.AutomationResult(context, context.get_empty_subset(), cursor=context.cursor)
-        seen = _looks.setdefault(context.asset_graph_view, {})
-        place = (context.root_context.key, context.key)
-        if place not in seen:
-            seen[place] = _look(context)
-        look = seen[place]
+        place = (_Look, context.root_context.key, context.key)
+        look = once_a_tick(context, place, lambda: _look(context))
         return among_candidates(context, look.ahead, cursor=look.cursor)
 
 
@@ -115,10 +108,6 @@ class _Look(NamedTuple):
 
     ahead: Set[str]
     cursor: str
-
-
-_looks: WeakKeyDictionary[Any, dict[tuple[Any, Any], _Look]] = WeakKeyDictionary()
-"""By what Dagster evaluates one tick with: a condition asks the same in two places."""
 
 
 def _look(context: "dg.AutomationContext[Any]") -> _Look:

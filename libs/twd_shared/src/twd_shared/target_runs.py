@@ -5,6 +5,7 @@ from typing import Any
 
 import dagster as dg
 
+from twd_shared.condition_ticks import among_candidates, end_of_tick
 from twd_shared.run_requests import assets_of
 
 # Dagster gives no more at once.
@@ -42,27 +43,6 @@ class UpdatedByRunsOfTarget(dg.AutomationCondition[dg.AssetKey]):
         return among_candidates(
             context, {partition for partition, runs in runs_of.items() if runs <= of_target}
         )
-
-
-def among_candidates(
-    context: "dg.AutomationContext[Any]", partitions: Set[str], cursor: str | None = None
-) -> "dg.AutomationResult[Any]":
-    """The result of a condition that found these partitions, of which some may be gone."""
-    candidates = context.candidate_subset
-    # Rare, and all candidates are many.
-    there = partitions and partitions & candidates.expensively_compute_partition_keys()
-    return dg.AutomationResult(
-        context, candidates.compute_intersection_with_partition_keys({*there}), cursor=cursor
-    )
-
-
-def end_of_tick(context: "dg.AutomationContext[Any]") -> int | None:
-    """The number before which the events of this tick end, as Dagster counts them; None = open.
-
-    Every event belongs to one tick: what comes while this one lasts, to the next.
-    """
-    newest = context.max_storage_id
-    return None if newest is None else newest + 1
 
 
 def runs_of_target(

@@ -2,11 +2,10 @@
 
 from collections.abc import Set
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import dagster as dg
 
-from twd_shared.target_runs import among_candidates
+from twd_shared.condition_ticks import among_candidates, once_a_tick
 
 
 class WrittenSinceTickBegan(dg.AutomationCondition[dg.AssetKey]):
@@ -27,15 +26,12 @@ class WrittenSinceTickBegan(dg.AutomationCondition[dg.AssetKey]):
         candidates, last = context.candidate_subset, context.max_storage_id
         if candidates.is_empty or not candidates.is_partitioned or last is None:
             return dg.AutomationResult(context, context.get_empty_subset())
-        view, asset = context.asset_graph_view, context.key
-        of_tick = _written.setdefault(view, {})
-        if asset not in of_tick:
-            of_tick[asset] = _written_after(view.instance, asset, last)
-        return among_candidates(context, of_tick[asset])
-
-
-_written: WeakKeyDictionary[Any, dict[dg.AssetKey, Set[str]]] = WeakKeyDictionary()
-"""By what Dagster evaluates one tick with: what one target waits for, the next does too."""
+        instance, asset = context.asset_graph_view.instance, context.key
+        # What one target waits for, the next does too.
+        written = once_a_tick(
+            context, (_written_after, asset), lambda: _written_after(instance, asset, last)
+        )
+        return among_candidates(context, written)
 
 
 def _written_after(instance: dg.DagsterInstance, asset: dg.AssetKey, event: int) -> Set[str]:
