@@ -31,8 +31,10 @@ def object_fingerprint(schema_object: SchemaObject) -> str:
 
 def content_fingerprint(parts: Iterable[str]) -> str:
     """SHA-256 over the parts in their order, 32 hex digits; parts are length-prefixed."""
-    encoded = (part.encode() for part in parts)
-    prefixed = b"".join([b"%b%b" % (len(data).to_bytes(8, "big"), data) for data in encoded])
+    encoded = [part.encode() for part in parts]
+    # Lengths are few: a large schema has a hundred thousand parts.
+    prefixes = {length: length.to_bytes(8, "big") for length in set(map(len, encoded))}
+    prefixed = b"".join([prefixes[len(data)] + data for data in encoded])
     return hashlib.sha256(prefixed).hexdigest()[:32]
 
 
@@ -43,6 +45,7 @@ def object_fingerprints(snapshot: Snapshot) -> dict[ObjectKey, str]:
 
 def snapshot_fingerprint(fingerprints: dict[ObjectKey, str]) -> str:
     """Fingerprint of a whole snapshot from those of its objects; their order does not matter."""
-    return content_fingerprint(
-        part for key in sorted(fingerprints) for part in (*key, fingerprints[key])
-    )
+    parts: list[str] = []
+    for key in sorted(fingerprints):
+        parts += (*key, fingerprints[key])
+    return content_fingerprint(parts)
