@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -94,6 +95,15 @@ def test_vectors_of_a_version_are_given_by_text_and_purpose(base: Base) -> None:
         EmbeddedText("One customer?", "query"),
     }
     assert base.collections.vectors(1, "another model") == {}
+
+
+def test_a_search_without_texts_finds_the_same_and_leaves_out_what_was_embedded(base: Base) -> None:
+    base.write(1, DDL, NOTE, PAIR)
+    [vector] = base.ollama.embed(["Which customers?"], "query")
+    [whole] = base.collections.search(1, [vector], 3)
+    [bare] = base.collections.search(1, [vector], 3, texts=False)
+    assert {one.text for one in whole} == {DDL.text, NOTE.text, PAIR.searchable}
+    assert bare == [replace(one, text="") for one in whole]
 
 
 def test_a_version_without_a_memory_is_served_whole_and_is_not_complete(base: Base) -> None:

@@ -56,7 +56,7 @@ class KnowledgeBaseQuestions:
         vectors = self._embedded(model)
         found: list[list[Found]] = [[] for _ in self._questions]
         if vectors and len(vectors[0]) == dimension:
-            found = self._knowledge_base.search(number, vectors, _DOCUMENTS)
+            found = self._knowledge_base.search(number, vectors, _DOCUMENTS, texts=False)
         rankings = [
             [
                 label

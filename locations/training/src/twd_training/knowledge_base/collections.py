@@ -18,6 +18,8 @@ from twd_training.knowledge_base.documents import Document, EmbeddedText
 from twd_training.knowledge_base.names import PARTS, Part, alias_of, collection_of, version_in
 
 _BATCH = 256
+_EMBEDDED_TEXTS = ("page_content", "ddl", "documentation")
+"""Keys of payloads, in all parts, under which only the text stands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,10 +263,18 @@ class Collections:
         vectors: Sequence[Sequence[float]],
         limit: int,
         part: Part = "langchain",
+        *,
+        texts: bool = True,
     ) -> list[list[Found]]:
-        """For each vector the documents of a part nearest to it, best first; langchain has all."""
+        """For each vector the documents of a part nearest to it, best first; langchain has all.
+
+        Without `texts` what was embedded is left out: it is most of what is sent.
+        """
         name = collection_of(self._partition_key, part, version)
-        searches = [{"query": vector, "limit": limit, "with_payload": True} for vector in vectors]
+        payload = True if texts else {"exclude": _EMBEDDED_TEXTS}
+        searches = [
+            {"query": vector, "limit": limit, "with_payload": payload} for vector in vectors
+        ]
         return [
             [_found(point.payload) for point in points]
             for points in query(self._client, name, searches)
@@ -330,7 +340,7 @@ def _found(payload: dict[str, Any] | None) -> Found:
     payload = payload or {}
     # In the parts that Vanna 0.7 reads it stands beside the content.
     described = _metadata(payload) or payload
-    texts = (payload.get(key) for key in ("page_content", "ddl", "documentation", "sql"))
+    texts = (payload.get(key) for key in (*_EMBEDDED_TEXTS, "sql"))
     return Found(
         str(described.get("content_hash")),
         tuple(described.get("tables") or ()),
