@@ -154,6 +154,19 @@ def test_what_was_left_can_be_promoted_again(trained_twice: TrainedShop) -> None
     assert trained_twice.decisions.go_back().version == 1
 
 
+def test_what_was_left_can_be_promoted_again_though_the_gate_held_a_newer_one(
+    trained_twice: TrainedShop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained_twice.change("voucher", "owner")
+    with monkeypatch.context() as without_cards:
+        without_cards.setattr(material, "documents_of", without("card"))
+        assert trained_twice.train().published.held is not None
+    trained_twice.decisions.go_back()
+    assert trained_twice.held is not None
+    assert trained_twice.held.version == 2
+    assert trained_twice.decisions.promote().version == 2
+
+
 def test_there_is_nothing_to_go_back_to_from_a_first_version(shop: TrainedShop) -> None:
     with pytest.raises(VersionNotKept, match="has no earlier version of its knowledge base"):
         shop.decisions.go_back()

@@ -140,13 +140,14 @@ class Decisions:
         version, withdrawn = withdrawal.withdraw(version)
         self._collections.serve(version.version)
         self._versions.make_live(self._id, version.version)
-        held = self._versions.held(self._id)
+        left = self._versions.kept(self._id).get(before) if before is not None else None
         drop_others(
             self._id,
             self._collections,
             self._versions,
             version.version,
-            held.version if held and held.version == before else None,
+            # Not a newer one that the gate holds: only what a person left can be promoted again.
+            left.version if left and left.is_held else None,
         )
         return withdrawn
 
