@@ -118,6 +118,25 @@ def test_a_query_reads_what_postgresql_notes_of_a_view_of_it(
     assert set(found.columns) == {((schema, name), c) for schema, name, c in noted if c}
 
 
+def test_an_unquoted_name_is_lowered_as_far_as_postgresql_lowers_it(pagila: Cursor) -> None:
+    pagila.execute("savepoint before")
+    try:
+        pagila.execute("create table ĐƠNHàng (ĐỊAchỉ text, STRAẞE text)")
+        pagila.execute(
+            "select array_agg(attname::text order by attnum) from pg_attribute"
+            " where attrelid = (select max(oid) from pg_class where relname like '%hàng')"
+            " and attnum > 0"
+        )
+        [columns] = pagila.fetchone()
+    finally:
+        pagila.execute("rollback to before")
+    known = [table("ĐƠnhàng", *columns)]
+    found = references("select ĐỊaCHỉ, strAẞe from ĐƠNHàng", "postgresql", known)
+    assert columns == ["ĐỊachỉ", "straẞe"]
+    assert columns_in(found) == {"ĐƠnhàng.ĐỊachỉ", "ĐƠnhàng.straẞe"}
+    assert references("select 1 from ĐƠNHÀNG", "postgresql", known).unknown == {"ĐƠnhÀng"}
+
+
 @pytest.mark.parametrize(
     "sql",
     [

@@ -146,9 +146,11 @@ def test_names_that_were_swapped_are_swapped() -> None:
         )
         for old, new in (("x", "y"), ("y", "x"))
     ]
-    assert in_new_names("select x, a.y from a", names, names, NewNames.of(swapped)) == (
-        "select y, a.x from a"
-    )
+    told = NewNames.of(swapped)
+    assert in_new_names("select x, a.y from a", names, names, told) == "select y, a.x from a"
+    # The result's name was the first part's: which part is meant now?
+    union = "select x from a union select y from a order by x"
+    assert in_new_names(union, names, names, told) is None
 
 
 def test_mysql_names_are_found_without_case_and_quoted_its_way() -> None:

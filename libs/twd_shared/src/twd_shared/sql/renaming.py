@@ -155,7 +155,7 @@ class _Places(Statements):
     def _rename(self, identifier: exp.Expr, origins: Origins) -> None:
         new = {self._new_names.columns.get(origin, origin[1]) for origin in origins}
         old = {origin[1] for origin in origins}
-        if new != old and len(new) > 1:
+        if len(new) > 1 and not origins.isdisjoint(self._new_names.columns):
             # Of a union only some part is called otherwise: then its result is, or is not.
             raise NotUnderstood
         # A column that was given another name on the way is not meant by its own.
