@@ -273,6 +273,29 @@ def test_documentation_is_broken_by_the_loss_of_what_it_tells_of(
     assert all(item.accepted for item in shop.after(SHOP).items)
 
 
+def test_ddl_of_a_view_is_broken_by_the_loss_of_what_it_reads(
+    shop: Shop, location: Location
+) -> None:
+    with_view: Schema = {**SHOP, ("public", "totals"): (3, {"customer_id": 1, "t": 2})}
+    location.teach(
+        "create view totals as select customer_id, sum(total) as t from invoice group by 1",
+        kind="ddl",
+    )
+
+    def taught(schema: Schema) -> TrainingItem:
+        [item] = [one for one in shop.after(schema).items if one.kind == "ddl"]
+        return item
+
+    assert taught(with_view).accepted
+    renamed = taught(changed(with_view, INVOICE, total=None, amount=3))
+    assert renamed.is_quarantined
+    assert renamed.reason == "column total does not exist in public.invoice"
+    assert taught(with_view).accepted
+    dropped = taught({name: of for name, of in with_view.items() if name != INVOICE})
+    assert dropped.is_quarantined
+    assert dropped.reason == "table invoice does not exist"
+
+
 def test_items_that_say_the_same_are_accepted_once(shop: Shop, location: Location) -> None:
     location.teach("select full_name\n  from customer;", "who?")
     collected = shop.collect()

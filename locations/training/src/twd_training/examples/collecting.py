@@ -56,8 +56,9 @@ def collect_examples(
     when there is no snapshot yet.
     """
     # Here, as the SQL parser takes a third of a second to import and code servers need none.
-    from twd_training.examples.checking import KnownTables, check
+    from twd_training.examples.checking import check
     from twd_training.examples.healing import settled
+    from twd_training.examples.known_tables import KnownTables
     from twd_training.examples.mining import good_answers, read_answers
     from twd_training.examples.past import Past
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from twd_shared.sql.renaming import in_new_names
-from twd_training.examples.checking import KnownTables, check
+from twd_training.examples.checking import check
+from twd_training.examples.known_tables import KnownTables
 from twd_training.examples.models import Submission, TrainingItem
 from twd_training.examples.past import Past, Then
 

@@ -9,7 +9,7 @@ from twd_shared.errors import UnknownConnection
 from twd_shared.schema_model.renames import Rename
 from twd_shared.sql.renaming import NewNames
 from twd_shared.store.snapshots import SnapshotStore
-from twd_training.examples.checking import KnownTables
+from twd_training.examples.known_tables import KnownTables
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,8 @@ def _fitting(
     if training_set.judged_by(connection_id) >= version:
         return items
     # Here, as the SQL parser takes a third of a second to import.
-    from twd_training.examples.checking import KnownTables, check
+    from twd_training.examples.checking import check
+    from twd_training.examples.known_tables import KnownTables
 
     known = KnownTables.of(snapshot)
     return [
