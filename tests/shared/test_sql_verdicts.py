@@ -43,6 +43,12 @@ PAGILA = [
     "select x.a from json_to_recordset('[]') as x(a int, b text) where b = 'z'",
     "select title t from film order by t",
     "select title t, count(*) from film group by t",
+    "select date_trunc('day', rental_date) d, count(*) from rental group by rollup (d) order by d",
+    "select upper(rating::text) r, length l, count(*) from film group by cube (r, (l, r))",
+    "select upper(rating::text) r, count(*) from film group by grouping sets ((r), ())",
+    "select upper(rating::text) r, length l from film group by (r, l), (r) order by (r)",
+    "select distinct on ((r)) upper(rating::text) r from film order by r",
+    "select upper(rating::text) r from film group by rollup (lower(r))",
     "select count, max from (select count(*), max(length) from film) x",
     "with recursive t(n) as (select 1 union all select n + 1 from t where n < 5) select n from t",
     "with recursive a as (select n from b), b as (select 1 as n) select n from a",
@@ -262,6 +268,7 @@ def test_mysql_has_rules_of_its_own(sql: str, verdict: str) -> None:
         ("select film_id from film join film_actor", "ambiguous_column"),
         ("select film_id from film join film_actor using (film_id)", "valid"),
         ("select count(*) c from film group by rating having c > 1 order by c", "valid"),
+        ("select title t, count(*) from film group by lower(t)", "valid"),
         ('select "count(*)" from (select count(*) from film)', "valid"),
         ("with t(x) as (values (1), (2)) select x, y from t", "unknown_column"),
         ("select 1 from films", "unknown_table"),
@@ -289,6 +296,13 @@ def test_no_text_raises(text: str, dialect: str) -> None:
 def test_no_heap_of_words_raises(text: str) -> None:
     for dialect in NAMES:
         assert of(text, dialect).verdict in {*LABELS.values(), "valid"}
+
+
+@pytest.mark.parametrize("words", ["from", "from explain", "explain from", "select join", ", from"])
+@pytest.mark.parametrize("dialect", sorted(NAMES))
+def test_words_over_and_over_do_not_end_the_process(words: str, dialect: str) -> None:
+    # What a model writes that is stuck; without a limit the parser overflows the stack.
+    assert of(f"select {f'{words} ' * 7_000}t"[:95_000], dialect).problem == "syntax"
 
 
 def test_many_statements_take_a_moment() -> None:

@@ -45,6 +45,15 @@ _MOST_LAMBDAS = 100
 
 _OPENING = frozenset({TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.L_BRACE, TokenType.CASE})
 _CLOSING = frozenset({TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.R_BRACE, TokenType.END})
+# What never stands in SQL, and what the parser takes for the beginning of another query.
+_NEVER = frozenset(
+    {
+        (TokenType.COMMA, TokenType.FROM),
+        (TokenType.FROM, TokenType.FROM),
+        (TokenType.DESCRIBE, TokenType.FROM),
+        (TokenType.JOIN, TokenType.SELECT),
+    }
+)
 
 
 def unfenced(text: str) -> str:
@@ -141,9 +150,7 @@ def _is_bottomless(tokens: Iterable[Token], guessing: Set[TokenType]) -> bool:
             guesses = around[-1] if around else 0
         elif kind == TokenType.ARROW:
             lambdas += before == TokenType.R_PAREN
-        elif kind == TokenType.FROM and before == TokenType.COMMA:
-            return True
-        if len(around) > _DEEPEST or guesses > _MOST_GUESSES:
+        if (before, kind) in _NEVER or len(around) > _DEEPEST or guesses > _MOST_GUESSES:
             return True
         if subscripts > _MOST_SUBSCRIPTS or lambdas > _MOST_LAMBDAS:
             return True

@@ -22,6 +22,7 @@ _OWN = frozenset(
 )
 # What tells a JOIN from a comma.
 _JOIN = ("on", "using", "kind", "side", "method")
+_GROUPINGS = (exp.Paren, exp.Tuple, exp.Rollup, exp.Cube, exp.GroupingSets)
 # No server gives so many, but stars over stars can ask for any number.
 _MOST_COLUMNS = 5_000
 
@@ -181,9 +182,9 @@ class Queries(Expressions):
     def _grouping(self, group: exp.Expr | None, scope: Scope) -> None:
         if group is None:
             return
-        for item in group.iter_expressions():
+        for item in _grouped_by(group.iter_expressions()):
             # Alone, a name may be one of the result's columns that no source has.
-            scope.shows_outputs = self._is_name(item) or item.arg_key != "expressions"
+            scope.shows_outputs = self._is_name(item) or self.names.db_type == "sqlite"
             self.read(item, scope)
 
     def _sorting(
@@ -316,10 +317,19 @@ class Queries(Expressions):
         return "" if own is None else self.names.fold(own), [self.names.fold(n) for n in named]
 
 
+def _grouped_by(items: Iterable[exp.Expr]) -> Iterator[exp.Expr]:
+    """What GROUP BY names, also in brackets and in ROLLUP, CUBE and GROUPING SETS."""
+    for item in items:
+        if isinstance(item, _GROUPINGS):
+            yield from _grouped_by(item.iter_expressions())
+        else:
+            yield item
+
+
 def _sorted_by(clauses: Iterable[exp.Expr | None]) -> Iterator[exp.Expr]:
-    """What ORDER BY and DISTINCT ON name."""
+    """What ORDER BY and DISTINCT ON name, without the brackets around it."""
     for clause in clauses:
         if isinstance(clause, exp.Order):
-            yield from (item.this for item in clause.expressions)
+            yield from (item.this.unnest() for item in clause.expressions)
         elif isinstance(clause, exp.Distinct) and clause.args.get("on") is not None:
-            yield from clause.args["on"].expressions
+            yield from (item.unnest() for item in clause.args["on"].expressions)
