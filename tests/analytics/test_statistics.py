@@ -184,6 +184,17 @@ def test_a_day_without_messages_is_measured_as_zero() -> None:
         ('syntax error at or near "1146"', "syntax"),
         ("ERROR 1205 (HY000): Lock wait", "timeout"),
         ("the moon is full", None),
+        ('column "usr" does not exist\nLINE 1: select timeout_seconds, usr', "unknown_column"),
+        ("column s.timeout_secs does not exist", "unknown_column"),
+        ("no such column: timeout", "unknown_column"),
+        ('invalid input syntax for type integer: "x"\nLINE 1: … timeout >\n  ^', "type"),
+        ('invalid input value for enum mood: "happy"', "type"),
+        ("boom [SQL: select timeout from job]", None),
+        ("for SELECT DISTINCT, ORDER BY expressions must appear in select list", "syntax"),
+        ("aggregate function calls cannot be nested", "syntax"),
+        ("attempt to write a readonly database", "permission"),
+        ("canceling statement due to lock timeout", "timeout"),
+        ("The read operation timed out", "timeout"),
     ],
 )
 def test_error_texts_of_databases_have_a_class(text: str, expected: str | None) -> None:
