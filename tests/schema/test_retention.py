@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
+from uuid import uuid4
 
 import pytest
 import sqlalchemy as sa
@@ -12,6 +13,7 @@ from twd_schema.history.retention import forget_gone_connections, forget_old_ver
 from twd_shared.resources.stores import MetadataStoreResource
 from twd_shared.schema_model.models import Snapshot, Table
 from twd_shared.store.snapshots import SnapshotStore
+from twd_shared.store.tables import training_items
 
 
 @pytest.fixture
@@ -72,9 +74,27 @@ def test_a_connection_that_is_gone_is_forgotten_after_so_many_days(
 
 
 def test_nothing_of_a_forgotten_schema_is_left(snapshots: SnapshotStore, gone: sa.Engine) -> None:
+    with gone.begin() as transaction:
+        # Kept while it was paused.
+        transaction.execute(
+            sa.insert(training_items).values(
+                connection_id="7",
+                item_id=uuid4(),
+                snapshot_version=1,
+                kind="documentation",
+                source="user",
+                content="Customers buy.",
+                content_hash="1",
+                tables=[],
+                accepted=True,
+            )
+        )
     forget_gone_connections(snapshots, 9)
     with gone.connect() as connection:
-        for table in ("snapshots", "snapshot_objects", "schema_objects", "schema_diffs"):
+        for table in (
+            *("snapshots", "snapshot_objects", "schema_objects", "schema_diffs"),
+            "training_items",
+        ):
             assert connection.execute(sa.text(f"select count(*) from twd.{table}")).scalar() == 0
         assert connection.execute(sa.text("select count(*) from twd.connections")).scalar() == 1
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import dagster as dg
+import msgspec
 import pytest
 import sqlalchemy as sa
 
@@ -55,7 +56,7 @@ def tick(
 ) -> dg.SensorResult:
     [sensor] = [s for s in location.definitions.sensors or () if s.name == "training_data_sensor"]
     assert isinstance(sensor, dg.SensorDefinition)
-    needed = ("metadata_store", "application", "qdrant")
+    needed = ("metadata_store", "application", "catalog", "qdrant")
     with dg.build_sensor_context(
         instance=instance,
         cursor=cursor,
@@ -277,9 +278,6 @@ def test_the_sensor_removes_what_is_kept_of_a_paused_connection_and_trains_it_wh
     aliases = {item.alias_name for item in client.get_aliases().aliases}
     assert alias_of(location.key, "ddl") not in aliases
     assert ModelVersions(location.database).live(location.connection_id) is None
-    with location.database.begin() as transaction:
-        count = transaction.exec_driver_sql("select count(*) from twd.training_items").scalar()
-    assert count == 0
     location.register()
     # At first it is left to the automation.
     assert "up to date" in skipped(tick(location, instance))
@@ -287,6 +285,50 @@ def test_the_sensor_removes_what_is_kept_of_a_paused_connection_and_trains_it_wh
     assert tick(location, instance).run_requests
     assert run(location, instance).success
     assert Collections(client, location.key).served() == 2
+
+
+def test_what_is_known_to_be_wrong_stays_so_while_a_connection_is_paused(
+    location: Location, instance: dg.DagsterInstance
+) -> None:
+    location.teach("The full_name of a customer is secret.")
+    assert run(location, instance).success
+    nameless = msgspec.structs.replace(CUSTOMER, columns=CUSTOMER.columns[:1])
+    location.read_schema(nameless, INVOICE)
+    assert run(location, instance).success
+    location.execute("update database_connections set is_active = false where id = 7")
+    location.store.connections.deactivate(location.connection_id)
+    tick(location, instance)
+    location.execute("update database_connections set is_active = true where id = 7")
+    location.register()
+    assert run(location, instance).success
+    query = "select accepted, quarantined_since is not null from twd.training_items"
+    assert location.metadata_rows(query) == [(False, True)]
+
+
+def test_the_items_of_a_connection_that_is_gone_are_removed(
+    location: Location, instance: dg.DagsterInstance
+) -> None:
+    location.teach("Customers buy.")
+    assert run(location, instance).success
+    location.execute("delete from training_data")
+    location.execute("delete from database_connections where id = 7")
+    location.store.connections.deactivate(location.connection_id)
+    tick(location, instance)
+    assert location.metadata_rows("select count(*) from twd.training_items") == [(0,)]
+
+
+def test_nothing_is_removed_while_it_is_not_known_what_is_listed(
+    location: Location, instance: dg.DagsterInstance
+) -> None:
+    from twd_shared.resources.stores import CatalogResource
+
+    assert run(location, instance).success
+    location.store.connections.deactivate(location.connection_id)
+    location.resources["catalog"] = CatalogResource(
+        source="database", api_url="", application_dsn="postgresql://u:hidden@127.0.0.1:9/app"
+    )
+    assert "127.0.0.1:9/app" in skipped(tick(location, instance))
+    assert ModelVersions(location.database).live(location.connection_id) is not None
 
 
 def test_the_sensor_asks_for_a_schema_that_automation_did_not_train(

@@ -36,6 +36,8 @@ _HISTORY = (
     breaking_changes,
     renames,
     table_identities,
+    # Of a connection that was paused before it went.
+    training_items,
 )
 
 

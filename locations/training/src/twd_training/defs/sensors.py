@@ -7,7 +7,11 @@ import dagster as dg
 from twd_shared.contract import source_databases
 from twd_shared.errors import TwdError
 from twd_shared.resources.servers import QdrantResource
-from twd_shared.resources.stores import ApplicationDatabaseResource, MetadataStoreResource
+from twd_shared.resources.stores import (
+    ApplicationDatabaseResource,
+    CatalogResource,
+    MetadataStoreResource,
+)
 from twd_shared.run_requests import Attempts, claim_run
 from twd_shared.settings import Settings
 from twd_training.defs.jobs import ALL_OF_A_TRAINING
@@ -39,6 +43,7 @@ def training_data_sensor(
         context: dg.SensorEvaluationContext,
         metadata_store: MetadataStoreResource,
         application: ApplicationDatabaseResource,
+        catalog: CatalogResource,
         qdrant: QdrantResource,
     ) -> dg.SensorResult | dg.SkipReason:
         # Importing Qdrant's client takes a second, which every start of a run would wait for.
@@ -48,7 +53,9 @@ def training_data_sensor(
         versions = ModelVersions(metadata_store.database)
         try:
             connections = metadata_store.connections.known()
-            for removed in remove_unused(connections, qdrant.client, versions, training_set):
+            for removed in remove_unused(
+                connections, catalog.catalog, qdrant.client, versions, training_set
+            ):
                 context.log.info(f"Removed the knowledge base of {removed.partition_key}.")
             partitions = set(context.instance.get_dynamic_partitions(str(source_databases.name)))
             wishes = wishes_of(

@@ -152,17 +152,21 @@ class TrainingSet:
                 for row in transaction.execute(sa.select(training_readings))
             }
 
-    def delete(self, connection_id: str) -> int:
-        """Remove a connection's items, what models wrote for them, and the marker.
+    def withdraw(self, connection_id: str) -> None:
+        """Forget that a connection's set is published, and what models wrote for its items.
 
-        Gives how many items there were.
+        The items stay, with what each change of the schema did to them.
         """
+        self._delete(connection_id, generated_sql, training_readings)
+
+    def delete(self, connection_id: str) -> None:
+        """Remove a connection's items, and all that stands with them."""
+        self._delete(connection_id, generated_sql, training_readings, training_items)
+
+    def _delete(self, connection_id: str, *tables: sa.Table) -> None:
         with self._database.begin() as transaction:
-            for table in (generated_sql, training_readings, training_items):
-                result = transaction.execute(
-                    sa.delete(table).where(table.c.connection_id == connection_id)
-                )
-        return result.rowcount
+            for table in tables:
+                transaction.execute(sa.delete(table).where(table.c.connection_id == connection_id))
 
 
 def _stored(transaction: sa.Connection, connection_id: str) -> dict[UUID, TrainingItem]:

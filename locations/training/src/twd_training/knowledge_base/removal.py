@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from qdrant_client import QdrantClient
 
+from twd_shared.clients.catalog import Catalog
 from twd_shared.store.connections import RegisteredConnection
 from twd_training.examples.store import TrainingSet
 from twd_training.knowledge_base.collections import Collections
@@ -14,25 +15,40 @@ from twd_training.knowledge_base.versions import ModelVersions
 
 def remove_unused(
     connections: Iterable[RegisteredConnection],
+    catalog: Catalog,
     client: QdrantClient,
     versions: ModelVersions,
     training_set: TrainingSet,
 ) -> Iterator[RegisteredConnection]:
-    """Remove what is kept for inactive connections; give those of which something was removed."""
+    """Remove what is kept for inactive connections; give those of which something was removed.
+
+    One that `catalog` still lists is paused: its training items stay, as they alone know what a
+    change of the schema has made wrong. Raises CatalogUnavailable.
+    """
     trained, marked = versions.trained_snapshots(), training_set.published_markers().keys()
-    for connection in connections:
-        is_kept = connection.connection_id in trained or connection.connection_id in marked
-        if connection.is_active or not is_kept:
-            continue
-        if remove_knowledge_base(connection, client, versions, training_set):
+    unused = [
+        connection
+        for connection in connections
+        if not connection.is_active
+        and (connection.connection_id in trained or connection.connection_id in marked)
+    ]
+    if not unused:
+        return
+    listing = catalog.listing()
+    listed = {item.connection_id for item in (*listing.connections, *listing.unreadable)}
+    for connection in unused:
+        is_listed = connection.connection_id in listed
+        if _remove(connection, client, versions, training_set, keep_items=is_listed):
             yield connection
 
 
-def remove_knowledge_base(
+def _remove(
     connection: RegisteredConnection,
     client: QdrantClient,
     versions: ModelVersions,
     training_set: TrainingSet,
+    *,
+    keep_items: bool,
 ) -> bool:
     """Delete collections, aliases and training items of a connection; rows of versions stay.
 
@@ -45,7 +61,10 @@ def remove_knowledge_base(
         collections.drop(collections.present())
         kept = versions.kept(connection.connection_id)
         versions.forget_collections(connection.connection_id, kept.keys())
-        training_set.delete(connection.connection_id)
+        if keep_items:
+            training_set.withdraw(connection.connection_id)
+        else:
+            training_set.delete(connection.connection_id)
         # Last: a removal that was killed is found by its live version and done again.
         versions.make_live(connection.connection_id, None)
         return True
