@@ -10,7 +10,15 @@ import pytest
 import sqlalchemy as sa
 
 from twd_shared.schema_model.ddl import quote_name
-from twd_shared.schema_model.models import Column, EnumType, Index, Key, Snapshot, Table
+from twd_shared.schema_model.models import (
+    Column,
+    EnumType,
+    Index,
+    Key,
+    PartitionOf,
+    Snapshot,
+    Table,
+)
 
 TYPES = """
 create schema sales;
@@ -247,6 +255,34 @@ def test_objects_of_an_extension_are_not_the_users(
     )
     read = reader.read(connection_to(dsn))
     assert ([item.label for item in read.tables], read.enums) == (["public.own"], ())
+
+
+def test_what_descends_from_an_extensions_table_names_its_parent(
+    services: Any, execute: Any, reader: Any, connection_to: Any
+) -> None:
+    dsn = services.database()
+    execute(
+        dsn,
+        "create table theirs (a int)",
+        "alter extension plpgsql add table theirs",
+        "create table mine (b int) inherits (theirs)",
+        "create table their_days (at date) partition by range (at)",
+        "alter extension plpgsql add table their_days",
+        "create table my_days partition of their_days default",
+    )
+    read = reader.read(connection_to(dsn))
+    [mine], [my_days] = read.tables, read.partitions
+    assert mine.inherits == (("public", "theirs"),)
+    assert my_days.partition_of == PartitionOf(schema="public", table="their_days", bound="DEFAULT")
+
+
+def test_an_index_on_a_table_without_columns_is_read(
+    services: Any, execute: Any, reader: Any, connection_to: Any
+) -> None:
+    dsn = services.database()
+    execute(dsn, "create table one_row ()", "create unique index at_most on one_row ((true))")
+    [one_row] = reader.read(connection_to(dsn)).tables
+    assert [(item.name, item.columns) for item in one_row.indexes] == [("at_most", ("(true)",))]
 
 
 def test_a_table_named_like_a_system_schema_is_the_users(

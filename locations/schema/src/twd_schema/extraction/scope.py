@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import msgspec
 
@@ -24,7 +24,8 @@ def scoped(snapshot: Snapshot, options: ExtractionOptions) -> Snapshot:
     out stays as the fact that it is. A schema stays with what stands in it, or if the options
     name none and do not leave it out as a whole.
 
-    A folded partition follows its parent; listed, it is a table that is chosen by its own name.
+    A folded partition follows its parent; listed, it is a table that is chosen by its own name, and
+    so is a folded one whose parent is an extension's and was not read.
     """
     include = [table_pattern(text) for text in options.include]
     exclude = [table_pattern(text) for text in options.exclude]
@@ -39,7 +40,7 @@ def scoped(snapshot: Snapshot, options: ExtractionOptions) -> Snapshot:
         partitions: tuple[Table, ...] = ()
     else:
         tables = tuple(filter(is_chosen, snapshot.tables))
-        partitions = _folded(snapshot.partitions, tables, exclude)
+        partitions = _folded(snapshot, tables, is_chosen, exclude)
     kept = {_key(table) for table in (*tables, *partitions)}
     known = {_key(table) for table in (*snapshot.tables, *snapshot.partitions)}
     dropped = known - kept
@@ -75,17 +76,23 @@ def scoped(snapshot: Snapshot, options: ExtractionOptions) -> Snapshot:
 
 
 def _folded(
-    partitions: Iterable[Table], tables: Iterable[Table], exclude: Iterable[TablePattern]
+    snapshot: Snapshot,
+    tables: Iterable[Table],
+    is_chosen: Callable[[Table], bool],
+    exclude: Iterable[TablePattern],
 ) -> tuple[Table, ...]:
     """The partitions of these tables, at any depth, that no pattern leaves out."""
-    partition_at = {_key(item): item for item in partitions}
+    partition_at = {_key(item): item for item in snapshot.partitions}
+    read = {_key(table) for table in snapshot.tables}
     kept = {_key(table) for table in tables}
 
     def stays(item: Table) -> bool:
         if item.partition_of is None or _any_matches(exclude, item):
             return False
         parent = (item.partition_of.schema, item.partition_of.table)
-        return parent in kept or (parent in partition_at and stays(partition_at[parent]))
+        if parent in partition_at:
+            return stays(partition_at[parent])
+        return parent in kept if parent in read else is_chosen(item)
 
     return tuple(filter(stays, partition_at.values()))
 

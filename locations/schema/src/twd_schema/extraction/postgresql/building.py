@@ -145,7 +145,8 @@ class SnapshotBuilder:
 
     def _take_indexes(self, rows: Rows) -> None:
         for oid, group in grouped(rows, "indrelid", "relname").items():
-            names, table = self._column_names[oid], self._row_of[oid]
+            # A table without columns can have an index too, on an expression.
+            names, table = self._column_names.get(oid, {}), self._row_of[oid]
             for row in group:
                 self._index_names[row["indexrelid"]] = (table["nspname"], row["relname"])
             self._indexes[oid] = tuple([index_of(row, names, table) for row in group])
@@ -206,7 +207,7 @@ class SnapshotBuilder:
 
     def _table(self, row: Row) -> Table:
         oid = row["oid"]
-        parents = tuple([self._table_names[parent] for parent in row["parents"] or ()])
+        parents = tuple([(schema, name) for schema, name in row["parent_names"] or ()])
         bound = there(row["bound"]) if row["relispartition"] else None
         constraints = self._constraints.get(oid, _NO_CONSTRAINTS)
         return Table(

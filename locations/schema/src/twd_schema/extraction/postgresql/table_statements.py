@@ -10,7 +10,8 @@ from collections.abc import Mapping
 
 from twd_schema.extraction.postgresql.scope_statements import RELATIONS, USERS_SCHEMA, no_member
 
-# Tables and sequences are both relations; what only sequences have is null for the others.
+# Tables and sequences are both relations; what only sequences have is null for the others. A parent
+# may be an extension's, which has no row of its own: so it comes with its name.
 TABLES = f"""
 with relations as (
     {RELATIONS}
@@ -30,7 +31,7 @@ select r.oid, r.nspname, r.relname, r.relkind::text as kind, r.relispartition,
        case when r.relkind in ('v', 'm') then pg_catalog.pg_get_viewdef(r.oid) end as definition,
        case when r.relkind = 'p' then pg_catalog.pg_get_partkeydef(r.oid) end as partition_key,
        case when r.relispartition then pg_catalog.pg_get_expr(c.relpartbound, r.oid) end as bound,
-       p.parents, fs.srvname as server, fw.fdwname as wrapper,
+       p.parents, p.parent_names, fs.srvname as server, fw.fdwname as wrapper,
        case when ft.ftrelid is not null then array(
            select pg_catalog.quote_ident(o.option_name) || ' '
                   || pg_catalog.quote_literal(o.option_value)
@@ -44,8 +45,13 @@ left join pg_catalog.pg_class tc on tc.oid = c.reltoastrelid
 left join pg_catalog.pg_description d
   on d.objoid = r.oid and d.classoid = 'pg_catalog.pg_class'::regclass and d.objsubid = 0
 left join (
-    select i.inhrelid, pg_catalog.array_agg(i.inhparent order by i.inhseqno) as parents
-    from pg_catalog.pg_inherits i group by i.inhrelid) p on p.inhrelid = r.oid
+    select i.inhrelid, pg_catalog.array_agg(i.inhparent order by i.inhseqno) as parents,
+           pg_catalog.array_agg(array[n.nspname::text, c.relname::text] order by i.inhseqno)
+               as parent_names
+    from pg_catalog.pg_inherits i
+    join pg_catalog.pg_class c on c.oid = i.inhparent
+    join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+    group by i.inhrelid) p on p.inhrelid = r.oid
 left join pg_catalog.pg_foreign_table ft on ft.ftrelid = r.oid
 left join pg_catalog.pg_foreign_server fs on fs.oid = ft.ftserver
 left join pg_catalog.pg_foreign_data_wrapper fw on fw.oid = fs.srvfdw
