@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from sqlalchemy import event
 from sqlalchemy.exc import DBAPIError
 
 from twd_schema.extraction.deadline import Deadline
+from twd_schema.extraction.dialects.mysql_catalog import literal
 from twd_schema.extraction.reflection import connected
 from twd_shared.schema_model.ddl.script import schema_script
 from twd_shared.schema_model.models import (
@@ -19,6 +21,7 @@ from twd_shared.schema_model.models import (
     Key,
     Snapshot,
     Table,
+    encode,
 )
 from twd_shared.sources.address import source_address
 from twd_shared.sources.limits import ReadLimits
@@ -111,6 +114,28 @@ def test_a_default_is_an_expression(snapshot: Snapshot, name: str, expected: str
 def test_comments_come_over_as_they_are(snapshot: Snapshot) -> None:
     assert column(snapshot, "name").comment == 'say "x" tiếng Việt'
     assert table(snapshot, "regions").comment == "it's \\ here"
+
+
+def test_a_nul_in_a_text_is_shown_or_escaped(server: Any, read: Any) -> None:
+    # How a server cuts a table's or an index's comment at a NUL is its own matter.
+    database = server.database(
+        r"create table t (a int comment 'x\0y', b varchar(9) default 'p\0q', key k (a)"
+        r" comment 'l\0m') comment 'n\0z'"
+    )
+    found = table(read(database), "t")
+    assert found.columns[0].comment == "x\ufffdy"
+    assert found.columns[1].default == r"'p\0q'"
+    assert (found.comment or "").startswith("n\ufffd")
+    assert (found.indexes[0].comment or "").startswith("l\ufffd")
+    assert b"\\u0000" not in encode(found)
+
+
+def test_a_literal_with_a_nul_is_written_with_its_escape(server: Any) -> None:
+    written = literal("p\0q")
+    assert written == r"'p\0q'"
+    with closing(server.session()) as session, session.cursor() as cursor:
+        cursor.execute(f"select {written}")
+        assert cursor.fetchone() == ("p\0q",)
 
 
 def test_generated_columns_say_how_they_are_computed(snapshot: Snapshot) -> None:

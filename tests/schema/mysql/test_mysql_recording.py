@@ -195,3 +195,12 @@ def test_a_table_that_is_never_shown_whole_is_recorded_as_it_is_shown(
     record()
     prices: Table = snapshots.load_newest("7")[1].tables[2]
     assert (prices.name, [column.name for column in prices.columns]) == ("prices", ["id"])
+
+
+def test_a_table_with_a_nul_in_its_comments_is_recorded(
+    server: Any, record: Callable[..., Recording], database: str, role: str, snapshots: Any
+) -> None:
+    server.execute(r"create table notes (a int comment 'x\0y') comment 'n\0z'", database=database)
+    grant(server, database, "notes", role)
+    record()
+    assert stored(snapshots) == ["customers", "notes", "orders", "visits"]

@@ -116,7 +116,7 @@ class MySQLCatalog(MySQLDialect_pymysql):
             "type": Spelled(row["column_type"], row["collation_name"] if differs else None),
             "nullable": row["is_nullable"] == "YES",
             "default": None if is_view else self._default(row),
-            "comment": row["column_comment"] or None,
+            "comment": _comment(row["column_comment"]),
         }
         extra = row["extra"].upper()
         if "AUTO_INCREMENT" in extra:
@@ -201,7 +201,7 @@ class MySQLCatalog(MySQLDialect_pymysql):
 
     def _index(self, parts: list[Row]) -> ReflectedIndex:
         first = parts[0]
-        comment: str | None = first.get("index_comment") or None
+        comment: str | None = _comment(first.get("index_comment"))
         unique = not int(first["non_unique"])
         special = first["index_type"] in ("FULLTEXT", "SPATIAL")
         words = ["CREATE"]
@@ -342,7 +342,7 @@ class MySQLCatalog(MySQLDialect_pymysql):
         """Comments of tables; what stands in that place for a view is the server's own word."""
         for row in self.tables(connection, info_cache=kw.get("info_cache")):
             if row["table_type"] != "VIEW":
-                yield (None, row["table_name"]), {"text": row["table_comment"] or None}
+                yield (None, row["table_name"]), {"text": _comment(row["table_comment"])}
 
 
 def _rows(result: sa.CursorResult[Any]) -> list[Row]:
@@ -356,6 +356,11 @@ def _grouped(rows: Iterable[Row], column: str) -> Iterator[tuple[str, list[Row]]
     for row in rows:
         by_name.setdefault(row[column], []).append(row)
     return iter(sorted(by_name.items(), key=itemgetter(0)))
+
+
+def _comment(written: str | None) -> str | None:
+    # It may hold a NUL, which PostgreSQL, where snapshots are stored, takes in no text.
+    return (written or "").replace("\0", "\ufffd") or None
 
 
 def _action(written: str | None) -> str:
@@ -380,4 +385,5 @@ def _is_constraint(parts: list[Row]) -> bool:
 
 def literal(text: str) -> str:
     """`text` as a string literal, with backslashes as escapes."""
-    return "'" + text.replace("\\", "\\\\").replace("'", "''") + "'"
+    escaped = text.replace("\\", "\\\\").replace("'", "''").replace("\0", "\\0")
+    return f"'{escaped}'"
