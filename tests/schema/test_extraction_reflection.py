@@ -220,6 +220,17 @@ def test_rows_are_estimated_where_the_file_was_analyzed(
     }
 
 
+@pytest.mark.parametrize("stat", ["99999999999999999999 1", "²", "-3", "", "many"])
+def test_a_count_that_no_analyze_has_written_is_unknown(
+    make: Callable[..., Path], read: Read, stat: str
+) -> None:
+    file = make(
+        "create table t (a int); insert into t values (1); create index i on t (a); analyze;",
+        f"update sqlite_stat1 set stat = '{stat}'; insert into sqlite_stat1 (stat) values (1), (2)",
+    )
+    assert [item.row_estimate for item in read(file).statistics] == [None]
+
+
 def test_what_the_dialect_cannot_tell_is_named(snapshot: Snapshot) -> None:
     assert snapshot.unknown == (
         "comments",

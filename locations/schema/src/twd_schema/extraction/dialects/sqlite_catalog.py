@@ -46,6 +46,7 @@ _SIMPLE_DEFAULT = re.compile(
     r"""[+-]?\s*(?:\w+|\d*\.?\d*(?:e[+-]?\d+)?)|x?'(?:[^']|'')*'|"(?:[^"]|"")*\"""",
     re.IGNORECASE,
 )
+_COUNT = re.compile(r"[0-9]{1,18}")
 # `hidden` of pragma table_xinfo
 _OF_VIRTUAL_TABLE, _VIRTUAL, _STORED = 1, 2, 3
 
@@ -82,10 +83,13 @@ class SQLiteCatalog(SQLiteDialect_pysqlite):
             "select count(*) from main.sqlite_schema where name = 'sqlite_stat1'"
         ).scalar_one():
             return {}
-        rows = connection.exec_driver_sql("select tbl, stat from main.sqlite_stat1")
+        rows = connection.exec_driver_sql(
+            "select tbl, stat from main.sqlite_stat1 where typeof(tbl) = 'text'"
+        )
         # The first number is the count of the index's, or the table's, rows.
-        counts = ((table, str(stat).split()[:1]) for table, stat in rows)
-        known = ((table, int(first[0])) for table, first in counts if first and first[0].isdigit())
+        counts = ((table, str(stat).partition(" ")[0]) for table, stat in rows)
+        # Anybody can write there: only what a bigint holds is a count.
+        known = ((table, int(first)) for table, first in counts if _COUNT.fullmatch(first))
         # An index may be partial: the largest count is the table's.
         return dict(sorted(known))
 
