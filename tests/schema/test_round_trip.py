@@ -155,6 +155,35 @@ def test_odd_but_legal_schemas_come_back_the_same(
     assert_round_trip(dsn)
 
 
+def test_what_a_child_has_otherwise_than_its_parent_comes_back(
+    services: Any, psql: Any, assert_round_trip: Any
+) -> None:
+    dsn = services.database()
+    psql(dsn, CHILDREN)
+    assert_round_trip(dsn)
+
+
+CHILDREN = """
+create table log (id serial, msg text);
+create table log_2024 (id int not null, msg text);
+alter table log_2024 inherit log;
+create table other (id int default 7);
+create table numbered (id int generated always as identity, msg text);
+alter table numbered inherit log;
+create table neither (id int not null, msg text);
+alter table neither inherit log; alter table neither inherit other;
+create table a (x int default 1);
+create table y (x int default 5) inherits (a);
+alter table y alter x drop default;
+create table p (a int, g int generated always as (a * 2) stored);
+create table c () inherits (p);
+create table d () inherits (p);
+alter table d alter g set expression as (a * 5);
+create table e () inherits (d);
+alter table e alter g set expression as (a * 7);
+"""
+
+
 def test_a_foreign_table_comes_back_where_its_wrapper_is(services: Any, read: Any) -> None:
     original, copy = services.database(), services.database()
     for dsn in (original, copy):

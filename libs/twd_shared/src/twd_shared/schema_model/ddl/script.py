@@ -6,7 +6,9 @@ attached and foreign keys added when every table is there. So does pg_dump.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+import msgspec
 
 from twd_shared.schema_model.ddl.constraints import foreign_key_definition, named
 from twd_shared.schema_model.ddl.names import qualified, quote_name
@@ -27,7 +29,7 @@ from twd_shared.schema_model.ddl.types import (
     sequence_options,
 )
 from twd_shared.schema_model.fingerprint import key_of
-from twd_shared.schema_model.models import ObjectKey, SchemaObject, Snapshot, Table
+from twd_shared.schema_model.models import Column, ObjectKey, SchemaObject, Snapshot, Table
 
 
 def schema_script(snapshot: Snapshot) -> list[str]:
@@ -133,24 +135,56 @@ def _created(table: Table, relations: dict[tuple[str, str], Table]) -> Iterator[
         yield view_statement(table, with_data=table.kind == "view")
         yield from view_default_statements(table)
         return
-    own = tuple(column for column in table.columns if not column.inherited)
+    above = _columns_above(table, relations)
+    own = tuple(
+        _with_own_default(column, above.get(column.name, ()))
+        for column in table.columns
+        if not column.inherited
+    )
     yield create_statement(table, own, [], with_identity=False)
     name = qualified(table.schema, table.name)
     yield from (f"ALTER TABLE {name} ADD {text}" for text in unvalidated_constraints(table))
-    parents = [relations[parent] for parent in table.inherits if parent in relations]
     for column in table.columns:
-        if not column.inherited:
-            continue
-        alter = f"ALTER TABLE ONLY {name} ALTER COLUMN {quote_name(column.name)}"
-        above = [item for parent in parents for item in parent.columns if item.name == column.name]
-        if column.default is not None:
-            yield f"{alter} SET DEFAULT {column.default}"
-        elif column.generated is None and any(item.default is not None for item in above):
-            yield f"{alter} DROP DEFAULT"
-        held = {item.definition for item in table.constraints}
-        if (
-            not column.nullable
-            and all(item.nullable for item in above)
-            and f"NOT NULL {quote_name(column.name)}" not in held
-        ):
-            yield f"{alter} SET NOT NULL"
+        if column.inherited:
+            yield from _alterations(table, column, above.get(column.name, ()))
+
+
+def _columns_above(
+    table: Table, relations: Mapping[tuple[str, str], Table]
+) -> Mapping[str, list[Column]]:
+    """The columns of a table's parents, by name."""
+    found: dict[str, list[Column]] = {}
+    for parent in table.inherits:
+        for column in relations[parent].columns if parent in relations else ():
+            found.setdefault(column.name, []).append(column)
+    return found
+
+
+def _with_own_default(column: Column, above: Iterable[Column]) -> Column:
+    # Declared without a default it would get its parents'.
+    if _has_no_value(column) and any(item.default is not None for item in above):
+        return msgspec.structs.replace(column, default="NULL")
+    return column
+
+
+def _alterations(table: Table, column: Column, above: Sequence[Column]) -> Iterator[str]:
+    """What makes an inherited column other than its parents'."""
+    name = quote_name(column.name)
+    alter = f"ALTER TABLE ONLY {qualified(table.schema, table.name)} ALTER COLUMN {name}"
+    if column.default is not None:
+        yield f"{alter} SET DEFAULT {column.default}"
+    elif _has_no_value(column) and any(item.default is not None for item in above):
+        yield f"{alter} DROP DEFAULT"
+    elif column.generated is not None and any(item.generated != column.generated for item in above):
+        yield f"{alter} SET EXPRESSION AS ({column.generated})"
+    held = {item.definition for item in table.constraints}
+    if (
+        not column.nullable
+        and all(item.nullable for item in above)
+        and f"NOT NULL {name}" not in held
+    ):
+        yield f"{alter} SET NOT NULL"
+
+
+def _has_no_value(column: Column) -> bool:
+    return column.default is None and column.generated is None
