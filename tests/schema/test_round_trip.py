@@ -220,6 +220,8 @@ create table numbered (a integer generated always as identity (start 100 increme
 create table days (at date not null) partition by range (at);
 create table days_2025 partition of days for values from ('2025-01-01') to ('2026-01-01');
 create table days_rest partition of days default;
+create table parts (id integer generated always as identity, k integer) partition by list (k);
+create table parts_1 partition of parts for values in (1);
 """
 
 

@@ -77,9 +77,9 @@ def table_statements(
             if item.owner and (item.owner.schema, item.owner.table) == place
         ]
         statements = [text for item in own for text in object_statements(item)]
-        statements.append(
-            create_statement(table, table.columns, inside, dialect, with_identity=not own)
-        )
+        # A partition gets its parent's identity when it is attached, and may not bring one.
+        with_identity = not own and table.partition_of is None
+        statements.append(create_statement(table, table.columns, inside, dialect, with_identity))
         kinds = identity_kinds([table])
         statements += [text for item in own for text in ownership_statements(item, kinds)]
         later = [*unvalidated_constraints(table), *(key for key, is_valid in keys if not is_valid)]
