@@ -43,6 +43,9 @@ _METADATA = frozenset(
     ipaddress.ip_address(text)
     for text in ("100.100.100.200", "168.63.129.16", "fd00:ec2::254", "fd20:ce::254")
 )
+# IETF protocol assignments (RFC 6890): no host of anybody's, but Oracle's cloud answers in it with
+# a machine's credentials, and Python holds most of it for public.
+_PROTOCOL_ASSIGNMENTS = ipaddress.ip_network("192.0.0.0/24")
 _GLOBAL_UNICAST = ipaddress.ip_network("2000::/3")
 # An IPv6 address that a translator turns into the IPv4 address in its last 32 bits (RFC 6052).
 _TRANSLATED = ipaddress.ip_network("64:ff9b::/96")
@@ -185,7 +188,7 @@ def _plain(address: _Address) -> _Address:
 
 
 def _kind(address: _Address) -> _Kind:
-    if address in _METADATA or address.is_multicast:
+    if address in _METADATA or address in _PROTOCOL_ASSIGNMENTS or address.is_multicast:
         return "special"
     if address.is_loopback:
         return "loopback"
