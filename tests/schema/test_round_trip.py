@@ -184,6 +184,30 @@ alter table e alter g set expression as (a * 7);
 """
 
 
+def test_a_table_whose_indexes_call_functions_of_its_rows_comes_back(
+    services: Any, psql: Any, assert_round_trip: Any
+) -> None:
+    dsn = services.database()
+    psql(dsn, INDEXED_BY_ROW)
+    assert_round_trip(dsn)
+
+
+INDEXED_BY_ROW = """
+create function new_id() returns int language sql as 'select 1';
+create table people (id int primary key default new_id(), first text, last text);
+create function a_full(people) returns text immutable language sql
+    as $$select $1.first || ' ' || $1.last$$;
+create function b_initials(people) returns text immutable language sql
+    as $$select left($1.first, 1) || left($1.last, 1)$$;
+create index on people (a_full(people.*));
+create index on people (b_initials(people.*));
+create materialized view names as select a_full(p) as name from people p;
+create function a_short(names) returns text immutable language sql as 'select left($1.name, 9)';
+create function z_short(names) returns text immutable language sql as 'select left($1.name, 3)';
+create index on names (a_short(names.*), z_short(names.*));
+"""
+
+
 def test_a_foreign_table_comes_back_where_its_wrapper_is(services: Any, read: Any) -> None:
     original, copy = services.database(), services.database()
     for dsn in (original, copy):

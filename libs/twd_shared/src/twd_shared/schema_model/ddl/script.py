@@ -99,6 +99,7 @@ def creation_order(snapshot: Snapshot) -> list[SchemaObject]:
         snapshot.partitions,
     )
     objects = {key_of(item): item for items in ranked for item in items}
+    needed = _needs_of(objects)
     order: dict[ObjectKey, SchemaObject] = {}
     opened: set[ObjectKey] = set()
     # Not recursive: views on views may be nested deeper than Python's stack.
@@ -107,7 +108,7 @@ def creation_order(snapshot: Snapshot) -> list[SchemaObject]:
         key = waiting[-1]
         needs = [
             other
-            for other in _needs(objects[key])
+            for other in needed[key]
             if other in objects and other not in order and other not in opened
         ]
         if key in opened or not needs:
@@ -118,6 +119,35 @@ def creation_order(snapshot: Snapshot) -> list[SchemaObject]:
             opened.add(key)
             waiting += reversed(needs)
     return list(order.values())
+
+
+def _needs_of(
+    objects: Mapping[ObjectKey, SchemaObject],
+) -> Mapping[ObjectKey, Sequence[ObjectKey]]:
+    """What each object must come after.
+
+    That is no routine that itself comes after the relation: only an index can need such a one, on
+    `full_name(people.*)`, and indexes come last.
+    """
+    named = {key: _needs(item) for key, item in objects.items()}
+    reached = {key: _reached(key, named) for key in named if key[0] == "routine" and named[key]}
+    return {
+        key: [other for other in needs if key not in reached.get(other, ())]
+        if isinstance(objects[key], Table)
+        else needs
+        for key, needs in named.items()
+    }
+
+
+def _reached(start: ObjectKey, needs: Mapping[ObjectKey, Sequence[ObjectKey]]) -> set[ObjectKey]:
+    found: set[ObjectKey] = set()
+    waiting = list(needs[start])
+    while waiting:
+        key = waiting.pop()
+        if key not in found:
+            found.add(key)
+            waiting += needs.get(key, ())
+    return found
 
 
 def _needs(item: SchemaObject) -> tuple[ObjectKey, ...]:
