@@ -339,6 +339,18 @@ def test_written_ddl_makes_the_same_tables_again(
     assert read(database).tables == snapshot.tables
 
 
+def test_a_view_is_made_after_those_that_it_reads(server: Any, read: Any) -> None:
+    database = server.database(
+        "create table t (a int); create view `last ``one` as select a, '`' as b from t;"
+        "create view middle as select a, b as `it's a_first` from `last ``one`;"
+        "create view a_first as select x.a, (select count(*) from t) as n from middle x"
+    )
+    before = read(database)
+    server.execute(f"drop database {database}", f"create database {database}")
+    server.execute(*schema_script(before), database=database)
+    assert read(database).tables == before.tables
+
+
 def test_nothing_can_be_written_through_the_reading_connection(
     server: Any, database: str, connection_to: Any
 ) -> None:

@@ -6,6 +6,7 @@ attached and foreign keys added when every table is there. So does pg_dump.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import msgspec
@@ -31,6 +32,9 @@ from twd_shared.schema_model.ddl.types import (
 from twd_shared.schema_model.fingerprint import key_of
 from twd_shared.schema_model.models import Column, ObjectKey, SchemaObject, Snapshot, Table
 
+# A literal, in which there is no name, a name, or `schema`.`name`.
+_QUOTED = re.compile(r"'(?:[^'\\]|\\.)*'|`((?:[^`]|``)*)`(?:\.`((?:[^`]|``)*)`)?", re.DOTALL)
+
 
 def schema_script(snapshot: Snapshot) -> list[str]:
     """The statements, one in each string, without semicolons at their ends.
@@ -44,11 +48,28 @@ def schema_script(snapshot: Snapshot) -> list[str]:
             f"{sequence_options(item)}"
             for item in snapshot.sequences
         ]
-        tables = sorted(snapshot.tables, key=lambda table: table.kind == "view")
+        tables = [table for table in snapshot.tables if table.kind != "view"]
+        views = _views_in_order(table for table in snapshot.tables if table.kind == "view")
         return sequences + [
-            text for table in tables for text in table_statements(table, snapshot.dialect)
+            text for table in tables + views for text in table_statements(table, snapshot.dialect)
         ]
     return list(_statements(snapshot))
+
+
+def _views_in_order(views: Iterable[Table]) -> list[Table]:
+    """The views, each after those that its query names, in MySQL's quotes with their schema.
+
+    SQLite looks for what a view names only when the view is asked.
+    """
+    view_at = {key_of(view): view for view in views}
+    needed = {
+        key: [
+            ("table", schema.replace("``", "`"), name.replace("``", "`"))
+            for schema, name in _QUOTED.findall(view.definition or "")
+        ]
+        for key, view in view_at.items()
+    }
+    return [view_at[key] for key in _in_order(needed)]
 
 
 def _statements(snapshot: Snapshot) -> Iterator[str]:
@@ -99,26 +120,30 @@ def creation_order(snapshot: Snapshot) -> list[SchemaObject]:
         snapshot.partitions,
     )
     objects = {key_of(item): item for items in ranked for item in items}
-    needed = _needs_of(objects)
-    order: dict[ObjectKey, SchemaObject] = {}
+    return [objects[key] for key in _in_order(_needs_of(objects))]
+
+
+def _in_order(needed: Mapping[ObjectKey, Sequence[ObjectKey]]) -> list[ObjectKey]:
+    """The keys, each after those that it needs, as far as they are keys too."""
+    order: dict[ObjectKey, None] = {}
     opened: set[ObjectKey] = set()
     # Not recursive: views on views may be nested deeper than Python's stack.
-    waiting = list(reversed(objects))
+    waiting = list(needed)[::-1]
     while waiting:
         key = waiting[-1]
         needs = [
             other
             for other in needed[key]
-            if other in objects and other not in order and other not in opened
+            if other in needed and other not in order and other not in opened
         ]
         if key in opened or not needs:
             waiting.pop()
-            order.setdefault(key, objects[key])
+            order.setdefault(key)
         else:
             # Opened: met again on top, all that it needs was tried, also in a circle.
             opened.add(key)
             waiting += reversed(needs)
-    return list(order.values())
+    return list(order)
 
 
 def _needs_of(
