@@ -351,6 +351,20 @@ def test_a_view_is_made_after_those_that_it_reads(server: Any, read: Any) -> Non
     assert read(database).tables == before.tables
 
 
+def test_a_counting_column_whose_key_is_not_the_primary_one_is_made_again(
+    server: Any, read: Any
+) -> None:
+    database = server.database(
+        "create table plain (a int auto_increment, b int, key (a), key other (b));"
+        "create table `t``x (` (`a``b` int auto_increment, b varchar(9), unique key"
+        " `k ON ``t``` (`a``b`, b(3) desc) comment ' ON `y` (')"
+    )
+    before = read(database)
+    server.execute(f"drop database {database}", f"create database {database}")
+    server.execute(*schema_script(before), database=database)
+    assert read(database).tables == before.tables
+
+
 def test_nothing_can_be_written_through_the_reading_connection(
     server: Any, database: str, connection_to: Any
 ) -> None:

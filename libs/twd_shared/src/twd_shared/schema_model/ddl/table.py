@@ -84,7 +84,11 @@ def table_statements(
         statements += [text for item in own for text in ownership_statements(item, kinds)]
         later = [*unvalidated_constraints(table), *(key for key, is_valid in keys if not is_valid)]
         statements += [f"ALTER TABLE {_name(table, dialect)} ADD {text}" for text in later]
-    statements += [index_statement(table, index, dialect) for index in table.indexes]
+    statements += [
+        index_statement(table, index, dialect)
+        for index in table.indexes
+        if not _inline_index(table, index, dialect)
+    ]
     if dialect == "postgresql":
         statements += attach_statements(table)
         statements += comment_statements(table)
@@ -126,6 +130,7 @@ def create_statement(
         for item in table.constraints
         if is_validated(item.definition)
     ]
+    lines += filter(None, (_inline_index(table, index, dialect) for index in table.indexes))
     lines += foreign_keys
     body = ",\n    ".join(lines)
     return (
@@ -247,6 +252,17 @@ def _endings(table: Table, dialect: str) -> Iterator[str]:
 def _has_inline_key(table: Table, dialect: str) -> bool:
     """Whether the key stands in its column's line: only there SQLite takes AUTOINCREMENT."""
     return dialect == "sqlite" and any(column.identity for column in table.columns)
+
+
+def _inline_index(table: Table, index: Index, dialect: str) -> str:
+    """The index as a line of CREATE TABLE, if MySQL must have it there: a counting column's key."""
+    if dialect != "mysql" or not index.definition:
+        return ""
+    if not any(column.identity and column.name in index.columns for column in table.columns):
+        return ""
+    # Its names are always in backticks, so that no name can hold this text.
+    marked = (name.replace("`", "``") for name in (table.schema, table.name))
+    return index.definition.removeprefix("CREATE ").replace(" ON `{}`.`{}`".format(*marked), "", 1)
 
 
 def _column_line(column: Column, dialect: str, with_identity: bool, with_not_null: bool) -> str:
