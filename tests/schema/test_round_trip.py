@@ -208,6 +208,29 @@ create index on names (a_short(names.*), z_short(names.*));
 """
 
 
+def test_what_an_indexed_function_calls_in_its_text_comes_with_it(
+    services: Any, read: Any, psql: Any, assert_round_trip: Any
+) -> None:
+    dsn = services.database()
+    psql(dsn, CALLED_IN_TEXTS)
+    assert_round_trip(dsn)
+    names = {item.name for item in read(dsn).routines}
+    assert names == {"a_mark", "InText", "slug", "unacc"}
+
+
+CALLED_IN_TEXTS = """
+create function a_mark() returns text language sql immutable as 'select ''-''::text';
+create function "InText"(text) returns text language sql immutable as 'select lower($1)';
+create function unacc(text) returns text language sql immutable
+    as $$select translate(public."InText"($1), '"', public.A_Mark())$$;
+create function slug(text) returns text language sql immutable
+    as $$select '"' || replace(public.unacc($1), ' ', '-') || '"'$$;
+create function slu(text) returns text language sql immutable as 'select public.slug($1)';
+create table posts (title text);
+create index on posts (slug(title));
+"""
+
+
 def test_a_foreign_table_comes_back_where_its_wrapper_is(services: Any, read: Any) -> None:
     original, copy = services.database(), services.database()
     for dsn in (original, copy):

@@ -10,6 +10,7 @@ from twd_schema.extraction.postgresql.identities import Keys, identities_of, key
 from twd_schema.extraction.postgresql.values import (
     Row,
     Rows,
+    called_in_texts,
     column_of,
     composite_of,
     constraint_of,
@@ -154,7 +155,9 @@ class SnapshotBuilder:
     def _take_dependencies(self, rows: Rows) -> None:
         keys = keys_by_id(self._tables, self._types, self._routines)
         self._needs = needs_by_holder(rows, keys)
-        # What only a routine needs that nothing kept needs is not kept either.
+        # What only a routine needs that nothing kept needs is not kept either. What a text names is
+        # kept with it, and is no need: a body may name what comes later.
+        called = called_in_texts(self._routines)
         kept: set[ObjectKey] = set()
         oids = {key: oid for (kind, oid), key in keys.items() if kind == "p"}
         waiting = [key for (kind, _), needs in self._needs.items() if kind != "p" for key in needs]
@@ -163,6 +166,7 @@ class SnapshotBuilder:
             if key in oids and key not in kept:
                 kept.add(key)
                 waiting += self._needs.get(("p", oids[key]), ())
+                waiting += [keys["p", oid] for oid in called.get(oids[key], ())]
         self._routines = [row for row in self._routines if keys["p", row["oid"]] in kept]
         self._keys = {place: key for place, key in keys.items() if place[0] != "p" or key in kept}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from twd_schema.extraction.postgresql.scope_statements import USERS_SCHEMA, no_member
+from twd_schema.extraction.postgresql.values import BETWEEN_WORDS
 
 # From so many relations on, indexes and all, a second session is worth its connection.
 _LARGE_CATALOG = 5000
@@ -130,8 +131,26 @@ order by n.nspname, t.typname
 """
 
 # Routines that a view, default, constraint, index, type or other such routine needs. What is only
-# called by a trigger or by hand is not part of a schema's tables.
+# called by a trigger or by hand is not part of a schema's tables. Of what stands in a body that is
+# a text, the server knows nothing: each routine comes that has the name of a word in it.
 ROUTINES = f"""
+with recursive needed as (
+    select u.refobjid as oid from pg_catalog.pg_depend u
+    where u.refclassid = 'pg_catalog.pg_proc'::regclass and u.refobjid >= 16384
+      and u.deptype = 'n' and u.classid in (
+          'pg_catalog.pg_rewrite'::regclass, 'pg_catalog.pg_attrdef'::regclass,
+          'pg_catalog.pg_constraint'::regclass, 'pg_catalog.pg_class'::regclass,
+          'pg_catalog.pg_type'::regclass, 'pg_catalog.pg_proc'::regclass)
+    union
+    select o.oid
+    from needed m
+    join pg_catalog.pg_proc q on q.oid = m.oid
+    join pg_catalog.pg_language l on l.oid = q.prolang and l.lanname = 'sql'
+    cross join lateral (
+        select distinct pg_catalog.unnest(array[s.word, pg_catalog.lower(s.word)])::name as word
+        from pg_catalog.regexp_split_to_table(q.prosrc, '{BETWEEN_WORDS}') s(word)) w
+    join pg_catalog.pg_proc o on o.proname = w.word and o.oid >= 16384
+)
 select p.oid::bigint as oid, n.nspname, p.proname, p.prokind::text as kind,
        d.description as comment,
        pg_catalog.oidvectortypes(p.proargtypes) as arguments,
@@ -158,19 +177,15 @@ select p.oid::bigint as oid, n.nspname, p.proname, p.prokind::text as kind,
                case g.aggkind when 'h' then 'HYPOTHETICAL' end,
                case p.proparallel when 's' then 'PARALLEL = safe'
                     when 'r' then 'PARALLEL = restricted' end)
-            || E'\\n)' end as definition
+            || E'\\n)' end as definition,
+       case when l.lanname = 'sql' then p.prosrc end as body
 from pg_catalog.pg_proc p
 join pg_catalog.pg_namespace n on n.oid = p.pronamespace
+join pg_catalog.pg_language l on l.oid = p.prolang
 left join pg_catalog.pg_aggregate g on g.aggfnoid = p.oid
 left join pg_catalog.pg_description d
   on d.objoid = p.oid and d.classoid = 'pg_catalog.pg_proc'::regclass
-where p.oid in (
-    select u.refobjid from pg_catalog.pg_depend u
-    where u.refclassid = 'pg_catalog.pg_proc'::regclass and u.refobjid >= 16384
-      and u.deptype = 'n' and u.classid in (
-          'pg_catalog.pg_rewrite'::regclass, 'pg_catalog.pg_attrdef'::regclass,
-          'pg_catalog.pg_constraint'::regclass, 'pg_catalog.pg_class'::regclass,
-          'pg_catalog.pg_type'::regclass, 'pg_catalog.pg_proc'::regclass))
+where p.oid in (select m.oid from needed m)
   and {USERS_SCHEMA} and {no_member("pg_proc", "p.oid")}
 order by n.nspname, p.proname, 6
 """

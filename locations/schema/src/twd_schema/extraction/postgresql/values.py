@@ -35,6 +35,10 @@ _ORDERS = {"0": "", "1": " DESC NULLS LAST", "2": " NULLS FIRST", "3": " DESC"}
 _ROUTINES = {"f": "function", "p": "procedure", "a": "aggregate", "w": "window"}
 _SECRET_OPTION = re.compile(r"pass|secret|token|credential|api_?key|private", re.IGNORECASE)
 
+BETWEEN_WORDS = r"[\x01-\x23\x25-\x2f\x3a-\x40\x5b-\x5e\x60\x7b-\x7f]+"
+"""What no plain name holds: ASCII without letters, digits, _ and $; as servers and Python take it.
+"""
+
 
 class ObjectVanished(Exception):
     """The server could no longer deparse an object that the transaction still sees."""
@@ -269,6 +273,23 @@ def needs_by_holder(
         if needed is not None and keys.get(holder) not in (None, needed):
             found.setdefault(holder, set()).add(needed)
     return {key: tuple(sorted(needed)) for key, needed in found.items()}
+
+
+def called_in_texts(routines: Rows) -> dict[int, list[int]]:
+    """Ids of the routines whose names are words of a body that is a text of SQL, by its id."""
+    ids_of: dict[str, list[int]] = {}
+    for row in routines:
+        ids_of.setdefault(row["proname"], []).append(row["oid"])
+    return {
+        row["oid"]: [oid for name in _words_of(row["body"]) for oid in ids_of.get(name, ())]
+        for row in routines
+        if row["body"]
+    }
+
+
+def _words_of(sql: str) -> set[str]:
+    words = re.split(BETWEEN_WORDS, sql)
+    return {*words, *map(str.lower, words)}
 
 
 def grouped(rows: Iterable[Row], key: str, order: str) -> dict[Any, list[Row]]:
