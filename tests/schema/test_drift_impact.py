@@ -18,6 +18,7 @@ from twd_schema.drift.changes import SchemaDiff
 from twd_schema.drift.diff import diff_snapshots
 from twd_schema.drift.impact import Affected, Impact, found_impact, impact_of, told
 from twd_schema.drift.report import markdown_report
+from twd_schema.drift.targets import Targets
 from twd_schema.extraction.reading import SchemaReader
 from twd_shared.clients.application import ApplicationDatabase
 from twd_shared.clients.catalog import Connection
@@ -164,6 +165,53 @@ def test_a_change_hits_the_statements_that_read_what_changed(
     impact = world.impact(reader, *statement.split("; "))
     assert (impact.total.queries, impact.total.users) == (1, 1)
     assert impact.total.questions == ("What is hit?",)
+
+
+@pytest.mark.parametrize(
+    ("prepared", "statements", "query"),
+    [
+        (
+            "create table visits_new (at date primary key)",
+            ("drop table visits", "alter table visits_new rename to visits"),
+            "select at from visits",
+        ),
+        (
+            "alter table orders add total_new numeric",
+            ("alter table orders drop total", "alter table orders rename total_new to total"),
+            "select total from orders",
+        ),
+    ],
+    ids=["table", "column"],
+)
+def test_what_is_removed_hits_its_statements_though_another_took_its_name(
+    world: World,
+    reader: SchemaReader,
+    execute: Execute,
+    prepared: str,
+    statements: tuple[str, ...],
+    query: str,
+) -> None:
+    execute(world.dsn, prepared)
+    world.asked("ann", query)
+    world.taught("What is hit?", query)
+    impact = world.impact(reader, *statements)
+    assert told(impact.breaking) == (
+        "breaks 1 training question and 1 query of 1 user in the last 30 days"
+    )
+
+
+def test_a_removed_type_is_of_the_tables_that_had_it_though_another_took_its_name(
+    world: World, reader: SchemaReader, execute: Execute
+) -> None:
+    execute(world.dsn, "create type mood_new as enum ('sad', 'ok')")
+    before, diff = world.change(
+        reader,
+        "alter table customers alter mood type mood_new using null",
+        "drop type mood",
+        "alter type mood_new rename to mood",
+    )
+    [gone] = [change for change in diff.changes if change.rule == "enum_removed"]
+    assert Targets(diff, before).of(gone).tables == {("public", "customers")}
 
 
 def test_a_removed_label_hits_what_compares_its_column_with_it(

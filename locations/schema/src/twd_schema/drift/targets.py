@@ -65,22 +65,30 @@ class Targets:
     def of(self, change: Change) -> Target:
         """What the change is about."""
         now = (change.schema, change.name)
+        # What is gone goes by its last name, which something else may have been renamed to.
+        is_gone = change.rule == f"{change.object_kind}_removed"
         if change.object_kind in _OF_A_TABLE:
-            table = self._tables.get(now, now)
+            table = now if is_gone else self._tables.get(now, now)
             if not change.member:
                 is_whole = change.rule in _OF_A_WHOLE_TABLE
                 keys, told = ((table,), ((table, ""),)) if is_whole else ((), ())
                 return Target(frozenset({table}), keys, told)
-            member = self._columns.get((now, change.member), change.member)
-            column = (table, change.before if change.rule == "column_renamed" else member)
+            column = (table, self._column(now, change))
             return Target(frozenset({table}), (column,), (column,))
-        name = self._types.get(now, now)
+        name = now if is_gone else self._types.get(now, now)
         columns = self._columns_of_type.get(f"{quote_name(name[0])}.{quote_name(name[1])}", [])
         keys: tuple[ReadKey, ...] = ()
         if change.rule in _OF_A_LABEL:
             label = change.before if change.rule == "enum_label_renamed" else change.member
             keys = tuple((column, label) for column in columns)
         return Target(frozenset(table for table, _ in columns), keys)
+
+    def _column(self, table: TableName, change: Change) -> str:
+        if change.rule == "column_renamed":
+            return change.before
+        if change.rule == "column_removed":
+            return change.member
+        return self._columns.get((table, change.member), change.member)
 
 
 def _columns_of_types(snapshot: Snapshot) -> dict[str, list[ColumnName]]:
