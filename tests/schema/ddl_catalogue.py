@@ -304,8 +304,20 @@ _CHANGES: dict[str, set[tuple[str, str]]] = {
     "alter function s.rate() rename to share": {("routine_renamed", "s.share()")},
     "alter table s.days_2025 rename to days_old": {("partition_renamed", "s.days_old")},
     "alter table s.days detach partition s.days_2025": {
-        ("partition_removed", "s.days_2025"),
-        ("table_added", "s.days_2025"),
+        ("partition_detached", "s.days_2025"),
+    },
+    "create table s.numbered (id int) partition by list (id); "
+    "alter table s.numbered attach partition s.base for values in (1)": {
+        ("table_added", "s.numbered"),
+        ("partition_attached", "s.base"),
+    },
+    "drop table s.base; create table s.base partition of s.days default": {
+        ("partition_attached", "s.base"),
+        ("column_removed", "s.base.id"),
+    },
+    "drop table s.base; alter table s.days_2025 rename to base": {
+        ("table_removed", "s.base"),
+        ("partition_renamed", "s.base"),
     },
     "alter extension vector set schema public": {("extension_renamed", "public.vector")},
     "alter table s.base set unlogged": {("storage_changed", "s.base")},

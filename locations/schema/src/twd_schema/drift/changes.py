@@ -66,6 +66,8 @@ RULES: dict[str, Severity] = {
     "partition_removed": "risky",
     "partition_renamed": "risky",
     "partition_changed": "safe",
+    "partition_attached": "safe",
+    "partition_detached": "risky",
     "composite_added": "safe",
     "composite_removed": "breaking",
     "composite_renamed": "breaking",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from twd_schema.drift.changes import Change, SchemaDiff
-from twd_schema.drift.objects import object_changes
+from twd_schema.drift.objects import is_attached, object_changes
 from twd_schema.drift.renames import Pairing, members_of, paired
 from twd_schema.drift.renaming import in_new_names
 from twd_schema.drift.tables import removed_column, table_changes
@@ -68,7 +68,13 @@ def _changes(
 ) -> Iterator[Change]:
     for key in sorted(key for key in old.keys() | new.keys() if key[0] == "table"):
         one, other = old.get(key), new.get(key)
-        if isinstance(one, Table) and isinstance(other, Table):
+        partition = ("partition", *key[1:])
+        # SQL goes on to find these by their name, but perhaps not with the same columns.
+        if is_attached(partition, old, new):
+            yield from _breaking(one, new[partition])
+        elif is_attached(partition, new, old):
+            yield from _breaking(old[partition], other)
+        elif isinstance(one, Table) and isinstance(other, Table):
             if one != other:
                 yield from table_changes(one, other)
         elif isinstance(one, Table):
@@ -78,6 +84,11 @@ def _changes(
             text = f"Table {other.label} was added with {columns}."
             yield of_table(other, "table_added", text)
     yield from object_changes(old, new)
+
+
+def _breaking(one: SchemaObject | None, other: SchemaObject | None) -> Iterator[Change]:
+    if isinstance(one, Table) and isinstance(other, Table):
+        yield from (item for item in table_changes(one, other) if item.severity == "breaking")
 
 
 def _removed(table: Table) -> Change:

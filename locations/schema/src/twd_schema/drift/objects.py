@@ -29,7 +29,11 @@ def object_changes(old: Objects, new: Objects) -> Iterator[Change]:
     old_columns, new_columns = _column_references(old), _column_references(new)
     old_identities, new_identities = _identity_columns(old), _identity_columns(new)
     for key in differing:
-        if key not in new:
+        if is_attached(key, old, new):
+            yield of_object(key, "attached", "was attached: it had been a table of its own")
+        elif is_attached(key, new, old):
+            yield of_object(key, "detached", "was detached: it is a table of its own now")
+        elif key not in new:
             if not _told_by_column(old[key], new_columns, new_identities):
                 yield of_object(key, "removed", "was removed")
         elif key not in old:
@@ -42,6 +46,13 @@ def object_changes(old: Objects, new: Objects) -> Iterator[Change]:
             elif not _moved_with_column(one, other, new_columns):
                 what = ", ".join(_fields(one, other))
                 yield of_object(key, "changed", f"changed its {what}")
+
+
+def is_attached(partition: ObjectKey, old: Objects, new: Objects) -> bool:
+    """Whether what has this key as a partition was a table of its own under the same name."""
+    table = ("table", *partition[1:])
+    there = (table in old, table in new, partition in old, partition in new)
+    return partition[0] == "partition" and there == (True, False, False, True)
 
 
 def _fields(old: SchemaObject, new: SchemaObject) -> list[str]:
