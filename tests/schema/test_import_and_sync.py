@@ -196,6 +196,24 @@ def test_a_breaking_change_raises_one_alert_however_often_it_is_synced(
     assert "public.invoices.total was removed" in rows[0].body
 
 
+def test_what_the_options_leave_out_since_is_not_told_as_removed(
+    imported: dg.ExecuteInProcessResult,
+    location: dg.Definitions,
+    instance: dg.DagsterInstance,
+    resources: dict[str, Any],
+    catalog: Any,
+    shop: str,
+) -> None:
+    catalog.rows[0]["extraction"] = {"exclude": ["public.invoices"]}
+    execute(shop, "alter table customers add email text")
+    said = run(location, instance)
+    assert metadata(said, DIFF)["modified_tables"] == ["public.customers"]
+    assert metadata(said, DIFF)["removed_tables"] == []
+    assert metadata(said, UPDATED_EMBEDDINGS.key)["points_deleted"] == 1
+    with resources["metadata_store"].database.begin() as transaction:
+        assert transaction.execute(sa.select(alerts)).all() == []
+
+
 def test_a_breaking_change_is_told_even_if_the_index_moved_on_before_it_could_be(
     imported: dg.ExecuteInProcessResult,
     location: dg.Definitions,

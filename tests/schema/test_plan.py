@@ -262,6 +262,15 @@ def test_a_rename_is_proven_by_the_server(
     assert [change["evidence"] for change in plan["changes"]] == ["server"]
 
 
+def test_what_the_options_leave_out_since_is_planned_as_no_change_of_the_schema(
+    source: Source, catalog: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    catalog.rows[0]["extraction"] = {"exclude": ["public.words"]}
+    status, plan = planned(capsys)
+    assert (status, plan["changes"]) == (1, [])
+    assert plan["documents"] == {"embedded": 0, "rewritten": 0, "deleted": 1, "unchanged": 3}
+
+
 def test_what_people_said_since_is_planned_without_being_stored(
     source: Source, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -9,6 +9,7 @@ from twd_schema.drift.diff import base_version, diff_snapshots
 from twd_schema.drift.impact import found_impact
 from twd_schema.drift.report import markdown_report
 from twd_schema.drift.store import DiffStore
+from twd_schema.extraction.scope import scoped
 from twd_shared.automation import on_changed_inputs
 from twd_shared.clients.application import ApplicationDatabase
 from twd_shared.contract import (
@@ -53,6 +54,7 @@ def sync_assets(settings: Settings) -> list[dg.AssetsDefinition]:
     def schema_diff(
         context: dg.AssetExecutionContext,
         metadata_store: MetadataStoreResource,
+        catalog: CatalogResource,
         application: ApplicationDatabaseResource,
         qdrant: QdrantResource,
     ) -> dg.MaterializeResult:
@@ -63,7 +65,11 @@ def sync_assets(settings: Settings) -> list[dg.AssetsDefinition]:
             diffs = DiffStore(metadata_store.database)
             held = metadata_store.index_states.get(connection_id)
             base = base_version(held and held.snapshot_version, diffs.last_version(connection_id))
-            before = metadata_store.snapshots.load(connection_id, base) if base else None
+            before = None
+            if base:
+                options = catalog.connection(registered).extraction
+                # What the options leave out since then is still in the source.
+                before = scoped(metadata_store.snapshots.load(connection_id, base), options)
             renames = metadata_store.snapshots.renames(connection_id, base, version.version)
             diff = diff_snapshots(before, after, base, version.version, renames)
             link = f"{settings.ui_url}/runs/{context.run.run_id}"

@@ -49,9 +49,10 @@ def forecast(
     held = IndexStateStore(database).get(connection_id)
     told = DiffStore(database).last_version(connection_id)
     base = base_version(held and held.snapshot_version, told)
-    before = known if base == newest.version else None
-    if base and before is None:
-        before = snapshots.load(connection_id, base)
+    before = None
+    if base:
+        held_then = known if base == newest.version else snapshots.load(connection_id, base)
+        before = scoped(held_then, connection.extraction)
     renames = _renames(snapshots, database, connection_id, (base, newest.version), read.identities)
     diff = diff_snapshots(before, read, base, newest.version + 1, renames)
     return Forecast(read, diff, found_impact(diff, before, reader, connection_id))
