@@ -14,9 +14,7 @@ from twd_schema.drift.breaking_changes import BreakingChanges, Told
 from twd_schema.drift.changes import Change, SchemaDiff
 from twd_schema.drift.diff import diff_snapshots
 from twd_shared.resources.stores import ApplicationDatabaseResource, MetadataStoreResource
-from twd_shared.schema_model.models import (
-    Snapshot,
-)
+from twd_shared.schema_model.models import Snapshot, Table
 from twd_shared.store.connections import ConnectionRegistry, RegisteredConnection
 from twd_shared.store.database import MetadataDatabase
 from twd_shared.store.tables import alerts
@@ -251,6 +249,20 @@ def test_a_column_that_comes_back_with_another_type_has_not_recovered(teller: Te
     assert teller.tell(schema(table("orders", id="integer", note="text", total="text"))) == Told(
         0, 0
     )
+
+
+@pytest.mark.parametrize(
+    "other",
+    [table("orders", nr="uuid"), table("orders", id="integer", total="text", note="text")],
+    ids=["other columns", "another type"],
+)
+def test_a_table_recovers_with_the_columns_that_it_had(teller: Teller, other: Table) -> None:
+    teller.tell(schema(FULL))
+    assert teller.tell(schema()) == Told(1, 0)
+    assert teller.tell(schema(other)) == Told(0, 0)
+    more = table("orders", note="text", id="integer", at="date", total="numeric")
+    assert teller.tell(schema(more)).recovered == 1
+    assert "recovered: shop: public.orders" in [row.title for row in teller.rows]
 
 
 def test_a_table_whose_name_another_one_took_does_not_recover_by_that(teller: Teller) -> None:

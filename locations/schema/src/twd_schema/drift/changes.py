@@ -106,7 +106,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     gone or new, too), "null" or "not null", a default, a comment, what a key or index is; of a
     rename the names, an object's with its schema. `evidence` says how the rename of an object,
     column or label is known: "server" by the ids that the server keeps, "similarity" because the
-    two look alike.
+    two look alike. `columns` are those of a table that is gone, each with its type.
     """
 
     rule: str
@@ -120,6 +120,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     before: str = ""
     after: str = ""
     evidence: Literal["", "server", "similarity"] = ""
+    columns: tuple[tuple[str, str], ...] = ()
 
 
 class SchemaDiff(msgspec.Struct, frozen=True, kw_only=True):

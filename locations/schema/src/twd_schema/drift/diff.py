@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+import msgspec
+
 from twd_schema.drift.changes import Change, SchemaDiff
 from twd_schema.drift.objects import is_attached, object_changes
 from twd_schema.drift.renames import Pairing, members_of, paired
 from twd_schema.drift.renaming import in_new_names
-from twd_schema.drift.tables import removed_column, table_changes
+from twd_schema.drift.tables import removed_column, table_changes, type_of
 from twd_schema.drift.telling import counted, label_of, of_column, of_object, of_table, renamed_to
 from twd_shared.schema_model.fingerprint import key_of
 from twd_shared.schema_model.models import ObjectKey, Routine, SchemaObject, Snapshot, Table
@@ -92,7 +94,9 @@ def _breaking(one: SchemaObject | None, other: SchemaObject | None) -> Iterator[
 
 
 def _removed(table: Table) -> Change:
-    return of_table(table, "table_removed", f"Table {table.label} was removed.")
+    change = of_table(table, "table_removed", f"Table {table.label} was removed.")
+    columns = tuple((column.name, type_of(column)) for column in table.columns)
+    return msgspec.structs.replace(change, columns=columns)
 
 
 def _renamed(

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 
 from twd_schema.drift.changes import Change
-from twd_shared.schema_model.models import Column, ObjectKind, Snapshot, kind_of
+from twd_schema.drift.tables import type_of
+from twd_shared.schema_model.models import Column, ObjectKind, Snapshot, Table, kind_of
 
 _KINDS = ("table", "enum", "domain", "composite", "range")
 _OBJECT_REMOVED = frozenset(f"{kind}_removed" for kind in _KINDS)
@@ -23,17 +24,25 @@ def is_undone(change: Change, snapshot: Snapshot, names: Collection[str] = ()) -
     match change.rule:
         case "column_removed":
             found = columns.of(change.member)
-            return any(change.before in ("", _type(column)) for column in found)
+            return any(change.before in ("", type_of(column)) for column in found)
         case "column_renamed":
             return bool(columns.of(change.before))
         case "column_type_changed":
             # Equal types are of a change of something else, which the type does not tell.
             told = change.before not in ("", change.after)
-            return told and any(_type(item) == change.before for item in columns.of(change.member))
+            return told and any(
+                type_of(item) == change.before for item in columns.of(change.member)
+            )
         case "enum_label_removed":
             return change.member in _labels(snapshot, label)
         case "enum_label_renamed":
             return change.before in _labels(snapshot, label)
+        case "table_removed":
+            # Another table of that name does not help SQL that reads these columns.
+            return any(
+                table.label == label and set(change.columns) <= _typed(table)
+                for table in (*snapshot.tables, *snapshot.partitions)
+            )
         case rule if rule in _OBJECT_REMOVED:
             return _has(snapshot, change.object_kind, label)
         case rule if rule in _OBJECT_RENAMED:
@@ -73,19 +82,19 @@ class _Columns:
     """The columns of the tables that have one of these names."""
 
     def __init__(self, snapshot: Snapshot, names: Collection[str]) -> None:
-        self._tables = [table for table in snapshot.tables if table.label in names]
+        tables = (*snapshot.tables, *snapshot.partitions)
+        self._tables = [table for table in tables if table.label in names]
 
     def of(self, name: str) -> list[Column]:
         return [item for table in self._tables for item in table.columns if item.name == name]
 
 
+def _typed(table: Table) -> set[tuple[str, str]]:
+    return {(column.name, type_of(column)) for column in table.columns}
+
+
 def _label(change: Change) -> str:
     return f"{change.schema}.{change.name}"
-
-
-def _type(column: Column) -> str:
-    # As a diff says it.
-    return f"{column.type} collate {column.collation}" if column.collation else column.type
 
 
 def _has(snapshot: Snapshot, kind: ObjectKind, label: str) -> bool:

@@ -23,9 +23,14 @@ def table_changes(old: Table, new: Table) -> Iterator[Change]:
 
 def removed_column(table: Table, column: Column) -> Change:
     """A column that is gone from the table; `table` as it is called now."""
-    type_ = _type(column)
+    type_ = type_of(column)
     what = f"was removed (it was {type_})"
     return of_column(table, column.name, "column_removed", what, before=type_)
+
+
+def type_of(column: Column) -> str:
+    """The column's type as changes say it."""
+    return f"{column.type} collate {column.collation}" if column.collation else column.type
 
 
 def _itself(old: Table, new: Table) -> Iterator[Change]:
@@ -58,7 +63,7 @@ def _columns(old: Table, new: Table) -> Iterator[Change]:
     for name in sorted(before.keys() - after.keys()):
         yield removed_column(new, before[name])
     for name in sorted(after.keys() - before.keys()):
-        type_ = _type(after[name])
+        type_ = type_of(after[name])
         yield of_column(new, name, "column_added", f"was added as {type_}", after=type_)
     for name in sorted(before.keys() & after.keys()):
         if before[name] != after[name]:
@@ -72,7 +77,7 @@ def _column(table: Table, old: Column, new: Column) -> Iterator[Change]:
     def change(rule: str, what: str, before: str | None, after: str | None) -> Change:
         return of_column(table, new.name, rule, what, before, after)
 
-    one, other = _type(old), _type(new)
+    one, other = type_of(old), type_of(new)
     if one != other:
         yield change("column_type_changed", f"changed its type from {one} to {other}", one, other)
     if old.nullable != new.nullable:
@@ -102,10 +107,6 @@ def _column(table: Table, old: Column, new: Column) -> Iterator[Change]:
         )
     if old.comment != new.comment:
         yield change("column_comment_changed", "changed its comment", old.comment, new.comment)
-
-
-def _type(column: Column) -> str:
-    return f"{column.type} collate {column.collation}" if column.collation else column.type
 
 
 def _generation(column: Column) -> str:
