@@ -243,6 +243,14 @@ def test_a_type_that_is_set_back_is_a_recovery_and_no_new_breaking_change(teller
     assert "change back what was adapted" in teller.rows[1].body
 
 
+def test_a_type_that_is_set_back_over_several_is_the_recovery_of_each(teller: Teller) -> None:
+    for name in ("integer", "bigint", "text", "numeric"):
+        teller.tell(schema(table("orders", id=name)))
+    assert teller.tell(schema(table("orders", id="bigint"))) == Told(0, 2)
+    assert teller.tell(schema(table("orders", id="integer"))) == Told(0, 1)
+    assert [row.severity for row in teller.rows] == ["breaking"] * 3 + ["recovered"] * 3
+
+
 def test_a_column_that_comes_back_with_another_type_has_not_recovered(teller: Teller) -> None:
     teller.tell(schema(FULL))
     teller.tell(schema(LESS))

@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from twd_schema.drift.alerts import breaking_alerts, change_key, recovery_alerts
 from twd_schema.drift.changes import Change, SchemaDiff
-from twd_schema.drift.recovery import is_return, is_undone, names_of
+from twd_schema.drift.recovery import is_next_type, is_return, is_undone, names_of
 from twd_shared.schema_model.models import Snapshot
 from twd_shared.store.alerts import add_alert
 from twd_shared.store.connections import RegisteredConnection
@@ -106,14 +106,23 @@ def _what(change: Change) -> tuple[str, ...]:
 def _undone(
     open_ones: list[_Open], snapshot: Snapshot, version: int, renames: list[Change]
 ) -> dict[str, Change]:
-    return {
-        item.key: item.change
-        for item in open_ones
+    undone: dict[str, Change] = {}
+    # Oldest first, so that a type's way over several is followed link by link.
+    for item in open_ones:
         # What broke with this very version cannot be undone by it.
-        if item.can_recover
-        and item.to_version < version
-        and is_undone(item.change, snapshot, names_of(item.change, renames))
-    }
+        if (
+            item.can_recover
+            and item.to_version < version
+            and (
+                is_undone(item.change, snapshot, names_of(item.change, renames))
+                or any(
+                    is_next_type(item.change, told, names_of(told, renames))
+                    for told in undone.values()
+                )
+            )
+        ):
+            undone[item.key] = item.change
+    return undone
 
 
 def _open_changes(transaction: sa.Connection, connection_id: str) -> list[_Open]:

@@ -66,6 +66,19 @@ def is_return(change: Change, told: Change, names: Collection[str]) -> bool:
     )
 
 
+def is_next_type(change: Change, told: Change, names: Collection[str]) -> bool:
+    """Whether a change went on from the type that `told` led to: it ends when `told` does.
+
+    `names` are all that the table of `told` is called, as schema.table.
+    """
+    return (
+        change.rule == told.rule == "column_type_changed"
+        and _label(change) in names
+        and change.member == told.member
+        and change.before == told.after
+    )
+
+
 def names_of(change: Change, table_renames: Iterable[Change]) -> frozenset[str]:
     """All that the change's table was or is called by these renames, as schema.table."""
     names = {_label(change)}
