@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import dagster as dg
+import msgspec
 import pytest
 import sqlalchemy as sa
 
@@ -13,6 +14,7 @@ from twd_schema.drift.alerts import change_key
 from twd_schema.drift.breaking_changes import BreakingChanges, Told
 from twd_schema.drift.changes import Change, SchemaDiff
 from twd_schema.drift.diff import diff_snapshots
+from twd_schema.extraction.reading import SchemaReader
 from twd_shared.resources.stores import ApplicationDatabaseResource, MetadataStoreResource
 from twd_shared.schema_model.models import Snapshot, Table
 from twd_shared.store.connections import ConnectionRegistry, RegisteredConnection
@@ -275,10 +277,46 @@ def test_a_table_recovers_with_the_columns_that_it_had(teller: Teller, other: Ta
 
 def test_a_table_whose_name_another_one_took_does_not_recover_by_that(teller: Teller) -> None:
     teller.tell(schema(FULL, table("old_orders", key="uuid", at="date", who="text")))
-    lost = change("table_removed", "table", "public", "orders")
+    lost = msgspec.structs.replace(
+        change("table_removed", "table", "public", "orders"), columns=(("id", "integer"),)
+    )
     after = schema(table("orders", key="uuid", at="date", who="text"))
     assert teller.tell_changes(after, lost) == Told(1, 0)
     assert teller.tell(schema(*after.tables, table("new", id="integer"))) == Told(0, 0)
+
+
+@pytest.mark.parametrize(
+    ("prepared", "statements", "told"),
+    [
+        (
+            "create table bills_new (total numeric)",
+            ("drop table bills", "alter table bills_new rename to bills"),
+            "Table public.bills_new was renamed to public.bills.",
+        ),
+        (
+            "alter table bills add total_new numeric",
+            ("alter table bills drop total", "alter table bills rename total_new to total"),
+            "Column public.bills.total_new was renamed to total.",
+        ),
+    ],
+    ids=["table", "column"],
+)
+def test_what_is_replaced_by_its_equal_is_not_told_as_removed(
+    teller: Teller,
+    services: Any,
+    reader: SchemaReader,
+    connection_to: Callable[..., Any],
+    execute: Callable[..., None],
+    prepared: str,
+    statements: tuple[str, ...],
+    told: str,
+) -> None:
+    dsn = services.database()
+    execute(dsn, "create table bills (total numeric)", prepared)
+    teller.tell(reader.read(connection_to(dsn)))
+    execute(dsn, *statements)
+    assert teller.tell(reader.read(connection_to(dsn))) == Told(1, 0)
+    assert [row.body.splitlines()[0] for row in teller.rows] == [told]
 
 
 def test_two_connections_tell_the_same_change_each() -> None:

@@ -12,7 +12,13 @@ from sqlalchemy.dialects.postgresql import insert
 
 from twd_schema.drift.alerts import breaking_alerts, change_key, recovery_alerts
 from twd_schema.drift.changes import Change, SchemaDiff
-from twd_schema.drift.recovery import is_next_type, is_return, is_undone, names_of
+from twd_schema.drift.recovery import (
+    is_next_type,
+    is_replaced,
+    is_return,
+    is_undone,
+    names_of,
+)
 from twd_shared.schema_model.models import Snapshot
 from twd_shared.store.alerts import add_alert
 from twd_shared.store.connections import RegisteredConnection
@@ -72,7 +78,8 @@ class BreakingChanges:
             broken = {
                 change_key(connection_id, change, version): change
                 for change in _new(diff, still_open)
-                if not any(
+                if not is_replaced(change, snapshot)
+                and not any(
                     is_return(change, told, names_of(told, renames)) for told in undone.values()
                 )
             }
@@ -157,7 +164,7 @@ def _recorded(
             "subject": change.subject,
             "to_version": version,
             "change": msgspec.to_builtins(change),
-            # Its name is taken already: another table was renamed to that of the one that is gone.
+            # Its old name is taken already, by something else that was renamed as well.
             "can_recover": not is_undone(change, snapshot),
         }
         for key, change in broken.items()

@@ -51,6 +51,14 @@ def is_undone(change: Change, snapshot: Snapshot, names: Collection[str] = ()) -
             return False
 
 
+def is_replaced(change: Change, snapshot: Snapshot) -> bool:
+    """Whether something with the same columns, or type, had taken the name of what was removed.
+
+    `snapshot` is of the version that brought the change.
+    """
+    return change.rule in ("table_removed", "column_removed") and is_undone(change, snapshot)
+
+
 def is_return(change: Change, told: Change, names: Collection[str]) -> bool:
     """Whether a change only brings back the name or type that `told` took away.
 
