@@ -226,8 +226,31 @@ def test_a_view_of_messages_may_be_read(application: Any, ask: Build, answer: Bu
     log = log_of(application)
     read = log.read(DAY)
     assert (read.answers.height, read.state) == (1, log.states_of([DAY])[DAY])
-    application.execute("update messages_of_all set query_result = null")
-    assert log.states_of([DAY])[DAY] != read.state
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "content = 'b?' where role = 'user'",
+        "created_at = created_at + interval '1 hour' where role = 'user'",
+        "query_result = null",
+        "latency_ms = 99 where role = 'assistant'",
+        "connection_id = (select id from database_connections)",
+        "query_result = null, error = query_result::text where role = 'assistant'",
+        "error = ''",
+    ],
+)
+def test_the_state_of_a_day_tells_every_change_of_a_view_of_messages(
+    application: Any, ask: Build, answer: Build, change: str
+) -> None:
+    application.connect("shop")
+    application.talk("an", NOON, ask("a?"), answer("select 1", "[[1]]", latency_ms=20))
+    application.execute("alter table messages rename to messages_of_all")
+    application.execute("create view messages as select * from messages_of_all")
+    log = log_of(application)
+    state = log.states_of([DAY])[DAY]
+    application.execute(f"update messages_of_all set {change}")
+    assert log.states_of([DAY])[DAY] == log.read(DAY).state != state
 
 
 @pytest.mark.parametrize(

@@ -120,11 +120,14 @@ where created_at < $2
 # A row's xmin is the transaction that wrote it last. Each is greater than all before it, so that
 # with the number of rows no later state of a day has the same sum.
 _MARK_OF_ROW = "message.xmin::text::int8"
-# A view has no xmin, nor may a role see it that may see some columns alone.
-_MARK_OF_VALUES = (
-    "hashtext(concat_ws(E'\\x1f', message.id::text, message.role, message.sql_query,"
-    " message.query_result::text, {error}))::int8"
-)
+# A view has no xmin, nor may a role see it that may see some columns alone. As text a row keeps its
+# values apart, also nulls and empty ones. A time's own text would depend on the session.
+_MARK_OF_VALUES = """
+hashtext(row(message.id, message.conversation_id, message.role,
+             extract(epoch from message.created_at), hashtext(message.content::text),
+             hashtext(message.sql_query::text), hashtext(message.query_result::text),
+             {error}, {latency_ms}, {connection_id})::text)::int8
+"""
 _HAS_XMIN = """
 select relkind in ('r', 'p', 'm') and has_column_privilege(oid, 'xmin', 'select')
 from pg_class where oid = to_regclass('messages')
@@ -243,8 +246,9 @@ class MessageLog:
 
     @cached_property
     def _mark(self) -> str:
-        values = _MARK_OF_VALUES.format(error=self._optional("error"))
-        return _MARK_OF_ROW if self._database.fetch(_HAS_XMIN)[0][0] else values
+        if self._database.fetch(_HAS_XMIN)[0][0]:
+            return _MARK_OF_ROW
+        return _MARK_OF_VALUES.format(**{name: self._optional(name) for name in _OPTIONAL})
 
     @property
     def _has_zone(self) -> bool:
