@@ -202,6 +202,45 @@ def test_an_optional_column_of_an_odd_type_tells_nothing(
     assert (row[column], row["sql"], row["result"]) == (None, "select 1", "rows")
 
 
+@pytest.mark.parametrize("json_type", ["json", "jsonb"])
+def test_texts_may_be_strings_in_json(
+    application: Any, ask: Build, answer: Build, json_type: str
+) -> None:
+    for column in ("content", "sql_query", "error"):
+        application.execute(
+            f"alter table messages alter {column} type {json_type} using to_json({column})"
+        )
+    late, said = ask('"late?"', conversation_id=None), {"content": '"there"'}
+    application.execute("alter table messages alter conversation_id drop not null")
+    application.talk("an", NOON, ask('"a \\"b\\"?"'), answer('"select 1"', "[1]", **said))
+    application.talk("an", NOON, late, answer('"select 2"', None, error='"boom"', **said))
+    application.talk("an", MIDNIGHT - timedelta(seconds=1), ask('"old?"'), answer(**said))
+    log = log_of(application)
+    told = log.read(DAY).answers.select("question", "sql", "error").rows()
+    assert sorted(told, key=str) == [
+        ('a "b"?', "select 1", None),
+        ("late?", None, None),
+        (None, "select 2", "boom"),
+    ]
+    assert log.read(DAY + timedelta(days=1)).answers["question"].to_list() == ["old?"]
+
+
+def test_a_column_of_a_domain_is_read_as_the_type_below_it(
+    application: Any, ask: Build, answer: Build
+) -> None:
+    for statement in (
+        "create domain words as text",
+        "create domain few_words as words",
+        "create domain duration as numeric(10, 2)",
+        "alter table messages alter error type few_words",
+        "alter table messages alter latency_ms type duration",
+    ):
+        application.execute(statement)
+    application.talk("an", NOON, ask("a?"), answer("select 1", error="boom", latency_ms="12.5"))
+    [row] = log_of(application).read(DAY).answers.to_dicts()
+    assert (row["error"], row["latency_ms"]) == ("boom", 12.5)
+
+
 def test_latency_may_be_numeric(application: Any, answer: Build) -> None:
     application.execute("alter table messages alter latency_ms type numeric(10, 2)")
     application.talk("an", NOON, answer("select 1", "[1]", latency_ms="12.5"))

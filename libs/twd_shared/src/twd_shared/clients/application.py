@@ -27,6 +27,19 @@ _REFUSALS = (
     asyncpg.ReadOnlySQLTransactionError,
 )
 
+_COLUMNS = """
+select attname::text, format_type(base.id, base.modifier) as type
+from pg_attribute, lateral (
+    with recursive below as (
+        select 0 as depth, atttypid as id, atttypmod as modifier
+        union all
+        select depth + 1, typbasetype, typtypmod from below join pg_type on pg_type.oid = below.id
+        where typtype = 'd')
+    select id, modifier from below order by depth desc limit 1) base
+where attrelid = to_regclass($1) and attnum > 0 and not attisdropped
+order by attnum
+"""
+
 
 class ApplicationDatabase:
     """Reads of the application's PostgreSQL; a call opens and closes its own connection."""
@@ -54,14 +67,9 @@ class ApplicationDatabase:
     def columns(self, table: str) -> dict[str, str]:
         """Column name → type of a table as the search path finds it; empty if there is none.
 
-        Raises: as `fetch`.
+        Of a domain the type below it. Raises: as `fetch`.
         """
-        rows = self.fetch(
-            "select attname::text, format_type(atttypid, atttypmod) as type from pg_attribute"
-            " where attrelid = to_regclass($1) and attnum > 0 and not attisdropped"
-            " order by attnum",
-            table,
-        )
+        rows = self.fetch(_COLUMNS, table)
         return {row["attname"]: row["type"] for row in rows}
 
     async def _fetch(self, query: str, arguments: tuple[Any, ...]) -> list[asyncpg.Record]:

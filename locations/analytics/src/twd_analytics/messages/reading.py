@@ -89,7 +89,7 @@ _ROWS = ("rows", "data", "records")
 _EARLIER = """
 select distinct on (conversation_id)
        conversation_id::text as conversation_id,
-       left(content, {longest_question}) as question,
+       {question} as question,
        {connection_id} as connection_id
 from messages message
 where conversation_id = any($1::text[]::{id_type}[]) and role = 'user' and created_at < $2
@@ -195,9 +195,9 @@ class MessageLog:
             id=self._key("id"),
             conversation_id=self._key("conversation_id"),
             user_id="conversations.user_id::text",
-            question=_cut("message.content", _LONGEST_QUESTION),
+            question=_cut(self._text("content"), _LONGEST_QUESTION),
             # One character more than is parsed tells that it is too long.
-            sql=_cut("message.sql_query", LONGEST_SQL + 1),
+            sql=_cut(self._text("sql_query"), LONGEST_SQL + 1),
             longest_result=_LONGEST_RESULT,
             error=_cut(self._optional("error"), _LONGEST_ERROR),
             latency_ms=self._optional("latency_ms"),
@@ -214,7 +214,7 @@ class MessageLog:
 
     def _earlier_questions(self, conversations: pl.Series, moment: datetime) -> pl.DataFrame:
         query = _EARLIER.format(
-            longest_question=_LONGEST_QUESTION,
+            question=_cut(self._text("content"), _LONGEST_QUESTION),
             connection_id=self._optional("connection_id") + "::text",
             id_type=self._columns["conversation_id"],
         )
@@ -263,8 +263,14 @@ class MessageLog:
         found = self._columns.get(column)
         if found is None or not found.startswith(types):
             return f"null::{kind}"
-        is_as_needed = found in (*_NUMBERS, kind)
-        return f"message.{column}" if is_as_needed else f"message.{column}::{kind}"
+        if found in _NUMBERS:
+            return f"message.{column}"
+        return self._text(column) if kind == "text" else f"message.{column}::{kind}"
+
+    def _text(self, column: str) -> str:
+        is_json = self._columns[column].startswith("json")
+        # Of a string in JSON what it says, without the quotes.
+        return f"(message.{column} #>> '{{}}')" if is_json else f"message.{column}::text"
 
     def _comparable(self, moment: datetime) -> datetime:
         """The moment as `created_at` is kept: without a zone it is taken for UTC."""
