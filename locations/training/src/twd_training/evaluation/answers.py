@@ -23,11 +23,11 @@ NOT_A_QUERY = "it is no query that only reads"
 _ROWS = (exp.Query, exp.Values)
 # By what a statement begins, behind brackets and comments; anything else is prose.
 _STATEMENT = re.compile(
-    r"""(?:[\s(;] | --[^\n]*\n | /\*.*?\*/)*+
+    r"""(?:[\s(;] | --[^\n]*\n | /\*[^*]*(?:\*(?!/)[^*]*)*\*/)*
     (?:select|with|values|table|explain|show|insert|update|delete|merge|create|drop|alter|truncate
       |copy|do|call|set|reset|grant|revoke|begin|start|commit|rollback|lock|vacuum|analyze|listen
       |notify|prepare|execute|declare|refresh|reindex|cluster|comment|security)\b""",
-    re.IGNORECASE | re.VERBOSE | re.DOTALL,
+    re.IGNORECASE | re.VERBOSE,
 )
 _REASONED = "</think>"
 
