@@ -195,6 +195,10 @@ def test_a_day_without_messages_is_measured_as_zero() -> None:
         ("attempt to write a readonly database", "permission"),
         ("canceling statement due to lock timeout", "timeout"),
         ("The read operation timed out", "timeout"),
+        ("TimeoutError()", "timeout"),
+        ("httpx.ReadTimeout: ", "timeout"),
+        ("ambiguous column name: timeout", "ambiguous_column"),
+        ("You have\nError 1064 : an error in your SQL syntax", "syntax"),
     ],
 )
 def test_error_texts_of_databases_have_a_class(text: str, expected: str | None) -> None:

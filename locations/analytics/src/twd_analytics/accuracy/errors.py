@@ -42,11 +42,11 @@ _SIGNS: tuple[tuple[ErrorClass, str], ...] = (
         r"(relation|table|schema) .*(does not exist|doesn't exist)|unknown (table|database)"
         r"|no such table|\b(42P01|3F000)\b|" + _MYSQL + r"(1146|1109|1049)\b",
     ),
+    ("ambiguous_column", r"is ambiguous|ambiguous column|\b42702\b|" + _MYSQL + r"1052\b"),
     (
         "timeout",
-        r"\b(timed? ?out)\b|execution time exceeded|\b57014\b|" + _MYSQL + r"(3024|1205)\b",
+        r"timed? ?out|execution time exceeded|\b57014\b|" + _MYSQL + r"(3024|1205)\b",
     ),
-    ("ambiguous_column", r"is ambiguous|ambiguous column|\b42702\b|" + _MYSQL + r"1052\b"),
     (
         "type",
         r"operator does not exist|function .* does not exist|invalid input (syntax|value)"
@@ -65,7 +65,9 @@ _SIGNS: tuple[tuple[ErrorClass, str], ...] = (
 
 
 # The SQL, names and values that the text repeats say nothing of its kind.
-_ECHOED = re.compile(r"\n\w+ \d+ ?:[^\n]*|\[SQL:.*", re.DOTALL)
+_ECHOED = re.compile(
+    r"\n(?!error|code)\w+ \d+ ?:[^\n]*(?=\n\s*\^|\Z)|\[SQL:.*", re.DOTALL | re.IGNORECASE
+)
 _QUOTED = re.compile(r"\"[^\"]*\"|'[^']*'|`[^`]*`|»[^«]*«")
 
 
