@@ -42,6 +42,7 @@ _DEEPEST = 200
 _MOST_GUESSES = 10
 _MOST_SUBSCRIPTS = 20
 _MOST_LAMBDAS = 100
+_MOST_DESCRIBED = 10
 
 _OPENING = frozenset({TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.L_BRACE, TokenType.CASE})
 _CLOSING = frozenset({TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.R_BRACE, TokenType.END})
@@ -50,7 +51,6 @@ _NEVER = frozenset(
     {
         (TokenType.COMMA, TokenType.FROM),
         (TokenType.FROM, TokenType.FROM),
-        (TokenType.DESCRIBE, TokenType.FROM),
         (TokenType.JOIN, TokenType.SELECT),
     }
 )
@@ -131,7 +131,7 @@ def _is_bottomless(tokens: Iterable[Token], guessing: Set[TokenType]) -> bool:
     """
     # Guesses that are open, for each bracket that is open.
     around: list[int] = []
-    guesses = subscripts = lambdas = 0
+    guesses = subscripts = lambdas = described = 0
     before = TokenType.SEMICOLON
     for token in tokens:
         kind = token.token_type
@@ -150,9 +150,14 @@ def _is_bottomless(tokens: Iterable[Token], guessing: Set[TokenType]) -> bool:
             guesses = around[-1] if around else 0
         elif kind == TokenType.ARROW:
             lambdas += before == TokenType.R_PAREN
+        elif kind == TokenType.FROM:
+            # What is described may be a query; it may be the name of a column, too.
+            described += before == TokenType.DESCRIBE
         if (before, kind) in _NEVER or len(around) > _DEEPEST or guesses > _MOST_GUESSES:
             return True
         if subscripts > _MOST_SUBSCRIPTS or lambdas > _MOST_LAMBDAS:
+            return True
+        if described > _MOST_DESCRIBED:
             return True
         before = kind
     return False
