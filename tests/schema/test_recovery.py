@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from twd_schema.drift.recovery import is_undone
+from twd_schema.drift.recovery import Present, TableNames, is_undone
 from twd_shared.schema_model.models import EnumType
 
 from .changed_schemas import FULL, LESS, change, removed, schema, table
@@ -53,9 +53,23 @@ UNDONE = {
 @pytest.mark.parametrize("what", UNDONE)
 def test_what_is_as_it_was_has_recovered_and_what_is_not_has_not(what: str) -> None:
     broken, back, still = UNDONE[what]
-    assert (is_undone(broken, back), is_undone(broken, still)) == (True, False)
+    assert is_undone(broken, Present(back))
+    assert not is_undone(broken, Present(still))
 
 
 def test_an_enum_that_is_back_is_no_table_that_is_back() -> None:
     broken = change("table_removed", "table", "public", "mood")
-    assert not is_undone(broken, schema(MOOD))
+    assert not is_undone(broken, Present(schema(MOOD)))
+
+
+def test_a_table_is_known_by_all_names_of_a_chain_of_renames_in_any_order() -> None:
+    chain = [("c", "d"), ("a", "b"), ("x", "y"), ("b", "c")]
+    names = TableNames(
+        change(
+            "table_renamed", "table", "public", new, before=f"public.{old}", after=f"public.{new}"
+        )
+        for old, new in chain
+    )
+    assert set(names.of(removed("public", "b", "id"))) == {f"public.{name}" for name in "abcd"}
+    assert set(names.of(removed("public", "x", "id"))) == {"public.x", "public.y"}
+    assert set(names.of(removed("public", "z", "id"))) == {"public.z"}

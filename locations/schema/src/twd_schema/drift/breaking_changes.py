@@ -13,11 +13,12 @@ from sqlalchemy.dialects.postgresql import insert
 from twd_schema.drift.alerts import breaking_alerts, change_key, recovery_alerts
 from twd_schema.drift.changes import Change, SchemaDiff
 from twd_schema.drift.recovery import (
+    Present,
+    TableNames,
     is_next_type,
     is_replaced,
     is_return,
     is_undone,
-    names_of,
 )
 from twd_shared.schema_model.models import Snapshot
 from twd_shared.store.alerts import add_alert
@@ -71,19 +72,20 @@ class BreakingChanges:
             )
             transaction.execute(sa.text(alone), {"id": connection_id})
             open_ones = _open_changes(transaction, connection_id)
-            renames = [item.change for item in open_ones if item.change.rule == "table_renamed"]
-            undone = _undone(open_ones, snapshot, version, renames)
+            present = Present(snapshot)
+            names = TableNames(
+                item.change for item in open_ones if item.change.rule == "table_renamed"
+            )
+            undone = _undone(open_ones, present, version, names)
             _close(transaction, connection_id, undone, version)
             still_open = [item for item in open_ones if item.key not in undone]
             broken = {
                 change_key(connection_id, change, version): change
                 for change in _new(diff, still_open)
-                if not is_replaced(change, snapshot)
-                and not any(
-                    is_return(change, told, names_of(told, renames)) for told in undone.values()
-                )
+                if not is_replaced(change, present)
+                and not any(is_return(change, told, names) for told in undone.values())
             }
-            broken = _recorded(transaction, connection_id, broken, version, snapshot)
+            broken = _recorded(transaction, connection_id, broken, version, present)
             for alert in (
                 *recovery_alerts(source.partition_key, undone, version, link),
                 *breaking_alerts(source.partition_key, broken, consequences, link),
@@ -111,7 +113,7 @@ def _what(change: Change) -> tuple[str, ...]:
 
 
 def _undone(
-    open_ones: list[_Open], snapshot: Snapshot, version: int, renames: list[Change]
+    open_ones: list[_Open], present: Present, version: int, names: TableNames
 ) -> dict[str, Change]:
     undone: dict[str, Change] = {}
     # Oldest first, so that a type's way over several is followed link by link.
@@ -121,11 +123,8 @@ def _undone(
             item.can_recover
             and item.to_version < version
             and (
-                is_undone(item.change, snapshot, names_of(item.change, renames))
-                or any(
-                    is_next_type(item.change, told, names_of(told, renames))
-                    for told in undone.values()
-                )
+                is_undone(item.change, present, names.of(item.change))
+                or any(is_next_type(item.change, told, names) for told in undone.values())
             )
         ):
             undone[item.key] = item.change
@@ -152,7 +151,7 @@ def _recorded(
     connection_id: str,
     broken: Mapping[str, Change],
     version: int,
-    snapshot: Snapshot,
+    present: Present,
 ) -> dict[str, Change]:
     """Record the changes; gives those that were not recorded yet, in their order."""
     if not broken:
@@ -165,7 +164,7 @@ def _recorded(
             "to_version": version,
             "change": msgspec.to_builtins(change),
             # Its old name is taken already, by something else that was renamed as well.
-            "can_recover": not is_undone(change, snapshot),
+            "can_recover": not is_undone(change, present),
         }
         for key, change in broken.items()
     ]

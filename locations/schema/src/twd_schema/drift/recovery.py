@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from typing import Protocol
 
 from twd_schema.drift.changes import Change
 from twd_schema.drift.tables import type_of
@@ -13,121 +14,128 @@ _OBJECT_REMOVED = frozenset(f"{kind}_removed" for kind in _KINDS)
 _OBJECT_RENAMED = frozenset(f"{kind}_renamed" for kind in _KINDS)
 
 
-def is_undone(change: Change, snapshot: Snapshot, names: Collection[str] = ()) -> bool:
+class _Named(Protocol):
+    @property
+    def schema(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+
+
+class Present:
+    """What a snapshot holds, by its label: a large one is asked about many changes."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        """Look at the snapshot once."""
+        self._objects = {(kind_of(item), _label(item)) for item in snapshot.objects}
+        self._enums = {_label(item): frozenset(item.labels) for item in snapshot.enums}
+        self._tables: dict[str, list[Table]] = {}
+        for table in (*snapshot.tables, *snapshot.partitions):
+            self._tables.setdefault(table.label, []).append(table)
+
+    def has(self, kind: ObjectKind, label: str) -> bool:
+        """Whether there is an object of that kind and label."""
+        return (kind, label) in self._objects
+
+    def labels(self, enum: str) -> frozenset[str]:
+        """The labels of the enum, none if it is not there."""
+        return self._enums.get(enum, frozenset())
+
+    def tables(self, label: str) -> list[Table]:
+        """The tables and partitions of that label."""
+        return self._tables.get(label, [])
+
+    def columns(self, tables: Iterable[str], name: str) -> list[Column]:
+        """The columns of that name in the tables with these labels."""
+        found = (table for label in tables for table in self.tables(label))
+        return [column for table in found for column in table.columns if column.name == name]
+
+
+class TableNames:
+    """All that tables were or are called by some renames, as schema.table."""
+
+    def __init__(self, renames: Iterable[Change]) -> None:
+        """The renames may stand in any order."""
+        self._names: dict[str, set[str]] = {}
+        for rename in renames:
+            one, other = (self._names.get(name, {name}) for name in (rename.before, rename.after))
+            together = one | other
+            self._names.update(dict.fromkeys(together, together))
+
+    def of(self, change: Change) -> Collection[str]:
+        """All that the change's table was or is called."""
+        label = _label(change)
+        return self._names.get(label, {label})
+
+
+def is_undone(change: Change, present: Present, names: Collection[str] = ()) -> bool:
     """Whether SQL that the change broke finds again what it names.
 
     `names` are what the change's table is called besides its name in the change, as schema.table.
     A rule that cannot be judged is never undone.
     """
     label = _label(change)
-    columns = _Columns(snapshot, {label, *names})
+    tables = {label, *names}
     match change.rule:
         case "column_removed":
-            found = columns.of(change.member)
+            found = present.columns(tables, change.member)
             return any(change.before in ("", type_of(column)) for column in found)
         case "column_renamed":
-            return bool(columns.of(change.before))
+            return bool(present.columns(tables, change.before))
         case "column_type_changed":
             # Equal types are of a change of something else, which the type does not tell.
             told = change.before not in ("", change.after)
-            return told and any(
-                type_of(item) == change.before for item in columns.of(change.member)
-            )
+            found = present.columns(tables, change.member)
+            return told and any(type_of(column) == change.before for column in found)
         case "enum_label_removed":
-            return change.member in _labels(snapshot, label)
+            return change.member in present.labels(label)
         case "enum_label_renamed":
-            return change.before in _labels(snapshot, label)
+            return change.before in present.labels(label)
         case "table_removed":
             # Another table of that name does not help SQL that reads these columns.
-            return any(
-                table.label == label and set(change.columns) <= _typed(table)
-                for table in (*snapshot.tables, *snapshot.partitions)
-            )
+            return any(set(change.columns) <= _typed(table) for table in present.tables(label))
         case rule if rule in _OBJECT_REMOVED:
-            return _has(snapshot, change.object_kind, label)
+            return present.has(change.object_kind, label)
         case rule if rule in _OBJECT_RENAMED:
-            return _has(snapshot, change.object_kind, change.before)
+            return present.has(change.object_kind, change.before)
         case _:
             return False
 
 
-def is_replaced(change: Change, snapshot: Snapshot) -> bool:
+def is_replaced(change: Change, present: Present) -> bool:
     """Whether something with the same columns, or type, had taken the name of what was removed.
 
-    `snapshot` is of the version that brought the change.
+    `present` is of the version that brought the change.
     """
-    return change.rule in ("table_removed", "column_removed") and is_undone(change, snapshot)
+    return change.rule in ("table_removed", "column_removed") and is_undone(change, present)
 
 
-def is_return(change: Change, told: Change, names: Collection[str]) -> bool:
+def is_return(change: Change, told: Change, names: TableNames) -> bool:
     """Whether a change only brings back the name or type that `told` took away.
 
-    `names` are all that the table of `told` is called, as schema.table. Such a change is breaking
-    by its rule, for what was adapted meanwhile: it is told as the recovery that it is.
+    Such a change is breaking by its rule, for what was adapted meanwhile: it is told as the
+    recovery that it is.
     """
-    same = change.rule in _OBJECT_RENAMED or _label(change) in names
     return (
-        same
-        and change.rule == told.rule
+        change.rule == told.rule
         and change.after == told.before != ""
         and change.member in (told.member, told.before)
+        and (change.rule in _OBJECT_RENAMED or _label(change) in names.of(told))
     )
 
 
-def is_next_type(change: Change, told: Change, names: Collection[str]) -> bool:
-    """Whether a change went on from the type that `told` led to: it ends when `told` does.
-
-    `names` are all that the table of `told` is called, as schema.table.
-    """
+def is_next_type(change: Change, told: Change, names: TableNames) -> bool:
+    """Whether a change went on from the type that `told` led to: it ends when `told` does."""
     return (
         change.rule == told.rule == "column_type_changed"
-        and _label(change) in names
         and change.member == told.member
         and change.before == told.after
+        and _label(change) in names.of(told)
     )
-
-
-def names_of(change: Change, table_renames: Iterable[Change]) -> frozenset[str]:
-    """All that the change's table was or is called by these renames, as schema.table."""
-    names = {_label(change)}
-    pairs = [{rename.before, rename.after} for rename in table_renames]
-    # A chain of renames may stand in any order.
-    for _ in pairs:
-        for pair in pairs:
-            if names & pair:
-                names |= pair
-    return frozenset(names)
-
-
-class _Columns:
-    """The columns of the tables that have one of these names."""
-
-    def __init__(self, snapshot: Snapshot, names: Collection[str]) -> None:
-        tables = (*snapshot.tables, *snapshot.partitions)
-        self._tables = [table for table in tables if table.label in names]
-
-    def of(self, name: str) -> list[Column]:
-        return [item for table in self._tables for item in table.columns if item.name == name]
 
 
 def _typed(table: Table) -> set[tuple[str, str]]:
     return {(column.name, type_of(column)) for column in table.columns}
 
 
-def _label(change: Change) -> str:
-    return f"{change.schema}.{change.name}"
-
-
-def _has(snapshot: Snapshot, kind: ObjectKind, label: str) -> bool:
-    return any(
-        kind_of(item) == kind and f"{item.schema}.{item.name}" == label for item in snapshot.objects
-    )
-
-
-def _labels(snapshot: Snapshot, enum: str) -> frozenset[str]:
-    return frozenset(
-        label
-        for item in snapshot.enums
-        if f"{item.schema}.{item.name}" == enum
-        for label in item.labels
-    )
+def _label(named: _Named) -> str:
+    return f"{named.schema}.{named.name}"
