@@ -225,6 +225,14 @@ def test_texts_may_be_strings_in_json(
     assert log.read(DAY + timedelta(days=1)).answers["question"].to_list() == ["old?"]
 
 
+def test_a_string_in_json_that_no_text_can_hold_is_read_as_it_is_written(
+    application: Any, ask: Build, answer: Build
+) -> None:
+    application.execute("alter table messages alter content type json using to_json(content)")
+    application.talk("an", NOON, ask(r'"nul \u0000?"'), answer("select 1", content='"there"'))
+    assert log_of(application).read(DAY).answers["question"].to_list() == [r'"nul \u0000?"']
+
+
 def test_a_column_of_a_domain_is_read_as_the_type_below_it(
     application: Any, ask: Build, answer: Build
 ) -> None:

@@ -268,9 +268,12 @@ class MessageLog:
         return self._text(column) if kind == "text" else f"message.{column}::{kind}"
 
     def _text(self, column: str) -> str:
-        is_json = self._columns[column].startswith("json")
-        # Of a string in JSON what it says, without the quotes.
-        return f"(message.{column} #>> '{{}}')" if is_json else f"message.{column}::text"
+        written = f"message.{column}::text"
+        if not self._columns[column].startswith("json"):
+            return written
+        # Of a string in JSON what it says, without the quotes; but no text holds a NUL.
+        said = f"message.{column} #>> '{{}}'"
+        return f"(case when position('\\u0000' in {written}) > 0 then {written} else {said} end)"
 
     def _comparable(self, moment: datetime) -> datetime:
         """The moment as `created_at` is kept: without a zone it is taken for UTC."""
