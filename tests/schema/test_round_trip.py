@@ -215,14 +215,15 @@ def test_what_an_indexed_function_calls_in_its_text_comes_with_it(
     psql(dsn, CALLED_IN_TEXTS)
     assert_round_trip(dsn)
     names = {item.name for item in read(dsn).routines}
-    assert names == {"a_mark", "InText", "slug", "unacc"}
+    assert names == {"a_mark", "Đơn_vị", "InText", "slug", "unacc"}
 
 
 CALLED_IN_TEXTS = """
 create function a_mark() returns text language sql immutable as 'select ''-''::text';
+create function Đơn_vị() returns text language sql immutable as $$select ''::text$$;
 create function "InText"(text) returns text language sql immutable as 'select lower($1)';
 create function unacc(text) returns text language sql immutable
-    as $$select translate(public."InText"($1), '"', public.A_Mark())$$;
+    as $$select translate(public."InText"($1) || public.ĐơN_Vị(), '"', public.A_Mark())$$;
 create function slug(text) returns text language sql immutable
     as $$select '"' || replace(public.unacc($1), ' ', '-') || '"'$$;
 create function slu(text) returns text language sql immutable as 'select public.slug($1)';

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import string
+
 from twd_schema.extraction.postgresql.scope_statements import USERS_SCHEMA, no_member
 from twd_schema.extraction.postgresql.values import BETWEEN_WORDS
 
@@ -147,7 +149,8 @@ with recursive needed as (
     join pg_catalog.pg_proc q on q.oid = m.oid
     join pg_catalog.pg_language l on l.oid = q.prolang and l.lanname = 'sql'
     cross join lateral (
-        select distinct pg_catalog.unnest(array[s.word, pg_catalog.lower(s.word)])::name as word
+        select distinct pg_catalog.unnest(array[s.word, pg_catalog.translate(
+            s.word, '{string.ascii_uppercase}', '{string.ascii_lowercase}')])::name as word
         from pg_catalog.regexp_split_to_table(q.prosrc, '{BETWEEN_WORDS}') s(word)) w
     join pg_catalog.pg_proc o on o.proname = w.word and o.oid >= 16384
 )
