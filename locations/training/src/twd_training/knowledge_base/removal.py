@@ -50,9 +50,10 @@ def _remove(
     *,
     keep_items: bool,
 ) -> bool:
-    """Delete collections, aliases and training items of a connection; rows of versions stay.
+    """Delete collections and aliases of a connection, and its training items if they do not stay.
 
-    Gives False, having done nothing, while a run holds the knowledge base. Repeatable.
+    Rows of versions stay. Gives False, having done nothing, while a run holds the knowledge base.
+    Repeatable.
     """
     with versions.exclusive(connection.connection_id, wait=False) as is_ours:
         if not is_ours:

@@ -151,8 +151,8 @@ def _needs_of(
 ) -> Mapping[ObjectKey, Sequence[ObjectKey]]:
     """What each object must come after.
 
-    That is no routine that itself comes after the relation: only an index can need such a one, on
-    `full_name(people.*)`, and indexes come last.
+    That is no routine that itself comes after the relation, as one that an index is on,
+    `full_name(people.*)`: indexes come last. A check that calls such a one cannot be written.
     """
     named = {key: _needs(item) for key, item in objects.items()}
     reached = {key: _reached(key, named) for key in named if key[0] == "routine" and named[key]}
