@@ -18,10 +18,10 @@ _BEGINNING = r"^(?i:select|with)\b"
 # What may hold a single quote that begins or ends no string.
 _QUOTING = r"""["`\\$#\r]|--|/\*"""
 _EVEN_QUOTES = r"^[^']*(?:'[^']*'[^']*)*$"
-_STRING = r"'[^']*'"
-# In a text whose strings are single quotes: what means more than it seems to, and strings that
-# stand where a value is expected.
-_ODD = r"""[?\[\]{}@]|[^\x20-\x7E\n\t\p{L}\p{M}]|[\w&]'|'\s+'"""
+_STRING = r"'(?:[^']|'')*'"
+# In a text whose strings are single quotes: what means more than it seems to, as digits do that a
+# word follows at once; and strings that stand where a value is expected.
+_ODD = r"""[?\[\]{}@]|[^\x20-\x7E\n\t\p{L}\p{M}]|[\w&]'|'\s+'|\b[0-9]+[\p{L}_]"""
 _VALUE = (
     r"\b(?:like|ilike|and|or|not|then|else|when|between|in|select|where|having|on|by|all|any|date"
     r"|timestamp|time)\s+'"
@@ -89,9 +89,10 @@ def _folded(blanked: pl.Expr) -> pl.Expr:
         .str.to_lowercase()
         .str.replace_all(r"\s+", " ")
         .str.strip_chars(" ;")
-        .str.replace_all(r" ?([,)])", "$1")
         .str.replace_all(r"\( ", "(")
         .str.replace_all(r", ?", ", ")
+        .str.replace_all(r" ([,)])", "$1")
+        .str.strip_chars_end(" ")
         .str.replace_all("'", STRING, literal=True)
         .str.replace_all(LIST, f"in ({NUMBER})")
     )
