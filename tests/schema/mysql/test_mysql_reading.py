@@ -339,16 +339,20 @@ def test_written_ddl_makes_the_same_tables_again(
     assert read(database).tables == snapshot.tables
 
 
+def assert_is_made_again(server: Any, read: Any, database: str) -> None:
+    before = read(database)
+    server.execute(f"drop database {database}", f"create database {database}")
+    server.execute(*schema_script(before), database=database)
+    assert read(database).tables == before.tables
+
+
 def test_a_view_is_made_after_those_that_it_reads(server: Any, read: Any) -> None:
     database = server.database(
         "create table t (a int); create view `last ``one` as select a, '`' as b from t;"
         "create view middle as select a, b as `it's a_first` from `last ``one`;"
         "create view a_first as select x.a, (select count(*) from t) as n from middle x"
     )
-    before = read(database)
-    server.execute(f"drop database {database}", f"create database {database}")
-    server.execute(*schema_script(before), database=database)
-    assert read(database).tables == before.tables
+    assert_is_made_again(server, read, database)
 
 
 def test_a_counting_column_whose_key_is_not_the_primary_one_is_made_again(
@@ -359,10 +363,7 @@ def test_a_counting_column_whose_key_is_not_the_primary_one_is_made_again(
         "create table `t``x (` (`a``b` int auto_increment, b varchar(9), unique key"
         " `k ON ``t``` (`a``b`, b(3) desc) comment ' ON `y` (')"
     )
-    before = read(database)
-    server.execute(f"drop database {database}", f"create database {database}")
-    server.execute(*schema_script(before), database=database)
-    assert read(database).tables == before.tables
+    assert_is_made_again(server, read, database)
 
 
 def test_nothing_can_be_written_through_the_reading_connection(

@@ -5,7 +5,6 @@ Not here: what stands where in a statement (`expressions.py`, `queries.py`).
 
 from __future__ import annotations
 
-import string
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -13,11 +12,8 @@ from functools import cached_property
 
 from sqlglot import exp
 
+from twd_shared.schema_model.ddl.names import unquoted
 from twd_shared.schema_model.models import Table
-
-# In a database of UTF-8, a server lowers no other letters: Địachỉ keeps its capital.
-# https://www.postgresql.org/docs/18/sql-syntax-lexical.html#SQL-SYNTAX-IDENTIFIERS
-_ASCII_LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 
 TableName = tuple[str, str]
 """(schema, name)."""
@@ -120,7 +116,7 @@ class SchemaNames:
         """What the dialect compares a name by: PostgreSQL keeps the case of quoted ones alone."""
         name = identifier.name
         if self.db_type == "postgresql" and not identifier.args.get("quoted"):
-            return name.translate(_ASCII_LOWER)
+            return unquoted(name)
         return self.folded(name)
 
     def find(self, schema: str, name: str) -> Rows | None:

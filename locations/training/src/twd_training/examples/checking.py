@@ -68,12 +68,11 @@ def _named(submission: Submission, known: KnownTables) -> tuple[tuple[str, ...],
             raise Rejected("it has no question")
         found = _read_by_query(text, known)
         tables, names = found.tables, _names(found, known)
-    elif submission.kind == "documentation":
-        tables, names = known.named_in(Text(text)), set[str]()
     else:
-        tables, names = _created(text, known)
-    if submission.kind != "question_sql":
-        names |= _columns_named(Text(text), tables, known)
+        said = Text(text)
+        is_ddl = submission.kind == "ddl"
+        tables, names = _created(text, known) if is_ddl else (known.named_in(said), set[str]())
+        names |= _columns_named(said, tables, known)
     labels = {known.label(table) for table in tables}
     return tuple(sorted(labels)), labels | names
 

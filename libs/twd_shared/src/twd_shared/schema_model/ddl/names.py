@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import re
+import string
 from collections.abc import Iterable
 from functools import lru_cache
 
+# In a database of UTF-8, a server lowers no other letters: Địachỉ keeps its capital.
+# https://www.postgresql.org/docs/18/sql-syntax-lexical.html#SQL-SYNTAX-IDENTIFIERS
+_ASCII_LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 _PLAIN_NAME = re.compile(r"[a-z_][a-z0-9_]*\Z")
 # The key words that PostgreSQL 18 quotes when it writes a name (`pg_get_keywords`, all but the
 # unreserved); quoting one more is harmless for other dialects.
@@ -38,6 +42,11 @@ def quote_name(name: str, dialect: str = "postgresql") -> str:
         return name
     mark = "`" if dialect == "mysql" else '"'
     return mark + name.replace(mark, mark * 2) + mark
+
+
+def unquoted(name: str) -> str:
+    """What PostgreSQL takes a name for that is written without quotes."""
+    return name.translate(_ASCII_LOWER)
 
 
 def quote_names(names: Iterable[str], dialect: str = "postgresql") -> str:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-import string
 from collections.abc import Iterable, Mapping, Sequence
 from operator import itemgetter
 from typing import Any
 
 import msgspec
 
-from twd_shared.schema_model.ddl.names import qualified, quote_name
+from twd_shared.schema_model.ddl.names import qualified, quote_name, unquoted
 from twd_shared.schema_model.models import (
     Column,
     CompositeType,
@@ -35,9 +34,6 @@ _ORDERS = {"0": "", "1": " DESC NULLS LAST", "2": " NULLS FIRST", "3": " DESC"}
 """What a server writes of a column's order in an index, by its bits in pg_index.indoption."""
 _ROUTINES = {"f": "function", "p": "procedure", "a": "aggregate", "w": "window"}
 _SECRET_OPTION = re.compile(r"pass|secret|token|credential|api_?key|private", re.IGNORECASE)
-
-# A server lowers no other letters of a name.
-_ASCII_LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 
 BETWEEN_WORDS = r"[\x01-\x23\x25-\x2f\x3a-\x40\x5b-\x5e\x60\x7b-\x7f]+"
 """What no plain name holds: ASCII without letters, digits, _ and $; as servers and Python take it.
@@ -293,7 +289,7 @@ def called_in_texts(routines: Rows) -> dict[int, list[int]]:
 
 def _words_of(sql: str) -> set[str]:
     words = re.split(BETWEEN_WORDS, sql)
-    return {*words, *(word.translate(_ASCII_LOWER) for word in words)}
+    return {*words, *map(unquoted, words)}
 
 
 def grouped(rows: Iterable[Row], key: str, order: str) -> dict[Any, list[Row]]:
