@@ -225,8 +225,8 @@ test: ## Run every check and every test
 
 .PHONY: bench bench-extraction bench-index bench-retrieval bench-sync bench-training bench-analytics bench-fleet
 bench: bench-extraction bench-index bench-retrieval bench-sync bench-training bench-analytics bench-fleet ## Measure everything that the figures promise
-bench-extraction: environments ## Measure how fast schemas are read and saved, against pg_dump
-	@$(RUN) -m benchmarks.extraction
+bench-extraction: environments ## Measure how fast schemas are read and saved, against pg_dump: [SERVER=/usr/lib/postgresql/15]
+	@$(RUN) -m benchmarks.extraction $(if $(SERVER),--server "$(SERVER)")
 bench-index: environments benchmarks/.venv/.ready ## Measure how fast the schema index is published, against LangChain
 	@benchmarks/.venv/bin/python -m benchmarks.index
 bench-retrieval: environments benchmarks/.venv/.ready ## Measure how well tables are found, against BM25: [DATA=folder]

@@ -1,8 +1,10 @@
-"""How fast a schema is read and saved: `python -m benchmarks.extraction [--tables N]`.
+"""How fast a schema is read and saved: `python -m benchmarks.extraction [--server FOLDER]`.
 
 On a server of its own, ours takes turns with pg_dump, and with psql that does nothing but ask the
-same queries. The targets are those of 10,000 tables, and of a tenth of them where two sizes are
-compared or the server is far away; another number is for trying the benchmark itself.
+same queries. `--server` names the installation of another release, as pg_dump is not the same in
+all: before 18 it asks for each sequence by itself, which far away takes most of its time. The
+targets are those of 10,000 tables, and of a tenth of them where two sizes are compared or the
+server is far away; another number is for trying the benchmark itself.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import closing
+from pathlib import Path
 
 import psycopg2
 
@@ -38,12 +41,21 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument(
         "--tables", type=int, default=10_000, help="at least 100; default: %(default)s"
     )
-    tables = parser.parse_args(arguments).tables
+    parser.add_argument(
+        "--server",
+        type=Path,
+        metavar="FOLDER",
+        help="a PostgreSQL installation (/usr/lib/postgresql/15); default: the stack's own",
+    )
+    options = parser.parse_args(arguments)
+    tables: int = options.tables
     if tables < _SMALLEST:
         parser.error(f"--tables {tables} is too few to measure anything; give {_SMALLEST} or more")
+    if options.server and not (options.server / "bin/pg_dump").is_file():
+        parser.error(f"--server {options.server} has no bin/pg_dump; name an installation's folder")
     # Told to end, it still stops its server and deletes its folder.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with own_server() as server:
+    with own_server(options.server) as server:
         results = _measure(server, tables)
     print(report(results), end="\n\n")
     return say(figures(results))

@@ -7,6 +7,7 @@ import secrets
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -27,18 +28,22 @@ _STATEMENTS_A_BATCH = 400
 
 
 @contextmanager
-def own_server() -> Iterator[RunningPostgres]:
-    """An empty server on 127.0.0.1 in a temporary folder, stopped and deleted at the end."""
+def own_server(installation: Path | None = None) -> Iterator[RunningPostgres]:
+    """An empty server on 127.0.0.1 in a temporary folder, stopped and deleted at the end.
+
+    `installation` is the folder of another release than the stack's, with its programs in `bin`.
+    """
     with tempfile.TemporaryDirectory(prefix="twd-bench-") as folder:
         # PostgreSQL, if root started it, runs as another user and must come through this folder.
         Path(folder).chmod(0o711)
         data_dir, password = Path(folder) / "postgres", secrets.token_hex(8)
+        start = partial(start_postgres, data_dir, password, installation=installation)
         try:
-            with start_postgres(data_dir, password) as server:
+            with start() as server:
                 settings = _SETTINGS.items()
                 _execute(server.dsn(), (f"alter system set {name} = {to}" for name, to in settings))
             # Locks are laid out when a server starts.
-            with start_postgres(data_dir, password) as server:
+            with start() as server:
                 yield server
         finally:
             # Where its user cannot reach the folder, the data stands elsewhere.

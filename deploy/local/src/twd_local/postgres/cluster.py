@@ -16,7 +16,13 @@ from pathlib import Path
 
 import psutil
 
-from twd_local.postgres.locations import Locations, PostgresError, User, resolve_locations
+from twd_local.postgres.locations import (
+    Locations,
+    PostgresError,
+    User,
+    resolve_locations,
+    used_data_dir,
+)
 
 _SETTINGS = {
     "listen_addresses": "127.0.0.1",
@@ -28,8 +34,10 @@ _SETTINGS = {
 }
 
 
-def prepare(data_dir: Path, password: str) -> Locations:
+def prepare(data_dir: Path, password: str, installation: Path | None = None) -> Locations:
     """Make ready to start: binaries in place, data directory made, no leftovers in the way.
+
+    `installation`: see `resolve_locations`.
 
     A data directory appears under its name only when it is complete: what a killed attempt left
     behind is removed and made again. Raises: PostgresError.
@@ -38,7 +46,7 @@ def prepare(data_dir: Path, password: str) -> Locations:
         raise PostgresError(
             "PostgreSQL needs a password for its superuser; the one given is empty."
         )
-    locations = resolve_locations(data_dir)
+    locations = resolve_locations(data_dir, installation)
     data_dir = locations.data_dir
     _make_passable(data_dir.parent)
     with _locked(data_dir.parent):
@@ -51,8 +59,8 @@ def prepare(data_dir: Path, password: str) -> Locations:
 
 
 def remove(data_dir: Path) -> None:
-    """Delete a data directory, wherever `resolve_locations` puts it. The server must be stopped."""
-    used = resolve_locations(data_dir).data_dir
+    """Delete a data directory, wherever it really is. The server must be stopped."""
+    used = used_data_dir(data_dir)
     shutil.rmtree(used, ignore_errors=True)
     if used != data_dir.absolute():
         with contextlib.suppress(OSError):

@@ -41,7 +41,7 @@ class Locations:
     data_dir: the data directory really used.
     user: None when the server runs as whoever starts it.
     major: the major version of the binaries.
-    package_dir: the installed package that `bin_dir` is, or is copied, from.
+    package_dir: what `bin_dir` is, or is copied, from: the installed package.
     """
 
     bin_dir: Path
@@ -58,16 +58,15 @@ class Locations:
         return self.bin_dir.parents[2]
 
 
-def resolve_locations(data_dir: Path) -> Locations:
+def resolve_locations(data_dir: Path, installation: Path | None = None) -> Locations:
     """Decide where things are for the data directory asked for; the same answer every time.
 
+    `installation` is a folder whose `bin` is run instead of the package's binaries.
     Raises: PostgresError when the binaries, their version or an unprivileged user is missing.
     """
-    user = _unprivileged_user() if os.geteuid() == 0 else None
-    data_dir = data_dir.absolute()
-    if user is not None and not _reachable(data_dir.parent, user):
-        digest = hashlib.sha256(str(data_dir).encode()).hexdigest()[:16]
-        data_dir = PRIVATE_ROOT / digest / "data"
+    user, data_dir = _user(), used_data_dir(data_dir)
+    if installation is not None:
+        return Locations(installation / "bin", data_dir, user, _major(installation), installation)
     package = _package_dir()
     install, major = _installation(package, data_dir)
     bin_dir = install / "bin"
@@ -76,6 +75,22 @@ def resolve_locations(data_dir: Path) -> Locations:
         copy = PRIVATE_ROOT / f"binaries-{_tree_digest(install)}"
         bin_dir = copy / _PACKAGE / install.name / "bin"
     return Locations(bin_dir, data_dir, user, major, package)
+
+
+def used_data_dir(data_dir: Path) -> Path:
+    """Where the data really is: elsewhere if the server's user cannot reach the folder.
+
+    Raises: PostgresError when the server needs an unprivileged user and there is none.
+    """
+    user, data_dir = _user(), data_dir.absolute()
+    if user is None or _reachable(data_dir.parent, user):
+        return data_dir
+    digest = hashlib.sha256(str(data_dir).encode()).hexdigest()[:16]
+    return PRIVATE_ROOT / digest / "data"
+
+
+def _user() -> User | None:
+    return _unprivileged_user() if os.geteuid() == 0 else None
 
 
 def _unprivileged_user() -> User:

@@ -69,13 +69,16 @@ class RunningPostgres:
         self.stop()
 
 
-def start_postgres(data_dir: Path, password: str, port: int | None = None) -> RunningPostgres:
+def start_postgres(
+    data_dir: Path, password: str, port: int | None = None, installation: Path | None = None
+) -> RunningPostgres:
     """Start a server on a data directory (made when missing) and wait until it answers.
 
-    port: None or 0 picks a free one. The log goes to `<data_dir>.log` next to the directory.
+    port: None or 0 picks a free one. installation: a folder whose `bin` is run instead of ours.
+    The log goes to `<data_dir>.log` next to the directory.
     Raises: PostgresError with the end of the log.
     """
-    locations = prepare(data_dir, password)
+    locations = prepare(data_dir, password, installation)
     port = port or free_port()
     log = data_dir.absolute().with_name(f"{data_dir.name}.log")
     log.parent.mkdir(parents=True, exist_ok=True)

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 from twd_local.deploy.release import Release, build, current
-from twd_local.postgres.locations import resolve_locations
+from twd_local.postgres.locations import used_data_dir
 from twd_local.stack import processes
 from twd_local.stack.databases import create_databases
 from twd_local.stack.errors import StackError
@@ -70,7 +70,7 @@ def clean(home: Home, say: Say = print) -> None:
     """End the stack and delete its folder, databases included."""
     with home.locked():
         _stop(home, Supervisor(home))
-        elsewhere = resolve_locations(home.postgres_data).data_dir
+        elsewhere = used_data_dir(home.postgres_data)
         for folder in (elsewhere, home.supervisor_socket.parent, home.root):
             shutil.rmtree(folder, ignore_errors=True)
         say(f"Deleted {home.root}.")

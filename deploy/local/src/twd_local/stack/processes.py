@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 
 import psutil
 
-from twd_local.postgres.locations import resolve_locations
+from twd_local.postgres.locations import used_data_dir
 from twd_local.stack.environment import STACK_ID
 from twd_local.stack.home import Home
 
@@ -21,7 +21,7 @@ def members(home: Home) -> list[psutil.Process]:
     """Every live process of the stack in `home`, supervisord first where it runs."""
     # PostgreSQL writes its titles over the environment, so its processes are known by their
     # working folder.
-    data_folder = str(resolve_locations(home.postgres_data).data_dir)
+    data_folder = str(used_data_dir(home.postgres_data))
     mine = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
     return [
         process
