@@ -38,6 +38,7 @@ alter table public.refs add primary key (w);
 alter table public.refs2 add constraint circ2 foreign key (back) references public.refs(w);
 comment on constraint rf on public.refs is 'fk comment';
 create index on public.refs (z desc nulls last, (x+y)) include (w) where z is not null;
+create index on public.refs (y desc, z) where z is not null and x + y > 3 or w in (1, 2);
 create unique index "Ünique idx" on public.refs (lower(w::text) text_pattern_ops) with (fillfactor=50);
 comment on index public."Ünique idx" is 'idx';
 create index gin_idx on public.un using gin (j jsonb_path_ops);

@@ -134,9 +134,9 @@ def test_a_reading_says_who_it_is_and_binds_itself(tap: WireTap, read: Any, sour
 
 def test_a_reading_is_one_transaction_that_only_reads(tap: WireTap, read: Any, source: str) -> None:
     read(source)
-    assert tap.statements[0] == "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;"
+    assert tap.statements[0] == "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
     # After it, one look at what was written meanwhile.
-    assert tap.statements[-2] == "COMMIT;"
+    assert tap.statements[-2] == "COMMIT"
     words = {statement.split()[0].lower() for statement in tap.statements[1:-2]}
     assert words == {"select", "with"}
 
@@ -199,7 +199,7 @@ def test_a_schema_that_never_rests_is_read_another_time(
     # Each time before the relations are asked for: later, the reading holds locks.
     tap.before = lambda number: (
         execute(source, f"alter table shops alter kind set default '{number}'")
-        if tap.statements[-1:] and "extversion" in tap.statements[-1]
+        if tap.statements[-1:] and "pg_export_snapshot" in tap.statements[-1]
         else None
     )
     with pytest.raises(SourceUnavailable, match="changed its schema during each of 3 readings"):
@@ -244,8 +244,10 @@ def test_large_catalogs_are_read_by_two_sessions_on_one_snapshot(
     snapshot = reader.read(connection)
     tap.close()
     assert len(snapshot.tables) == 1401
-    assert len(tap.statements) == 11
-    assert sum(text.startswith("SET TRANSACTION SNAPSHOT") for text in tap.statements) == 1
+    joins = [text for text in tap.statements if "; SET TRANSACTION SNAPSHOT" in text]
+    assert len(joins) == 1
+    # One of these messages has two statements in it.
+    assert len(tap.statements) == 10
 
 
 def test_where_a_second_session_is_refused_one_reads_the_same(

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from operator import attrgetter
 
+import msgspec
+
 from twd_schema.extraction.postgresql.identities import Keys, identities_of, keys_by_id
 from twd_schema.extraction.postgresql.values import (
     Row,
@@ -60,7 +62,7 @@ TAKEN_AFTER: Mapping[str, tuple[str, ...]] = {
     "columns": (),
     "constraints": ("tables", "columns"),
     "indexes": ("tables", "columns"),
-    "dependencies": ("tables",),
+    "objects": ("tables",),
 }
 """Which answers must be taken before which: keys and indexes give columns by their numbers."""
 
@@ -71,9 +73,10 @@ class SnapshotBuilder:
     What is taken can be dropped: values are made at once, while the server works on the next.
     """
 
-    def __init__(self, places: Rows, types: Rows, routines: Rows) -> None:
-        """The answers to what there is little of."""
-        self._places, self._types, self._routines = places, types, routines
+    def __init__(self) -> None:
+        self._places: Rows = ()
+        self._types: Rows = ()
+        self._routines: Rows = ()
         self._tables: Rows = ()
         self._table_names: dict[int, tuple[str, str]] = {}
         self._row_of: dict[int, Row] = {}
@@ -152,9 +155,12 @@ class SnapshotBuilder:
                 self._index_names[row["indexrelid"]] = (table["nspname"], row["relname"])
             self._indexes[oid] = tuple([index_of(row, names, table) for row in group])
 
-    def _take_dependencies(self, rows: Rows) -> None:
+    def _take_objects(self, rows: Rows) -> None:
+        answers = {name: msgspec.json.decode(text or "[]") for name, text in rows[0].items()}
+        self._places, self._types = answers["places"], answers["types"]
+        self._routines = answers["routines"]
         keys = keys_by_id(self._tables, self._types, self._routines)
-        self._needs = needs_by_holder(rows, keys)
+        self._needs = needs_by_holder(answers["dependencies"], keys)
         # What only a routine needs that nothing kept needs is not kept either. What a text names is
         # kept with it, and is no need: a body may name what comes later.
         called = called_in_texts(self._routines)
@@ -264,11 +270,12 @@ class SnapshotBuilder:
 
     def _foreign_key(self, row: Row, names: Mapping[int, str]) -> ForeignKey:
         referenced = self._column_names.get(row["confrelid"], {})
+        schema, table = row["foreign_names"] or self._table_names[row["confrelid"]]
         return ForeignKey(
             name=row["conname"],
             columns=named_columns(row["columns"], names),
-            referenced_schema=row["foreign_schema"],
-            referenced_table=row["foreign_table"],
+            referenced_schema=schema,
+            referenced_table=table,
             referenced_columns=tuple(
                 row["foreign_column_names"] or named_columns(row["foreign_columns"], referenced)
             ),

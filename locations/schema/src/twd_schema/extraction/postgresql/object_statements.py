@@ -7,9 +7,6 @@ import string
 from twd_schema.extraction.postgresql.scope_statements import USERS_SCHEMA, no_member
 from twd_schema.extraction.postgresql.values import BETWEEN_WORDS
 
-# From so many relations on, indexes and all, a second session is worth its connection.
-_LARGE_CATALOG = 5000
-
 # `needs` of the server is the mark of its database: an object's id means the same as long as it
 # stays. The functions that tell the server's identifier may be withheld, and are looked at before a
 # statement runs: ts_stat runs one that is given as text, so they are named only where they may be
@@ -28,16 +25,11 @@ _ORIGIN = """array[
     (select b.oid::text from pg_catalog.pg_database b
      where b.datname = pg_catalog.current_database())]"""
 
-# Of the server, `place` is the snapshot of the transaction, and `comment` the name under which a
-# second session can take it, where the catalogs are large. Extensions below oid 16384 came with the
-# database itself, and are in every other one too.
+# Extensions below oid 16384 came with the database itself, and are in every other one too.
 PLACES = f"""
 select 'server' as kind, 0::bigint as oid, pg_catalog.current_database()::text as name,
        pg_catalog.current_setting('server_version') as version,
-       (pg_catalog.pg_current_snapshot())::text as place,
-       (select case when c.reltuples > {_LARGE_CATALOG} then pg_catalog.pg_export_snapshot() end
-        from pg_catalog.pg_class c where c.oid = 'pg_catalog.pg_class'::regclass) as comment,
-       {_ORIGIN} as needs
+       null::text as place, null::text as comment, {_ORIGIN} as needs
 union all
 select 'namespace', n.oid::bigint, n.nspname, null, null, d.description, null
 from pg_catalog.pg_namespace n
@@ -76,27 +68,28 @@ select t.oid::bigint as oid, n.nspname, t.typname, t.typtype::text as kind,
         from pg_catalog.pg_enum e where e.enumtypid = t.oid) as label_ids,
        (select pg_catalog.json_agg(pg_catalog.json_build_object(
                    'name', k.conname, 'kind', k.contype,
-                   'definition', pg_catalog.pg_get_constraintdef(k.oid), 'comment', kd.description)
+                   'definition', pg_catalog.pg_get_constraintdef(k.oid),
+                   'comment', (
+                       select kd.description from pg_catalog.pg_description kd
+                       where kd.objoid = k.oid
+                         and kd.classoid = 'pg_catalog.pg_constraint'::regclass))
                order by k.conname)::text
-        from pg_catalog.pg_constraint k
-        left join pg_catalog.pg_description kd
-          on kd.objoid = k.oid and kd.classoid = 'pg_catalog.pg_constraint'::regclass
-        where k.contypid = t.oid) as constraints,
+        from pg_catalog.pg_constraint k where k.contypid = t.oid) as constraints,
        case when t.typtype = 'c' then (
            select pg_catalog.json_agg(pg_catalog.json_build_object(
                       'name', a.attname, 'type', pg_catalog.format_type(a.atttypid, a.atttypmod),
                       'collation', case when a.attcollation <> at.typcollation
                           then pg_catalog.quote_ident(an.nspname) || '.'
                                || pg_catalog.quote_ident(ac.collname) end,
-                      'comment', ad.description)
+                      'comment', (
+                          select ad.description from pg_catalog.pg_description ad
+                          where ad.objoid = a.attrelid and ad.objsubid = a.attnum
+                            and ad.classoid = 'pg_catalog.pg_class'::regclass))
                   order by a.attnum)::text
            from pg_catalog.pg_attribute a
            join pg_catalog.pg_type at on at.oid = a.atttypid
            left join pg_catalog.pg_collation ac on ac.oid = a.attcollation
            left join pg_catalog.pg_namespace an on an.oid = ac.collnamespace
-           left join pg_catalog.pg_description ad
-             on ad.objoid = a.attrelid and ad.classoid = 'pg_catalog.pg_class'::regclass
-             and ad.objsubid = a.attnum
            where a.attrelid = t.typrelid and a.attnum > 0 and not a.attisdropped) end as attributes,
        case when t.typtype = 'r' then (
            select pg_catalog.array_remove(array[
@@ -121,13 +114,14 @@ select t.oid::bigint as oid, n.nspname, t.typname, t.typtype::text as kind,
            where g.rngtypid = t.oid) end as range_options
 from pg_catalog.pg_type t
 join pg_catalog.pg_namespace n on n.oid = t.typnamespace
-left join pg_catalog.pg_class c on c.oid = t.typrelid
 left join pg_catalog.pg_type b on b.oid = t.typbasetype
 left join pg_catalog.pg_collation co on co.oid = t.typcollation
 left join pg_catalog.pg_namespace cn on cn.oid = co.collnamespace
 left join pg_catalog.pg_description d
   on d.objoid = t.oid and d.classoid = 'pg_catalog.pg_type'::regclass
-where (t.typtype in ('e', 'd', 'r') or t.typtype = 'c' and c.relkind = 'c')
+where (t.typtype in ('e', 'd', 'r')
+    or t.typtype = 'c' and exists (
+        select from pg_catalog.pg_class c where c.oid = t.typrelid and c.relkind = 'c'))
   and {USERS_SCHEMA} and {no_member("pg_type", "t.oid")}
 order by n.nspname, t.typname
 """
@@ -202,12 +196,12 @@ select distinct
             when d.classid = 'pg_catalog.pg_type'::regclass or k.contypid <> 0 then 't'
             else 'r' end as holder_class,
        coalesce(w.ev_class, f.adrelid, nullif(k.conrelid, 0), nullif(k.contypid, 0), x.indrelid,
-                d.objid) as holder,
+                d.objid)::bigint as holder,
        case when d.refclassid = 'pg_catalog.pg_proc'::regclass then 'p'
             when d.refclassid = 'pg_catalog.pg_class'::regclass
               or coalesce(e.typrelid, t.typrelid) <> 0 then 'r'
             else 't' end as needed_class,
-       coalesce(nullif(coalesce(e.typrelid, t.typrelid), 0), g.rngtypid, e.oid, d.refobjid)
+       coalesce(nullif(coalesce(e.typrelid, t.typrelid), 0), g.rngtypid, e.oid, d.refobjid)::bigint
            as needed
 from pg_catalog.pg_depend d
 left join pg_catalog.pg_rewrite w

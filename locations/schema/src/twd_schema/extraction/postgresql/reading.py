@@ -9,15 +9,20 @@ from __future__ import annotations
 import asyncio
 import gc
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator
 
 import asyncpg
-import msgspec
+from asyncpg.prepared_stmt import PreparedStatement
 
 from twd_schema.extraction.postgresql import APPLICATION_NAME
 from twd_schema.extraction.postgresql.building import TAKEN_AFTER, SnapshotBuilder
 from twd_schema.extraction.postgresql.samples import LARGEST_CATEGORY, with_categories
-from twd_schema.extraction.postgresql.statements import CHANGED_SINCE, SAMPLES, statements
+from twd_schema.extraction.postgresql.statements import (
+    CHANGED_SINCE,
+    SAMPLES,
+    SNAPSHOT,
+    statements,
+)
 from twd_schema.extraction.postgresql.values import ObjectVanished, Rows
 from twd_shared.errors import SourceUnavailable
 from twd_shared.schema_model.models import Snapshot
@@ -26,6 +31,10 @@ from twd_shared.sources.limits import ReadLimits
 from twd_shared.sources.postgresql import open_session, source_errors
 
 _ATTEMPTS = 3
+_BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+
+_Asked = Iterator[tuple[str, str]]
+"""What is still to be asked: names and statements, shared by the sessions."""
 
 
 async def read_postgresql(
@@ -65,7 +74,7 @@ async def read_postgresql(
 class _Reading:
     """The sessions of one reading: one, or two on the same snapshot where the catalogs are large.
 
-    While the server works on an answer, the one before is made into values, in a thread.
+    While the server works on an answer, those before are made into values, in threads.
     """
 
     def __init__(
@@ -78,91 +87,118 @@ class _Reading:
         self._address, self._limits = address, limits
         self._samples = samples
         self._on_statement = on_statement
+        self._sessions: list[asyncpg.Connection] = []
 
     async def snapshot(self) -> Snapshot:
         """One attempt; raises ObjectVanished if the schema changed meanwhile."""
-        first = await self._connect()
-        second: asyncpg.Connection | None = None
         try:
-            major = first.get_server_version().major
+            first = await self._connect()
             with _no_cycle_collection:
-                async with first.transaction(isolation="repeatable_read", readonly=True):
-                    asked = statements(major)
-                    [little] = await first.fetch(asked["little"])
-                    rows = {
-                        name: msgspec.json.decode(text or "[]") for name, text in little.items()
-                    }
-                    server = next(row for row in rows["places"] if row["kind"] == "server")
-                    builder = SnapshotBuilder(**rows)
-                    if server["comment"]:
-                        second = await self._join(server["comment"])
-                    await _fetch_into(
-                        builder,
-                        asked,
-                        {first: "tables columns dependencies", second: "constraints indexes"}
-                        if second
-                        else {first: "tables columns constraints indexes dependencies"},
-                    )
-                    samples = await first.fetch(SAMPLES, LARGEST_CATEGORY) if self._samples else []
-                written = await first.fetch(CHANGED_SINCE, server["place"])
-                if builder.has_changed(written):
-                    raise ObjectVanished
-                return with_categories(builder.snapshot(self._address.place), samples)
+                return await self._read(first)
+        except ExceptionGroup as failures:
+            raise _first_of(failures) from None
         finally:
             # A polite close waits for the server; one that hangs must not hold us.
-            first.terminate()
-            if second:
-                second.terminate()
+            for session in self._sessions:
+                session.terminate()
+
+    async def _read(self, first: asyncpg.Connection) -> Snapshot:
+        asked = iter(statements(first.get_server_version().major).items())
+        async with asyncio.TaskGroup() as taking:
+            await first.execute(_BEGIN)
+            [snapshot] = await first.fetch(SNAPSHOT)
+            builder = SnapshotBuilder()
+            answers = _Answers(builder, taking)
+            second = await self._ask(asked, answers, first, snapshot["exported"])
+            samples = await first.fetch(SAMPLES, LARGEST_CATEGORY) if self._samples else []
+            # What was written meanwhile is seen after the transaction only.
+            check = second or await _prepare_check(first)
+            checking = taking.create_task(check.fetch(snapshot["taken"]))
+            if self._on_statement:
+                # Of what is prepared, the driver tells nobody.
+                self._on_statement(CHANGED_SINCE)
+            await answers.taken()
+            made = await asyncio.to_thread(builder.snapshot, self._address.place)
+        if builder.has_changed(checking.result()):
+            raise ObjectVanished
+        return with_categories(made, samples)
+
+    async def _ask(
+        self, asked: _Asked, answers: _Answers, first: asyncpg.Connection, exported: str | None
+    ) -> PreparedStatement | None:
+        """Ask all that is left, also by a second session where a snapshot was exported for it.
+
+        A second session has ended its transaction and prepared the check of what changed.
+        """
+        second: asyncpg.Connection | None = None
+
+        async def ask_too(name: str) -> PreparedStatement | None:
+            nonlocal second
+            second = await self._join(name)
+            if not second:
+                return None
+            await answers.ask(second, asked)
+            return await _prepare_check(second)
+
+        async with asyncio.TaskGroup() as group:
+            asking = group.create_task(ask_too(exported)) if exported else None
+            await answers.ask(first, asked)
+            if asking and not second:
+                asking.cancel()
+        return asking.result() if asking and second else None
 
     async def _join(self, exported: str) -> asyncpg.Connection | None:
         """A session on the exported snapshot; None if there can be no second one."""
-        connection: asyncpg.Connection | None = None
         try:
-            connection = await self._connect()
-            await connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            session = await self._connect()
             name = exported.replace("'", "")
-            await connection.execute(f"SET TRANSACTION SNAPSHOT '{name}'")
+            await session.execute(f"{_BEGIN}; SET TRANSACTION SNAPSHOT '{name}'")
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
             # A limit on connections, or a proxy that leads elsewhere: one session does it too.
-            if connection:
-                connection.terminate()
             return None
-        except asyncio.CancelledError:
-            if connection:
-                connection.terminate()
-            raise
-        return connection
+        return session
 
     async def _connect(self) -> asyncpg.Connection:
-        connection = await open_session(self._address, self._limits, APPLICATION_NAME)
+        session = await open_session(self._address, self._limits, APPLICATION_NAME)
+        self._sessions.append(session)
         if on_statement := self._on_statement:
-            connection.add_query_logger(lambda record: on_statement(record.query))
-        return connection
+            session.add_query_logger(lambda record: on_statement(record.query))
+        return session
 
 
-async def _fetch_into(
-    builder: SnapshotBuilder, asked: Mapping[str, str], sessions: Mapping[asyncpg.Connection, str]
-) -> None:
-    """Let the builder take the answers; each session asks for the names in its text, in order."""
-    taken = {name: asyncio.Event() for name in asked}
+class _Answers:
+    """Has the builder take the answers of one reading, each as soon as those it needs are taken."""
 
-    async def take(name: str, rows: Rows) -> None:
-        for needed in TAKEN_AFTER[name]:
-            await taken[needed].wait()
-        await asyncio.to_thread(builder.take, name, rows)
-        taken[name].set()
+    def __init__(self, builder: SnapshotBuilder, group: asyncio.TaskGroup) -> None:
+        self._builder, self._group = builder, group
+        self._taken = {name: asyncio.Event() for name in TAKEN_AFTER}
 
-    async def ask(session: asyncpg.Connection, names: str) -> None:
-        for name in names.split():
-            rows = await session.fetch(asked[name])
-            group.create_task(take(name, rows))
+    async def ask(self, session: asyncpg.Connection, asked: _Asked) -> None:
+        """Ask what nobody has asked yet, one after the other, until all is asked."""
+        for name, statement in asked:
+            rows = await session.fetch(statement)
+            self._group.create_task(self._take(name, rows))
 
-    try:
-        async with asyncio.TaskGroup() as group:
-            for session, names in sessions.items():
-                group.create_task(ask(session, names))
-    except ExceptionGroup as failures:
-        raise failures.exceptions[0] from None
+    async def _take(self, name: str, rows: Rows) -> None:
+        await self.taken(TAKEN_AFTER[name])
+        await asyncio.to_thread(self._builder.take, name, rows)
+        self._taken[name].set()
+
+    async def taken(self, names: Iterable[str] = tuple(TAKEN_AFTER)) -> None:
+        """Wait until these answers are taken."""
+        for name in names:
+            await self._taken[name].wait()
+
+
+async def _prepare_check(session: asyncpg.Connection) -> PreparedStatement:
+    """What asks, outside the transaction that ends, what others have written since it began."""
+    await session.execute("COMMIT")
+    return await session.prepare(CHANGED_SINCE)
+
+
+def _first_of(failures: ExceptionGroup) -> Exception:
+    failure = failures.exceptions[0]
+    return _first_of(failure) if isinstance(failure, ExceptionGroup) else failure
 
 
 class _NoCycleCollection:

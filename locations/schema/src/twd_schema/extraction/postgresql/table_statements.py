@@ -13,24 +13,16 @@ from twd_schema.extraction.postgresql.scope_statements import RELATIONS, USERS_S
 # Tables and sequences are both relations; what only sequences have is null for the others. A parent
 # may be an extension's, which has no row of its own: so it comes with its name.
 TABLES = f"""
-with relations as (
-    {RELATIONS}
-    union all
-    select c.oid, n.nspname, c.relname, c.relkind, false
-    from pg_catalog.pg_class c
-    join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-    where c.relkind = 'S' and c.relpersistence <> 't' and {USERS_SCHEMA}
-      and {no_member("pg_class", "c.oid")}
-)
-select r.oid, r.nspname, r.relname, r.relkind::text as kind, r.relispartition,
+select c.oid, n.nspname, c.relname, c.relkind::text as kind, c.relispartition,
        d.description as comment,
        c.relpersistence = 'u' as unlogged, c.reloptions as storage,
        c.reltuples::float8 as row_estimate,
-       (c.relpages::bigint + coalesce(tc.relpages, 0))
+       (c.relpages::bigint + coalesce((
+           select t.relpages from pg_catalog.pg_class t where t.oid = c.reltoastrelid), 0))
            * pg_catalog.current_setting('block_size')::bigint as size_bytes,
-       case when r.relkind in ('v', 'm') then pg_catalog.pg_get_viewdef(r.oid) end as definition,
-       case when r.relkind = 'p' then pg_catalog.pg_get_partkeydef(r.oid) end as partition_key,
-       case when r.relispartition then pg_catalog.pg_get_expr(c.relpartbound, r.oid) end as bound,
+       case when c.relkind in ('v', 'm') then pg_catalog.pg_get_viewdef(c.oid) end as definition,
+       case when c.relkind = 'p' then pg_catalog.pg_get_partkeydef(c.oid) end as partition_key,
+       case when c.relispartition then pg_catalog.pg_get_expr(c.relpartbound, c.oid) end as bound,
        p.parents, p.parent_names, fs.srvname as server, fw.fdwname as wrapper,
        case when ft.ftrelid is not null then array(
            select pg_catalog.quote_ident(o.option_name) || ' '
@@ -39,11 +31,10 @@ select r.oid, r.nspname, r.relname, r.relkind::text as kind, r.relispartition,
        pg_catalog.format_type(s.seqtypid, null) as type, s.seqstart, s.seqincrement, s.seqmin,
        s.seqmax, s.seqcache, s.seqcycle,
        own.deptype = 'i' as is_identity, own.refobjid as owner, own.refobjsubid as owner_column
-from relations r
-join pg_catalog.pg_class c on c.oid = r.oid
-left join pg_catalog.pg_class tc on tc.oid = c.reltoastrelid
+from pg_catalog.pg_class c
+join pg_catalog.pg_namespace n on n.oid = c.relnamespace
 left join pg_catalog.pg_description d
-  on d.objoid = r.oid and d.classoid = 'pg_catalog.pg_class'::regclass and d.objsubid = 0
+  on d.objoid = c.oid and d.classoid = 'pg_catalog.pg_class'::regclass and d.objsubid = 0
 left join (
     select i.inhrelid, pg_catalog.array_agg(i.inhparent order by i.inhseqno) as parents,
            pg_catalog.array_agg(array[n.nspname::text, c.relname::text] order by i.inhseqno)
@@ -51,15 +42,20 @@ left join (
     from pg_catalog.pg_inherits i
     join pg_catalog.pg_class c on c.oid = i.inhparent
     join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-    group by i.inhrelid) p on p.inhrelid = r.oid
-left join pg_catalog.pg_foreign_table ft on ft.ftrelid = r.oid
+    group by i.inhrelid) p on p.inhrelid = c.oid
+left join pg_catalog.pg_foreign_table ft on ft.ftrelid = c.oid
 left join pg_catalog.pg_foreign_server fs on fs.oid = ft.ftserver
 left join pg_catalog.pg_foreign_data_wrapper fw on fw.oid = fs.srvfdw
-left join pg_catalog.pg_sequence s on s.seqrelid = r.oid
-left join pg_catalog.pg_depend own
-  on r.relkind = 'S' and own.objid = r.oid and own.objsubid = 0 and own.refobjsubid > 0
-  and own.classid = 'pg_catalog.pg_class'::regclass
-  and own.refclassid = 'pg_catalog.pg_class'::regclass and own.deptype in ('a', 'i')
+left join pg_catalog.pg_sequence s on s.seqrelid = c.oid
+left join lateral (
+    select o.deptype, o.refobjid, o.refobjsubid
+    from pg_catalog.pg_depend o
+    where o.objid = s.seqrelid and o.objsubid = 0 and o.refobjsubid > 0
+      and o.classid = 'pg_catalog.pg_class'::regclass
+      and o.refclassid = 'pg_catalog.pg_class'::regclass and o.deptype in ('a', 'i')
+    limit 1) own on true
+where c.relkind in ('r', 'p', 'v', 'm', 'f', 'S')
+  and c.relpersistence <> 't' and {USERS_SCHEMA} and {no_member("pg_class", "c.oid")}
 """
 
 # Since PostgreSQL 18 a NOT NULL is a constraint with a name; before, the join finds none. One that
@@ -81,9 +77,11 @@ select a.attrelid, a.attnum, a.attname, pg_catalog.format_type(a.atttypid, a.att
        a.atthasdef as has_default,
        pg_catalog.pg_get_expr(
            ad.adbin, case when a.attgenerated = '' then 0 else ad.adrelid end) as expression,
-       case when a.attcollation <> t.typcollation
-            then pg_catalog.quote_ident(cn.nspname) || '.' || pg_catalog.quote_ident(co.collname)
-       end as collation,
+       case when a.attcollation <> t.typcollation then (
+           select pg_catalog.quote_ident(cn.nspname) || '.' || pg_catalog.quote_ident(co.collname)
+           from pg_catalog.pg_collation co
+           join pg_catalog.pg_namespace cn on cn.oid = co.collnamespace
+           where co.oid = a.attcollation) end as collation,
        d.description as comment,
        not a.attislocal and not r.relispartition as inherited,
        not a.atthasdef and a.attidentity = '' and d.description is null and a.attislocal
@@ -101,8 +99,6 @@ left join pg_catalog.pg_constraint nn
   on nn.conrelid = a.attrelid and nn.contype = 'n' and nn.conkey[1] = a.attnum
 left join pg_catalog.pg_description nd
   on nd.objoid = nn.oid and nd.classoid = 'pg_catalog.pg_constraint'::regclass
-left join pg_catalog.pg_collation co on co.oid = a.attcollation and a.attcollation <> t.typcollation
-left join pg_catalog.pg_namespace cn on cn.oid = co.collnamespace
 left join pg_catalog.pg_description d
   on d.objoid = a.attrelid and d.classoid = 'pg_catalog.pg_class'::regclass
   and d.objsubid = a.attnum
@@ -142,8 +138,12 @@ select k.conrelid, k.conname, k.contype::text as kind,
            else {_extras(_KEY_EXTRAS, major)} end
        then pg_catalog.pg_get_constraintdef(k.oid) end as definition,
        pg_catalog.array_to_string(k.conkey, ',') as columns,
-       k.confrelid, fn.nspname as foreign_schema, fc.relname as foreign_table,
-       pg_catalog.array_to_string(k.confkey, ',') as foreign_columns,
+       k.confrelid, pg_catalog.array_to_string(k.confkey, ',') as foreign_columns,
+       case when k.contype = 'f' and fr.oid is null then array(
+           select pg_catalog.unnest(array[fn.nspname::text, fc.relname::text])
+           from pg_catalog.pg_class fc
+           join pg_catalog.pg_namespace fn on fn.oid = fc.relnamespace
+           where fc.oid = k.confrelid) end as foreign_names,
        case when k.contype = 'f' and fr.oid is null then array(
            select a.attname::text
            from pg_catalog.unnest(k.confkey) with ordinality as p(attnum, place)
@@ -154,8 +154,6 @@ select k.conrelid, k.conname, k.contype::text as kind,
 from relations r
 join pg_catalog.pg_constraint k on k.conrelid = r.oid
 left join relations fr on fr.oid = k.confrelid
-left join pg_catalog.pg_class fc on fc.oid = k.confrelid
-left join pg_catalog.pg_namespace fn on fn.oid = fc.relnamespace
 left join pg_catalog.pg_index x on x.indexrelid = k.conindid and k.contype in ('p', 'u')
 left join pg_catalog.pg_description d
   on d.objoid = k.oid and d.classoid = 'pg_catalog.pg_constraint'::regclass
@@ -179,7 +177,7 @@ _ODD_COLUMNS = """
     group by a.attrelid
 """
 _INDEX_EXTRAS = {
-    0: f"""i.indexprs is not null or i.indpred is not null or i.indnatts <> i.indnkeyatts
+    0: f"""i.indexprs is not null or i.indnatts <> i.indnkeyatts
         or ic.reloptions is not null or ic.reltablespace <> 0
         or not i.indclass::oid[] <@ {_PLAIN_OPERATOR_CLASSES}
         or not i.indcollation::oid[] <@ array[0, 'pg_catalog."default"'::regcollation]::oid[]
@@ -192,8 +190,9 @@ def indexes(major: int) -> str:
     """Indexes that no constraint owns, deparsed only where they are more than plain B-trees.
 
     Deparsing an index costs more than all else that is asked of it. Plain is one whose columns'
-    types and collations leave the server nothing to write but their names and order. One that is
-    not valid was given up half-way; only a partitioned one may wait for its parts.
+    types and collations leave the server nothing to write but their names and order, and whose
+    condition, if it has one, is what comes along as its predicate. One that is not valid was given
+    up half-way; only a partitioned one may wait for its parts.
     """
     return f"""
 with relations as ({RELATIONS}), found as materialized (

@@ -152,19 +152,22 @@ def index_of(row: Row, names: Mapping[int, str], table: Row) -> Index:
             )
         ]
     )
+    predicate = there(row["predicate"]) if row["is_partial"] else None
     return Index(
         name=row["relname"],
         columns=columns,
         unique=row["indisunique"],
         definition=there(row["definition"])
         if row["is_deparsed"]
-        else plain_index(row, columns, table),
-        predicate=there(row["predicate"]) if row["is_partial"] else None,
+        else plain_index(row, columns, table, predicate),
+        predicate=predicate,
         comment=row["comment"],
     )
 
 
-def plain_index(row: Row, columns: tuple[str, ...], table: Row) -> str:
+def plain_index(
+    row: Row, columns: tuple[str, ...], table: Row, predicate: str | None = None
+) -> str:
     """A plain B-tree's statement as the server deparses it, from rows of indexes and tables."""
     ordered = [
         quote_name(name) + _ORDERS[order]
@@ -174,6 +177,7 @@ def plain_index(row: Row, columns: tuple[str, ...], table: Row) -> str:
         f"CREATE {'UNIQUE ' if row['indisunique'] else ''}INDEX {quote_name(row['relname'])} "
         f"ON {'ONLY ' if table['kind'] == 'p' else ''}"
         f"{qualified(table['nspname'], table['relname'])} USING btree ({', '.join(ordered)})"
+        + (f" WHERE {predicate}" if predicate else "")
     )
 
 
@@ -304,7 +308,9 @@ def grouped(rows: Iterable[Row], key: str, order: str) -> dict[Any, list[Row]]:
 
 def options_of(texts: Iterable[str] | None) -> tuple[str, ...]:
     """Options of a foreign table; the values of those that name a secret are left out."""
-    parted = (text.partition(" ") for text in texts or ())
+    if not texts:
+        return ()
+    parted = (text.partition(" ") for text in texts)
     return tuple(
         f"{name} '…'" if _SECRET_OPTION.search(name) else f"{name} {value}"
         for name, _, value in parted
