@@ -43,6 +43,9 @@ class WireTap:
             while True:
                 client, _ = self._listener.accept()
                 server = socket.create_connection((self._server.host, self._server.port))
+                # A question comes in parts, each of which would wait for word of the one before.
+                for end in (client, server):
+                    end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 threading.Thread(target=self._answers, args=(server, client), daemon=True).start()
                 threading.Thread(target=self._requests, args=(client, server), daemon=True).start()
 
