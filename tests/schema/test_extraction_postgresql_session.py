@@ -6,9 +6,10 @@ import socket
 import struct
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from typing import Any
 
+import psycopg2
 import pytest
 import sqlalchemy as sa
 
@@ -153,6 +154,31 @@ def test_a_renamed_column_is_renamed_in_all_that_names_it(
     tables = {table.name: table for table in read(source).tables}
     assert [column.name for column in tables["shops"].columns] == ["id", "sort"]
     assert "sort AS kind" in tables["open_shops"].definition
+
+
+def test_what_a_savepoint_renamed_is_seen_as_it_is_when_it_is_committed(
+    tap: WireTap, read: Any, source: str, execute: Any
+) -> None:
+    # It is running when the snapshot is taken, and later ones have ended.
+    migration = psycopg2.connect(source)
+    with closing(migration), migration.cursor() as cursor:
+        cursor.execute("create table log (id int)")
+        cursor.execute("savepoint s")
+        cursor.execute("alter table shops rename kind to sort")
+        execute(source, "create table later (id int)")
+        tap.before = lambda number: migration.commit() if number == 2 else None
+        during = read(source)
+    assert during == read(source)
+
+
+def test_a_transaction_that_keeps_running_needs_no_second_reading(
+    tap: WireTap, read: Any, source: str, execute: Any
+) -> None:
+    with closing(psycopg2.connect(source)) as running, running.cursor() as cursor:
+        cursor.execute("create table log (id int)")
+        execute(source, "alter table shops rename kind to sort")
+        assert [table.name for table in read(source).tables] == ["open_shops", "shops", "moods"]
+        assert len(tap.statements) == 9
 
 
 @pytest.mark.parametrize(

@@ -77,6 +77,7 @@ class SnapshotBuilder:
         self._places: Rows = ()
         self._types: Rows = ()
         self._routines: Rows = ()
+        self._seen: frozenset[str] = frozenset()
         self._tables: Rows = ()
         self._table_names: dict[int, tuple[str, str]] = {}
         self._row_of: dict[int, Row] = {}
@@ -101,6 +102,8 @@ class SnapshotBuilder:
         schemas = {row["oid"] for row in self._places if row["kind"] == "namespace"}
         for row in written:
             kind, oid = row["kind"], row["oid"]
+            if row["xid"] in self._seen:
+                continue
             if kind == "r" and oid in names:
                 if (row["schema"], row["name"]) != names[oid]:
                     return True
@@ -159,6 +162,7 @@ class SnapshotBuilder:
         answers = {name: msgspec.json.decode(text or "[]") for name, text in rows[0].items()}
         self._places, self._types = answers["places"], answers["types"]
         self._routines = answers["routines"]
+        self._seen = frozenset(row["xid"] for row in answers["seen"])
         keys = keys_by_id(self._tables, self._types, self._routines)
         self._needs = needs_by_holder(answers["dependencies"], keys)
         # What only a routine needs that nothing kept needs is not kept either. What a text names is

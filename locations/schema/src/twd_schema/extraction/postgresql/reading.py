@@ -113,7 +113,7 @@ class _Reading:
             samples = await first.fetch(SAMPLES, LARGEST_CATEGORY) if self._samples else []
             # What was written meanwhile is seen after the transaction only.
             check = second or await _prepare_check(first)
-            checking = taking.create_task(check.fetch(snapshot["taken"]))
+            checking = taking.create_task(check.fetch(snapshot["oldest"]))
             if self._on_statement:
                 # Of what is prepared, the driver tells nobody.
                 self._on_statement(CHANGED_SINCE)

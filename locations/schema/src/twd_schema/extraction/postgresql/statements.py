@@ -20,25 +20,27 @@ from twd_schema.extraction.postgresql.table_statements import (
     constraints,
     indexes,
 )
+from twd_schema.extraction.postgresql.written_statements import SEEN, written_from
 
 # From so many relations on, indexes and all, a second session is worth its connection.
 _LARGE_CATALOG = 5000
 
 SNAPSHOT = f"""
-select pg_catalog.pg_current_snapshot()::text as taken,
+select pg_catalog.pg_snapshot_xmin(pg_catalog.pg_current_snapshot())::text as oldest,
        case when c.reltuples > {_LARGE_CATALOG} then pg_catalog.pg_export_snapshot() end as exported
 from pg_catalog.pg_class c
 where c.oid = 'pg_catalog.pg_class'::regclass
 """
-"""What the transaction sees, and where the catalogs are large the name by which a second session
-can see it too; asked first."""
+"""The oldest transaction that this one may not see, and where the catalogs are large the name by
+which a second session can see the same; asked first."""
 
 # What there is little of comes together, each answer as JSON, for the sake of the round trips.
 _OBJECTS = f"""
 select (select pg_catalog.json_agg(r)::text from ({PLACES}) r) as places,
        (select pg_catalog.json_agg(r)::text from ({TYPES}) r) as types,
        (select pg_catalog.json_agg(r)::text from ({ROUTINES}) r) as routines,
-       (select pg_catalog.json_agg(r)::text from ({DEPENDENCIES}) r) as dependencies
+       (select pg_catalog.json_agg(r)::text from ({DEPENDENCIES}) r) as dependencies,
+       (select pg_catalog.json_agg(r)::text from ({SEEN}) r) as seen
 """
 
 
@@ -74,40 +76,10 @@ order by r.oid, a.attnum
 """The values of columns with at most $1 of them, from the planner's statistics: no row is read,
 and PostgreSQL shows those of a column only to a role that may read the column."""
 
-CHANGED_SINCE = """
-with taken as materialized (
-    select $1::text::pg_catalog.pg_snapshot as snapshot, x.oldest,
-           pg_catalog.age(x.oldest::xid) as age
-    from (select pg_catalog.pg_snapshot_xmin($1::text::pg_catalog.pg_snapshot) as oldest) x
-), recent as (
-    select 'r' as kind, c.oid, c.relname::text as name, c.relnamespace as place,
-           pg_catalog.age(c.xmin) as age
-    from pg_catalog.pg_class c
-    where c.relpersistence <> 't' and pg_catalog.age(c.xmin) <= (select t.age from taken t)
-    union all
-    select 'a', a.attrelid, null, 0, pg_catalog.age(a.xmin)
-    from pg_catalog.pg_attribute a
-    where a.attnum > 0 and pg_catalog.age(a.xmin) <= (select t.age from taken t)
-    union all
-    select 't', t.oid, null, 0, pg_catalog.age(t.xmin)
-    from pg_catalog.pg_type t
-    where t.typtype <> 'b' and (t.typrelid = 0 or t.typtype <> 'c')
-      and pg_catalog.age(t.xmin) <= (select t.age from taken t)
-    union all
-    select 'p', p.oid, null, 0, pg_catalog.age(p.xmin)
-    from pg_catalog.pg_proc p where pg_catalog.age(p.xmin) <= (select t.age from taken t)
-    union all
-    select 'n', n.oid, n.nspname::text, 0, pg_catalog.age(n.xmin)
-    from pg_catalog.pg_namespace n
-    where n.nspname !~ '^pg_' and pg_catalog.age(n.xmin) <= (select t.age from taken t)
-)
-select distinct r.kind, r.oid, r.name, n.nspname as schema
-from recent r
-cross join taken t
-left join pg_catalog.pg_namespace n on n.oid = r.place
-where not pg_catalog.pg_visible_in_snapshot(
-    (t.oldest::text::bigint + t.age - r.age)::text::xid8, t.snapshot)
+CHANGED_SINCE = f"""
+{written_from("$1::text::pg_catalog.xid8")}
+select distinct w.kind, w.oid, w.name, n.nspname as schema, w.xid::text as xid
+from written w left join pg_catalog.pg_namespace n on n.oid = w.place
 """
-"""What a transaction outside snapshot $1 has written: a deparsed text may have seen it already, as
-the server deparses from the newest catalogs. Kinds: r = relation, a = column of a relation, t =
-type, p = routine, n = schema. A row has an id of 32 bits, which its age makes one of 64."""
+"""What transactions from id $1 on, the oldest that the snapshot may lack, have written until now: a
+deparsed text may have seen it already, as the server deparses from the newest catalogs."""
