@@ -85,6 +85,9 @@ def source(services: Any, execute: Callable[..., None]) -> str:
         "create schema s",
         "create type s.mood as enum ('ok')",
         "create sequence s.numbers",
+        "create type s.place as (x int, y int)",
+        "create type s.weather as enum ('dry')",
+        "create domain s.forecast as s.weather",
         "create function s.rate() returns int language sql as 'select 1'",
         "create view open_shops as select id, kind from shops",
         "create table s.moods (mood s.mood default 'ok', number int default nextval('s.numbers'),"
@@ -190,6 +193,9 @@ def test_a_transaction_that_keeps_running_needs_no_second_reading(
         "alter index shops_note_idx rename to by_note",
         "alter function s.rate() rename to share",
         "alter sequence s.numbers rename to counter",
+        "alter type s.place rename to spot",
+        "alter type s.place rename attribute x to left_",
+        "drop type s.weather cascade",
     ],
 )
 def test_what_is_renamed_or_dropped_during_a_reading_is_seen_as_it_is_then(

@@ -96,7 +96,13 @@ class SnapshotBuilder:
         as it was for all texts: so its row is after a TRUNCATE, whatever else was written of it
         is a column's, a type's or another relation's row.
         """
-        names = self._table_names | self._index_names
+        composites = {
+            row["typrelid"]: (row["nspname"], row["typname"])
+            for row in self._types
+            if row["kind"] == "c"
+        }
+        columned = self._table_names | composites
+        names = columned | self._index_names
         types = {row["oid"] for row in self._types}
         routines = {row["oid"] for row in self._routines}
         schemas = {row["oid"] for row in self._places if row["kind"] == "namespace"}
@@ -108,7 +114,7 @@ class SnapshotBuilder:
                 if (row["schema"], row["name"]) != names[oid]:
                     return True
             elif (
-                (kind == "a" and oid in self._table_names)
+                (kind == "a" and oid in columned)
                 or (kind == "t" and oid in types)
                 or (kind == "p" and oid in routines)
                 or (kind == "n" and oid in schemas)

@@ -84,7 +84,7 @@ def range_of(row: Row, needs: tuple[ObjectKey, ...]) -> RangeType:
     return RangeType(
         schema=row["nspname"],
         name=row["typname"],
-        options=tuple(row["range_options"]),
+        options=tuple(map(known_type, row["range_options"])),
         comment=row["comment"],
         depends_on=needs,
     )
@@ -197,7 +197,7 @@ def domain_of(row: Row, needs: tuple[ObjectKey, ...]) -> DomainType:
     return DomainType(
         schema=row["nspname"],
         name=row["typname"],
-        type=row["base"],
+        type=known_type(row["base"]),
         nullable=not row["typnotnull"],
         default=row["typdefault"],
         constraints=tuple(
@@ -320,5 +320,12 @@ def options_of(texts: Iterable[str] | None) -> tuple[str, ...]:
 def there(text: Any) -> Any:
     """The text that the server must have given; raises ObjectVanished if it is missing."""
     if text is None:
+        raise ObjectVanished
+    return text
+
+
+def known_type(text: str) -> str:
+    """A text that ends in a type's name; raises ObjectVanished if the server knew none."""
+    if text.endswith("???"):
         raise ObjectVanished
     return text
