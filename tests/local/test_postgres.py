@@ -195,6 +195,15 @@ def test_a_folder_with_other_things_is_left_alone(folder: Path) -> None:
         prepare(folder / "x", "")
 
 
+def test_an_installation_may_be_named_from_the_folder_where_one_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = resolve_locations(tmp_path / "any").package_dir
+    monkeypatch.chdir(package)
+    found = resolve_locations(tmp_path / "any", Path("pginstall18"))
+    assert found.bin_dir == package / "pginstall18/bin"
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root has to give up its rights")
 def test_root_works_below_a_private_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tmp_path.chmod(0o700)

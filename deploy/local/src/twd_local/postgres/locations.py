@@ -66,6 +66,8 @@ def resolve_locations(data_dir: Path, installation: Path | None = None) -> Locat
     """
     user, data_dir = _user(), used_data_dir(data_dir)
     if installation is not None:
+        # The programs are started in another folder.
+        installation = installation.absolute()
         return Locations(installation / "bin", data_dir, user, _major(installation), installation)
     package = _package_dir()
     install, major = _installation(package, data_dir)
