@@ -114,6 +114,9 @@ class _Reading:
             # What was written meanwhile is seen after the transaction only.
             check = second or await _prepare_check(first)
             checking = taking.create_task(check.fetch(snapshot["oldest"]))
+            if second:
+                # Its transaction holds locks on the source, and building takes a while.
+                first.terminate()
             if self._on_statement:
                 # Of what is prepared, the driver tells nobody.
                 self._on_statement(CHANGED_SINCE)
@@ -149,12 +152,15 @@ class _Reading:
 
     async def _join(self, exported: str) -> asyncpg.Connection | None:
         """A session on the exported snapshot; None if there can be no second one."""
+        session: asyncpg.Connection | None = None
         try:
             session = await self._connect()
             name = exported.replace("'", "")
             await session.execute(f"{_BEGIN}; SET TRANSACTION SNAPSHOT '{name}'")
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
             # A limit on connections, or a proxy that leads elsewhere: one session does it too.
+            if session:
+                session.terminate()
             return None
         return session
 
