@@ -71,6 +71,8 @@ class CountingRelay:
 
         class Forward(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            # A body would wait for word of its headers.
+            disable_nagle_algorithm = True
 
             def do_GET(self) -> None:
                 self._answer(http.get(self.path))

@@ -29,6 +29,8 @@ class FaultyModel:
 
         class Relay(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            # A body would wait for word of its headers.
+            disable_nagle_algorithm = True
 
             def do_GET(self) -> None:
                 given = http.get(self.path)

@@ -73,6 +73,8 @@ class KillingProxy:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            # A body would wait for word of its headers.
+            disable_nagle_algorithm = True
 
             def _forward(self) -> None:
                 body = self.rfile.read(int(self.headers.get("content-length", 0)))

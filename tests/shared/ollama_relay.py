@@ -20,6 +20,8 @@ class OllamaRelay:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            # A body would wait for word of its headers.
+            disable_nagle_algorithm = True
 
             def do_GET(self) -> None:
                 self._pass_on(None)
