@@ -121,3 +121,11 @@ def test_changed_examples_request_the_model(ticks: Ticks) -> None:
     trained(ticks)
     ticks.materialize(TRAINING_EXAMPLES_KEY, "2")
     assert TRAINED_MODEL.key in ticks.tick()["shop"]
+
+
+def test_what_a_person_has_served_is_evaluated_and_not_trained_again(ticks: Ticks) -> None:
+    trained(ticks)
+    ticks.materialize(TRAINED_MODEL.key, "another that was kept")
+    assert ticks.tick() == {"shop": {MODEL_EVALUATION_KEY}}
+    ticks.materialize(MODEL_EVALUATION_KEY, "2")
+    assert ticks.tick() == {}

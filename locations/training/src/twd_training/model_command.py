@@ -15,10 +15,14 @@ from twd_shared import settings
 from twd_shared.clients.ollama import Ollama
 from twd_shared.clients.qdrant import open_client
 from twd_shared.errors import TwdError
+from twd_shared.store.connections import ConnectionRegistry
 from twd_shared.store.database import MetadataDatabase
 from twd_training.knowledge_base.promotion import Decisions
+from twd_training.knowledge_base.publishing import Published
+from twd_training.knowledge_base.versions import ModelVersions
 
 DONE, FAILED = 0, 2
+_TARGETS = {"promote": "promote", "rollback": "rollback-model"}
 
 _EPILOG = """\
 DATABASE is the partition key of the source, as make ask takes it. What is served changes for every
@@ -27,6 +31,7 @@ reader in one request. Doing it twice does it once.
 exit status: 0 = done, or nothing to do; 2 = it failed, and the reason is on standard error
 
 TWD_METADATA_DSN, QDRANT_URL, QDRANT_API_KEY, OLLAMA_BASE_URL and TWD_EMBED_MODEL say where all is.
+Where DAGSTER_HOME is set, the UI shows the decision, and what is served now is evaluated.
 """
 
 
@@ -72,6 +77,8 @@ def _decide(command: str, partition_key: str) -> str:
         decisions = Decisions(partition_key, database, client, ollama, link)
         is_promotion = command == "promote"
         done = decisions.promote() if is_promotion else decisions.go_back()
+        if done.is_done:
+            _tell_dagster(partition_key, database, f"make {_TARGETS[command]}")
     if not done.is_done:
         why = "no version is held back" if is_promotion else "it was gone back to before"
         return f"{partition_key}: version {done.version} is served, and {why}; nothing to do."
@@ -79,6 +86,21 @@ def _decide(command: str, partition_key: str) -> str:
     wrong = "1 document" if done.withdrawn == 1 else f"{done.withdrawn} documents"
     without = f", without {wrong} wrong by now" if done.withdrawn else ""
     return f"{partition_key}: version {done.version} is served instead of {before}{without}."
+
+
+def _tell_dagster(partition_key: str, database: MetadataDatabase, decision: str) -> None:
+    if not os.environ.get("DAGSTER_HOME"):
+        return
+    # Importing Dagster takes seconds, which neither --help nor a refusal should.
+    import dagster as dg
+
+    from twd_training.defs.decided import report_decided
+
+    connection_id = ConnectionRegistry(database).by_partition(partition_key).connection_id
+    versions = ModelVersions(database)
+    published = Published(versions.live(connection_id), versions.held(connection_id))
+    with dg.DagsterInstance.get() as instance:
+        report_decided(instance, partition_key, published, decision)
 
 
 if __name__ == "__main__":
