@@ -15,23 +15,30 @@ from typing import NamedTuple
 
 import dagster as dg
 
-_VERSION_TAG = "dagster/data_version"
+DATA_VERSION_TAG = "dagster/data_version"
+_ABOUT_INPUTS = "dagster/input_"
 _INPUT_VERSION_TAG = "dagster/input_data_version"
 _INPUT_EVENT_TAG = "dagster/input_event_pointer"
 _MOST_RECORDS = 1_000
 
 
 class Materialization(NamedTuple):
-    """One partition as it was written: the number of the event, its run ('' = none), its tags."""
+    """One partition as it was written: the event's number and time, its run ('' = none), tags."""
 
     event: int
+    timestamp: float
     run_id: str
     tags: Mapping[str, str]
 
     @property
     def version(self) -> str:
         """The data version that was written; '' if none is told."""
-        return self.tags.get(_VERSION_TAG, "")
+        return self.tags.get(DATA_VERSION_TAG, "")
+
+    @property
+    def input_tags(self) -> Mapping[str, str]:
+        """What it tells of its inputs."""
+        return {name: tag for name, tag in self.tags.items() if name.startswith(_ABOUT_INPUTS)}
 
     def seen_of(self, asset: dg.AssetKey) -> int:
         """The newest event of an input that was there when this was made; 0 = none."""
@@ -113,4 +120,6 @@ class InputState(NamedTuple):
 
 def _of_record(record: dg.EventLogRecord) -> Materialization:
     made = record.asset_materialization
-    return Materialization(record.storage_id, record.run_id, (made and made.tags) or {})
+    return Materialization(
+        record.storage_id, record.timestamp, record.run_id, (made and made.tags) or {}
+    )

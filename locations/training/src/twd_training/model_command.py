@@ -15,11 +15,9 @@ from twd_shared import settings
 from twd_shared.clients.ollama import Ollama
 from twd_shared.clients.qdrant import open_client
 from twd_shared.errors import TwdError
-from twd_shared.store.connections import ConnectionRegistry
 from twd_shared.store.database import MetadataDatabase
 from twd_training.knowledge_base.promotion import Decisions
 from twd_training.knowledge_base.publishing import Published
-from twd_training.knowledge_base.versions import ModelVersions
 
 DONE, FAILED = 0, 2
 _TARGETS = {"promote": "promote", "rollback": "rollback-model"}
@@ -78,7 +76,7 @@ def _decide(command: str, partition_key: str) -> str:
         is_promotion = command == "promote"
         done = decisions.promote() if is_promotion else decisions.go_back()
         if done.is_done:
-            _tell_dagster(partition_key, database, f"make {_TARGETS[command]}")
+            _tell_dagster(partition_key, decisions.published, f"make {_TARGETS[command]}")
     if not done.is_done:
         why = "no version is held back" if is_promotion else "it was gone back to before"
         return f"{partition_key}: version {done.version} is served, and {why}; nothing to do."
@@ -88,7 +86,7 @@ def _decide(command: str, partition_key: str) -> str:
     return f"{partition_key}: version {done.version} is served instead of {before}{without}."
 
 
-def _tell_dagster(partition_key: str, database: MetadataDatabase, decision: str) -> None:
+def _tell_dagster(partition_key: str, published: Published, decision: str) -> None:
     if not os.environ.get("DAGSTER_HOME"):
         return
     # Importing Dagster takes seconds, which neither --help nor a refusal should.
@@ -96,9 +94,6 @@ def _tell_dagster(partition_key: str, database: MetadataDatabase, decision: str)
 
     from twd_training.defs.decided import report_decided
 
-    connection_id = ConnectionRegistry(database).by_partition(partition_key).connection_id
-    versions = ModelVersions(database)
-    published = Published(versions.live(connection_id), versions.held(connection_id))
     with dg.DagsterInstance.get() as instance:
         report_decided(instance, partition_key, published, decision)
 

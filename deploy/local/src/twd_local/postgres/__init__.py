@@ -7,14 +7,14 @@ The server listens on loopback alone, without a unix socket, and asks every conn
 password. PostgreSQL refuses to run as root: started by root, it runs as an existing unprivileged
 user. Where that user cannot reach the data directory or the binaries (a clone below a private home
 directory), both live under `/var/lib/twd-local` instead, in a folder that follows from the path of
-the data directory; `used_data_dir` tells where.
+the data directory; `locations.resolve_locations` tells where.
 """
 
 from __future__ import annotations
 
 from twd_local.postgres.cluster import remove
 from twd_local.postgres.databases import ensure_database, ensure_role, wait_ready
-from twd_local.postgres.locations import Locations, PostgresError, used_data_dir
+from twd_local.postgres.locations import Locations, PostgresError
 from twd_local.postgres.running import RunningPostgres, dsn_of, start_postgres
 
 __all__ = [
@@ -26,6 +26,5 @@ __all__ = [
     "ensure_role",
     "remove",
     "start_postgres",
-    "used_data_dir",
     "wait_ready",
 ]

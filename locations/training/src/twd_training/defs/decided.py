@@ -8,13 +8,11 @@ from dagster._core.definitions.asset_checks.asset_check_evaluation import (
 )
 
 from twd_shared.contract import TRAINED_MODEL
+from twd_shared.input_knowledge import DATA_VERSION_TAG, Materialization, newest
 from twd_training.defs.assets import PROMOTION_CHECK, promotion_check, version_of_served
 
 if TYPE_CHECKING:
     from twd_training.knowledge_base.publishing import Published
-
-_VERSION_TAG = "dagster/data_version"
-_INPUT_TAGS = "dagster/input_"
 
 
 def report_decided(
@@ -25,19 +23,16 @@ def report_decided(
     The decision is not made of newer inputs: what a training has not seen yet stays unseen.
     """
     before = _newest(instance, partition_key)
-    known = before.asset_materialization if before else None
-    inputs = {
-        name: value
-        for name, value in ((known and known.tags) or {}).items()
-        if name.startswith(_INPUT_TAGS)
-    }
     instance.report_runless_asset_event(
         dg.AssetMaterialization(
             TRAINED_MODEL.key,
             partition=partition_key,
             description=decision,
             metadata={"version": published.version.version} if published.version else {},
-            tags={**inputs, _VERSION_TAG: version_of_served(published)},
+            tags={
+                **(before.input_tags if before else {}),
+                DATA_VERSION_TAG: version_of_served(published),
+            },
         )
     )
     check, told = promotion_check(published), _newest(instance, partition_key)
@@ -48,7 +43,7 @@ def report_decided(
             passed=check.passed,
             metadata=check.metadata,
             target_materialization_data=AssetCheckEvaluationTargetMaterializationData(
-                storage_id=told.storage_id, run_id=told.run_id, timestamp=told.timestamp
+                storage_id=told.event, run_id=told.run_id, timestamp=told.timestamp
             )
             if told
             else None,
@@ -58,6 +53,5 @@ def report_decided(
     )
 
 
-def _newest(instance: dg.DagsterInstance, partition_key: str) -> dg.EventLogRecord | None:
-    of_partition = dg.AssetRecordsFilter(TRAINED_MODEL.key, asset_partitions=[partition_key])
-    return next(iter(instance.fetch_materializations(of_partition, 1).records), None)
+def _newest(instance: dg.DagsterInstance, partition_key: str) -> Materialization | None:
+    return newest(instance, TRAINED_MODEL.key, [partition_key]).get(partition_key)

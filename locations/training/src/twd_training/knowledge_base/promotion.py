@@ -26,7 +26,7 @@ from twd_training.knowledge_base.keeping import (
     settle,
 )
 from twd_training.knowledge_base.material import read_material
-from twd_training.knowledge_base.publishing import model_id_of
+from twd_training.knowledge_base.publishing import Published, model_id_of
 from twd_training.knowledge_base.versions import ModelVersion, ModelVersions
 from twd_training.knowledge_base.withdrawal import Withdrawal
 
@@ -67,6 +67,11 @@ class Decisions:
         self._collections = Collections(client, partition_key)
         self._versions = ModelVersions(database)
         self._alerts = HeldAlerts(database, partition_key, link)
+
+    @property
+    def published(self) -> Published:
+        """The version that is served now, and the one that is held beside it."""
+        return Published(self._versions.live(self._id), self._versions.held(self._id))
 
     def promote(self) -> Served:
         """Serve the held version; nothing is done when none is held.

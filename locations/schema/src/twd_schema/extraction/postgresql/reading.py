@@ -109,12 +109,12 @@ class _Reading:
             [snapshot] = await first.fetch(SNAPSHOT)
             builder = SnapshotBuilder()
             answers = _Answers(builder, taking)
-            second = await self._ask(asked, answers, first, snapshot["exported"])
+            prepared = await self._ask(asked, answers, first, snapshot["exported"])
             samples = await first.fetch(SAMPLES, LARGEST_CATEGORY) if self._samples else []
             # What was written meanwhile is seen after the transaction only.
-            check = second or await _prepare_check(first)
+            check = prepared or await _prepare_check(first)
             checking = taking.create_task(check.fetch(snapshot["oldest"]))
-            if second:
+            if prepared:
                 # Its transaction holds locks on the source, and building takes a while.
                 first.terminate()
             if self._on_statement:

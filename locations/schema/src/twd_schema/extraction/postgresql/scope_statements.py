@@ -16,10 +16,15 @@ def no_member(catalog: str, oid: str) -> str:
             and e.classid = 'pg_catalog.{catalog}'::regclass and e.deptype = 'e'))"""
 
 
+# What a relation `c` in the schema `n` is: not temporary, and made by a user.
+USERS_RELATION = f"""
+    c.relpersistence <> 't' and {USERS_SCHEMA} and {no_member("pg_class", "c.oid")}
+"""
+TABLE_KINDS = "'r', 'p', 'v', 'm', 'f'"
+
 RELATIONS = f"""
     select c.oid, n.nspname, c.relname, c.relkind, c.relispartition
     from pg_catalog.pg_class c
     join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-    where c.relkind in ('r', 'p', 'v', 'm', 'f')
-      and c.relpersistence <> 't' and {USERS_SCHEMA} and {no_member("pg_class", "c.oid")}
+    where c.relkind in ({TABLE_KINDS}) and {USERS_RELATION}
 """

@@ -47,8 +47,8 @@ select (select pg_catalog.json_agg(r)::text from ({PLACES}) r) as places,
 def statements(major: int) -> dict[str, str]:
     """What is sent to a server of that major release, by what it asks for.
 
-    Two sessions may share them, so those that take longest come first. The order of their rows is
-    not promised.
+    Two sessions may share them: first what others must wait for, last what takes least. The order
+    of their rows is not promised.
     """
     return {
         "columns": COLUMNS,

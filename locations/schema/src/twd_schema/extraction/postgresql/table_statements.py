@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from twd_schema.extraction.postgresql.scope_statements import RELATIONS, USERS_SCHEMA, no_member
+from twd_schema.extraction.postgresql.scope_statements import RELATIONS, TABLE_KINDS, USERS_RELATION
 
 # Tables and sequences are both relations; what only sequences have is null for the others. A parent
 # may be an extension's, which has no row of its own: so it comes with its name.
@@ -54,8 +54,7 @@ left join lateral (
       and o.classid = 'pg_catalog.pg_class'::regclass
       and o.refclassid = 'pg_catalog.pg_class'::regclass and o.deptype in ('a', 'i')
     limit 1) own on true
-where c.relkind in ('r', 'p', 'v', 'm', 'f', 'S')
-  and c.relpersistence <> 't' and {USERS_SCHEMA} and {no_member("pg_class", "c.oid")}
+where c.relkind in ({TABLE_KINDS}, 'S') and {USERS_RELATION}
 """
 
 # Since PostgreSQL 18 a NOT NULL is a constraint with a name; before, the join finds none. One that

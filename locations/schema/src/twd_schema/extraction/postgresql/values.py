@@ -165,9 +165,7 @@ def index_of(row: Row, names: Mapping[int, str], table: Row) -> Index:
     )
 
 
-def plain_index(
-    row: Row, columns: tuple[str, ...], table: Row, predicate: str | None = None
-) -> str:
+def plain_index(row: Row, columns: tuple[str, ...], table: Row, predicate: str | None) -> str:
     """A plain B-tree's statement as the server deparses it, from rows of indexes and tables."""
     ordered = [
         quote_name(name) + _ORDERS[order]
