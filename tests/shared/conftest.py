@@ -28,6 +28,8 @@ class HttpServer:
         self.status = 200
         self.body: bytes = b"{}"
         self.received: list[dict[str, Any]] = []
+        self._may_answer = threading.Event()
+        self._may_answer.set()
         server = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -42,6 +44,8 @@ class HttpServer:
                 self._answer()
 
             def _answer(self) -> None:
+                if not server._may_answer.wait(30):
+                    return
                 self.send_response(server.status)
                 self.send_header("content-length", str(len(server.body)))
                 self.end_headers()
@@ -61,8 +65,13 @@ class HttpServer:
         """Answer with `body` as JSON from now on."""
         self.body = json.dumps(body).encode()
 
+    def hang(self) -> None:
+        """Take requests and do not answer them until it is closed."""
+        self._may_answer.clear()
+
     def close(self) -> None:
         """Stop serving."""
+        self._may_answer.set()
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()

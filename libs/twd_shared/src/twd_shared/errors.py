@@ -43,6 +43,10 @@ class EmbeddingUnavailable(TransientError):
     """The Ollama server cannot be reached, is overloaded or answered incompletely."""
 
 
+class EmbeddingTimedOut(EmbeddingUnavailable):
+    """The Ollama server took longer than is waited for; a smaller call may be answered in time."""
+
+
 class IndexUnavailable(TransientError):
     """The Qdrant server cannot be reached or failed on its side."""
 

@@ -18,6 +18,7 @@ from collections.abc import (
 )
 from dataclasses import dataclass
 from itertools import islice
+from time import monotonic
 from typing import Any, TypeVar
 
 from ollama import GenerateResponse, ListResponse
@@ -27,7 +28,12 @@ from twd_shared.clients.embedding_models import Purpose, prefix_of
 from twd_shared.clients.length_guard import LengthGuard, Lengths, context_tokens, embed
 from twd_shared.clients.ollama_http import OllamaHttp
 from twd_shared.clients.token_budget import SAMPLES, TokenBudget, budget, measured_rates
-from twd_shared.errors import EmbeddingRejected, ModelUnavailable, TextTooLong
+from twd_shared.errors import (
+    EmbeddingRejected,
+    EmbeddingTimedOut,
+    ModelUnavailable,
+    TextTooLong,
+)
 
 Vector = list[float]
 Batch = tuple[int, list[Vector]]
@@ -133,11 +139,11 @@ class Ollama:
     def embed(self, texts: Sequence[str], purpose: Purpose) -> list[Vector]:
         """One vector a text, in order, of unit length or as the model gives it.
 
-        Raises EmbeddingUnavailable when the server is away or fails after retries,
-        ModelUnavailable when it lacks the model, TextsTooLong when texts are longer than the
-        model's context, EmbeddingRejected when the server refuses the texts for another reason
-        or an answer holds NaN or vectors of different length, ConfigurationError when the address
-        is not an Ollama server's.
+        Raises EmbeddingUnavailable when the server is away, fails after retries or takes longer
+        than is waited for one text, ModelUnavailable when it lacks the model, TextsTooLong when
+        texts are longer than the model's context, EmbeddingRejected when the server refuses the
+        texts for another reason or an answer holds NaN or vectors of different length,
+        ConfigurationError when the address is not an Ollama server's.
         """
         vectors: dict[int, Vector] = {}
         for start, part in self.embed_batches(texts, purpose):
@@ -147,10 +153,10 @@ class Ollama:
     def embed_batches(self, texts: Iterable[str], purpose: Purpose) -> Generator[Batch, None, None]:
         """Vectors in order of completion: (place of the first text, vectors of it and the next).
 
-        The next batches are embedded meanwhile: four of 64 texts at once, and none begins while
-        four that are done wait to be taken. `texts` that are made one by one are taken in another
-        thread, a few batches ahead: the first are embedded while others are made. Closing the
-        iterator ends the calls that are going on.
+        The next batches are embedded meanwhile: four of 64 texts at once (of fewer, if the server
+        is too slow), and none begins while four that are done wait to be taken. `texts` that are
+        made one by one are taken in another thread, a few batches ahead: the first are embedded
+        while others are made. Closing the iterator ends the calls that are going on.
         Raises what `embed` raises, behind what was done; TextsTooLong when all other texts are.
         """
 
@@ -234,6 +240,7 @@ class Ollama:
         count = 0
         dimensions: set[int] = set()
         refused: list[int] = []
+        sizes = _CallSizes(self._timeout_seconds)
 
         async with self._open() as http:
             guard = LengthGuard(http, self._embed_model, self._lengths)
@@ -251,9 +258,22 @@ class Ollama:
                     await embed_part(*part)
 
             async def embed_part(start: int, part: Sequence[str]) -> None:
+                while part:
+                    size = sizes.most
+                    await embed_call(start, part[:size])
+                    start, part = start + size, part[size:]
+
+            async def embed_call(start: int, part: Sequence[str]) -> None:
+                sent = monotonic()
                 try:
                     answer = await embed(http, self._embed_model, part)
                     await guard.check(part, answer.prompt_eval_count)
+                except EmbeddingTimedOut:
+                    if len(part) == 1:
+                        raise
+                    sizes.timed_out()
+                    await embed_part(start, part)
+                    return
                 except TextTooLong:
                     if len(part) == 1:
                         refused.append(start)
@@ -263,6 +283,7 @@ class Ollama:
                     await embed_part(start, part[:middle])
                     await embed_part(start + middle, part[middle:])
                     return
+                sizes.answered(monotonic() - sent)
                 dimensions.update(map(len, answer.embeddings))
                 if len(dimensions) != 1 or 0 in dimensions:
                     raise self._of_different_length(dimensions, http.server)
@@ -282,6 +303,28 @@ class Ollama:
             f"Model {self._embed_model} at {server} gave vectors of different dimensions: "
             f"{sorted(dimensions)}. Look at the Ollama server; its model may be broken."
         )
+
+
+class _CallSizes:
+    """How many texts go in one call: as many as always, fewer to a server that was too slow.
+
+    After a call that was not answered in time one text alone tells whether the server is alive;
+    quick answers then double the number, as TCP comes back from a loss.
+    """
+
+    def __init__(self, timeout_seconds: float) -> None:
+        self.most = _BATCH
+        # Calls wait for each other at a server that takes one at a time.
+        self._quick_seconds = timeout_seconds / (2 * _CONCURRENT_BATCHES)
+
+    def timed_out(self) -> None:
+        """One call was not answered in time."""
+        self.most = 1
+
+    def answered(self, seconds: float) -> None:
+        """One call was answered after so long."""
+        if seconds < self._quick_seconds:
+            self.most = min(_BATCH, 2 * self.most)
 
 
 async def _digest_of(http: OllamaHttp, model: str) -> str:

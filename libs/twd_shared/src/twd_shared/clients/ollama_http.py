@@ -24,6 +24,7 @@ import pydantic
 from twd_shared.errors import (
     ConfigurationError,
     EmbeddingRejected,
+    EmbeddingTimedOut,
     EmbeddingUnavailable,
     ModelUnavailable,
     PermanentError,
@@ -102,15 +103,18 @@ class OllamaHttp:
     ) -> _Answer:
         """The answer on `path` to `body` (None = GET), asked of `model`.
 
-        Raises EmbeddingUnavailable after the last attempt; at once ModelUnavailable, TextTooLong,
-        EmbeddingRejected for another refusal or an answer that cannot be used, ConfigurationError
-        when the address is not an Ollama server's.
+        Raises EmbeddingUnavailable after the last attempt; at once EmbeddingTimedOut,
+        ModelUnavailable, TextTooLong, EmbeddingRejected for another refusal or an answer that
+        cannot be used, ConfigurationError when the address is not an Ollama server's.
         """
         # Escaped to ASCII, because a text may hold half of a surrogate pair, which UTF-8 cannot.
         content = None if body is None else json.dumps({"model": model} | body).encode()
         for attempt in range(1, self._attempts):
             try:
                 return self._read(await self._send(path, content), path, answer, model)
+            except EmbeddingTimedOut:
+                # It would take as long again.
+                raise
             except TransientError:
                 # Full jitter: batches that failed together must not come back together.
                 await asyncio.sleep(random.uniform(0, 0.25 * 2**attempt))
@@ -125,7 +129,7 @@ class OllamaHttp:
                 headers={"content-type": "application/json"},
             )
         except (httpx.ReadTimeout, httpx.WriteTimeout):
-            raise EmbeddingUnavailable(
+            raise EmbeddingTimedOut(
                 f"Ollama at {self.server} did not answer {path} within "
                 f"{self._timeout_seconds:g} s. It is overloaded or loads a model; look at its log."
             ) from None
