@@ -79,16 +79,14 @@ class LexicalModel:
         counts = Counter(tokens.words(tokens.without_task_prefix(text)))
         if not counts:
             counts[""] = 1
-        places: list[NDArray[np.int64]] = []
-        values: list[NDArray[np.float64]] = []
         # Sorted, so that floating-point sums do not depend on the order of words in the text.
-        for word in sorted(counts):
-            where, what = _word_features(word)
-            places.append(where)
-            values.append(what * (1.0 + math.log(counts[word])))
+        features = [(_word_features(word), count) for word, count in sorted(counts.items())]
+        frequencies = [1.0 + math.log(count) for _, count in features]
+        sizes = [len(where) for (where, _), _ in features]
+        values = np.concatenate([what for (_, what), _ in features])
         total = np.bincount(
-            np.concatenate(places) % self.dimensions,
-            weights=np.concatenate(values),
+            np.concatenate([where for (where, _), _ in features]) % self.dimensions,
+            weights=values * np.repeat(frequencies, sizes),
             minlength=self.dimensions,
         )
         norm = float(np.linalg.norm(total))

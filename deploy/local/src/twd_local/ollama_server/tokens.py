@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator
+from functools import lru_cache
+from itertools import chain
 
 # A run of letters (combining marks kept), or of digits, or one visible character of any other kind.
 _PIECE = re.compile(r"[^\W\d_][^\W\d_\u0300-\u036f]*[\u0300-\u036f]*|\d+|\S")
@@ -21,6 +23,8 @@ _UNSPACED = re.compile(
 _TASK_PREFIX = re.compile(r"\s*(?:search_query|search_document|clustering|classification)\s*:")
 _LETTERS_PER_TOKEN = 5
 _DIGITS_PER_TOKEN = 3
+# The texts of one database hold the same few thousand pieces over and over.
+_PIECES_KEPT = 50_000
 
 
 def without_task_prefix(text: str) -> str:
@@ -34,15 +38,22 @@ def words(text: str) -> Iterator[str]:
 
     Scripts without spaces give single characters and overlapping pairs instead of words.
     """
-    for piece in _PIECE.findall(unicodedata.normalize("NFKC", text)):
-        if not piece[0].isalnum():
-            continue
-        for part in _CAMEL_HUMP.split(piece):
-            word = part.lower()
-            if _UNSPACED.search(word):
-                yield from _unspaced_words(word)
-            else:
-                yield word
+    pieces = _PIECE.findall(unicodedata.normalize("NFKC", text))
+    return chain.from_iterable(map(_words_of, pieces))
+
+
+@lru_cache(maxsize=_PIECES_KEPT)
+def _words_of(piece: str) -> tuple[str, ...]:
+    if not piece[0].isalnum():
+        return ()
+    words: list[str] = []
+    for part in _CAMEL_HUMP.split(piece):
+        word = part.lower()
+        if _UNSPACED.search(word):
+            words += _unspaced_words(word)
+        else:
+            words.append(word)
+    return tuple(words)
 
 
 def _unspaced_words(run: str) -> Iterator[str]:
@@ -89,15 +100,17 @@ def clip_to_tokens(text: str, limit: int) -> tuple[str, int, bool]:
     """
     used = 0
     for match in _PIECE.finditer(text):
-        piece = match.group()
-        if _UNSPACED.search(piece):
-            cost = len(piece)
-        elif piece[0].isdigit():
-            cost = -(-len(piece) // _DIGITS_PER_TOKEN)
-        else:
-            cost = -(-len(piece) // _LETTERS_PER_TOKEN)
+        cost = _tokens_of(match.group())
         if used + cost > limit:
             # A piece may be longer than all the room there is: a character is never below a token.
             return text[: match.start() + max(0, limit - used)], limit, True
         used += cost
     return text, used, False
+
+
+@lru_cache(maxsize=_PIECES_KEPT)
+def _tokens_of(piece: str) -> int:
+    if _UNSPACED.search(piece):
+        return len(piece)
+    per_token = _DIGITS_PER_TOKEN if piece[0].isdigit() else _LETTERS_PER_TOKEN
+    return -(-len(piece) // per_token)
