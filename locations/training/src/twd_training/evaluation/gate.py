@@ -6,12 +6,13 @@ questions. A model that is wrong while it is looked at agrees with itself: only 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from typing import Any
 
 from twd_shared.clients.ollama import Ollama
-from twd_shared.retrieval.questions import question_set_hash
+from twd_shared.retrieval.questions import LabelledQuestion, question_set_hash
 from twd_shared.retrieval.scoring import Score
 from twd_training.evaluation.questions import labelled_questions
 from twd_training.evaluation.retrievers import KnowledgeBaseQuestions
@@ -62,17 +63,23 @@ class Gate:
         The live version is asked as if it lacked what is `wrong` in it, as that will not be served
         in any case. Raises the errors of the embedding and the index.
         """
-        findings = [
-            *missing_documents(self._material, stored),
-            *shortened_ddl(self._material),
-            *self._altered(candidate),
-            *self._foreign(candidate, stored),
-        ]
+        questions = labelled_questions(self._material.snapshot, self._material.items)
+        asked = KnowledgeBaseQuestions(questions, self._collections, self._ollama)
+        with ThreadPoolExecutor(1, "twd-gate") as apart:
+            # The model's server has nothing else to do while documents are read back.
+            embedding = apart.submit(asked.embedded, candidate.model.name)
+            findings = [
+                *missing_documents(self._material, stored),
+                *shortened_ddl(self._material),
+                *self._altered(candidate),
+                *self._foreign(candidate, stored),
+            ]
+            embedding.result()
         comparison: dict[str, Any] = {
             "live_version": live.version if live else None,
             "tolerance": self._tolerance,
         }
-        scores = self._scores(candidate, live, wrong)
+        scores = self._scores(questions, asked, candidate, live, wrong) if questions else {}
         if live is not None:
             findings += self._fallen(scores)
         comparison |= scores
@@ -111,18 +118,18 @@ class Gate:
         ) or duplicate_vectors([given[text] for text in texts])
 
     def _scores(
-        self, candidate: Candidate, live: ModelVersion | None, wrong: Collection[str]
+        self,
+        questions: Sequence[LabelledQuestion],
+        asked: KnowledgeBaseQuestions,
+        candidate: Candidate,
+        live: ModelVersion | None,
+        wrong: Collection[str],
     ) -> dict[str, Any]:
         """Figures of both; of a first version too, as they may be all that is left to compare."""
-        questions = labelled_questions(self._material.snapshot, self._material.items)
-        if not questions:
-            return {}
-        set_hash = question_set_hash(questions)
-        asked = KnowledgeBaseQuestions(questions, self._collections, self._ollama)
         model = candidate.model
         ours = asked.scores(candidate.version, model.name, model.dimension)
         scores = {
-            "question_set_hash": set_hash,
+            "question_set_hash": question_set_hash(questions),
             "question_count": len(questions),
             "candidate": _figures(ours),
         }

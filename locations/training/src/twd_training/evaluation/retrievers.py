@@ -53,7 +53,7 @@ class KnowledgeBaseQuestions:
         `without` holds content hashes. A version whose model is gone, or now gives vectors of
         another length, finds nothing. Raises the errors of the embedding and the index.
         """
-        vectors = self._embedded(model)
+        vectors = self.embedded(model)
         found: list[list[Found]] = [[] for _ in self._questions]
         if vectors and len(vectors[0]) == dimension:
             found = self._knowledge_base.search(number, vectors, _DOCUMENTS, texts=False)
@@ -68,7 +68,11 @@ class KnowledgeBaseQuestions:
         ]
         return scores_of(KNOWLEDGE_BASE, self._questions, rankings)
 
-    def _embedded(self, model: str) -> list[list[float]]:
+    def embedded(self, model: str) -> list[list[float]]:
+        """The questions' vectors, asked of the server once a model; none if it lacks the model.
+
+        Raises the errors of the embedding.
+        """
         if model not in self._vectors:
             texts = [question.text for question in self._questions]
             try:

@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import msgspec
 from qdrant_client import QdrantClient, models
 
 from twd_shared.clients.qdrant import Record, index_errors, query, scroll, upsert
@@ -148,12 +149,16 @@ class Collections:
     ) -> None:
         """Write all points of documents; `vectors` holds those of their texts."""
         points: dict[Part, list[dict[str, Any]]] = {part: [] for part in PARTS}
+        # A text stands in two or three parts; its vector is most of what is sent.
+        encoded: dict[EmbeddedText, msgspec.Raw] = {}
         for document in documents:
             for point in points_of(document, model):
+                if point.text not in encoded:
+                    encoded[point.text] = msgspec.Raw(msgspec.json.encode(vectors[point.text]))
                 points[point.part].append(
                     {
                         "id": point.point_id,
-                        "vector": vectors[point.text],
+                        "vector": encoded[point.text],
                         "payload": point.payload,
                     }
                 )

@@ -51,7 +51,8 @@ def write_embedded(
     def complete() -> Iterator[int]:
         """The places of documents, each when its last vector has come."""
         yield from (place for place, count in enumerate(left) if not count)
-        for purpose in PURPOSES:
+        # Questions first: a pair is written with its second vector, else all at the very end.
+        for purpose in reversed(PURPOSES):
             missing = [text for text in waiting if text.purpose == purpose]
             for index, vector in embed_each(ollama, [one.text for one in missing], purpose):
                 known[missing[index]] = vector
