@@ -112,6 +112,52 @@ def test_a_believed_drop_is_told_once(shop: Shop) -> None:
     assert shop.waits == [12]
 
 
+def test_a_reading_that_a_newer_one_overtakes_is_made_again_and_removes_nothing(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = SchemaReader.read
+    overtaken: list[Recording] = []
+
+    def overtaken_once(
+        self: SchemaReader, connection: Connection, on_statement: Callable[[str], None] | None
+    ) -> Snapshot:
+        snapshot = read(self, connection, on_statement)
+        if not overtaken:
+            monkeypatch.setattr(SchemaReader, "read", read)
+            shop.execute("create table newest (id int)")
+            overtaken.append(shop.record())
+        return snapshot
+
+    monkeypatch.setattr(SchemaReader, "read", overtaken_once)
+    recording = shop.record()
+    assert overtaken[0].saved.added == (("table", "public", "newest"),)
+    assert recording.saved.removed == ()
+    assert (shop.stored[0], "newest" in shop.stored_tables) == (2, True)
+    assert shop.status == ("ok", "")
+
+
+def test_a_source_that_other_runs_save_all_the_time_is_read_again_later(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = SchemaReader.read
+    saved: list[int] = []
+
+    def overtaken(
+        self: SchemaReader, connection: Connection, on_statement: Callable[[str], None] | None
+    ) -> Snapshot:
+        snapshot = read(self, connection, on_statement)
+        shop.execute(f"create table newest_{len(saved)} (id int)")
+        with monkeypatch.context() as alone:
+            alone.setattr(SchemaReader, "read", read)
+            saved.append(shop.record().saved.version.version)
+        return snapshot
+
+    monkeypatch.setattr(SchemaReader, "read", overtaken)
+    with pytest.raises(SourceUnavailable, match=r"connection 7 \(shop\) was read by other runs"):
+        shop.record()
+    assert (saved, shop.stored[0]) == ([2, 3, 4], 4)
+
+
 def test_a_drop_that_is_undone_meanwhile_removes_nothing(shop: Shop) -> None:
     shop.drop("t0", "t1", "t2", "t3")
     shop.meanwhile = tuple(f"create table {name} (id int primary key)" for name in TABLES[:4])

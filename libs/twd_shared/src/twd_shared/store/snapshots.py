@@ -47,6 +47,10 @@ class SavedSnapshot:
     modified: tuple[ObjectKey, ...]
 
 
+class HistoryMovedOn(Exception):
+    """Another reading was saved while this one was made: this one may be the older of the two."""
+
+
 class ObjectChange(NamedTuple):
     """What happened to an object from one version to another."""
 
@@ -63,12 +67,18 @@ class SnapshotStore:
         self._decoded = DecodedObjects()
 
     def save(
-        self, connection_id: str, snapshot: Snapshot, unconfirmed: Collection[ObjectKey] = ()
+        self,
+        connection_id: str,
+        snapshot: Snapshot,
+        unconfirmed: Collection[ObjectKey] = (),
+        after: int | None = None,
     ) -> SavedSnapshot:
         """Store the snapshot as a new version, or confirm the newest one if nothing changed.
 
         `unconfirmed` are objects of the snapshot that were carried over from the version before,
-        because the reading could not tell whether they are gone.
+        because the reading could not tell whether they are gone. `after` is the version that was
+        newest before the reading, 0 = none; raises HistoryMovedOn if it no longer is, and the
+        snapshot is another than the newest.
         """
         objects = {key_of(item): item for item in snapshot.objects}
         now = {key: object_fingerprint(item) for key, item in objects.items()}
@@ -91,6 +101,8 @@ class SnapshotStore:
                 )
                 confirmed = confirm_version(transaction, newest, snapshot, unconfirmed)
                 return SavedSnapshot(confirmed, newest.version, (), (), ())
+            if after is not None and after != (newest.version if newest else 0):
+                raise HistoryMovedOn
             before = current_fingerprints(transaction, connection_id)
             added = tuple(sorted(now.keys() - before.keys()))
             removed = tuple(sorted(before.keys() - now.keys()))

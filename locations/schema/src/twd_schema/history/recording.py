@@ -19,7 +19,9 @@ from twd_shared.clients.catalog import Connection
 from twd_shared.errors import SourceBusy, SourceUnavailable, TwdError
 from twd_shared.schema_model.models import ObjectKey, Snapshot
 from twd_shared.store.connections import ConnectionRegistry
-from twd_shared.store.snapshots import SavedSnapshot, SnapshotStore
+from twd_shared.store.snapshots import HistoryMovedOn, SavedSnapshot, SnapshotStore
+
+_ATTEMPTS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +75,12 @@ class SnapshotRecorder:
 
         A drop of more than the policy's share of the tables is read a second time; raises
         SourceUnavailable if that reading misses other tables, as then the drop is still going on.
+
+        A reading during which another run saved a schema that differs is made again: it may be
+        the older one, and what came in between must not seem removed.
         """
         try:
-            recording = self._record(connection)
+            recording = self._record_in_order(connection)
         except SourceBusy:
             raise
         except TwdError as error:
@@ -84,7 +89,19 @@ class SnapshotRecorder:
         self._registry.set_status(connection.connection_id, "ok")
         return recording
 
-    def _record(self, connection: Connection) -> Recording:
+    def _record_in_order(self, connection: Connection) -> Recording:
+        for _ in range(_ATTEMPTS):
+            newest = self._snapshots.newest(connection.connection_id)
+            try:
+                return self._record(connection, newest.version if newest else 0)
+            except HistoryMovedOn:
+                continue
+        raise SourceUnavailable(
+            f"{connection.label} was read by other runs during each of {_ATTEMPTS} readings, and "
+            "its schema changed between them. Nothing was recorded; it is read again later."
+        )
+
+    def _record(self, connection: Connection, newest: int) -> Recording:
         known = self._snapshots.known_objects(connection.connection_id)
         read, statements, seconds = self._timed(connection)
         gone = vanished(known, read)
@@ -105,7 +122,7 @@ class SnapshotRecorder:
             _, before = self._snapshots.load_newest(connection.connection_id)
             # What the options leave out now is not waited for.
             read, kept = completed(read, scoped(before, connection.extraction))
-        saved = self._snapshots.save(connection.connection_id, read, kept)
+        saved = self._snapshots.save(connection.connection_id, read, kept, newest)
         return Recording(read, saved, seconds, statements, confirmed, tuple(sorted(kept)))
 
     def _timed(self, connection: Connection) -> tuple[Snapshot, int, float]:
