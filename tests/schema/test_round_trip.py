@@ -327,13 +327,39 @@ def test_how_a_source_likes_its_constants_written_changes_nothing(
     assert read(dsn) == before
 
 
-def test_the_password_of_a_foreign_table_is_not_read(services: Any, read: Any, psql: Any) -> None:
+def test_a_secret_in_an_option_of_a_foreign_table_is_not_read(
+    services: Any, read: Any, psql: Any
+) -> None:
     dsn = services.database()
+    options = [f"{name} '{value}'" for name, value in (*SECRET_OPTIONS, *TOLD_OPTIONS)]
     psql(
         dsn,
         "create foreign data wrapper w; create server elsewhere foreign data wrapper w;"
-        "create foreign table t (a int) server elsewhere"
-        " options (file 'x.csv', user_password 'canary-77');",
+        "create foreign table t (a int options (key 'true', auth_header 'canary-77'))"
+        f" server elsewhere options ({', '.join(options)});",
     )
     [table] = read(dsn).tables
-    assert table.options == ("file 'x.csv'", "user_password '…'")
+    assert table.columns[0].options == ("key 'true'", "auth_header '…'")
+    hidden = [f"{name} '…'" for name, _ in SECRET_OPTIONS]
+    assert list(table.options) == [*hidden, *(f"{name} '{value}'" for name, value in TOLD_OPTIONS)]
+
+
+SECRET_OPTIONS = (
+    ("user_password", "canary-77"),
+    ("pwd", "canary-77"),
+    ("aws_access_key", "canary-77"),
+    ("db_url", "postgresql://reader:canary-77@there/shop"),
+    ("uri", "mongodb://reader:can/ary-77@there"),
+    ("git", "https://canary-77@there/shop"),
+    ("blob", "https://there/shop?sv=1&sig=canary-77"),
+    ("connection", "DRIVER=x;UID=reader;PWD=canary-77"),
+    ("headers", "Authorization: Basic canary-77"),
+    ("program", "curl -u reader:canary-77 https://there"),
+)
+TOLD_OPTIONS = (
+    ("filename", "/data/authors.csv"),
+    ("author", "Nam"),
+    ("url", "https://there:8080/shop?key_column=id"),
+    ("query", "select key from tokens where key = 1"),
+    ("mail", "shop@there"),
+)

@@ -33,7 +33,19 @@ _IDENTITIES = {"a": "always", "d": "by default"}
 _ORDERS = {"0": "", "1": " DESC NULLS LAST", "2": " NULLS FIRST", "3": " DESC"}
 """What a server writes of a column's order in an index, by its bits in pg_index.indoption."""
 _ROUTINES = {"f": "function", "p": "procedure", "a": "aggregate", "w": "window"}
-_SECRET_OPTION = re.compile(r"pass|secret|token|credential|api_?key|private", re.IGNORECASE)
+_SECRET_OPTION = re.compile(
+    r"pass|pwd|secret|token|credential|private|auth(?!or\b)|bearer|cookie"
+    # A key alone says which columns are one.
+    r"|(?:api|access|account|shared|master|encryption|signing)_?key",
+    re.IGNORECASE,
+)
+# What stands in an address, a connection string, a header or a command line.
+_SECRET_VALUE = re.compile(
+    r"://[^/?#\s]*@|://[^/?#\s@:]*:\S*@"
+    r"|(?:pass|passwd|password|pwd|secret|token|(?:api|access|account|shared)_?key|\bsig)\s*[=:]"
+    r"|\bauthorization\b|\bbearer\s|\s(?:-u|--user)[\s=]*\S+:\S",
+    re.IGNORECASE,
+)
 
 BETWEEN_WORDS = r"[\x01-\x23\x25-\x2f\x3a-\x40\x5b-\x5e\x60\x7b-\x7f]+"
 """What no plain name holds: ASCII without letters, digits, _ and $; as servers and Python take it.
@@ -305,12 +317,14 @@ def grouped(rows: Iterable[Row], key: str, order: str) -> dict[Any, list[Row]]:
 
 
 def options_of(texts: Iterable[str] | None) -> tuple[str, ...]:
-    """Options of a foreign table; the values of those that name a secret are left out."""
+    """Options of a foreign table; the values of those that name or hold a secret are left out."""
     if not texts:
         return ()
     parted = (text.partition(" ") for text in texts)
     return tuple(
-        f"{name} '…'" if _SECRET_OPTION.search(name) else f"{name} {value}"
+        f"{name} '…'"
+        if _SECRET_OPTION.search(name) or _SECRET_VALUE.search(value)
+        else f"{name} {value}"
         for name, _, value in parted
     )
 
