@@ -232,6 +232,38 @@ create index on posts (slug(title));
 """
 
 
+def test_an_aggregate_comes_back_with_how_its_final_functions_are_called(
+    services: Any, psql: Any, assert_round_trip: Any
+) -> None:
+    dsn = services.database()
+    psql(dsn, AGGREGATES)
+    assert_round_trip(dsn)
+
+
+AGGREGATES = """
+create function ended(state bigint, value integer) returns bigint language sql immutable
+    as 'select state';
+create function added(state bigint, value integer) returns bigint language sql immutable strict
+    as 'select state + value';
+create function taken(state bigint, value integer) returns bigint language sql immutable strict
+    as 'select state - value';
+create aggregate moving(integer) (
+    sfunc = added, stype = bigint, sspace = 4, finalfunc = ended, finalfunc_extra,
+    finalfunc_modify = shareable, msfunc = added, minvfunc = taken, mstype = bigint, msspace = 8,
+    mfinalfunc = ended, mfinalfunc_extra, mfinalfunc_modify = read_write, initcond = '0',
+    minitcond = '0');
+create aggregate middle(float8 order by anyelement) (
+    sfunc = ordered_set_transition, stype = internal, finalfunc = percentile_disc_final,
+    finalfunc_extra, finalfunc_modify = read_only);
+create aggregate median(float8 order by anyelement) (
+    sfunc = ordered_set_transition, stype = internal, finalfunc = percentile_disc_final,
+    finalfunc_extra);
+create table numbers (a integer);
+create view sums as select moving(a), middle(0.5) within group (order by a) as m,
+    median(0.5) within group (order by a) as n from numbers;
+"""
+
+
 def test_a_foreign_table_comes_back_where_its_wrapper_is(services: Any, read: Any) -> None:
     original, copy = services.database(), services.database()
     for dsn in (original, copy):

@@ -126,6 +126,14 @@ where (t.typtype in ('e', 'd', 'r')
 order by n.nspname, t.typname
 """
 
+
+def _modification(option: str, value: str, condition: str = "true") -> str:
+    """What a final function may do to its state, where that is not what the kind implies."""
+    usual = "case g.aggkind when 'n' then 'r' else 'w' end"
+    return f"""case when {condition} and {value} <> {usual} then '{option} = ' || case {value}
+                    when 'r' then 'READ_ONLY' when 's' then 'SHAREABLE' else 'READ_WRITE' end end"""
+
+
 # Routines that a view, default, constraint, index, type or other such routine needs. What is only
 # called by a trigger or by hand is not part of a schema's tables. Of what stands in a body that is
 # a text, the server knows nothing: each routine comes that has the name of a word in it.
@@ -162,6 +170,7 @@ select p.oid::bigint as oid, n.nspname, p.proname, p.prokind::text as kind,
                'SSPACE = ' || nullif(g.aggtransspace, 0),
                'FINALFUNC = ' || nullif(g.aggfinalfn, 0)::regproc::text,
                case when g.aggfinalextra then 'FINALFUNC_EXTRA' end,
+               {_modification("FINALFUNC_MODIFY", "g.aggfinalmodify")},
                'COMBINEFUNC = ' || nullif(g.aggcombinefn, 0)::regproc::text,
                'SERIALFUNC = ' || nullif(g.aggserialfn, 0)::regproc::text,
                'DESERIALFUNC = ' || nullif(g.aggdeserialfn, 0)::regproc::text,
@@ -169,7 +178,10 @@ select p.oid::bigint as oid, n.nspname, p.proname, p.prokind::text as kind,
                'MSFUNC = ' || nullif(g.aggmtransfn, 0)::regproc::text,
                'MINVFUNC = ' || nullif(g.aggminvtransfn, 0)::regproc::text,
                'MSTYPE = ' || pg_catalog.format_type(nullif(g.aggmtranstype, 0), null),
+               'MSSPACE = ' || nullif(g.aggmtransspace, 0),
                'MFINALFUNC = ' || nullif(g.aggmfinalfn, 0)::regproc::text,
+               case when g.aggmfinalextra then 'MFINALFUNC_EXTRA' end,
+               {_modification("MFINALFUNC_MODIFY", "g.aggmfinalmodify", "g.aggmtransfn <> 0")},
                'MINITCOND = ' || pg_catalog.quote_literal(g.aggminitval),
                case g.aggkind when 'h' then 'HYPOTHETICAL' end,
                case p.proparallel when 's' then 'PARALLEL = safe'
