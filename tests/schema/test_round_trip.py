@@ -264,6 +264,14 @@ create view sums as select moving(a), middle(0.5) within group (order by a) as m
 """
 
 
+def test_a_public_schema_that_was_made_again_comes_back_without_a_comment(
+    services: Any, psql: Any, assert_round_trip: Any
+) -> None:
+    dsn = services.database()
+    psql(dsn, "drop schema public; create schema public; create table t (a int);")
+    assert_round_trip(dsn)
+
+
 def test_a_foreign_table_comes_back_where_its_wrapper_is(services: Any, read: Any) -> None:
     original, copy = services.database(), services.database()
     for dsn in (original, copy):

@@ -32,6 +32,9 @@ def object_statements(item: Other) -> Iterator[str]:
         case Namespace():
             name = quote_name(item.name)
             yield f"CREATE SCHEMA IF NOT EXISTS {name}"
+            if item.name == "public" and not item.comment:
+                # A new database has it with a comment, unlike one that was dropped and made again.
+                yield f"COMMENT ON SCHEMA {name} IS NULL"
             yield from _comment(f"SCHEMA {name}", item.comment)
         case Extension():
             name = quote_name(item.name)
