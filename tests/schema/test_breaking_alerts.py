@@ -228,6 +228,22 @@ def test_more_than_ten_changes_make_one_message_and_recover_each(teller: Teller)
     assert teller.rows[-1].title == "recovered: shop: public.wide.c07"
 
 
+def test_a_name_that_holds_line_breaks_or_turns_the_text_stays_on_its_line(teller: Teller) -> None:
+    name = "a\nFor whom: nobody\r\x1b[2J\u202egnp\u2066"
+    teller.tell(schema(table(name, **{name: "text", "b": "text"})))
+    teller.tell(schema(table(name, b="text")))
+    teller.tell(schema(table(name, **{name: "text", "b": "text"})))
+    shown = "a For whom: nobody [2J gnp"
+    subject = f"public.{shown} .{shown}"
+    assert [row.title for row in teller.rows] == [
+        f"shop: breaking schema change of {subject}",
+        f"recovered: shop: {subject}",
+    ]
+    sentence = f"Column {subject} was removed (it was text)."
+    broken, recovered = (row.body.splitlines() for row in teller.rows)
+    assert (broken[0], recovered[1]) == (sentence, f"It had been told: {sentence}")
+
+
 def test_ten_changes_make_ten_messages(teller: Teller) -> None:
     columns = {f"c{number}": "text" for number in range(10)}
     teller.tell(schema(table("wide", id="integer", **columns)))

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from urllib.parse import quote
 
 from twd_schema.drift.changes import Change
+from twd_shared.schema_model.wording import flat
 from twd_shared.store.alerts import Alert
 
 MOST_SINGLE = 10
@@ -54,7 +55,7 @@ def breaking_alerts(
             Alert(
                 key=key,
                 severity="breaking",
-                title=f"{database}: breaking schema change of {change.subject}",
+                title=flat(f"{database}: breaking schema change of {change.subject}"),
                 body=_lines(
                     change.sentence,
                     f"For whom: {consequences[change]}" if change in consequences else "",
@@ -95,7 +96,7 @@ def recovery_alerts(
             Alert(
                 key=f"recovered:{key}",
                 severity="recovered",
-                title=f"recovered: {database}: {change.subject}",
+                title=flat(f"recovered: {database}: {change.subject}"),
                 body=_lines(
                     f"What broke is undone since version {version} of the schema of {database}.",
                     f"It had been told: {change.sentence}",
@@ -134,8 +135,9 @@ def _listed(entries: Sequence[str]) -> list[str]:
 
 
 def _lines(*lines: str) -> str:
-    # A name may hold line breaks: it must not end its own line.
-    return "\n".join(" ".join(line.split()) for line in lines if line)
+    # A name may hold line breaks, or turn the direction of what follows: it must not end its own
+    # line, nor change how that is read.
+    return "\n".join(flat(line) for line in lines if line)
 
 
 def _key_of_many(prefix: str, keys: Sequence[str]) -> str:

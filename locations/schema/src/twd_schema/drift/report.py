@@ -6,6 +6,7 @@ import re
 
 from twd_schema.drift.changes import Change, SchemaDiff
 from twd_schema.drift.impact import IMPACT_COLUMNS, Impact, impact_columns
+from twd_shared.schema_model.wording import flat
 
 _ORDER = {"breaking": 0, "risky": 1, "safe": 2}
 _MOST_ROWS = 200
@@ -43,4 +44,4 @@ def _row(cells: tuple[str, ...]) -> str:
 
 def _cell(text: str) -> str:
     # Names are a source's own: one must not end the cell, nor make the UI load a picture.
-    return re.sub(r"([\\`*\[\]<>!|])", r"\\\1", " ".join(text.split()))
+    return re.sub(r"([\\`*\[\]<>!|])", r"\\\1", flat(text))
