@@ -321,6 +321,9 @@ _CHANGES: dict[str, set[tuple[str, str]]] = {
     },
     "alter extension vector set schema public": {("extension_renamed", "public.vector")},
     "alter table s.base set unlogged": {("storage_changed", "s.base")},
+    "alter table s.customers set (toast.autovacuum_enabled = false)": {
+        ("storage_changed", "s.customers")
+    },
     "alter view s.names set (security_barrier = true)": {("storage_changed", "s.names")},
     "comment on view s.names is 'who'": {("table_comment_changed", "s.names")},
     "comment on index s.customers_name_idx is 'for the list'": {

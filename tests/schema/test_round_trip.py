@@ -264,6 +264,19 @@ create view sums as select moving(a), middle(0.5) within group (order by a) as m
 """
 
 
+def test_what_is_set_for_a_toast_table_comes_back(
+    services: Any, psql: Any, assert_round_trip: Any
+) -> None:
+    dsn = services.database()
+    psql(
+        dsn,
+        "create table t (a text) with (fillfactor = 50, toast.autovacuum_enabled = false);"
+        "create table u (a text) with (toast.vacuum_truncate = false);"
+        "create materialized view m with (toast.autovacuum_enabled = false) as select * from t;",
+    )
+    assert_round_trip(dsn)
+
+
 def test_a_public_schema_that_was_made_again_comes_back_without_a_comment(
     services: Any, psql: Any, assert_round_trip: Any
 ) -> None:

@@ -15,10 +15,13 @@ from twd_schema.extraction.postgresql.scope_statements import RELATIONS, TABLE_K
 TABLES = f"""
 select c.oid, n.nspname, c.relname, c.relkind::text as kind, c.relispartition,
        d.description as comment,
-       c.relpersistence = 'u' as unlogged, c.reloptions as storage,
+       c.relpersistence = 'u' as unlogged,
+       case when t.reloptions is null then c.reloptions
+            else c.reloptions || array(
+                select 'toast.' || o.text from pg_catalog.unnest(t.reloptions) o(text))
+       end as storage,
        c.reltuples::float8 as row_estimate,
-       (c.relpages::bigint + coalesce((
-           select t.relpages from pg_catalog.pg_class t where t.oid = c.reltoastrelid), 0))
+       (c.relpages::bigint + coalesce(t.relpages, 0))
            * pg_catalog.current_setting('block_size')::bigint as size_bytes,
        case when c.relkind in ('v', 'm') then pg_catalog.pg_get_viewdef(c.oid) end as definition,
        case when c.relkind = 'p' then pg_catalog.pg_get_partkeydef(c.oid) end as partition_key,
@@ -43,6 +46,7 @@ left join (
     join pg_catalog.pg_class c on c.oid = i.inhparent
     join pg_catalog.pg_namespace n on n.oid = c.relnamespace
     group by i.inhrelid) p on p.inhrelid = c.oid
+left join pg_catalog.pg_class t on t.oid = c.reltoastrelid
 left join pg_catalog.pg_foreign_table ft on ft.ftrelid = c.oid
 left join pg_catalog.pg_foreign_server fs on fs.oid = ft.ftserver
 left join pg_catalog.pg_foreign_data_wrapper fw on fw.oid = fs.srvfdw
