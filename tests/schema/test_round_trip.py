@@ -264,6 +264,19 @@ create view sums as select moving(a), middle(0.5) within group (order by a) as m
 """
 
 
+def test_an_identity_whose_sequence_is_logged_otherwise_than_its_table_comes_back(
+    services: Any, psql: Any, assert_round_trip: Any
+) -> None:
+    dsn = services.database()
+    psql(
+        dsn,
+        "create table t (a int generated always as identity);"
+        "create unlogged table u (a int generated always as identity);"
+        "alter sequence t_a_seq set unlogged; alter sequence u_a_seq set logged;",
+    )
+    assert_round_trip(dsn)
+
+
 def test_what_is_set_for_a_toast_table_comes_back(
     services: Any, psql: Any, assert_round_trip: Any
 ) -> None:

@@ -66,31 +66,34 @@ def object_statements(item: Other) -> Iterator[str]:
 
 
 def ownership_statements(
-    item: Sequence, kinds: Mapping[tuple[str, str, str], str]
+    item: Sequence, kinds: Mapping[tuple[str, str, str], tuple[str, bool]]
 ) -> Iterator[str]:
     """Statements that tie a sequence to its column, once the table is there.
 
-    `kinds` has ALWAYS or BY DEFAULT for the identity columns, by (schema, table, column).
+    `kinds` is what `identity_kinds` tells of the tables.
     """
     name = qualified(item.schema, item.name)
     if item.owner:
         table = qualified(item.owner.schema, item.owner.table)
         column = quote_name(item.owner.column)
         if item.identity:
-            kind = kinds[item.owner.schema, item.owner.table, item.owner.column]
+            kind, is_unlogged = kinds[item.owner.schema, item.owner.table, item.owner.column]
             yield (
                 f"ALTER TABLE {table} ALTER COLUMN {column} ADD GENERATED {kind} AS IDENTITY "
                 f"(SEQUENCE NAME {name} {sequence_options(item)})"
             )
+            if item.unlogged != is_unlogged:
+                # It is made like its table.
+                yield f"ALTER SEQUENCE {name} SET {'UNLOGGED' if item.unlogged else 'LOGGED'}"
         else:
             yield f"ALTER SEQUENCE {name} OWNED BY {table}.{column}"
     yield from _comment(f"SEQUENCE {name}", item.comment)
 
 
-def identity_kinds(tables: Iterable[Table]) -> dict[tuple[str, str, str], str]:
-    """ALWAYS or BY DEFAULT for the identity columns of the tables, by (schema, table, column)."""
+def identity_kinds(tables: Iterable[Table]) -> dict[tuple[str, str, str], tuple[str, bool]]:
+    """ALWAYS or BY DEFAULT, and whether the table is unlogged, by (schema, table, column)."""
     return {
-        (table.schema, table.name, column.name): column.identity.upper()
+        (table.schema, table.name, column.name): (column.identity.upper(), table.unlogged)
         for table in tables
         for column in table.columns
         if column.identity
