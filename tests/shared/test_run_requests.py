@@ -31,6 +31,21 @@ def test_waits_grow_to_an_hour() -> None:
     assert waits == [60, 120, 240, 480, 960, 1920, 3600, 3600, 3600]
 
 
+def test_what_fails_for_months_is_still_tried_every_hour() -> None:
+    attempts = Attempts('{"7": {"wish": "a", "count": 5000, "last": 0}}')
+    assert not attempts.is_due("7", "a", 3599.0)
+    assert attempts.is_due("7", "a", 3600.0)
+    assert attempts.record("7", "a", 3600.0) == 5001
+
+
+def test_a_clock_that_is_set_back_holds_nothing_up() -> None:
+    attempts = Attempts(None)
+    attempts.record("7", "a", 1e9)
+    assert attempts.is_due("7", "a", 1000.0)
+    attempts.record("7", "a", 1000.0)
+    assert not attempts.is_due("7", "a", 1000.0)
+
+
 def test_a_new_wish_does_not_wait_for_an_old_one() -> None:
     attempts = Attempts(None)
     attempts.record("7", "a", 0.0)

@@ -17,6 +17,7 @@ from twd_shared.store.connections import RegisteredConnection
 
 _FIRST_WAIT_SECONDS = 60.0
 _LONGEST_WAIT_SECONDS = 3600.0
+_MOST_DOUBLINGS = 10
 IN_FLIGHT = [
     dg.DagsterRunStatus.QUEUED,
     dg.DagsterRunStatus.NOT_STARTED,
@@ -52,15 +53,18 @@ class Attempts:
     def is_due(self, connection_id: str, wish: str, now: float) -> bool:
         """Whether the wish may be requested: a new wish at once, a repeated one after its wait.
 
-        Waits are 60 s, 120 s, 240 s … and an hour at most.
+        Waits are 60 s, 120 s, 240 s … and an hour at most. A request that seems to come later than
+        now was made by a clock that has been set back since: it is waited for no longer.
         """
         attempt = self._by_id.get(connection_id)
         if attempt is None or attempt.wish != wish:
             return True
         if self.has_given_up(connection_id, wish):
             return False
-        wait = min(_FIRST_WAIT_SECONDS * 2 ** (attempt.count - 1), _LONGEST_WAIT_SECONDS)
-        return now - attempt.last >= wait
+        # Of what fails for weeks the power would be no number any more.
+        doublings = min(attempt.count - 1, _MOST_DOUBLINGS)
+        wait = min(_FIRST_WAIT_SECONDS * 2**doublings, _LONGEST_WAIT_SECONDS)
+        return not 0 <= now - attempt.last < wait
 
     def has_given_up(self, connection_id: str, wish: str) -> bool:
         """Whether the wish was requested as often as it may be."""
