@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -253,6 +254,22 @@ def test_a_wait_given_as_a_date_is_kept_and_one_of_days_ends_after_an_hour(
     outbox.raise_alert(alert())
     delivery.deliver()
     assert 3590 < wait_seconds(database) <= 3600
+
+
+def test_a_wait_that_a_clock_dated_before_it_was_set_back_holds_nothing_up(
+    database: MetadataDatabase,
+    outbox: AlertOutbox,
+    delivery: AlertDelivery,
+    webhook: WebhookServer,
+) -> None:
+    outbox.raise_alert(alert("a"))
+    outbox.raise_alert(alert("b"))
+    with database.begin() as transaction:
+        ahead = sa.func.now() + timedelta(days=400)
+        waits = sa.update(alerts).where(alerts.c.alert_key == "a").values(not_before=ahead)
+        transaction.execute(waits)
+    assert delivery.deliver().delivered == 2
+    assert webhook.titles == ["title a", "title b"]
 
 
 def test_a_short_wait_is_waited_for_within_the_same_call(

@@ -21,7 +21,8 @@ from twd_shared.settings import ALERT_FORMAT, ALERT_WEBHOOK_URL
 
 # Said of the address or of the moment, not of one message: any other message fares the same.
 _NOT_OF_THE_MESSAGE = frozenset({401, 403, 404, 405, 407, 408, 410, 415, 421, 423, 425, 426, 429})
-_MOST_WAIT_SECONDS = 3600.0
+LONGEST_ASKED_WAIT_SECONDS = 3600.0
+"""A webhook that asks for a longer wait is not followed."""
 # They write the address of every request, and a webhook's address is its password.
 _LOGGERS_OF_HTTP = ("httpx", "httpcore.connection", "httpcore.http11", "httpcore.proxy")
 
@@ -32,7 +33,7 @@ class WebhookUnavailable(TransientError):
     def __init__(self, message: str, wait_seconds: float | None = None) -> None:
         """`wait_seconds` is limited to an hour: a wrong clock must not silence alerts."""
         super().__init__(message)
-        self.wait_seconds = wait_seconds and min(wait_seconds, _MOST_WAIT_SECONDS)
+        self.wait_seconds = wait_seconds and min(wait_seconds, LONGEST_ASKED_WAIT_SECONDS)
 
 
 class WebhookRefused(PermanentError):

@@ -13,11 +13,17 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import sqlalchemy as sa
 
-from twd_shared.clients.webhook import Webhook, WebhookRefused, WebhookUnavailable
+from twd_shared.clients.webhook import (
+    LONGEST_ASKED_WAIT_SECONDS,
+    Webhook,
+    WebhookRefused,
+    WebhookUnavailable,
+)
 from twd_shared.clients.webhook_formats import WebhookMessage
 from twd_shared.store.database import MetadataDatabase
 from twd_shared.store.tables import alerts
@@ -113,7 +119,12 @@ class AlertDelivery:
             if not _is_alone(transaction):
                 return None
             query = sa.select(alerts).where(_WAITS).order_by(alerts.c.sequence).limit(1)
-            held_up = sa.exists().where(_WAITS, alerts.c.not_before > sa.func.clock_timestamp())
+            now = sa.func.clock_timestamp()
+            # No wait is longer: what waits on has been dated by a clock that was set back since.
+            latest = now + timedelta(seconds=LONGEST_ASKED_WAIT_SECONDS)
+            held_up = sa.exists().where(
+                _WAITS, alerts.c.not_before > now, alerts.c.not_before <= latest
+            )
             row = transaction.execute(query.where(~held_up)).one_or_none()
             if row is None:
                 return None
