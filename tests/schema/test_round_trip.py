@@ -277,6 +277,25 @@ def test_an_identity_whose_sequence_is_logged_otherwise_than_its_table_comes_bac
     assert_round_trip(dsn)
 
 
+@pytest.mark.parametrize(("parent", "child"), [("a", "b"), ("b", "a")])
+def test_a_constraint_that_rows_need_not_keep_comes_back_in_parent_and_child(
+    services: Any, psql: Any, assert_round_trip: Any, parent: str, child: str
+) -> None:
+    dsn = services.database()
+    psql(
+        dsn,
+        f"create table {parent} (v int, w int, x int, y int);"
+        f"create table {child} (y int) inherits ({parent});"
+        f"alter table {parent} add constraint whole check (v > 0) not valid;"
+        f"alter table {child} add constraint same check (w > 0) not valid;"
+        f"alter table {parent} add constraint same check (w > 0) not valid;"
+        f"alter table {parent} add constraint filled not null x not valid;"
+        f"alter table {child} add constraint own not null y not valid;"
+        f"alter table {parent} add constraint other not null y not valid;",
+    )
+    assert_round_trip(dsn)
+
+
 def test_what_is_set_for_a_toast_table_comes_back(
     services: Any, psql: Any, assert_round_trip: Any
 ) -> None:

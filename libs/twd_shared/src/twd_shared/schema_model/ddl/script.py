@@ -82,7 +82,8 @@ def _statements(snapshot: Snapshot) -> Iterator[str]:
         f"CREATE SERVER IF NOT EXISTS {quote_name(server)} FOREIGN DATA WRAPPER {quote_name(name)}"
         for server, name in sorted(wrappers)
     ]
-    for item in creation_order(snapshot):
+    order = creation_order(snapshot)
+    for item in order:
         if isinstance(item, Table):
             if item.server:
                 yield from servers
@@ -90,6 +91,12 @@ def _statements(snapshot: Snapshot) -> Iterator[str]:
             yield from _created(item, relations)
         else:
             yield from object_statements(item)
+    # A child that is made later would get its parent's constraint as one that holds, and a child
+    # that has got it already none of its own: so all tables come before, and children first.
+    for item in reversed(order):
+        if isinstance(item, Table):
+            name = qualified(item.schema, item.name)
+            yield from (f"ALTER TABLE {name} ADD {text}" for text in unvalidated_constraints(item))
     kinds = identity_kinds(relations.values())
     for sequence in snapshot.sequences:
         yield from ownership_statements(sequence, kinds)
@@ -197,8 +204,6 @@ def _created(table: Table, relations: dict[tuple[str, str], Table]) -> Iterator[
         if not column.inherited
     )
     yield create_statement(table, own, [], with_identity=False)
-    name = qualified(table.schema, table.name)
-    yield from (f"ALTER TABLE {name} ADD {text}" for text in unvalidated_constraints(table))
     for column in table.columns:
         if column.inherited:
             yield from _alterations(table, column, above.get(column.name, ()))
