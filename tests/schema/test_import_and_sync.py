@@ -214,6 +214,32 @@ def test_what_the_options_leave_out_since_is_not_told_as_removed(
         assert transaction.execute(sa.select(alerts)).all() == []
 
 
+def test_a_table_that_becomes_part_of_one_that_is_left_out_is_not_told_as_removed(
+    imported: dg.ExecuteInProcessResult,
+    location: dg.Definitions,
+    instance: dg.DagsterInstance,
+    resources: dict[str, Any],
+    catalog: Any,
+    shop: str,
+) -> None:
+    catalog.rows[0]["extraction"] = {"exclude": ["public.events"]}
+    execute(shop, "create table events (id int) partition by list (id)")
+    execute(shop, "create table events_2026 (id serial); create table events_2027 (id int)")
+    assert metadata(run(location, instance), DIFF)["added_tables"] == [
+        "public.events_2026",
+        "public.events_2027",
+    ]
+    execute(shop, "alter table events attach partition events_2026 for values in (2026)")
+    said = run(location, instance)
+    assert metadata(said, DIFF)["has_changes"] is False
+    assert metadata(said, UPDATED_EMBEDDINGS.key)["points_deleted"] == 1
+    execute(shop, "drop table events_2026, events_2027")
+    assert metadata(run(location, instance), DIFF)["removed_tables"] == ["public.events_2027"]
+    with resources["metadata_store"].database.begin() as transaction:
+        titles = transaction.execute(sa.select(alerts.c.title)).scalars().all()
+    assert titles == ["shop: breaking schema change of public.events_2027"]
+
+
 def test_a_breaking_change_is_told_even_if_the_index_moved_on_before_it_could_be(
     imported: dg.ExecuteInProcessResult,
     location: dg.Definitions,

@@ -271,6 +271,20 @@ def test_what_the_options_leave_out_since_is_planned_as_no_change_of_the_schema(
     assert plan["documents"] == {"embedded": 0, "rewritten": 0, "deleted": 1, "unchanged": 3}
 
 
+def test_what_became_part_of_a_table_that_is_left_out_is_planned_as_no_change_of_the_schema(
+    source: Source, execute: Execute, catalog: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    catalog.rows[0]["extraction"] = {"exclude": ["public.all_words"]}
+    execute(
+        source.shop.connection.connection_string,
+        "create table all_words (like words) partition by hash (id)",
+        "alter table all_words attach partition words for values with (modulus 1, remainder 0)",
+    )
+    _, plan = planned(capsys)
+    assert plan["changes"] == []
+    assert plan["documents"]["deleted"] == 1
+
+
 def test_what_people_said_since_is_planned_without_being_stored(
     source: Source, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -61,6 +61,22 @@ _CATALOGS = {
 }
 
 
+def left_out(
+    identities: Identities | None, keys: Container[tuple[str, str, str]]
+) -> tuple[Identity, ...]:
+    """Those of partitions that are not among the objects with these keys, as they are not wanted.
+
+    They are in the source, and what had such a name and stood alone was not removed.
+    """
+    return tuple(
+        item
+        for item in (identities.objects if identities else ())
+        if item.kind == "partition"
+        and item.key not in keys
+        and ("table", item.schema, item.name) not in keys
+    )
+
+
 def identities_within(
     identities: Identities | None, keys: Container[tuple[str, str, str]]
 ) -> Identities | None:

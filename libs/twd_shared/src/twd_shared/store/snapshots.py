@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from twd_shared.errors import UnknownConnection
 from twd_shared.schema_model.fingerprint import key_of, object_fingerprint, snapshot_fingerprint
+from twd_shared.schema_model.identities import Identities, left_out
 from twd_shared.schema_model.models import ObjectKey, Snapshot, TableStatistics, snapshot_of
 from twd_shared.schema_model.renames import Renames
 from twd_shared.store.database import MetadataDatabase
@@ -32,6 +33,7 @@ from twd_shared.store.snapshot_versions import (
     newest_version,
     version_at,
 )
+from twd_shared.store.table_identities import read_identities
 from twd_shared.store.table_statistics import read_statistics, write_statistics
 from twd_shared.store.tables import snapshots
 
@@ -206,6 +208,15 @@ class SnapshotStore:
         """
         with self._database.read() as transaction:
             return renames_of(transaction, connection_id, from_version, to_version)
+
+    def left_out(self, connection_id: str) -> set[tuple[str, str]]:
+        """(schema, name) of partitions that the newest reading saw and that are not wanted."""
+        with self._database.read() as transaction:
+            stored = read_identities(transaction, connection_id)
+            known = current_fingerprints(transaction, connection_id)
+        objects = tuple(item.identity for item in stored.objects()) if stored else ()
+        found = left_out(Identities(origin="", objects=objects), known)
+        return {(item.schema, item.name) for item in found}
 
     def known_objects(self, connection_id: str) -> dict[ObjectKey, str]:
         """Fingerprint of each object of the newest version, by key; empty if it was never read."""

@@ -18,6 +18,7 @@ from twd_shared.schema_model.identities import (
     Identities,
     Identity,
     identities_within,
+    left_out,
 )
 from twd_shared.schema_model.models import ObjectKey
 from twd_shared.store.sync_tables import table_identities
@@ -116,9 +117,10 @@ def write_identities(
 
 
 def in_order(identities: Identities, keys: Collection[ObjectKey]) -> Identities:
-    """The identities of the objects with these keys, sorted by key."""
+    """The identities of the objects with these keys, and of what is left out, sorted by key."""
     within = identities_within(identities, keys)
-    objects = sorted(within.objects if within else (), key=lambda item: item.key)
+    found = (*(within.objects if within else ()), *left_out(identities, keys))
+    objects = sorted(found, key=lambda item: item.key)
     return Identities(origin=identities.origin, objects=tuple(objects))
 
 

@@ -68,8 +68,13 @@ def sync_assets(settings: Settings) -> list[dg.AssetsDefinition]:
             before = None
             if base:
                 options = catalog.connection(registered).extraction
-                # What the options leave out since then is still in the source.
-                before = scoped(metadata_store.snapshots.load(connection_id, base), options)
+                # What the options leave out since then is still in the source, and so is what
+                # became a part of a table that they leave out.
+                before = scoped(
+                    metadata_store.snapshots.load(connection_id, base),
+                    options,
+                    metadata_store.snapshots.left_out(connection_id),
+                )
             renames = metadata_store.snapshots.renames(connection_id, base, version.version)
             diff = diff_snapshots(before, after, base, version.version, renames)
             link = f"{settings.ui_url}/runs/{context.run.run_id}"

@@ -15,7 +15,8 @@ from twd_schema.drift.store import DiffStore
 from twd_schema.extraction.scope import scoped
 from twd_schema.history.confirmation import completed
 from twd_shared.clients.catalog import Connection
-from twd_shared.schema_model.identities import Identities
+from twd_shared.schema_model.fingerprint import key_of
+from twd_shared.schema_model.identities import Identities, left_out
 from twd_shared.schema_model.models import Snapshot
 from twd_shared.schema_model.renames import NameHistory, Renames, RenameStep, renames_by_id
 from twd_shared.store.database import MetadataDatabase
@@ -52,7 +53,10 @@ def forecast(
     before = None
     if base:
         held_then = known if base == newest.version else snapshots.load(connection_id, base)
-        before = scoped(held_then, connection.extraction)
+        hidden = left_out(read.identities, {key_of(item) for item in read.objects})
+        before = scoped(
+            held_then, connection.extraction, {(item.schema, item.name) for item in hidden}
+        )
     renames = _renames(snapshots, database, connection_id, (base, newest.version), read.identities)
     diff = diff_snapshots(before, read, base, newest.version + 1, renames)
     return Forecast(read, diff, found_impact(diff, before, reader, connection_id))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 import msgspec
 
@@ -16,7 +16,11 @@ from twd_shared.schema_model.identities import identities_within
 from twd_shared.schema_model.models import Snapshot, Table
 
 
-def scoped(snapshot: Snapshot, options: ExtractionOptions) -> Snapshot:
+def scoped(
+    snapshot: Snapshot,
+    options: ExtractionOptions,
+    left_out: Collection[tuple[str, str]] = (),
+) -> Snapshot:
     """The snapshot without what the options leave out.
 
     With a table go its partitions, its statistics and the sequences that it owns. Types, routines
@@ -25,12 +29,17 @@ def scoped(snapshot: Snapshot, options: ExtractionOptions) -> Snapshot:
     name none and do not leave it out as a whole.
 
     A folded partition follows its parent; listed, it is a table that is chosen by its own name, and
-    so is a folded one whose parent is an extension's and was not read.
+    so is a folded one whose parent is an extension's and was not read. Of one that goes only
+    because its parent does, the id stays: it tells a table that was attached from one that is gone.
+
+    `left_out` are tables, as (schema, name), that go as well.
     """
     include = [table_pattern(text) for text in options.include]
     exclude = [table_pattern(text) for text in options.exclude]
 
     def is_chosen(table: Table) -> bool:
+        if _key(table) in left_out:
+            return False
         return (not include or _any_matches(include, table)) and not _any_matches(exclude, table)
 
     if options.partitions == "listed":
@@ -72,6 +81,8 @@ def scoped(snapshot: Snapshot, options: ExtractionOptions) -> Snapshot:
     if not include and not exclude and options.partitions != "listed":
         return whole
     keys = {key_of(item) for item in whole.objects}
+    if options.partitions == "folded":
+        keys |= {key_of(item) for item in snapshot.partitions if is_chosen(item)}
     return msgspec.structs.replace(whole, identities=identities_within(snapshot.identities, keys))
 
 
