@@ -17,6 +17,8 @@ import psycopg2
 import pytest
 import sqlalchemy as sa
 
+from twd_schema.extraction.postgresql import reading
+from twd_schema.extraction.postgresql.statements import statements
 from twd_shared.clients.catalog import Connection
 from twd_shared.schema_model.ddl import schema_script, table_statements
 from twd_shared.schema_model.models import Snapshot
@@ -275,6 +277,24 @@ def test_an_identity_whose_sequence_is_logged_otherwise_than_its_table_comes_bac
         "alter sequence t_a_seq set unlogged; alter sequence u_a_seq set logged;",
     )
     assert_round_trip(dsn)
+
+
+def test_an_identity_of_an_older_server_counts_as_logged_like_its_table(
+    services: Any, psql: Any, read: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dsn = services.database()
+    psql(
+        dsn,
+        # So it is kept before 15, which knows no SET LOGGED.
+        "create unlogged table t (a int generated always as identity);"
+        "alter sequence t_a_seq set logged; create sequence s; create unlogged table u (a serial);"
+        "alter sequence u_a_seq set logged;",
+    )
+    monkeypatch.setattr(reading, "statements", lambda _: statements(14))
+    snapshot = read(dsn)
+    unlogged = {sequence.name: sequence.unlogged for sequence in snapshot.sequences}
+    assert unlogged == {"s": False, "t_a_seq": True, "u_a_seq": False}
+    assert not any("SET LOGGED" in statement for statement in schema_script(snapshot))
 
 
 @pytest.mark.parametrize(("parent", "child"), [("a", "b"), ("b", "a")])

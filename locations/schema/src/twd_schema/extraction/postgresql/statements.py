@@ -16,9 +16,9 @@ from twd_schema.extraction.postgresql.object_statements import (
 from twd_schema.extraction.postgresql.scope_statements import RELATIONS
 from twd_schema.extraction.postgresql.table_statements import (
     COLUMNS,
-    TABLES,
     constraints,
     indexes,
+    tables,
 )
 from twd_schema.extraction.postgresql.written_statements import SEEN, written_from
 
@@ -52,7 +52,7 @@ def statements(major: int) -> dict[str, str]:
     """
     return {
         "columns": COLUMNS,
-        "tables": TABLES,
+        "tables": tables(major),
         "indexes": indexes(major),
         "constraints": constraints(major),
         "objects": _OBJECTS,

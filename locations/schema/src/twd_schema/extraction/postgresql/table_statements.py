@@ -10,12 +10,24 @@ from collections.abc import Mapping
 
 from twd_schema.extraction.postgresql.scope_statements import RELATIONS, TABLE_KINDS, USERS_RELATION
 
+# The release from which a sequence may be unlogged, and an identity's is made like its table.
+_UNLOGGED_SEQUENCES = 15
+
+
 # Tables and sequences are both relations; what only sequences have is null for the others. A parent
 # may be an extension's, which has no row of its own: so it comes with its name.
-TABLES = f"""
+def tables(major: int) -> str:
+    """What is asked of relations and sequences, of a server of that release."""
+    persistence = "c.relpersistence"
+    if major < _UNLOGGED_SEQUENCES:
+        # It cannot be told, nor set, otherwise than by the table.
+        persistence = """case own.deptype when 'i' then (
+           select o.relpersistence from pg_catalog.pg_class o where o.oid = own.refobjid)
+           else c.relpersistence end"""
+    return f"""
 select c.oid, n.nspname, c.relname, c.relkind::text as kind, c.relispartition,
        d.description as comment,
-       c.relpersistence = 'u' as unlogged,
+       {persistence} = 'u' as unlogged,
        case when t.reloptions is null then c.reloptions
             else c.reloptions || array(
                 select 'toast.' || o.text from pg_catalog.unnest(t.reloptions) o(text))
@@ -60,6 +72,7 @@ left join lateral (
     limit 1) own on true
 where c.relkind in ({TABLE_KINDS}, 'S') and {USERS_RELATION}
 """
+
 
 # Since PostgreSQL 18 a NOT NULL is a constraint with a name; before, the join finds none. One that
 # is not plain comes with its name. To deparse an expression of columns, the server opens the whole
