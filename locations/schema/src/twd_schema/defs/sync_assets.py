@@ -70,11 +70,10 @@ def sync_assets(settings: Settings) -> list[dg.AssetsDefinition]:
                 options = catalog.connection(registered).extraction
                 # What the options leave out since then is still in the source, and so is what
                 # became a part of a table that they leave out.
-                before = scoped(
-                    metadata_store.snapshots.load(connection_id, base),
-                    options,
-                    metadata_store.snapshots.left_out(connection_id),
-                )
+                snapshots = metadata_store.snapshots
+                chosen = options.include or options.exclude
+                left_out = snapshots.left_out(connection_id) if chosen else ()
+                before = scoped(snapshots.load(connection_id, base), options, left_out)
             renames = metadata_store.snapshots.renames(connection_id, base, version.version)
             diff = diff_snapshots(before, after, base, version.version, renames)
             link = f"{settings.ui_url}/runs/{context.run.run_id}"
