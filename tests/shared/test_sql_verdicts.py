@@ -76,6 +76,14 @@ PAGILA = [
     "select (select max(amount) from payment where customer_id = c.customer_id) from customer c",
     "select j.name from (category join film_category using (category_id)) j",
     "select film_id, film_id from film order by film_id",
+    "select date_trunc('day', rental_date), count(*) from rental group by date_trunc"
+    " order by date_trunc",
+    "select to_char(rental_date, 'YYYY'), count(*) from rental group by 1 order by to_char desc",
+    "select row_number() over (order by title) from film order by row_number",
+    "select distinct on (char_length) char_length(title) from film order by char_length",
+    "select mod(length, 10), count(*) from film group by mod",
+    "select x.length, x.ceil from (select length(title), char_length(title), ceil(rental_rate),"
+    " ceiling(rental_rate) from film) x",
     "select x.* from film f cross join lateral (select f.title, f.length) x order by x.length",
     "update film set title = default, length = 1 where film_id = 1 returning title",
     "insert into category (name) values ('x') on conflict (category_id) do update"
@@ -109,6 +117,9 @@ PAGILA = [
     "select title t from film group by title having t = 'x'",
     "select title t from film order by lower(t)",
     "select title t from film group by lower(t)",
+    "select date_trunc('day', rental_date) from rental order by lower(date_trunc)",
+    "select date_trunc('day', rental_date) from rental where date_trunc is null",
+    "select length + 1 from film order by nothing",
     "select x.b from (select title a from film) x",
     "with x as (select title from film) select length from x",
     "with x(a) as (select title from film) select title from x",

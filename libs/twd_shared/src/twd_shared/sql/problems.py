@@ -98,7 +98,7 @@ class Problems:
     def _plain(self, column: exp.Column, scope: Scope) -> None:
         name = self._names.fold(column.this)
         for around in scope.and_around():
-            is_output = around.shows_outputs and name in around.outputs
+            is_output = around.shows_outputs and (name in around.outputs or around.has_unnamed)
             if is_output and not self._is_postgresql:
                 return
             count = around.count(name, around.first)

@@ -168,6 +168,9 @@ class Queries(Expressions):
             if child.arg_key not in _OWN:
                 self.read(child, scope)
         scope.outputs = made
+        scope.has_unnamed = db_type == "postgresql" and any(
+            may_be_called_anything(item, self.names) for item in select.expressions
+        )
         several = {
             name
             for name in rows.repeated
@@ -198,6 +201,8 @@ class Queries(Expressions):
                     self.problems.ambiguous_column(item.name)
                 self.read_output(item, scope)
             else:
+                if self.names.db_type == "postgresql":
+                    scope.shows_outputs = self._is_name(item)
                 self.read(item, scope)
 
     def _is_name(self, item: exp.Expr) -> TypeGuard[exp.Column]:

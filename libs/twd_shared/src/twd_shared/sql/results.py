@@ -12,6 +12,8 @@ from twd_shared.sql.scopes import Scope
 
 # What PostgreSQL calls ?column?, as no other column is called.
 _UNNAMED = (exp.Literal, exp.Binary, exp.Null, exp.Neg, exp.Not)
+# What the parser takes for an operator, however it is written: mod(a, b), power(a, b).
+_MAY_BE_FUNCTIONS = (exp.Func, exp.Mod)
 # Functions of one name, which the parser keeps.
 _NAMED_AS_WRITTEN = (
     exp.Anonymous,
@@ -37,8 +39,9 @@ def output_name(item: exp.Expr, names: SchemaNames) -> str:
         named = inner.this
     elif isinstance(inner, exp.Dot):
         named = inner.expression
-    elif isinstance(inner, exp.Func):
-        # What PostgreSQL calls the result of a function.
+    elif isinstance(inner, _NAMED_AS_WRITTEN):
+        # What PostgreSQL calls the result of a function. Of others the parser's own name is another
+        # one, or that of several: ceil and ceiling.
         is_anonymous = isinstance(inner, exp.Anonymous)
         return (inner.name if is_anonymous else inner.sql_name()).lower()
     return names.fold(named) if isinstance(named, exp.Identifier) else ""
@@ -51,8 +54,8 @@ def may_be_called_anything(item: exp.Expr, names: SchemaNames) -> bool:
     if names.db_type != "postgresql":
         # They are called as they are written.
         return True
-    inner = bare(item)
-    return not (isinstance(inner, _NAMED_AS_WRITTEN) or isinstance(item, _UNNAMED))
+    is_unnamed = isinstance(item, _UNNAMED) and not isinstance(item, _MAY_BE_FUNCTIONS)
+    return not (is_unnamed or isinstance(bare(item), _NAMED_AS_WRITTEN))
 
 
 def is_star(item: exp.Expr) -> bool:

@@ -18,7 +18,8 @@ class Scope:
     `merged` are the columns that USING or NATURAL made one, `hidden` where each is not seen again,
     `joined` the places of the sources that JOIN made one.
     `first` is the place of the first source that is seen now, `shows_outputs` whether expressions
-    see `outputs` too, and `is_open` whether names may mean what stands nowhere here.
+    see `outputs` too, `has_unnamed` whether some of these have a name that is not worked out, and
+    `is_open` whether names may mean what stands nowhere here.
     """
 
     tables: MadeTables
@@ -30,6 +31,7 @@ class Scope:
     joined: set[int] = field(default_factory=set[int])
     first: int = 0
     shows_outputs: bool = False
+    has_unnamed: bool = False
     is_open: bool = False
 
     def named(self, name: str) -> Origins | None:
