@@ -269,6 +269,16 @@ def test_whichever_way_a_key_is_made_it_is_the_same(sql: str) -> None:
         assert re.search(r"[0-9]\.(?![0-9])", sql) or canonical(text, "postgresql") == text
 
 
+@pytest.mark.parametrize("db_type", ["postgresql", "mysql", "sqlite"])
+def test_a_word_that_begins_other_statements_may_stand_in_a_text_that_is_like_another(
+    db_type: str,
+) -> None:
+    one = "select replace(title, 1, 2) as show from film -- best\n fetch first 5 rows only"
+    two = "SELECT replace(title,3,4) AS show FROM film FETCH FIRST 10 ROWS ONLY"
+    assert key(one, db_type) == key(two, db_type)
+    assert facts(one, db_type).fingerprint == facts(two, db_type).fingerprint != ""
+
+
 def test_a_shape_has_no_literals_and_no_free_text() -> None:
     one = "select count(*) as \"films of Nam Nguyễn\" from film where title = 'secret' limit 5"
     two = "SELECT count(*) AS \"films of Bao Trần\" FROM film WHERE title='other' LIMIT 9 -- note"

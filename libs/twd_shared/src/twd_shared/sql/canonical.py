@@ -7,7 +7,7 @@ the dialect's own words, so that a quote in a comment, or the other way round, m
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Container, Iterable, Sequence
 
 from sqlglot import Dialect
 from sqlglot.errors import TokenError
@@ -41,16 +41,19 @@ _STRINGS = frozenset(
         TokenType.HEREDOC_STRING,
     }
 )
-# Behind these words the tokenizer takes the rest for one.
+# At the beginning of a statement: the tokenizer takes what stands behind them for one word.
 _COMMANDS = frozenset(
     {
         TokenType.COMMAND,
         TokenType.EXECUTE,
         TokenType.FETCH,
+        TokenType.LOCK,
         TokenType.SHOW,
         TokenType.RENAME,
+        TokenType.REPLACE,
     }
 )
+_BEFORE_A_COMMAND = frozenset({TokenType.SEMICOLON, TokenType.BEGIN})
 _TIGHT_BEFORE = frozenset({TokenType.R_PAREN, TokenType.COMMA})
 _QUOTES = ('"', "`", "[")
 
@@ -66,7 +69,7 @@ def canonical(sql: str, db_type: str) -> str:
         return sql
     while tokens and tokens[-1].token_type == TokenType.SEMICOLON:
         tokens.pop()
-    if any(token.token_type in _COMMANDS for token in tokens):
+    if _holds_command(tokens):
         return sql
 
     def word(token: Token, before: Token | None) -> str:
@@ -89,6 +92,15 @@ def shape_of(sql: str, db_type: str, names: Container[str]) -> str:
         return _shown(token, sql[token.start : token.end + 1], names)
 
     return _spaced(tokens, sql, word)
+
+
+def _holds_command(tokens: Sequence[Token]) -> bool:
+    """Whether a statement was not taken apart; FETCH FIRST and replace() stand in others too."""
+    before = [TokenType.SEMICOLON, *(token.token_type for token in tokens)]
+    return any(
+        token.token_type in _COMMANDS and kind in _BEFORE_A_COMMAND
+        for kind, token in zip(before, tokens, strict=False)
+    )
 
 
 def _spaced(tokens: Iterable[Token], text: str, word: Callable[[Token, Token | None], str]) -> str:
