@@ -129,6 +129,14 @@ def test_a_table_that_was_made_again_the_same_is_known_by_its_new_id(
     assert renamed("a", "c") not in store.renames("7", 1, 2).items
 
 
+def test_a_column_of_a_table_that_was_made_again_was_not_renamed(store: SnapshotStore) -> None:
+    store.save("7", reading(("a", 5, COLUMNS)))
+    store.save("7", reading(("a", 5, {"id": 1, "text": 2})))
+    store.save("7", reading(("a", 6, {"id": 1, "text": 2, "more": 3})))
+    assert store.renames("7", 1, 2).items == (renamed("a", "a", "note", "text"),)
+    assert store.renames("7", 1, 3).items == ()
+
+
 def test_the_first_ids_after_an_upgrade_prove_nothing_of_before(store: SnapshotStore) -> None:
     store.save("7", reading(("a", 5, COLUMNS), ids=False))
     store.save("7", reading(("b", 5, COLUMNS)))

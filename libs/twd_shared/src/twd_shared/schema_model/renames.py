@@ -120,8 +120,9 @@ class NameHistory:
             self._follow(by_version[version], from_version)
 
     def knows(self, key: ObjectKey, member: str = "") -> bool:
-        """Whether a rename has touched this name."""
-        return member in self._members.get(key, {}) if member else key in self._objects
+        """Whether a rename has touched this name; of an object's, or that of a member of it."""
+        members = self._members.get(key, {})
+        return member in members if member else key in self._objects or bool(members)
 
     def renames(self) -> tuple[Rename, ...]:
         """What is called otherwise now than at the version, sorted."""
