@@ -32,7 +32,7 @@ NAMES = "select full_name from customer"
 TOTALS = "select customer_id, sum(total) from invoice group by customer_id"
 
 
-def snapshot(schema: Schema, *, ids: bool = True) -> Snapshot:
+def snapshot(schema: Schema, *, ids: bool = True, origin: str = "here") -> Snapshot:
     """What is read of a database with these tables."""
     tables = [
         Table(
@@ -52,8 +52,16 @@ def snapshot(schema: Schema, *, ids: bool = True) -> Snapshot:
         database_name="shop",
         server_version="18",
         tables=tuple(tables),
-        identities=Identities(origin="here", objects=tuple(known)) if ids else None,
+        identities=Identities(origin=origin, objects=tuple(known)) if ids else None,
     )
+
+
+def changed(schema: Schema, table: tuple[str, str], **columns: int | None) -> Schema:
+    """The schema with columns of one table added, renumbered, or taken away (None)."""
+    number, before = schema[table]
+    now = {name: n for name, n in {**before, **columns}.items() if n is not None}
+    in_order = dict(sorted(now.items(), key=lambda column: column[1]))
+    return {**schema, table: (number, in_order)}
 
 
 class Shop:
@@ -87,14 +95,6 @@ class Shop:
 @pytest.fixture
 def shop(location: Location) -> Shop:
     return Shop(location)
-
-
-def changed(schema: Schema, table: tuple[str, str], **columns: int | None) -> Schema:
-    """The schema with columns of one table added, renumbered, or taken away (None)."""
-    number, before = schema[table]
-    now = {name: n for name, n in {**before, **columns}.items() if n is not None}
-    in_order = dict(sorted(now.items(), key=lambda column: column[1]))
-    return {**schema, table: (number, in_order)}
 
 
 def of(collected: Collected, question: str) -> TrainingItem:
@@ -139,6 +139,38 @@ def test_a_renamed_table_gives_a_proposal_over_several_versions(shop: Shop) -> N
     shop.after(client)
     collected = shop.after(changed(client, ("public", "client"), full_name=None, name=2))
     assert of(collected, "Who?").proposal == "select name from client"
+
+
+@pytest.mark.parametrize(
+    "restored",
+    [
+        snapshot(changed(SHOP, CUSTOMER, full_name=4)),
+        snapshot({**SHOP, CUSTOMER: (9, SHOP[CUSTOMER][1])}),
+        snapshot(SHOP, origin="a server that was restored from a dump"),
+        snapshot(SHOP, ids=False),
+    ],
+    ids=["a new column", "a new table", "another server", "no ids"],
+)
+def test_it_is_given_back_when_the_old_name_returns_and_the_new_one_is_gone(
+    shop: Shop, location: Location, restored: Snapshot
+) -> None:
+    renamed = shop.after(changed(SHOP, CUSTOMER, full_name=None, name=2))
+    assert of(renamed, "Who?").is_quarantined
+    location.store.snapshots.save("7", restored)
+    assert of(shop.collect(), "Who?").accepted
+
+
+def test_it_is_given_back_when_its_table_is_made_again_under_the_old_name(shop: Shop) -> None:
+    shop.after({("public", "client"): SHOP[CUSTOMER], INVOICE: SHOP[INVOICE]})
+    shop.after({INVOICE: SHOP[INVOICE]})
+    made_again = {**SHOP, CUSTOMER: (9, SHOP[CUSTOMER][1])}
+    assert of(shop.after(made_again), "Who?").accepted
+
+
+def test_it_stays_in_quarantine_while_another_column_has_the_old_name(shop: Shop) -> None:
+    taken = changed(SHOP, CUSTOMER, full_name=3, city=None, name=2)
+    assert of(shop.after(taken), "Who?").is_quarantined
+    assert of(shop.after(changed(taken, CUSTOMER, name=None)), "Who?").is_quarantined
 
 
 def test_a_column_that_is_gone_gives_no_proposal(shop: Shop) -> None:

@@ -68,7 +68,7 @@ def collect_examples(
         version, snapshot = snapshots.load_newest(connection_id)
         reading = read_submissions(application, connection_id)
         known = KnownTables.of(snapshot)
-        past = Past(snapshots, connection_id, version.version)
+        past = Past(snapshots, connection_id, version.version, known)
         mined = (
             good_answers(read_answers(application, connection_id), known.names)
             if connection.training.messages

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 
@@ -14,7 +15,7 @@ from twd_training.examples.known_tables import KnownTables
 
 @dataclass(frozen=True)
 class Then:
-    """A version's tables, None if it is kept no more, and what was renamed since."""
+    """A version's tables, None if it is kept no more, and what has another name since."""
 
     known: KnownTables | None
     renames: tuple[Rename, ...]
@@ -51,11 +52,14 @@ class Then:
 class Past:
     """Earlier versions of one connection's schema, each read once, when it is asked for."""
 
-    def __init__(self, snapshots: SnapshotStore, connection_id: str, version: int) -> None:
-        """`version` is the present one."""
+    def __init__(
+        self, snapshots: SnapshotStore, connection_id: str, version: int, today: KnownTables
+    ) -> None:
+        """`version` is the present one, and `today` are its tables."""
         self._snapshots = snapshots
         self._connection_id = connection_id
         self._version = version
+        self._today = today
         self.at = cache(self._at)
         """What was at a version before the present one; raises MetadataUnavailable."""
 
@@ -66,4 +70,30 @@ class Past:
         except UnknownConnection:
             # Retention has removed it.
             known = None
-        return Then(known, renames.items)
+        return Then(known, _standing(renames.items, self._today))
+
+
+def _standing(renames: Sequence[Rename], today: KnownTables) -> tuple[Rename, ...]:
+    """The renames without those to names that are gone: the old name means what it meant.
+
+    Unless something else was renamed to it.
+    """
+    taken = {(*item.new_key, item.new_member) for item in renames}
+    return tuple(
+        item
+        for item in renames
+        if _is_there(item, today) or (*item.old_key, item.old_member) in taken
+    )
+
+
+def _is_there(rename: Rename, today: KnownTables) -> bool:
+    if rename.kind == "enum":
+        labels = next(
+            (one.labels for one in today.enums.values() if (one.schema, one.name) == rename.new),
+            None,
+        )
+        return labels is not None and (not rename.new_member or rename.new_member in labels)
+    table = today.tables.get(rename.new)
+    return table is not None and (
+        not rename.new_member or any(one.name == rename.new_member for one in table.columns)
+    )
