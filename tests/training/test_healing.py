@@ -188,6 +188,37 @@ def test_a_pair_whose_columns_were_swapped_is_no_longer_right(shop: Shop) -> Non
     assert of(shop.after(SHOP), "Who?").accepted
 
 
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "select max(full_name) as full_name, city from customer group by city",
+        "with c as (select full_name as city, city as full_name from customer) select city from c",
+        "select c.customer_id, c.city from customer c join client using (full_name)",
+    ],
+)
+def test_a_pair_with_both_of_two_swapped_columns_is_no_longer_right(
+    shop: Shop, location: Location, sql: str
+) -> None:
+    beside: Schema = {**SHOP, ("public", "client"): (5, {"full_name": 1})}
+    shop.becomes(beside)
+    location.teach(sql, "Both?")
+    assert of(shop.collect(), "Both?").accepted
+    swapped = of(shop.after(changed(beside, CUSTOMER, full_name=3, city=2)), "Both?")
+    assert (swapped.is_quarantined, swapped.proposal) == (True, "")
+    assert of(shop.after(beside), "Both?").accepted
+
+
+def test_a_pair_that_names_none_of_two_swapped_columns_stays(
+    shop: Shop, location: Location
+) -> None:
+    location.teach("with c as (select * from customer) select count(*) as city from c", "All?")
+    location.teach("select total as city from customer natural join invoice", "Joined?")
+    shop.collect()
+    collected = shop.after(changed(SHOP, CUSTOMER, full_name=3, city=2))
+    assert of(collected, "All?").accepted
+    assert of(collected, "Joined?").accepted
+
+
 def test_a_pair_whose_table_moved_to_another_schema_is_told_where_it_is(shop: Shop) -> None:
     collected = shop.after({("sales", "customer"): SHOP[CUSTOMER], INVOICE: SHOP[INVOICE]})
     broken = of(collected, "Who?")

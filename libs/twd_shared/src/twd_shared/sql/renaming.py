@@ -73,6 +73,27 @@ def in_new_names(
     return text if _reads_the_same(sql, text, before, after, new_names) else None
 
 
+def means_the_same(sql: str, before: SchemaNames, after: SchemaNames, new_names: NewNames) -> bool:
+    """Whether each name in `sql` means what it meant, whatever that is called now.
+
+    For what cannot be told in new names: where names were swapped, all of it together may read the
+    same, and each part of it another thing.
+    """
+    was, now = _Meanings(before), _Meanings(after)
+    try:
+        for statement in parsed(sql, before.db_type) or ():
+            was.statement(statement)
+            now.statement(statement)
+    except (NotUnderstood, SqlglotError, RecursionError):
+        return False
+    return now.tables_at == {
+        place: (new_names.table(name), schema) for place, (name, schema) in was.tables_at.items()
+    } and now.columns_at == {
+        place: frozenset(map(new_names.column, origins))
+        for place, origins in was.columns_at.items()
+    }
+
+
 def _reads_the_same(
     sql: str, text: str, before: SchemaNames, after: SchemaNames, new_names: NewNames
 ) -> bool:
@@ -83,6 +104,41 @@ def _reads_the_same(
         and now.columns == frozenset(map(new_names.column, was.columns))
         and now.unknown <= was.unknown
     )
+
+
+class _Meanings(Statements):
+    """Collects what each name means, by the place where it stands.
+
+    With a table that is named without its schema stands the schema: there it is looked for.
+    """
+
+    def __init__(self, names: SchemaNames) -> None:
+        super().__init__(names)
+        self.tables_at: dict[int, tuple[TableName, str]] = {}
+        self.columns_at: dict[int, Origins] = {}
+
+    def find(self, column: exp.Column, scope: Scope) -> Origins | None:
+        origins = super().find(column, scope)
+        self._note(column.this, origins)
+        return origins
+
+    def read_output(self, column: exp.Column, scope: Scope) -> None:
+        self._note(column.this, scope.outputs[self.names.fold(column.this)])
+
+    def merge(self, join: exp.Join, scope: Scope) -> None:
+        for item in join.args.get("using") or ():
+            self._note(item, scope.named(self.names.fold(item)))
+
+    def table(self, table: exp.Table, scope: Scope) -> None:
+        super().table(table, scope)
+        name = scope.sources[-1][1].table
+        if name is not None and "start" in table.this.meta:
+            schema = "" if table.args.get("db") else name[0]
+            self.tables_at[table.this.meta["start"]] = (name, schema)
+
+    def _note(self, identifier: exp.Expr, origins: Origins | None) -> None:
+        if origins and "start" in identifier.meta:
+            self.columns_at[identifier.meta["start"]] = origins
 
 
 class _Places(Statements):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from twd_shared.sql.renaming import in_new_names
+from twd_shared.sql.renaming import in_new_names, means_the_same
 from twd_training.examples.checking import check
 from twd_training.examples.known_tables import KnownTables
 from twd_training.examples.models import Submission, TrainingItem
@@ -69,10 +69,11 @@ def _lost(item: TrainingItem, before: TrainingItem, known: KnownTables, then: Th
         known.columns & (set(item.names) - {renamed.get(name, name) for name in needed})
     ):
         return f"it reads {more[0]} as well now"
-    if then.known is not None:
-        text = in_new_names(item.content, then.known.names, known.names, then.new_names)
-        if text not in (None, item.content):
-            moved = next(name for name in needed if renamed.get(name, name) != name)
+    moved = next((name for name in needed if renamed.get(name, name) != name), None)
+    if moved is not None and then.known is not None:
+        told = (item.content, then.known.names, known.names, then.new_names)
+        text = in_new_names(*told)
+        if text != item.content and (text is not None or not means_the_same(*told)):
             return f"{moved} is called {renamed[moved]} now"
     return ""
 
