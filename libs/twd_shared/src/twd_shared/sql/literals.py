@@ -74,4 +74,17 @@ def _by_place(left: exp.Expr, right: exp.Expr) -> Iterator[_Pair]:
     if isinstance(left, exp.Tuple) and isinstance(right, exp.Tuple):
         yield from zip(left.expressions, right.expressions, strict=False)
     else:
-        yield left, right
+        for one in _of_its_type(left):
+            for other in _of_its_type(right):
+                yield one, other
+
+
+def _of_its_type(node: exp.Expr) -> Iterator[exp.Expr]:
+    """What decides of which type the expression is: of coalesce(rating, 'G') the column."""
+    inner = bare(node)
+    if isinstance(inner, exp.Max | exp.Min):
+        yield inner.this
+    elif isinstance(inner, _OF_ONE_TYPE):
+        yield from inner.iter_expressions()
+    else:
+        yield node
