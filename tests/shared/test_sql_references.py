@@ -218,12 +218,22 @@ def test_merge_reads_both_tables() -> None:
         "(id, mood) in ((1, 'ok'), (2, 'sad'))",
         "case mood when 'sad' then true end",
         "coalesce(mood, 'sad') = 'x'",
+        "coalesce(mood, 'ok') = 'sad'",
+        "'sad' <> nullif(mood, 'ok')",
+        "max(mood) in ('ok', 'sad')",
         "mood is not distinct from 'sad'",
         "exists (select 1 from (select mood as m from orders) z where z.m = 'sad')",
     ],
 )
 def test_a_string_is_told_with_the_column_that_it_is_compared_with(condition: str) -> None:
     assert "orders.mood=sad" in literals_in(read(f"select id from orders where {condition}"))
+
+
+def test_the_operator_of_the_absolute_value_reads_a_column() -> None:
+    assert columns_in(read("select @ id, @o.film_id from orders o")) == {
+        "orders.id",
+        "orders.film_id",
+    }
 
 
 def test_a_string_that_is_written_is_told_with_its_column() -> None:

@@ -76,6 +76,7 @@ PAGILA = [
     "select (select max(amount) from payment where customer_id = c.customer_id) from customer c",
     "select j.name from (category join film_category using (category_id)) j",
     "select film_id, film_id from film order by film_id",
+    "select @ length, @f.rental_rate from film f order by @ film_id",
     "select date_trunc('day', rental_date), count(*) from rental group by date_trunc"
     " order by date_trunc",
     "select to_char(rental_date, 'YYYY'), count(*) from rental group by 1 order by to_char desc",
@@ -120,6 +121,8 @@ PAGILA = [
     "select date_trunc('day', rental_date) from rental order by lower(date_trunc)",
     "select date_trunc('day', rental_date) from rental where date_trunc is null",
     "select length + 1 from film order by nothing",
+    "select title from film where film_id = @id",
+    "select @f.nothing from film f",
     "select x.b from (select title a from film) x",
     "with x as (select title from film) select length from x",
     "with x(a) as (select title from film) select title from x",
