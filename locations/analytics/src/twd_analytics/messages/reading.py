@@ -298,10 +298,13 @@ def _narrow(batch: pl.DataFrame) -> pl.DataFrame:
     may_be_empty = batch.filter(result.str.contains(_EMPTY_LIST))["result"].unique()
     empty = [text for text in may_be_empty if _is_empty(text)]
     told = pl.when(is_none).then(pl.lit("none")).when(result.is_in(empty))
+    latency = pl.col("latency_ms").cast(pl.Float64)
+    # One NaN would be the average of the whole day.
+    is_time = pl.col("is_answer") & latency.is_finite() & (latency >= 0)
     return batch.with_columns(
         _nothing_to_null("sql", "error"),
         result=told.then(pl.lit("empty")).otherwise(pl.lit("rows")),
-        latency_ms=pl.col("latency_ms").cast(pl.Float64),
+        latency_ms=pl.when(is_time).then(latency),
         connection_id=pl.col("connection_id").cast(pl.String),
     ).with_columns(pl.col(_TEXTS).cast(pl.Categorical))
 
