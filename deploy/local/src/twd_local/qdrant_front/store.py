@@ -161,7 +161,8 @@ class Store:
         }
         temporary = self._registry_file.with_suffix(".tmp")
         with temporary.open("w") as file:
-            json.dump(content, file)
+            # Not json.dump, which walks everything in Python, and takes several times as long.
+            file.write(json.dumps(content))
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(self._registry_file)
