@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -21,11 +19,9 @@ import pytest
 from twd_shared.store.migrate import upgrade
 
 from .databases import Databases
+from .servers_folder import servers_folder
 
 ROOT = Path(__file__).parents[1]
-_MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of its own is made in it
-# What the servers of two suites at once may hold, with as much again to spare.
-_ROOM_BYTES = 4_000_000_000
 
 
 class Services:
@@ -76,18 +72,6 @@ class Services:
         return answer["dsn"]
 
 
-def _servers_folder() -> str:
-    """Where the servers keep their files: in memory where that is roomy, as on most of Linux.
-
-    Their data is thrown away, and Qdrant's engine waits for the disk dozens of times to make one
-    collection. A process that is killed loses no more here than on a disk.
-    """
-    usable = _MEMORY.is_dir() and os.access(_MEMORY, os.W_OK)
-    if usable and shutil.disk_usage(_MEMORY).free >= _ROOM_BYTES:
-        return str(_MEMORY)
-    return tempfile.gettempdir()
-
-
 @pytest.fixture(scope="session")
 def services() -> Iterator[Services]:
     """The servers, started once."""
@@ -96,7 +80,7 @@ def services() -> Iterator[Services]:
         pytest.fail(f"{python} is missing: run 'make environments' first.")
     process = subprocess.Popen(
         [python, "-m", "twd_local.services"],
-        env={**os.environ, "TMPDIR": _servers_folder()},
+        env={**os.environ, "TMPDIR": servers_folder()},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

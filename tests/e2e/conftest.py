@@ -21,6 +21,8 @@ from twd_local.stack.home import Home
 from twd_local.stack.lifecycle import clean, up
 from twd_local.stack.plan import Stack
 
+from ..servers_folder import servers_folder
+
 READER, PASSWORD = "e2e_reader", "e2e-canary-51c7"
 SHOP = "shop"
 
@@ -139,7 +141,7 @@ class RunningStack:
 @pytest.fixture(scope="session")
 def running() -> Iterator[RunningStack]:
     """The stack, up, with a source just connected; everything of it is gone afterwards."""
-    with tempfile.TemporaryDirectory(prefix="twd-e2e-") as folder:
+    with tempfile.TemporaryDirectory(prefix="twd-e2e-", dir=servers_folder()) as folder:
         # PostgreSQL, if root started it, runs as another user and must come through this folder.
         Path(folder).chmod(0o711)
         home = Home.from_environment({"TWD_HOME": f"{folder}/home"})
