@@ -229,6 +229,16 @@ def test_a_string_is_told_with_the_column_that_it_is_compared_with(condition: st
     assert "orders.mood=sad" in literals_in(read(f"select id from orders where {condition}"))
 
 
+def test_a_word_of_the_server_s_own_is_no_column_unless_it_is_quoted_or_qualified() -> None:
+    login = [table("login", "id", "user")]
+    for sql, columns in (
+        ("select id from login where id = user", {"login.id"}),
+        ('select "user" from login', {"login.user"}),
+        ("select l.user from login l", {"login.user"}),
+    ):
+        assert columns_in(references(sql, "postgresql", login)) == columns
+
+
 def test_the_operator_of_the_absolute_value_reads_a_column() -> None:
     assert columns_in(read("select @ id, @o.film_id from orders o")) == {
         "orders.id",

@@ -90,7 +90,7 @@ class Expressions(ABC):
 
     def find(self, column: exp.Column, scope: Scope) -> Origins | None:
         """What a column's name means there; None = a column that is not known."""
-        if not isinstance(column.this, exp.Identifier):
+        if not isinstance(column.this, exp.Identifier) or self.names.is_keyword(column):
             return None
         name = self.names.fold(column.this)
         if column.args.get("table"):
