@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import polars as pl
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from twd_analytics.generated_sql.book import SqlBook
@@ -86,6 +86,7 @@ def test_rubbish_does_not_parse_and_does_not_raise(sql: str) -> None:
 
 
 @given(st.text(max_size=200))
+@settings(deadline=None)
 def test_no_text_raises(sql: str) -> None:
     facts(sql, "mysql", NAMES)
 
@@ -241,6 +242,7 @@ _TEXTS = st.lists(st.sampled_from(_WORDS), max_size=14).flatmap(
 
 
 @given(_TEXTS, st.sampled_from(["postgresql", "mysql", "sqlite", ""]))
+@settings(deadline=None)
 def test_a_key_says_of_a_text_what_the_text_says(sql: str, db_type: str) -> None:
     names = SchemaNames(db_type, SHOP.tables)
     statements = parsed(unfenced(sql), db_type)
@@ -257,6 +259,7 @@ def test_a_key_says_of_a_text_what_the_text_says(sql: str, db_type: str) -> None
 
 
 @given(_TEXTS)
+@settings(deadline=None)
 @example("select,")
 @example("select (,), ,")
 @example("select 'O''Brien', , ")

@@ -209,6 +209,7 @@ def test_names_are_given_as_they_are_written() -> None:
 def test_what_does_not_parse_is_syntax() -> None:
     assert of("select from from").verdict == "syntax"
     assert of("").verdict == "syntax"
+    assert of("; -- nothing").verdict == "syntax"
     assert of("Here is what you asked for").verdict == "syntax"
 
 
