@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import socket
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from typing import Any
 
-import httpx
 import pytest
 
 from twd_shared.clients.ollama import Ollama
 from twd_shared.errors import EmbeddingTimedOut
+
+from ..model_server import running
 
 TEXTS = [f"table number {number}" for number in range(100)]
 
@@ -21,27 +18,8 @@ TEXTS = [f"table number {number}" for number in range(100)]
 @pytest.fixture
 def slow() -> Iterator[str]:
     """Address of a server that needs 40 ms a text: 2.6 s for the 64 of a whole call."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "twd_local.ollama_server", "--port", str(port)]
-    with subprocess.Popen([*command, "--delay-text-ms", "40"]) as process:
-        address = f"http://127.0.0.1:{port}"
-        try:
-            deadline = time.monotonic() + 30
-            while not _answers(address):
-                assert process.poll() is None, "the server ended"
-                assert time.monotonic() < deadline, "the server did not answer in time"
-                time.sleep(0.05)
-            yield address
-        finally:
-            process.terminate()
-
-
-def _answers(address: str) -> bool:
-    try:
-        return httpx.get(address, timeout=1).is_success
-    except httpx.HTTPError:
-        return False
+    with running("--delay-text-ms", "40") as address:
+        yield address
 
 
 @pytest.mark.integration

@@ -5,7 +5,7 @@ They are no part of a fingerprint: a database that was dumped and restored has o
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Iterable
 from typing import NamedTuple
 
 import msgspec
@@ -62,7 +62,7 @@ _CATALOGS = {
 
 
 def left_out(
-    identities: Identities | None, keys: Container[tuple[str, str, str]]
+    identities: Iterable[Identity], keys: Container[tuple[str, str, str]]
 ) -> tuple[Identity, ...]:
     """Those of partitions that are not among the objects with these keys, as they are not wanted.
 
@@ -70,7 +70,7 @@ def left_out(
     """
     return tuple(
         item
-        for item in (identities.objects if identities else ())
+        for item in identities
         if item.kind == "partition"
         and item.key not in keys
         and ("table", item.schema, item.name) not in keys

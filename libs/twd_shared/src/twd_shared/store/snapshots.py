@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from twd_shared.errors import UnknownConnection
 from twd_shared.schema_model.fingerprint import key_of, object_fingerprint, snapshot_fingerprint
-from twd_shared.schema_model.identities import Identities, left_out
+from twd_shared.schema_model.identities import left_out
 from twd_shared.schema_model.models import ObjectKey, Snapshot, TableStatistics, snapshot_of
 from twd_shared.schema_model.renames import Renames
 from twd_shared.store.database import MetadataDatabase
@@ -214,8 +214,8 @@ class SnapshotStore:
         with self._database.read() as transaction:
             stored = read_identities(transaction, connection_id)
             known = current_fingerprints(transaction, connection_id)
-        objects = tuple(item.identity for item in stored.objects()) if stored else ()
-        found = left_out(Identities(origin="", objects=objects), known)
+        objects = stored.objects() if stored else ()
+        found = left_out((item.identity for item in objects), known)
         return {(item.schema, item.name) for item in found}
 
     def known_objects(self, connection_id: str) -> dict[ObjectKey, str]:

@@ -119,7 +119,7 @@ def write_identities(
 def in_order(identities: Identities, keys: Collection[ObjectKey]) -> Identities:
     """The identities of the objects with these keys, and of what is left out, sorted by key."""
     within = identities_within(identities, keys)
-    found = (*(within.objects if within else ()), *left_out(identities, keys))
+    found = (*(within.objects if within else ()), *left_out(identities.objects, keys))
     objects = sorted(found, key=lambda item: item.key)
     return Identities(origin=identities.origin, objects=tuple(objects))
 

@@ -53,7 +53,8 @@ def forecast(
     before = None
     if base:
         held_then = known if base == newest.version else snapshots.load(connection_id, base)
-        hidden = left_out(read.identities, {key_of(item) for item in read.objects})
+        seen = read.identities.objects if read.identities else ()
+        hidden = left_out(seen, {key_of(item) for item in read.objects})
         before = scoped(
             held_then, connection.extraction, {(item.schema, item.name) for item in hidden}
         )
