@@ -68,7 +68,7 @@ mutation ($job: String!, $location: String!, $partition: String!) {
 """
 
 # So much slower a machine may be that others share, and nothing is wrong for that.
-_TIMES_SLOWER = 3
+TIMES_SLOWER = 3
 
 
 def until(fact: Callable[[], Any], what: str, seconds: float = 120.0) -> Any:
@@ -76,7 +76,7 @@ def until(fact: Callable[[], Any], what: str, seconds: float = 120.0) -> Any:
 
     `seconds` are those of a machine that does nothing else.
     """
-    seconds *= _TIMES_SLOWER
+    seconds *= TIMES_SLOWER
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         found = fact()

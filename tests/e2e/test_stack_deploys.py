@@ -21,7 +21,7 @@ from twd_local.stack.names import LOCATIONS
 from twd_local.stack.supervision import Supervisor
 
 from .automation_log import Instigator, automation
-from .conftest import SHOP, RunningStack, until
+from .conftest import SHOP, TIMES_SLOWER, RunningStack, until
 from .versions import (
     LAST_WORDS,
     MISSING_MODULE,
@@ -33,10 +33,10 @@ from .versions import (
 
 pytestmark = pytest.mark.e2e
 
-RECOVERY_SECONDS = 30.0
+RECOVERY_SECONDS = 30.0 * TIMES_SLOWER
 # Beside its interval a tick may wait for a thread of the daemon, and for two processors that load
 # code for a deploy: 10 s were once too few. A tick that met no server is a failure, however soon.
-PATIENCE_SECONDS = 20.0
+PATIENCE_SECONDS = 20.0 * TIMES_SLOWER
 
 DAY = "2026-01-02"
 # The job and partition of a run in each location, and the lock under which it writes.
