@@ -20,6 +20,7 @@ from twd_shared.clients.connection_secrets import ConnectionSecrets, SecretNotOp
 from twd_shared.clients.dsn import place_of, postgresql_url
 from twd_shared.clients.extraction_options import ExtractionOptions
 from twd_shared.clients.option_fields import options_in
+from twd_shared.clients.tls import trusted
 from twd_shared.clients.training_options import TrainingOptions
 from twd_shared.errors import CatalogUnavailable, ConfigurationError, UnknownConnection
 from twd_shared.settings import API_URL, APPLICATION_DSN
@@ -129,7 +130,7 @@ class ApiCatalog:
                 "Put a proxy that logs in between, or use TWD_CATALOG=database."
             )
         self._url = url.rstrip("/") + "/text-to-data/connections"
-        self._client = client or httpx.Client(timeout=_TIMEOUT_SECONDS)
+        self._client = client or httpx.Client(timeout=_TIMEOUT_SECONDS, verify=trusted())
         self._secrets = secrets or ConnectionSecrets()
 
     def listing(self) -> Listing:

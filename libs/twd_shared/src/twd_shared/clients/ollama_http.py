@@ -9,11 +9,9 @@ Protocol: https://github.com/ollama/ollama/blob/main/docs/api.md. What a call me
 from __future__ import annotations
 
 import asyncio
-import functools
 import json
 import random
 import re
-import ssl
 from types import TracebackType
 from typing import Any, TypeVar
 
@@ -21,6 +19,7 @@ import httpx
 import msgspec
 import pydantic
 
+from twd_shared.clients.tls import trusted
 from twd_shared.errors import (
     ConfigurationError,
     EmbeddingRejected,
@@ -77,7 +76,7 @@ class OllamaHttp:
         self._http = httpx.AsyncClient(
             base_url=self._url,
             timeout=httpx.Timeout(timeout_seconds, connect=min(_CONNECT_SECONDS, timeout_seconds)),
-            verify=_trusted() if self._url.scheme == "https" else _trusting_nobody(),
+            verify=trusted(),
             follow_redirects=False,
         )
 
@@ -226,14 +225,3 @@ def _reason(content: bytes) -> str | None:
         return None
     said = body.get("error", "") if isinstance(body, dict) else body
     return " ".join(str(said).split())[:_LONGEST_QUOTE]
-
-
-@functools.cache
-def _trusted() -> ssl.SSLContext:
-    # Reading the certificates takes 0.1 s of CPU: once a process.
-    return httpx.create_ssl_context()
-
-
-def _trusting_nobody() -> ssl.SSLContext:
-    # No certificates need to be read for plain HTTP; should TLS be met after all, it fails.
-    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

@@ -16,6 +16,7 @@ from qdrant_client import QdrantClient
 from qdrant_client.common.client_exceptions import QdrantException, ResourceExhaustedResponse
 from qdrant_client.http.exceptions import ResponseHandlingException, UnexpectedResponse
 
+from twd_shared.clients.tls import trusted
 from twd_shared.errors import IndexRejected, IndexUnavailable
 
 _T = TypeVar("_T")
@@ -46,6 +47,7 @@ def open_client(url: str, api_key: str = "") -> QdrantClient:
         api_key=api_key or None,
         timeout=_TIMEOUT_SECONDS,
         check_compatibility=False,
+        verify=trusted(),
     )
 
 

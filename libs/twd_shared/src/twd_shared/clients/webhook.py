@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import logging
 import queue
-import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from functools import cached_property
 from urllib.parse import urlsplit
 
 import httpx
 
+from twd_shared.clients.tls import trusted
 from twd_shared.clients.webhook_formats import Style, WebhookMessage, content_of, style_of
 from twd_shared.errors import PermanentError, TransientError
 from twd_shared.settings import ALERT_FORMAT, ALERT_WEBHOOK_URL
@@ -56,7 +55,7 @@ class Webhook:
         refuses this one; neither repeats the address. A message that was given up may arrive.
         """
         outcome: queue.SimpleQueue[httpx.Response | str] = queue.SimpleQueue()
-        client = httpx.Client(verify=self._tls, timeout=seconds)
+        client = httpx.Client(verify=trusted(), timeout=seconds)
 
         # In a thread: the client limits each wait, but not their sum, nor that for a name server.
         def post() -> None:
@@ -80,11 +79,6 @@ class Webhook:
                 f"Check {ALERT_WEBHOOK_URL.name}."
             )
         self._judge(answer)
-
-    @cached_property
-    def _tls(self) -> ssl.SSLContext:
-        # Making one takes longer than sending a message.
-        return httpx.create_ssl_context()
 
     def _judge(self, response: httpx.Response) -> None:
         status = response.status_code
