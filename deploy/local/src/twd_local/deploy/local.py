@@ -15,11 +15,10 @@ from twd_local.stack.errors import StackError
 from twd_local.stack.home import REPOSITORY, Home
 from twd_local.stack.plan import Say, Stack, started_stack
 from twd_local.stack.ports import any_free_port
-from twd_local.stack.readiness import code_server_is_serving, last_lines
+from twd_local.stack.readiness import DEADLINE_SECONDS, code_server_is_serving, last_lines
 from twd_local.stack.services import code_server_command
 from twd_local.stack.supervision import Supervisor
 
-_HEALTH_SECONDS = 60.0
 # Starting a run takes a few seconds: a process is made and imports its code.
 _LAUNCH_SECONDS = 20.0
 
@@ -76,7 +75,7 @@ def _try_out(release: Release, environment: Mapping[str, str]) -> None:
             stderr=output,
         )
         try:
-            deadline = time.monotonic() + _HEALTH_SECONDS
+            deadline = time.monotonic() + DEADLINE_SECONDS
             while not code_server_is_serving(port):
                 if server.poll() is not None or time.monotonic() > deadline:
                     release.discard()
@@ -127,7 +126,7 @@ def _restart(
     """Start the current release; gives what is wrong if it does not serve."""
     try:
         supervisor.restart(location)
-        seconds = stack.wait(supervisor, location, _HEALTH_SECONDS)
+        seconds = stack.wait(supervisor, location)
         say(f"The code server answers its health check after {seconds:.1f} s.")
         return api.reload_location(location)
     except StackError as error:

@@ -12,7 +12,7 @@ from twd_local.stack.errors import StackError
 from twd_local.stack.home import REPOSITORY, Home
 from twd_local.stack.names import ORDER, PORTLESS
 from twd_local.stack.ports import assign_ports, read_ports
-from twd_local.stack.readiness import DEADLINE_SECONDS, is_ready, wait_until_ready
+from twd_local.stack.readiness import is_ready, wait_until_ready
 from twd_local.stack.services import Service, service
 from twd_local.stack.supervision import Supervisor
 
@@ -33,12 +33,10 @@ class Stack:
         """Where the Dagster UI is."""
         return f"http://127.0.0.1:{self.ports['webserver']}"
 
-    def wait(
-        self, supervisor: Supervisor, name: str, deadline_seconds: float = DEADLINE_SECONDS
-    ) -> float:
+    def wait(self, supervisor: Supervisor, name: str) -> float:
         """Wait until the service called `name` is ready; returns the seconds it took."""
         check = partial(self.is_ready, self.service(name))
-        return wait_until_ready(self.home, supervisor, self.service(name), check, deadline_seconds)
+        return wait_until_ready(self.home, supervisor, self.service(name), check)
 
     def service(self, name: str) -> Service:
         """The service called `name`."""
