@@ -78,23 +78,29 @@ def catalog() -> Iterator[ListedConnections]:
     listed.close()
 
 
-@pytest.fixture
-def resources(
-    services: Any, metadata_dsn: str, catalog: ListedConnections
-) -> Iterator[dict[str, Any]]:
-    """The location's resources on real servers, with an index alias of this test's own."""
-    alias = "t_" + metadata_dsn.rpartition("/")[2]
-    made = {
+def resources_of(services: Any, metadata_dsn: str, catalog_url: str) -> dict[str, Any]:
+    """The location's resources on real servers, with an index alias of this database's own."""
+    return {
         "metadata_store": MetadataStoreResource(dsn=metadata_dsn),
         # A database without the application's tables: what users asked is not known.
         "application": ApplicationDatabaseResource(dsn=metadata_dsn),
-        "catalog": CatalogResource(api_url=catalog.url, application_dsn=""),
+        "catalog": CatalogResource(api_url=catalog_url, application_dsn=""),
         "ollama": OllamaResource(base_url=services.ollama, embed_model=services.embed_model),
-        "qdrant": QdrantResource(url=services.qdrant, collection_name=alias),
+        "qdrant": QdrantResource(
+            url=services.qdrant, collection_name="t_" + metadata_dsn.rpartition("/")[2]
+        ),
         "source_database": SourceDatabaseResource(
             dialects="postgresql,mysql,sqlite", hosts="loopback"
         ),
     }
+
+
+@pytest.fixture
+def resources(
+    services: Any, metadata_dsn: str, catalog: ListedConnections
+) -> Iterator[dict[str, Any]]:
+    """The location's resources, with a metadata database and an index of this test's own."""
+    made = resources_of(services, metadata_dsn, catalog.url)
     store = made["metadata_store"]
     yield made
     # PostgreSQL takes a hundred connections, and there are more tests than that.

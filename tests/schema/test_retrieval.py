@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,9 @@ from twd_shared.retrieval.search import Retrieval, rank_tables, retrieve_tables
 from twd_shared.schema_model.models import ForeignKey
 from twd_shared.sources.limits import ReadLimits
 from twd_shared.sources.reachability import reach_policy
+from twd_shared.store.migrate import upgrade
 
+from .conftest import resources_of
 from .index_shop import LARGE, SMALL, Shop, table
 
 QUESTIONS = Path(__file__).parent / "questions/vietnamese.jsonl"
@@ -38,10 +40,11 @@ def samples(services: Any) -> dict[str, Connection]:
     }
 
 
-@pytest.fixture
-def asked(resources: dict[str, Any], samples: dict[str, Connection]) -> Shop:
-    """The three samples, read and published into one index."""
-    shop = Shop(resources)
+@pytest.fixture(scope="module")
+def asked(services: Any, samples: dict[str, Connection]) -> Iterator[Shop]:
+    """The three samples, read and published into one index, which no test changes."""
+    dsn = services.databases.copy("meta", upgrade)
+    shop = Shop(resources_of(services, dsn, catalog_url="http://127.0.0.1:1"))
     reader = SchemaReader(
         frozenset({"postgresql"}), ReadLimits(statement_seconds=60), reach_policy("loopback", "")
     )
@@ -50,7 +53,8 @@ def asked(resources: dict[str, Any], samples: dict[str, Connection]) -> Shop:
         snapshot = reader.read(connection)
         version = shop.store.snapshots.save(connection.connection_id, snapshot).version.version
         Publisher(shop.index, shop.ollama, shop.database).publish(connection, snapshot, version)
-    return shop
+    yield shop
+    shop.database.close()
 
 
 def ask(shop: Shop, connection_id: str, question: str, **options: Any) -> Retrieval:
