@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from twd_shared.schema_model.models import (
     ObjectKey,
@@ -11,6 +11,7 @@ from twd_shared.schema_model.models import (
     SchemaObject,
     Snapshot,
     encode,
+    encode_into,
     kind_of,
 )
 
@@ -26,7 +27,7 @@ def key_of(schema_object: SchemaObject) -> ObjectKey:
 
 def object_fingerprint(schema_object: SchemaObject) -> str:
     """SHA-256 of the object's canonical JSON, first 128 bits as 32 hex digits."""
-    return hashlib.sha256(encode(schema_object)).hexdigest()[:32]
+    return _digest(encode(schema_object))
 
 
 def content_fingerprint(parts: Iterable[str]) -> str:
@@ -35,12 +36,23 @@ def content_fingerprint(parts: Iterable[str]) -> str:
     # Lengths are few: a large schema has a hundred thousand parts.
     prefixes = {length: length.to_bytes(8, "big") for length in set(map(len, encoded))}
     prefixed = b"".join([prefixes[len(data)] + data for data in encoded])
-    return hashlib.sha256(prefixed).hexdigest()[:32]
+    return _digest(prefixed)
 
 
 def object_fingerprints(snapshot: Snapshot) -> dict[ObjectKey, str]:
     """Fingerprint of each object of the snapshot by its key."""
-    return {key_of(item): object_fingerprint(item) for item in snapshot.objects}
+    return fingerprints_of({key_of(item): item for item in snapshot.objects})
+
+
+def fingerprints_of(objects: Mapping[ObjectKey, SchemaObject]) -> dict[ObjectKey, str]:
+    """Fingerprint of each of the objects by its key."""
+    # In one place for all: to make room for each anew takes a quarter of the time.
+    canonical = bytearray()
+    found: dict[ObjectKey, str] = {}
+    for key, item in objects.items():
+        encode_into(item, canonical)
+        found[key] = _digest(canonical)
+    return found
 
 
 def snapshot_fingerprint(fingerprints: dict[ObjectKey, str]) -> str:
@@ -49,3 +61,7 @@ def snapshot_fingerprint(fingerprints: dict[ObjectKey, str]) -> str:
     for key in sorted(fingerprints):
         parts += (*key, fingerprints[key])
     return content_fingerprint(parts)
+
+
+def _digest(data: bytes | bytearray) -> str:
+    return hashlib.sha256(data).hexdigest()[:32]

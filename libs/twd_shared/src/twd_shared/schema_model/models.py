@@ -382,6 +382,11 @@ def encode(value: msgspec.Struct) -> bytes:
     return _encoder.encode(value)
 
 
+def encode_into(value: msgspec.Struct, canonical: bytearray) -> None:
+    """Put the same JSON in the place of what `canonical` holds."""
+    _encoder.encode_into(value, canonical)
+
+
 def decode_object(body: bytes | str) -> SchemaObject:
     """The schema object whose canonical JSON is `body`."""
     return _object_decoder.decode(body)

@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 import sqlalchemy as sa
 
 from twd_shared.errors import UnknownConnection
-from twd_shared.schema_model.fingerprint import key_of, object_fingerprint, snapshot_fingerprint
+from twd_shared.schema_model.fingerprint import fingerprints_of, key_of, snapshot_fingerprint
 from twd_shared.schema_model.identities import left_out
 from twd_shared.schema_model.models import ObjectKey, Snapshot, TableStatistics, snapshot_of
 from twd_shared.schema_model.renames import Renames
@@ -83,7 +83,7 @@ class SnapshotStore:
         snapshot is another than the newest.
         """
         objects = {key_of(item): item for item in snapshot.objects}
-        now = {key: object_fingerprint(item) for key, item in objects.items()}
+        now = fingerprints_of(objects)
         fingerprint = snapshot_fingerprint(now)
         self._decoded.keep({now[key]: item for key, item in objects.items()})
         with self._database.begin() as transaction:

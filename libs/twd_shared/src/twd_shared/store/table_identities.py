@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Mapping
+from operator import attrgetter
 
 import msgspec
 import sqlalchemy as sa
@@ -117,10 +118,11 @@ def write_identities(
 
 
 def in_order(identities: Identities, keys: Collection[ObjectKey]) -> Identities:
-    """The identities of the objects with these keys, and of what is left out, sorted by key."""
+    """The identities of the objects with these keys, and of what is left out, sorted by id."""
     within = identities_within(identities, keys)
     found = (*(within.objects if within else ()), *left_out(identities.objects, keys))
-    objects = sorted(found, key=lambda item: item.key)
+    # Two that have the same id are of two catalogs, and those come in the same order always.
+    objects = sorted(found, key=attrgetter("id"))
     return Identities(origin=identities.origin, objects=tuple(objects))
 
 
