@@ -100,6 +100,7 @@ def ddl(sql: str, known: KnownTables = KNOWN) -> TrainingItem:
         ("select customer_id from customer union select 1 order by 1", {"public.customer"}),
         ('select "Số tiền" from "Đơn ""hàng"""', {HOSTILE.label}),
         ("select id from a.log", {"a.log"}),
+        ("select full_name from customer; -- by name", {"public.customer"}),
     ],
 )
 def test_a_query_on_what_exists_is_accepted_with_its_tables(sql: str, tables: set[str]) -> None:
@@ -133,6 +134,7 @@ def test_a_query_on_what_exists_is_accepted_with_its_tables(sql: str, tables: se
             "the parts of its UNION do not have the same number of columns",
         ),
         ("select 1; select 2", "it holds 2 statements, not one"),
+        ("select 1; select 2; -- both", "it holds 2 statements, not one"),
         ("", "it is empty"),
         ("-- nothing", "it holds 0 statements, not one"),
         ("delete from customer", "it is not a statement that only reads"),
@@ -176,6 +178,11 @@ def test_mysql_names_are_compared_without_case() -> None:
         (Submission("1", "question_sql", " ", "select 1"), (), "it has no question"),
         (
             Submission("1", "ddl", None, "create table warehouse (city text)"),
+            ("stock.warehouse",),
+            "",
+        ),
+        (
+            Submission("1", "ddl", None, "create table warehouse (city text); -- of goods"),
             ("stock.warehouse",),
             "",
         ),

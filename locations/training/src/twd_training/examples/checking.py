@@ -181,7 +181,8 @@ def _parse(sql: str, dialect: str) -> list[exp.Expr]:
         raise Rejected("it cannot be parsed: it is nested too deeply")
     try:
         parsed = sqlglot.parse(text, read=parser_dialect(dialect))
-        return [item for item in parsed if item is not None]
+        # A comment behind a semicolon is a statement to the parser.
+        return [item for item in parsed if item is not None and not isinstance(item, exp.Semicolon)]
     except SqlglotError as error:
         known = getattr(error, "errors", None) or [{}]
         detail = known[0].get("description") or "unreadable text"
