@@ -84,6 +84,28 @@ def test_the_marker_sees_a_row_deleted_and_another_added(location: Location) -> 
     assert read_markers(application) == {"7": read_submissions(application, "7").marker}
 
 
+def test_the_marker_sees_rows_that_were_never_changed_and_have_no_time(location: Location) -> None:
+    application = ApplicationDatabase(location.application_dsn)
+    location.execute(
+        "alter table training_data alter updated_at drop not null, alter updated_at drop default"
+    )
+    location.teach("a")
+    before = read_submissions(application, "7").marker
+    location.teach("b")
+    after = read_submissions(application, "7").marker
+    location.execute("update training_data set updated_at = now() where content = 'a'")
+    assert len({before, after, read_submissions(application, "7").marker}) == 3
+
+
+def test_a_row_without_content_is_rejected_and_the_others_are_taken(location: Location) -> None:
+    location.execute("alter table training_data alter content drop not null")
+    location.execute(
+        "insert into training_data (connection_id, kind, content) values (7, 'documentation', null)"
+    )
+    location.teach("Customers buy.")
+    assert [item.reason for item in collect(location).items] == ["it is empty", ""]
+
+
 def test_an_application_that_is_down_is_named_without_its_password() -> None:
     with pytest.raises(ApplicationUnavailable) as failure:
         read_markers(ApplicationDatabase("postgresql://u:hidden@127.0.0.1:9/app"))

@@ -13,10 +13,11 @@ from twd_training.examples.models import KINDS, Submission
 
 # Which table the role sees by that name, or null; asked first, because it may not exist.
 _PRESENT = "select to_regclass('training_data') is not null as present"
-# A digest over ids and times: a deleted row and an added one cannot cancel out.
+# A digest over ids and times: a deleted row and an added one cannot cancel out. Some applications
+# write a time only when a row is changed; without one it is a row all the same.
 _MARKERS = """
 select connection_id::text as connection_id, count(*) as item_count,
-       md5(string_agg(id::text || ':' || extract(epoch from updated_at)::text, ','
+       md5(string_agg(concat(id, ':', extract(epoch from updated_at)), ','
                       order by id::text)) as marker
 from training_data
 where $1::text is null or connection_id::text = $1
@@ -54,7 +55,7 @@ def read_submissions(application: ApplicationDatabase, connection_id: str) -> Re
     markers = application.fetch(_MARKERS, connection_id)
     rows = application.fetch(_ROWS, connection_id)
     submissions = tuple(
-        Submission(row["id"], row["kind"], row["question"], row["content"])
+        Submission(row["id"], row["kind"], row["question"], row["content"] or "")
         for row in rows
         if row["kind"] in KINDS
     )
