@@ -111,6 +111,12 @@ def test_an_answer_that_was_not_or_cannot_be_right_is_not(
     assert talk.collect().items == ()
 
 
+def test_an_empty_text_for_a_result_is_none(talk: Talk, location: Location) -> None:
+    location.execute("alter table messages alter query_result type text")
+    talk.ask("Who buys?", NAMES, result="")
+    assert talk.collect().items == ()
+
+
 def test_an_answer_that_was_corrected_soon_after_is_not(talk: Talk) -> None:
     talk.ask("Who buys?", "select customer_id from customer")
     talk.ask("No, by name", NAMES, after_minutes=29)
@@ -147,6 +153,18 @@ def test_what_a_user_taught_is_not_taught_again(talk: Talk, location: Location) 
 def test_messages_of_other_connections_and_of_none_are_left_alone(talk: Talk) -> None:
     talk.ask("Who buys?", NAMES, connection=8)
     talk.ask("How much?", TOTALS, connection=None)
+    assert talk.collect().items == ()
+
+
+def test_messages_without_a_conversation_are_not_taken_for_one(
+    talk: Talk, location: Location
+) -> None:
+    location.execute("alter table messages alter conversation_id drop not null")
+    talk.ask("Who buys?", NAMES)
+    talk.ask("How much?", None, conversation=2)
+    # Somebody else asks before the first one is answered.
+    location.execute("update messages set created_at = now() where sql_query is not null")
+    location.execute("update messages set conversation_id = null")
     assert talk.collect().items == ()
 
 

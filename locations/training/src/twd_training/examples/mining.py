@@ -29,6 +29,7 @@ _NEEDED = frozenset({"conversation_id", "role", "content", "sql_query", "query_r
 
 # Some applications note the connection at the question only.
 # Both may be written at one moment: a user's message comes first.
+# Without a conversation nothing says which question an answer is of.
 _ANSWERS = """
 with ordered as (
     select id, conversation_id, role, created_at,
@@ -36,6 +37,7 @@ with ordered as (
                over (partition by conversation_id order by created_at, role desc, id) as turn
     from messages
     where role in ('user', 'assistant') and created_at >= {now} - make_interval(days => $2)
+      and conversation_id is not null
 ), turns as (
     select id, role,
            case when turn > 0
@@ -46,7 +48,7 @@ with ordered as (
 )
 select message.id::text as id, message.conversation_id::text as conversation,
        question.content as question, message.sql_query as sql, message.created_at as created_at,
-       coalesce(message.query_result::text !~ '^\\s*null\\s*$', false)
+       coalesce(message.query_result::text !~ '^\\s*(null)?\\s*$', false)
            {without_error} as is_executed
 from turns
 join messages message on message.id = turns.id
