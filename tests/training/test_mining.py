@@ -150,6 +150,18 @@ def test_what_a_user_taught_is_not_taught_again(talk: Talk, location: Location) 
     assert (item.source, item.accepted) == ("user", True)
 
 
+def test_an_answer_gives_way_to_what_a_user_taught_for_its_question(
+    talk: Talk, location: Location
+) -> None:
+    talk.ask("Who buys?", "select customer_id from customer")
+    talk.collect()
+    location.teach(NAMES, "who  buys")
+    [item] = talk.collect().items
+    assert (item.content, item.accepted) == (NAMES, True)
+    location.execute("update training_data set content = 'select nope from customer'")
+    assert talk.taught() == {"Who buys?": "select customer_id from customer"}
+
+
 def test_messages_of_other_connections_and_of_none_are_left_alone(talk: Talk) -> None:
     talk.ask("Who buys?", NAMES, connection=8)
     talk.ask("How much?", TOTALS, connection=None)

@@ -11,6 +11,7 @@ from twd_shared.clients.catalog import Connection
 from twd_shared.errors import TwdError
 from twd_shared.schema_model.fingerprint import content_fingerprint
 from twd_shared.sources.access import SourceAccess
+from twd_shared.store.open_questions import normalised_question
 from twd_shared.store.snapshots import SnapshotStore
 from twd_training.examples.models import TrainingItem
 from twd_training.examples.planning import SourcePlanner
@@ -144,22 +145,31 @@ def _with_planned_proposals(
 def without_repeats(items: Iterable[TrainingItem]) -> Iterator[TrainingItem]:
     """The items, of those that say the same only the first accepted.
 
-    None of them is, while one is in quarantine: what is known to be wrong is wrong for all.
+    None of them is, while one is in quarantine: what is known to be wrong is wrong for all. Nor is
+    an answer to a question that a user taught: whoever taught it may have been given a wrong one.
     """
     judged = list(items)
     quarantined = {_said(item) for item in judged if item.is_quarantined}
     seen: set[tuple[str, str, str]] = set()
+    # Users' own come before what their messages' answers teach.
+    taught: set[str] = set()
     for item in judged:
-        said = _said(item)
-        if item.accepted and (said in seen or said in quarantined):
+        said, asked = _said(item), normalised_question(item.question or "")
+        reason = ""
+        if said in quarantined:
+            reason = "one that says the same is in quarantine"
+        elif said in seen:
             reason = "an earlier one says the same"
-            if said in quarantined:
-                reason = "one that says the same is in quarantine"
+        elif item.source == "messages" and asked in taught:
+            reason = "a user taught what answers its question"
+        if item.accepted and reason:
             yield replace(item, accepted=False, reason=reason, accepted_version=None)
-        else:
-            if item.accepted:
-                seen.add(said)
-            yield item
+            continue
+        if item.accepted:
+            seen.add(said)
+            if item.kind == "question_sql" and item.source == "user":
+                taught.add(asked)
+        yield item
 
 
 def _said(item: TrainingItem) -> tuple[str, str, str]:
