@@ -222,6 +222,7 @@ def test_a_promotion_can_be_done_again_when_it_was_killed(
 def environment(location: Location, services: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TWD_METADATA_DSN", location.store.dsn)
     monkeypatch.setenv("QDRANT_URL", services.qdrant)
+    monkeypatch.setenv("TWD_EMBED_MODEL", services.embed_model)
 
 
 @pytest.mark.usefixtures("environment")
@@ -239,6 +240,21 @@ def test_the_commands_say_in_a_line_what_they_did(
         "version 2 is served instead of version 1.\n",
         "version 2 is served, and no version is held back; nothing to do.\n",
     ]
+
+
+@pytest.mark.usefixtures("environment")
+def test_the_commands_say_when_another_model_is_needed_to_ask(
+    trained_twice: TrainedShop,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    model = trained_twice.live.model
+    monkeypatch.setenv("TWD_EMBED_MODEL", "a-newer-model")
+    assert main(["rollback", trained_twice.location.key]) == 0
+    assert capsys.readouterr().out.endswith(
+        f"\nIts vectors are of model {model}, and TWD_EMBED_MODEL is a-newer-model: readers must "
+        f"ask with {model} as long as it is served.\n"
+    )
 
 
 @pytest.mark.usefixtures("environment")

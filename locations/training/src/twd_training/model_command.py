@@ -75,15 +75,28 @@ def _decide(command: str, partition_key: str) -> str:
         decisions = Decisions(partition_key, database, client, ollama, link)
         is_promotion = command == "promote"
         done = decisions.promote() if is_promotion else decisions.go_back()
+        published = decisions.published
         if done.is_done:
-            _tell_dagster(partition_key, decisions.published, f"make {_TARGETS[command]}")
+            _tell_dagster(partition_key, published, f"make {_TARGETS[command]}")
     if not done.is_done:
         why = "no version is held back" if is_promotion else "it was gone back to before"
         return f"{partition_key}: version {done.version} is served, and {why}; nothing to do."
     before = f"version {done.before}" if done.before is not None else "nothing"
     wrong = "1 document" if done.withdrawn == 1 else f"{done.withdrawn} documents"
     without = f", without {wrong} wrong by now" if done.withdrawn else ""
-    return f"{partition_key}: version {done.version} is served instead of {before}{without}."
+    said = f"{partition_key}: version {done.version} is served instead of {before}{without}."
+    return f"{said}{_other_model(published, ollama.embed_model)}"
+
+
+def _other_model(published: Published, configured: str) -> str:
+    """What readers must know when they ask with the configured model: it finds nothing there."""
+    served = published.version
+    if served is None or served.model == configured:
+        return ""
+    return (
+        f"\nIts vectors are of model {served.model}, and {settings.EMBED_MODEL.name} is "
+        f"{configured}: readers must ask with {served.model} as long as it is served."
+    )
 
 
 def _tell_dagster(partition_key: str, published: Published, decision: str) -> None:
