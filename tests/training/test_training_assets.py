@@ -214,6 +214,21 @@ def test_the_alert_leads_to_the_model_in_the_ui(
     assert "The card of 3 of 3 tables is missing" in alert.body
 
 
+def test_the_alert_is_over_when_the_connection_is_taken_out(
+    location: Location, instance: dg.DagsterInstance, holding: dict[str, str]
+) -> None:
+    assert holding
+    run(location, instance)
+    location.store.connections.deactivate(location.connection_id)
+    tick(location, instance)
+    open_alerts = "select title from twd.alerts where recovered_at is null"
+    assert location.metadata_rows(open_alerts) == []
+    location.register()
+    run(location, instance)
+    told = "select severity, recovered_at is null from twd.alerts order by sequence"
+    assert location.metadata_rows(told) == [("failure", False), ("failure", True)]
+
+
 def test_the_held_version_is_scored_beside_the_live_one(
     location: Location, instance: dg.DagsterInstance, holding: dict[str, str]
 ) -> None:

@@ -54,7 +54,7 @@ def training_data_sensor(
         try:
             connections = metadata_store.connections.known()
             for removed in remove_unused(
-                connections, catalog.catalog, qdrant.client, versions, training_set
+                connections, catalog.catalog, qdrant.client, metadata_store.database
             ):
                 context.log.info(f"Removed the knowledge base of {removed.partition_key}.")
             partitions = set(context.instance.get_dynamic_partitions(str(source_databases.name)))

@@ -78,6 +78,19 @@ class HeldAlerts:
             )
 
 
+def forget_told(database: MetadataDatabase, connection_id: str) -> None:
+    """Close what was told of a connection's held versions, because nothing is kept of it any more.
+
+    Nobody is told: whoever took the connection out knows.
+    """
+    with database.begin() as transaction:
+        transaction.execute(
+            sa.update(alerts)
+            .where(_told_of(connection_id), alerts.c.recovered_at.is_(None))
+            .values(recovered_at=sa.func.now())
+        )
+
+
 def _told_of(connection_id: str) -> sa.ColumnElement[bool]:
     # They have no subject: a run that succeeds does not end them.
     return alerts.c.alert_key.startswith(_prefix(connection_id), autoescape=True)

@@ -8,8 +8,10 @@ from qdrant_client import QdrantClient
 
 from twd_shared.clients.catalog import Catalog
 from twd_shared.store.connections import RegisteredConnection
+from twd_shared.store.database import MetadataDatabase
 from twd_training.examples.store import TrainingSet
 from twd_training.knowledge_base.collections import Collections
+from twd_training.knowledge_base.held_alerts import forget_told
 from twd_training.knowledge_base.versions import ModelVersions
 
 
@@ -17,15 +19,15 @@ def remove_unused(
     connections: Iterable[RegisteredConnection],
     catalog: Catalog,
     client: QdrantClient,
-    versions: ModelVersions,
-    training_set: TrainingSet,
+    database: MetadataDatabase,
 ) -> Iterator[RegisteredConnection]:
     """Remove what is kept for inactive connections; give those of which something was removed.
 
     One that `catalog` still lists is paused: its training items stay, as they alone know what a
     change of the schema has made wrong. Raises CatalogUnavailable.
     """
-    trained, marked = versions.trained_snapshots(), training_set.published_markers().keys()
+    trained = ModelVersions(database).trained_snapshots()
+    marked = TrainingSet(database).published_markers().keys()
     unused = [
         connection
         for connection in connections
@@ -38,15 +40,14 @@ def remove_unused(
     listed = {item.connection_id for item in (*listing.connections, *listing.unreadable)}
     for connection in unused:
         is_listed = connection.connection_id in listed
-        if _remove(connection, client, versions, training_set, keep_items=is_listed):
+        if _remove(connection, client, database, keep_items=is_listed):
             yield connection
 
 
 def _remove(
     connection: RegisteredConnection,
     client: QdrantClient,
-    versions: ModelVersions,
-    training_set: TrainingSet,
+    database: MetadataDatabase,
     *,
     keep_items: bool,
 ) -> bool:
@@ -55,9 +56,11 @@ def _remove(
     Rows of versions stay. Gives False, having done nothing, while a run holds the knowledge base.
     Repeatable.
     """
+    versions, training_set = ModelVersions(database), TrainingSet(database)
     with versions.exclusive(connection.connection_id, wait=False) as is_ours:
         if not is_ours:
             return False
+        forget_told(database, connection.connection_id)
         collections = Collections(client, connection.partition_key)
         collections.drop(collections.present())
         kept = versions.kept(connection.connection_id)
