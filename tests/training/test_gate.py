@@ -272,6 +272,29 @@ def test_a_fall_within_the_tolerance_is_served(shop: TrainedShop, model: FaultyM
     assert shop.train(tolerance=1).published.held is None
 
 
+def test_what_is_held_for_its_recall_is_judged_again_by_another_tolerance(
+    shop: TrainedShop, model: FaultyModelServer
+) -> None:
+    model.digest, model.is_swapped = "f" * 64, True
+    assert shop.train().published.held is not None
+    model.embedded = 0
+    published = shop.train(tolerance=1).published
+    assert (published.held, published.embedded, shop.held) == (None, 0, None)
+    assert shop.live.model_digest == "f" * 64
+    assert shop.alerts() == [("failure", False), ("recovered", True)]
+
+
+def test_what_a_person_left_is_not_served_for_another_tolerance(
+    shop: TrainedShop, model: FaultyModelServer
+) -> None:
+    model.digest, model.is_swapped = "f" * 64, True
+    shop.train()
+    shop.decisions.promote()
+    shop.decisions.go_back()
+    assert shop.train(tolerance=1).published.held is not None
+    assert shop.live.version == 1
+
+
 def test_a_pair_is_not_found_by_another_sql_of_its_question(shop: TrainedShop) -> None:
     shop.location.execute(
         "update training_data set content = 'select customer_id from customer'"

@@ -86,6 +86,12 @@ class Gate:
         comparison["findings"] = [asdict(finding) for finding in findings]
         return Verdict(_reason(findings), comparison)
 
+    def stands_by(self, held: ModelVersion) -> bool:
+        """False if its recall fell by too much for a tolerance that is another one by now."""
+        comparison = held.comparison or {}
+        fell = any(one["rule"] == "scores_fell" for one in comparison.get("findings", []))
+        return not fell or comparison.get("tolerance") == self._tolerance
+
     def _altered(self, candidate: Candidate) -> list[Finding]:
         expected: dict[Part, dict[str, dict[str, Any]]] = {part: {} for part in PARTS}
         for document in self._material.documents:

@@ -62,6 +62,10 @@ class Judge(Protocol):
         """`live` holds `stored`, of which the documents in `wrong` are not to be served."""
         ...
 
+    def stands_by(self, held: ModelVersion) -> bool:
+        """Whether what it has held a version for is still a reason to it."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Published:
@@ -139,7 +143,9 @@ class Publisher:
             held = None
         embedded = 0
         is_new = held is None or not (
-            is_beside(held, live) and self._holds(held, documents, content_hash, digest)
+            is_beside(held, live)
+            and self._gate.stands_by(held)
+            and self._holds(held, documents, content_hash, digest)
         )
         if held is None or is_new:
             held, embedded = self._make(material, content_hash, live)
