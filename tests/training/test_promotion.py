@@ -173,6 +173,42 @@ def test_there_is_nothing_to_go_back_to_from_a_first_version(shop: TrainedShop) 
     assert shop.live.version == 1
 
 
+# --- beside a training ----------------------------------------------------------------------
+
+
+def after_a_training(shop: TrainedShop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next to hold the knowledge base has to wait for a training of a new column."""
+    shop.change("voucher", "owner")
+    exclusive = ModelVersions.exclusive
+
+    def wait(self: ModelVersions, connection_id: str) -> Any:
+        monkeypatch.setattr(ModelVersions, "exclusive", exclusive)
+        shop.train()
+        return exclusive(self, connection_id)
+
+    monkeypatch.setattr(ModelVersions, "exclusive", wait)
+
+
+def test_going_back_from_a_version_that_was_made_meanwhile_is_left_to_the_person(
+    trained_twice: TrainedShop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    after_a_training(trained_twice, monkeypatch)
+    with pytest.raises(VersionNotKept, match="has made version 3 of its knowledge base while"):
+        trained_twice.decisions.go_back()
+    assert (trained_twice.live.version, trained_twice.held) == (3, None)
+    assert trained_twice.decisions.go_back().version == 2
+
+
+def test_a_version_that_was_held_meanwhile_is_not_promoted_unseen(
+    holding: TrainedShop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    after_a_training(holding, monkeypatch)
+    with pytest.raises(VersionNotKept, match="has made version 3 of its knowledge base while"):
+        holding.decisions.promote()
+    assert holding.live.version == 1
+    assert holding.decisions.promote().version == 3
+
+
 # --- killed ---------------------------------------------------------------------------------
 
 

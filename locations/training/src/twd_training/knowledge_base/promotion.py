@@ -78,8 +78,8 @@ class Decisions:
 
         One whose vectors were not its model's is embedded anew: whoever promotes it says that the
         model is right as it is now. Raises UnknownConnection when there is no knowledge base at
-        all, VersionNotKept when that version cannot be embedded any more, and the errors of the
-        embedding and the index.
+        all, VersionNotKept when that version cannot be embedded any more or another was made while
+        this waited, and the errors of the embedding and the index.
         """
         with self._held_alone() as live:
             held = self._versions.held(self._id)
@@ -101,7 +101,8 @@ class Decisions:
         """Serve the version that was served before; it is done once, not over and over.
 
         The version that was served becomes the held one, so that its content is not promoted by
-        itself again. Raises VersionNotKept when there is none to go back to.
+        itself again. Raises VersionNotKept when there is none to go back to, or another was made
+        while this waited.
         """
         with self._held_alone() as live:
             held = self._versions.held(self._id)
@@ -158,5 +159,18 @@ class Decisions:
 
     @contextmanager
     def _held_alone(self) -> Iterator[ModelVersion | None]:
+        """The live version, when no run holds the knowledge base any more.
+
+        Raises VersionNotKept when such a run has made another version: it is not what the person
+        has looked at who decides.
+        """
+        known = self._versions.newest_number(self._id)
         with self._versions.exclusive(self._id):
+            made = self._versions.newest_number(self._id)
+            if made != known:
+                raise VersionNotKept(
+                    f"A training of {self._key} has made version {made} of its knowledge base "
+                    "while this waited for it, and nothing was done. Look at what is served and "
+                    "what is held now, and decide again."
+                )
             yield settle(self._id, self._collections, self._versions)
