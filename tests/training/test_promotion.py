@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from twd_shared.errors import UnknownConnection
 from twd_training.knowledge_base import material
 from twd_training.knowledge_base.collections import Collections
-from twd_training.knowledge_base.promotion import VersionNotKept
+from twd_training.knowledge_base.promotion import Decisions, Served, VersionNotKept
 from twd_training.knowledge_base.versions import ModelVersions
 from twd_training.model_command import main
 
@@ -171,6 +172,16 @@ def test_there_is_nothing_to_go_back_to_from_a_first_version(shop: TrainedShop) 
     with pytest.raises(VersionNotKept, match="has no earlier version of its knowledge base"):
         shop.decisions.go_back()
     assert shop.live.version == 1
+
+
+@pytest.mark.parametrize("decision", [Decisions.promote, Decisions.go_back])
+def test_of_a_paused_connection_nothing_is_served(
+    trained_twice: TrainedShop, decision: Callable[[Decisions], Served]
+) -> None:
+    trained_twice.location.store.connections.deactivate(trained_twice.location.connection_id)
+    with pytest.raises(UnknownConnection, match="is paused or was removed in the application"):
+        decision(trained_twice.decisions)
+    assert trained_twice.live.version == 2
 
 
 # --- beside a training ----------------------------------------------------------------------

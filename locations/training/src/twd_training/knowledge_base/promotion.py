@@ -162,10 +162,15 @@ class Decisions:
         """The live version, when no run holds the knowledge base any more.
 
         Raises VersionNotKept when such a run has made another version: it is not what the person
-        has looked at who decides.
+        has looked at who decides. Raises UnknownConnection for a paused connection.
         """
         known = self._versions.newest_number(self._id)
         with self._versions.exclusive(self._id):
+            if not ConnectionRegistry(self._database).is_active(self._id):
+                raise UnknownConnection(
+                    f"{self._key} is paused or was removed in the application, and its knowledge "
+                    "base goes with it. Activate it there."
+                )
             made = self._versions.newest_number(self._id)
             if made != known:
                 raise VersionNotKept(
