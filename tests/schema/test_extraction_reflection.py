@@ -311,6 +311,18 @@ def test_what_is_still_in_the_write_ahead_log_is_read(
         assert [item.name for item in read(file).tables] == ["a", "b"]
 
 
+def test_what_is_still_in_the_log_is_read_through_a_link_too(
+    make: Callable[..., Path], read: Read, tmp_path: Path
+) -> None:
+    (tmp_path / "data").mkdir()
+    file = make("pragma journal_mode = wal; create table a (x)", name="data/shop.db")
+    link = tmp_path / "link.db"
+    link.symlink_to(file)
+    with closing(sqlite3.connect(file)) as writer:
+        writer.execute("create table b (x)")
+        assert [item.name for item in read(link).tables] == ["a", "b"]
+
+
 def test_nothing_can_be_written_through_the_reading_connection(file: Path) -> None:
     address = SourceAddress("sqlite", "", None, str(file), "", "")
     with (

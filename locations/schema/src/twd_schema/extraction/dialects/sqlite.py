@@ -39,7 +39,8 @@ _WRITE_AHEAD_LOG = 2
 def _connect(address: SourceAddress, limits: ReadLimits, deadline: Deadline) -> DBAPIConnection:
     # Only a file: URI can say read-only; without it a missing file would be made.
     uri = f"file:{quote(address.database)}?mode=ro"
-    if _needs_no_log(Path(address.database)):
+    # SQLite keeps the log beside the file that a link leads to.
+    if _needs_no_log(Path(address.database).resolve()):
         # Even a reader would lay a log and an index of it beside the file.
         uri += "&immutable=1"
     made = sqlite3.connect(uri, uri=True, timeout=limits.lock_seconds)
