@@ -156,6 +156,23 @@ def test_a_foreign_key_without_columns_refers_to_the_primary_key(snapshot: Snaps
     assert (key.name, key.columns, key.referenced_columns) == (None, ("parent",), ("id",))
 
 
+def test_a_foreign_key_names_what_it_refers_to_as_that_is_called(
+    make: Callable[..., Path], read: Read
+) -> None:
+    file = make(
+        "create table Artist (ArtistId integer primary key); create table \"Ä\" (x int);",
+        "create table \"ä\" (x int); create table album (id int references ARTIST (artistid),"
+        " artist int references artist, a int references \"ä\" (X), gone int references Gone (X))",
+    )
+    keys = table(read(file), "album").foreign_keys
+    assert {(key.columns, key.referenced_table, key.referenced_columns) for key in keys} == {
+        (("id",), "Artist", ("ArtistId",)),
+        (("artist",), "Artist", ("ArtistId",)),
+        (("a",), "ä", ("x",)),
+        (("gone",), "Gone", ("X",)),
+    }
+
+
 def test_a_view_comes_with_its_query(snapshot: Snapshot) -> None:
     cheap = table(snapshot, "cheap")
     assert cheap.definition == "select id from shops where price < 5"

@@ -10,7 +10,7 @@ Each method answers for all objects of the file, whatever it is asked for.
 from __future__ import annotations
 
 import re
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -35,6 +35,7 @@ from twd_schema.extraction.dialects.create_table import (
 )
 from twd_schema.extraction.dialects.dialect import Spelled
 from twd_schema.extraction.dialects.sql_text import items, tokens
+from twd_shared.schema_model.ddl.names import unquoted
 
 SCHEMA = "main"
 
@@ -230,11 +231,17 @@ class SQLiteCatalog(SQLiteDialect_pysqlite):
     def get_multi_foreign_keys(
         self, connection: sa.Connection, **kw: Any
     ) -> _Answer[list[ReflectedForeignKeyConstraint]]:
-        """Foreign keys; one that names no columns refers to the other table's primary key."""
+        """Foreign keys; one that names no columns refers to the other table's primary key.
+
+        What is referred to is told as it is called, in whatever case the reference writes it.
+        """
         cache = kw.get("info_cache")
         declared = self._declared(connection, info_cache=cache)
-        primary = {
-            name.lower(): columns for name, columns in self._key_columns(connection, cache).items()
+        primary = self._key_columns(connection, cache)
+        table_as = {unquoted(name): name for name in primary}
+        column_as = {
+            name: {unquoted(row[0]): row[0] for row in rows}
+            for name, rows in self._column_rows(connection, info_cache=cache).items()
         }
         found: dict[str, dict[int, ReflectedForeignKeyConstraint]] = {}
         rows = self._of_tables(
@@ -242,7 +249,8 @@ class SQLiteCatalog(SQLiteDialect_pysqlite):
             'p.id, p."table", p."from", p."to", p.on_update, p.on_delete',
             "foreign_key_list",
         )
-        for table, number, target, column, to, on_update, on_delete in rows:
+        for table, number, written, column, to, on_update, on_delete in rows:
+            target = _called(table_as, written)
             key = found.setdefault(table, {}).setdefault(
                 number,
                 {
@@ -256,9 +264,9 @@ class SQLiteCatalog(SQLiteDialect_pysqlite):
             )
             key["constrained_columns"].append(column)
             if to is None:
-                key["referred_columns"] = primary.get(target.lower(), [])
+                key["referred_columns"] = primary.get(target, [])
             else:
-                key["referred_columns"].append(to)
+                key["referred_columns"].append(_called(column_as.get(target, {}), to))
         for table, keys in found.items():
             _say_as_declared(keys, declared.get(table, DeclaredTable()).foreign_keys)
             yield (None, table), list(keys.values())
@@ -304,6 +312,11 @@ def _unique_name(declared: DeclaredTable, columns: list[str]) -> str | None:
         (name for name, said in declared.uniques if [item.lower() for item in said] == folded),
         None,
     )
+
+
+def _called(names: Mapping[str, str], written: str) -> str:
+    """What is called so in another case; letters beyond ASCII are the same in none."""
+    return names.get(unquoted(written), written)
 
 
 def _say_as_declared(
