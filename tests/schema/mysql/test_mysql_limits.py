@@ -6,7 +6,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from typing import Any
 
 import pytest
@@ -104,5 +104,46 @@ def test_a_schema_that_changes_while_it_is_read_is_read_again(
 
     monkeypatch.setattr(MySQLCatalog, "get_multi_check_constraints", meanwhile)
     error = failure(connection_to(server.dsn(database), "mysql"), ReadLimits())
+    assert isinstance(error, SourceUnavailable)
+    assert "changed while it was read" in str(error)
+
+
+def is_waited_for(server: Any, database: str) -> bool:
+    """Whether a statement waits for a lock in the database."""
+    with closing(server.session()) as session, session.cursor() as cursor:
+        cursor.execute(
+            "select count(*) from information_schema.processlist"
+            " where db = %s and state = 'Waiting for table metadata lock'",
+            (database,),
+        )
+        [count] = cursor.fetchone()
+    return count > 0
+
+
+def test_a_table_that_is_locked_while_it_is_read_does_not_seem_dropped(
+    server: Any, connection_to: Any
+) -> None:
+    if not server.is_mariadb:
+        pytest.skip("MySQL opens no table to tell of it.")
+    database = server.database(
+        "create table a (id int); create table b (id int); create view v as select id from a",
+        *(f"create view broken{n} as select id from b" for n in range(70)),
+        "alter table b rename column id to other",
+    )
+    with closing(server.session(database=database)) as reading:
+        reading.cursor().execute("start transaction; select * from b")
+        # It has a locked, and waits for b.
+        swap = threading.Thread(
+            target=server.execute,
+            args=("rename table a to c, b to d",),
+            kwargs={"database": database},
+        )
+        swap.start()
+        end = time.monotonic() + 20
+        while not is_waited_for(server, database):
+            assert time.monotonic() < end
+            time.sleep(0.02)
+        error = failure(connection_to(server.dsn(database), "mysql"), ReadLimits(lock_seconds=1))
+    swap.join()
     assert isinstance(error, SourceUnavailable)
     assert "changed while it was read" in str(error)

@@ -38,7 +38,7 @@ class Spelled(UserDefinedType[Any]):
 
 
 class ReadingOvertaken(Exception):
-    """The schema changed while it was read: what was read so far does not fit together."""
+    """The schema was being changed: what was read so far has gaps or does not fit together."""
 
 
 @dataclass(frozen=True, kw_only=True)

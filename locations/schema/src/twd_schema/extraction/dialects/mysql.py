@@ -74,6 +74,8 @@ def _prepare(connection: sa.Connection, limits: ReadLimits) -> None:
     settings = (
         # One spelling of names and literals, whatever the server's own setting is.
         "sql_mode = ''",
+        # Among warnings of many broken views, none of a table that is locked may be lost.
+        "max_error_count = 65535",
         f"lock_wait_timeout = {max(1, int(limits.lock_seconds))}",
         f"max_statement_time = {seconds:f}"
         if catalog.is_mariadb

@@ -12,9 +12,10 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from operator import itemgetter
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import sqlalchemy as sa
+from pymysql.cursors import Cursor
 from sqlalchemy.dialects.mysql.pymysql import MySQLDialect_pymysql
 from sqlalchemy.engine import reflection
 from sqlalchemy.engine.interfaces import (
@@ -29,7 +30,7 @@ from sqlalchemy.engine.interfaces import (
 from sqlalchemy.exc import DBAPIError
 
 from twd_schema.extraction.dialects.create_table import DeclaredTable, declared_table
-from twd_schema.extraction.dialects.dialect import Spelled
+from twd_schema.extraction.dialects.dialect import ReadingOvertaken, Spelled
 from twd_schema.extraction.dialects.mysql_grants import granted_tables
 
 Row = Mapping[str, Any]
@@ -38,6 +39,7 @@ _Answer = Generator[tuple[tuple[str | None, str], _Facts], Any, None]
 
 _CHECKS_SINCE = (8, 0, 16)
 _ROLES_SINCE = (8, 0)
+_WAITED_TOO_LONG = 1205
 
 
 def quoted(name: str) -> str:
@@ -51,10 +53,21 @@ class MySQLCatalog(MySQLDialect_pymysql):
     supports_statement_cache = True
 
     def rows(self, connection: sa.Connection, statement: str) -> list[Row]:
-        """The rows by column name in small letters; `:database` stands for the database's name."""
+        """The rows by column name in small letters; `:database` stands for the database's name.
+
+        Raises ReadingOvertaken if a table is missing in them because somebody had it locked.
+        """
         # As a value: the server looks into this database alone only if it need not compute it.
         values = {"database": self.default_schema_name} if ":database" in statement else {}
-        return _rows(connection.execute(sa.text(statement), values))
+        result = connection.execute(sa.text(statement), values)
+        is_warned = cast("Cursor", result.cursor).warning_count > 0
+        found = _rows(result)
+        # MariaDB opens each table for its information_schema, and leaves out what it cannot open.
+        if is_warned and any(
+            row["code"] == _WAITED_TOO_LONG for row in self.rows_of(connection, "show warnings")
+        ):
+            raise ReadingOvertaken
+        return found
 
     def rows_of(self, connection: sa.Connection, statement: str) -> list[Row]:
         """The rows of a statement with hostile names in it, sent exactly as it is."""
