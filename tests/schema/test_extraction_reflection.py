@@ -44,6 +44,21 @@ create unique index shops_added on shops (added);
 create view cheap as select id from shops where price < 5;
 """
 HOSTILE = ("a`b", 'say "x"', "it's", "line\nbreak", "bảng; drop table shops", "select", "🙂 %s :x")
+# https://www.sqlite.org/lang_keywords.html
+KEYWORDS = """
+    abort action add after all alter always analyze and as asc attach autoincrement before begin
+    between by cascade case cast check collate column commit conflict constraint create cross
+    current current_date current_time current_timestamp database default deferrable deferred
+    delete desc detach distinct do drop each else end escape except exclude exclusive exists
+    explain fail filter first following for foreign from full generated glob group groups having
+    if ignore immediate in index indexed initially inner insert instead intersect into is isnull
+    join key last left like limit match materialized natural no not nothing notnull null nulls
+    of offset on or order others outer over partition plan pragma preceding primary query raise
+    range recursive references regexp reindex release rename replace restrict returning right
+    rollback row rows savepoint select set table temp temporary then ties to transaction trigger
+    unbounded union unique update using vacuum values view virtual when where window with
+    without
+""".split()
 
 Read = Callable[..., Snapshot]
 
@@ -160,9 +175,9 @@ def test_a_foreign_key_names_what_it_refers_to_as_that_is_called(
     make: Callable[..., Path], read: Read
 ) -> None:
     file = make(
-        "create table Artist (ArtistId integer primary key); create table \"Ä\" (x int);",
-        "create table \"ä\" (x int); create table album (id int references ARTIST (artistid),"
-        " artist int references artist, a int references \"ä\" (X), gone int references Gone (X))",
+        'create table Artist (ArtistId integer primary key); create table "Ä" (x int);',
+        'create table "ä" (x int); create table album (id int references ARTIST (artistid),'
+        ' artist int references artist, a int references "ä" (X), gone int references Gone (X))',
     )
     keys = table(read(file), "album").foreign_keys
     assert {(key.columns, key.referenced_table, key.referenced_columns) for key in keys} == {
@@ -291,6 +306,19 @@ def test_written_ddl_makes_the_same_tables_again(
 ) -> None:
     copy = make(*(f"{statement};" for statement in schema_script(snapshot)), name="copy.db")
     assert read(copy).tables == snapshot.tables
+
+
+def test_names_that_are_keywords_are_made_again(make: Callable[..., Path], read: Read) -> None:
+    file = make(
+        *(
+            f'create table "{word}" ("{word}" int, constraint "{word}" unique ("{word}"));'
+            f'create view "v_{word}" as select "{word}" from "{word}"'
+            for word in KEYWORDS
+        )
+    )
+    before = read(file)
+    copy = make(*(f"{statement};" for statement in schema_script(before)), name="copy.db")
+    assert read(copy).tables == before.tables
 
 
 def test_two_readings_are_equal(snapshot: Snapshot, file: Path, read: Read) -> None:

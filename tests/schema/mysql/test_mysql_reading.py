@@ -13,6 +13,7 @@ from sqlalchemy.exc import DBAPIError
 from twd_schema.extraction.deadline import Deadline
 from twd_schema.extraction.dialects.mysql_catalog import literal
 from twd_schema.extraction.reflection import connected
+from twd_shared.schema_model.ddl.names import quote_name
 from twd_shared.schema_model.ddl.script import schema_script
 from twd_shared.schema_model.models import (
     Column,
@@ -364,6 +365,30 @@ def test_a_counting_column_whose_key_is_not_the_primary_one_is_made_again(
         " `k ON ``t``` (`a``b`, b(3) desc) comment ' ON `y` (')"
     )
     assert_is_made_again(server, read, database)
+
+
+def test_names_that_are_reserved_words_are_made_again(server: Any, read: Any) -> None:
+    if not server.is_mariadb:
+        pytest.skip("MySQL lists its words otherwise.")
+    with closing(server.session()) as session, session.cursor() as cursor:
+        cursor.execute(
+            "select lower(word) from information_schema.keywords where word rlike '^[A-Z]'"
+        )
+        words = sorted({word for (word,) in cursor.fetchall()})
+    database = server.database(
+        *(
+            f"create table {quoted(place)} ({', '.join(f'{quoted(word)} int' for word in some)},"
+            f" primary key ({quoted(some[0])}))"
+            for some in (words[at : at + 100] for at in range(0, len(words), 100))
+            for place in some[:1]
+        )
+    )
+    assert_is_made_again(server, read, database)
+
+
+@pytest.mark.parametrize("word", ["rank", "groups", "system", "schema", "function", "lead"])
+def test_what_mysql_alone_reserves_is_quoted(word: str) -> None:
+    assert quote_name(word, "mysql") == f"`{word}`"
 
 
 def test_nothing_can_be_written_through_the_reading_connection(

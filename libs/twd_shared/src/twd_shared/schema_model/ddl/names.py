@@ -32,13 +32,49 @@ _QUOTED_WORDS = frozenset(
     xmlexists xmlforest xmlnamespaces xmlparse xmlpi xmlroot xmlserialize xmltable
     """.split()
 )
+# What the others reserve besides: MySQL 9 and MariaDB 11 together, and SQLite.
+_RESERVED = {
+    "mysql": frozenset(
+        """
+        accessible add alter asensitive before blob by call cascade change condition
+        continue convert cube cume_dist cursor database databases day_hour day_microsecond
+        day_minute day_second declare delayed delete delete_domain_id dense_rank describe
+        deterministic distinctrow div do_domain_ids double drop dual each elseif empty
+        enclosed escaped exit explain first_value float4 float8 force fulltext function
+        generated get groups high_priority hour_microsecond hour_minute hour_second if
+        ignore ignore_domain_ids index infile insensitive insert int1 int2 int3 int4 int8
+        io_after_gtids io_before_gtids iterate key keys kill lag last_value lead leave
+        library linear lines load lock long longblob longtext loop low_priority manual
+        master_bind master_demote_to_replica master_demote_to_slave
+        master_ssl_verify_server_cert match maxvalue mediumblob mediumint mediumtext
+        middleint minute_microsecond minute_second mod modifies no_write_to_binlog nth_value
+        ntile of optimize optimizer_costs option optionally outfile over page_checksum
+        parallel parse_vcol_expr partition percent_rank portion procedure purge qualify
+        range rank read read_write reads recursive ref_system_id regexp release rename
+        repeat replace require resignal restrict return revoke rlike row_number rows schema
+        schemas second_microsecond sensitive separator set show signal spatial specific sql
+        sql_big_result sql_calc_found_rows sql_small_result sqlexception sqlstate sqlwarning
+        ssl starting stats_auto_recalc stats_persistent stats_sample_pages stored
+        straight_join system terminated tinyblob tinyint tinytext trigger undo unlock
+        unsigned update usage use utc_date utc_time utc_timestamp varbinary varcharacter
+        varying virtual while write xor year_month zerofill
+        """.split()
+    ),
+    "sqlite": frozenset(
+        """
+        add alter autoincrement commit delete drop escape glob if index indexed insert match
+        nothing raise regexp set transaction update
+        """.split()
+    ),
+}
 
 
 # A schema repeats its names: each stands in its table, keys, indexes and comments.
 @lru_cache(maxsize=65536)
 def quote_name(name: str, dialect: str = "postgresql") -> str:
     """`name` as an identifier of `dialect`, quoted unless it is plain and not reserved."""
-    if _PLAIN_NAME.match(name) and name not in _QUOTED_WORDS:
+    is_word = name in _QUOTED_WORDS or name in _RESERVED.get(dialect, ())
+    if _PLAIN_NAME.match(name) and not is_word:
         return name
     mark = "`" if dialect == "mysql" else '"'
     return mark + name.replace(mark, mark * 2) + mark
