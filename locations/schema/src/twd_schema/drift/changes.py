@@ -22,6 +22,8 @@ RULES: dict[str, Severity] = {
     "column_removed": "breaking",
     "column_renamed": "breaking",
     "column_type_changed": "breaking",
+    "column_type_respelled": "safe",
+    "column_labels_added": "safe",
     "column_nullability_changed": "risky",
     "column_default_changed": "safe",
     "column_comment_changed": "safe",

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from twd_schema.drift.changes import Change
+from twd_schema.drift.column_types import added_labels, holds_the_same
 from twd_schema.drift.keys import key_changes
 from twd_schema.drift.telling import of_column, of_table
 from twd_shared.schema_model.models import Column, Table
@@ -67,19 +68,27 @@ def _columns(old: Table, new: Table) -> Iterator[Change]:
         yield of_column(new, name, "column_added", f"was added as {type_}", after=type_)
     for name in sorted(before.keys() & after.keys()):
         if before[name] != after[name]:
-            yield from _column(new, before[name], after[name])
+            yield from _column(old, before[name], new, after[name])
     kept = [name for name in before if name in after]
     if kept != [name for name in after if name in before]:
         yield of_table(new, "column_order_changed", f"The columns of {new.label} were reordered.")
 
 
-def _column(table: Table, old: Column, new: Column) -> Iterator[Change]:
+def _column(old_table: Table, old: Column, table: Table, new: Column) -> Iterator[Change]:
     def change(rule: str, what: str, before: str | None, after: str | None) -> Change:
         return of_column(table, new.name, rule, what, before, after)
 
     one, other = type_of(old), type_of(new)
     if one != other:
-        yield change("column_type_changed", f"changed its type from {one} to {other}", one, other)
+        if holds_the_same(old_table, old, table, new):
+            what = f"has its type written as {other} now, not as {one}: it holds the same"
+            yield change("column_type_respelled", what, one, other)
+        elif labels := added_labels(one, other):
+            what = f"gained {', '.join(map(repr, labels))} in its list of values"
+            yield change("column_labels_added", what, one, other)
+        else:
+            what = f"changed its type from {one} to {other}"
+            yield change("column_type_changed", what, one, other)
     if old.nullable != new.nullable:
         now = "may be null now" if new.nullable else "may no longer be null"
         words = ("null", "not null") if old.nullable else ("not null", "null")

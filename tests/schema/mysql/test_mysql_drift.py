@@ -1,0 +1,86 @@
+"""What is told of changed columns of a real MySQL or MariaDB server, and after an upgrade of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from twd_schema.drift.diff import diff_snapshots
+from twd_shared.schema_model.models import Column, Snapshot, Table
+
+Told = set[tuple[str, str]]
+
+BEFORE = (
+    "create table t (kind enum('a','it''s'), flags set('x','y'), name varchar(9),"
+    " code varchar(9) collate utf8mb4_bin, number int(11), padded int(5) zerofill)"
+    " collate utf8mb4_general_ci"
+)
+
+
+def told(before: Snapshot, after: Snapshot) -> Told:
+    """(rule, column) of each change of a column."""
+    changes = diff_snapshots(before, after, 1, 2).changes
+    return {(change.rule, change.member) for change in changes if change.member}
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ("modify kind enum('a','b','it''s')", {("column_labels_added", "kind")}),
+        ("modify flags set('x','y','z')", {("column_labels_added", "flags")}),
+        ("modify kind enum('a','b')", {("column_type_changed", "kind")}),
+        ("modify kind enum('it''s','a','b')", {("column_type_changed", "kind")}),
+        ("modify kind set('a','it''s','b')", {("column_type_changed", "kind")}),
+        ("modify number int(5)", {("column_type_respelled", "number")}),
+        ("modify number bigint", {("column_type_changed", "number")}),
+        ("modify padded int(6) zerofill", {("column_type_changed", "padded")}),
+        ("modify name varchar(9) collate utf8mb4_bin", {("column_type_changed", "name")}),
+        # The columns keep the collations that they have.
+        (
+            "collate utf8mb4_unicode_ci",
+            {("column_type_respelled", name) for name in ("kind", "flags", "name")},
+        ),
+        (
+            "collate utf8mb4_bin",
+            {("column_type_respelled", name) for name in ("kind", "flags", "name", "code")},
+        ),
+        # They get the one of the table, which for all others it was before.
+        ("convert to character set utf8mb4", {("column_type_changed", "code")}),
+    ],
+)
+def test_only_what_a_column_can_no_longer_be_compared_with_is_another_type(
+    server: Any, read: Any, change: str, expected: Told
+) -> None:
+    database = server.database(BEFORE)
+    before = read(database)
+    server.execute(f"alter table t {change}", database=database)
+    assert told(before, read(database)) == expected
+
+
+def test_labels_that_are_added_are_named(server: Any, read: Any) -> None:
+    database = server.database(BEFORE)
+    before = read(database)
+    server.execute("alter table t modify kind enum('a','b','it''s','c, d')", database=database)
+    [change] = diff_snapshots(before, read(database), 1, 2).changes
+    assert change.severity == "safe"
+    assert change.sentence.endswith(".t.kind gained 'b', 'c, d' in its list of values.")
+
+
+def table(**types: str) -> Snapshot:
+    columns = tuple(
+        Column(
+            name=name,
+            type=spelling.partition(" collate ")[0],
+            collation=spelling.partition(" collate ")[2] or None,
+        )
+        for name, spelling in types.items()
+    )
+    made = Table(schema="shop", name="t", kind="table", columns=columns)
+    return Snapshot(dialect="mysql", database_name="shop", server_version="", tables=(made,))
+
+
+def test_an_upgrade_of_the_server_breaks_nothing() -> None:
+    before = table(a="int(11) unsigned", b="bigint(20)", c="text collate utf8_bin")
+    after = table(a="int unsigned", b="bigint", c="text collate utf8mb3_bin")
+    assert told(before, after) == {("column_type_respelled", name) for name in "abc"}
