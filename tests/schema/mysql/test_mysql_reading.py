@@ -356,6 +356,23 @@ def test_a_view_is_made_after_those_that_it_reads(server: Any, read: Any) -> Non
     assert_is_made_again(server, read, database)
 
 
+def test_a_column_that_is_set_on_each_update_and_invisible_is_made_again(
+    server: Any, read: Any
+) -> None:
+    if not server.is_mariadb:
+        pytest.skip("MySQL writes it otherwise.")
+    database = server.database(
+        "create table t (a int, at timestamp(3) not null default current_timestamp(3)"
+        " on update current_timestamp(3) invisible)"
+    )
+    assert_is_made_again(server, read, database)
+
+
+def test_a_primary_key_on_the_beginning_of_a_text_is_made_again(server: Any, read: Any) -> None:
+    database = server.database("create table t (a text, b int, primary key (a(10), b))")
+    assert_is_made_again(server, read, database)
+
+
 def test_a_counting_column_whose_key_is_not_the_primary_one_is_made_again(
     server: Any, read: Any
 ) -> None:

@@ -17,6 +17,7 @@ from sqlalchemy.engine.interfaces import (
     ReflectedColumn,
     ReflectedForeignKeyConstraint,
     ReflectedIndex,
+    ReflectedPrimaryKeyConstraint,
 )
 from sqlalchemy.engine.reflection import ObjectKind
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
@@ -163,7 +164,7 @@ def _tables(inspector: sa.Inspector, details: Details) -> Iterator[Table]:
             name=name,
             kind=details.kinds[name],
             columns=tuple(_column(inspector.dialect, item) for item in columns.get(key, ())),
-            primary_key=Key(name=primary.get("name"), columns=tuple(primary["constrained_columns"]))
+            primary_key=_primary_key(primary)
             if primary and primary["constrained_columns"]
             else None,
             unique_constraints=_ordered(
@@ -197,6 +198,14 @@ def _column(dialect: sa.Dialect, item: ReflectedColumn) -> Column:
         collation=getattr(item["type"], "collation", None),
         comment=item.get("comment"),
         virtual=bool(computed) and computed.get("persisted") is False,
+    )
+
+
+def _primary_key(item: ReflectedPrimaryKeyConstraint) -> Key:
+    return Key(
+        name=item.get("name"),
+        columns=tuple(item["constrained_columns"]),
+        definition=(item.get("dialect_options") or {}).get("definition"),
     )
 
 

@@ -66,7 +66,8 @@ class Dialect:
 
     `catalog` answers SQLAlchemy's `get_multi_*`; where SQLAlchemy itself reads a dialect exactly
     and in bulk, that is its own class. An index may carry its whole statement in its
-    `dialect_options` as `definition`, and its condition as `where`.
+    `dialect_options` as `definition`, and its condition as `where`; a primary key its definition
+    where its columns do not say it all.
     """
 
     catalog: type[DefaultDialect]

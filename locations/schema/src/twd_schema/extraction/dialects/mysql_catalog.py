@@ -10,6 +10,7 @@ Each method answers for all objects of the database, whatever it is asked for.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from operator import itemgetter
 from typing import Any, TypeVar, cast
@@ -40,6 +41,7 @@ _Answer = Generator[tuple[tuple[str | None, str], _Facts], Any, None]
 _CHECKS_SINCE = (8, 0, 16)
 _ROLES_SINCE = (8, 0)
 _WAITED_TOO_LONG = 1205
+_ON_UPDATE = re.compile(r"on update (\w+(?:\(\d*\))?)")
 
 
 def quoted(name: str) -> str:
@@ -154,8 +156,9 @@ class MySQLCatalog(MySQLDialect_pymysql):
             written = written if is_time else f"({self._expression(written)})"
         elif written is not None and not written.startswith(("b'", "0x")):
             written = literal(written)
-        _, on_update, function = extra.partition("on update ")
-        return f"{written or 'NULL'} ON UPDATE {function}" if on_update else written
+        # What else is said of the column may follow: that it is invisible.
+        on_update = _ON_UPDATE.search(extra)
+        return f"{written or 'NULL'} ON UPDATE {on_update[1]}" if on_update else written
 
     def _expression(self, text: str) -> str:
         # MySQL alone escapes quotes in its information_schema once more.
@@ -179,11 +182,14 @@ class MySQLCatalog(MySQLDialect_pymysql):
         """Primary keys; they have no name of their own."""
         for parts in self._index_parts(connection, info_cache=kw.get("info_cache")):
             if parts[0]["index_name"] == "PRIMARY":
-                columns = [row["column_name"] for row in parts]
-                yield (
-                    (None, parts[0]["table_name"]),
-                    {"name": None, "constrained_columns": columns},
-                )
+                key: ReflectedPrimaryKeyConstraint = {
+                    "name": None,
+                    "constrained_columns": [row["column_name"] for row in parts],
+                }
+                if any(row["sub_part"] for row in parts):
+                    listed = ", ".join(self._index_part(row, False) for row in parts)
+                    key["dialect_options"] = {"definition": f"PRIMARY KEY ({listed})"}
+                yield (None, parts[0]["table_name"]), key
 
     def get_multi_unique_constraints(
         self, connection: sa.Connection, **kw: Any
