@@ -94,6 +94,19 @@ def test_the_catalogues_are_as_large_as_they_say() -> None:
     assert len(MAINTENANCE) >= 22
 
 
+def test_a_routine_that_nothing_needs_any_more_is_not_told_as_removed(source: Source) -> None:
+    source.run("create function s.made() returns integer language sql as 'select 1'")
+    source.run("alter table s.customers add number integer default s.made()")
+    [come] = [item for item in source.diff().changes if item.rule == "routine_added"]
+    assert come.sentence == ("Routine s.made() was added, or something that is read needs it now.")
+    source.baseline = source.read()
+    source.run("alter table s.customers alter number drop default")
+    [gone] = [item for item in source.diff().changes if item.rule == "routine_removed"]
+    assert gone.sentence == (
+        "Routine s.made() was removed, or nothing that is read needs it any more."
+    )
+
+
 def test_what_makes_sql_fail_is_breaking() -> None:
     assert {rule for rule, severity in RULES.items() if severity == "breaking"} == {
         "column_type_changed",

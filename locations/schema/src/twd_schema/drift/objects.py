@@ -19,6 +19,10 @@ from twd_shared.schema_model.models import (
 
 Objects = Mapping[ObjectKey, SchemaObject]
 
+# A routine is read as long as something that is read needs it.
+_GONE = {"routine": "was removed, or nothing that is read needs it any more"}
+_COME = {"routine": "was added, or something that is read needs it now"}
+
 
 def object_changes(old: Objects, new: Objects) -> Iterator[Change]:
     """What came, went or changed, sorted by key; `old` are all objects said in new names."""
@@ -35,10 +39,10 @@ def object_changes(old: Objects, new: Objects) -> Iterator[Change]:
             yield of_object(key, "detached", "was detached: it is a table of its own now")
         elif key not in new:
             if not _told_by_column(old[key], new_columns, new_identities):
-                yield of_object(key, "removed", "was removed")
+                yield of_object(key, "removed", _GONE.get(key[0], "was removed"))
         elif key not in old:
             if not _told_by_column(new[key], old_columns, old_identities):
-                yield of_object(key, "added", "was added")
+                yield of_object(key, "added", _COME.get(key[0], "was added"))
         else:
             one, other = old[key], new[key]
             if isinstance(one, EnumType) and isinstance(other, EnumType):
