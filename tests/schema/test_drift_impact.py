@@ -253,6 +253,20 @@ def test_users_are_counted_once_and_queries_each_time(world: World, reader: Sche
     assert told(impact.breaking) == "breaks 4 queries of 3 users in the last 30 days"
 
 
+def test_more_queries_than_are_looked_at_are_told_as_at_least_as_many(
+    world: World, reader: SchemaReader
+) -> None:
+    world.run_on_application(
+        "insert into conversations (user_id) values ('ann')",
+        "insert into messages (conversation_id, role, content, sql_query, created_at,"
+        " connection_id) select c.id, 'assistant', '', 'select at from visits',"
+        " now() - make_interval(secs => n), 7 from conversations c, generate_series(1, 5001) n",
+    )
+    impact = world.impact(reader, "drop table visits")
+    assert told(impact.breaking) == ("breaks at least 5000 queries of 1 user in the last 30 days")
+    assert impact.unknown == "user queries: only the newest 5,000 were looked at"
+
+
 def test_a_query_whose_question_alone_names_the_connection_counts(
     world: World, reader: SchemaReader
 ) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import sqlalchemy as sa
 
@@ -62,13 +62,15 @@ class Surroundings:
     """What a change could hit. `documents` are points of the index by table.
 
     Where the application does not say of which connection a query is (`queries_are_of_all`), they
-    are those of all. `unknown` says what could not be read, and why.
+    are those of all. There may be older ones that were not looked at (`queries_are_cut`).
+    `unknown` says what could not be read, and why.
     """
 
     documents: Counter[TableName] = field(default_factory=Counter[TableName])
     items: tuple[TrainingItem, ...] = ()
     queries: tuple[UserQuery, ...] = ()
     queries_are_of_all: bool = False
+    queries_are_cut: bool = False
     unknown: str = ""
 
 
@@ -90,18 +92,24 @@ class SurroundingsReader:
         """All of one connection; raises MetadataUnavailable alone."""
         problems: list[str] = []
         documents: Counter[TableName] = Counter()
-        queries: tuple[UserQuery, ...] = ()
-        are_of_all = False
+        queries = _Queries()
         try:
             documents = self._documents(connection_id)
         except TwdError as error:
             problems.append(f"documents: not known ({error})")
         try:
-            queries, are_of_all = _recent_queries(self._application(), connection_id)
+            queries = _recent_queries(self._application(), connection_id)
         except TwdError as error:
             problems.append(f"user queries: not known ({error})")
+        if queries.are_cut:
+            problems.append(f"user queries: only the newest {_MOST_QUERIES:,} were looked at")
         return Surroundings(
-            documents, self._items(connection_id), queries, are_of_all, "; ".join(problems)
+            documents,
+            self._items(connection_id),
+            queries.queries,
+            queries.are_of_all,
+            queries.are_cut,
+            "; ".join(problems),
         )
 
     def _documents(self, connection_id: str) -> Counter[TableName]:
@@ -144,10 +152,14 @@ def _item(row: sa.Row[tuple[str, str | None, str, list[str]]]) -> TrainingItem:
     return TrainingItem(title, sql=unfenced(content), tables=tuple(tables))
 
 
-def _recent_queries(
-    application: ApplicationDatabase, connection_id: str
-) -> tuple[tuple[UserQuery, ...], bool]:
-    """The newest queries of the last days, and whether they are of all connections."""
+class _Queries(NamedTuple):
+    queries: tuple[UserQuery, ...] = ()
+    are_of_all: bool = False
+    are_cut: bool = False
+
+
+def _recent_queries(application: ApplicationDatabase, connection_id: str) -> _Queries:
+    """The newest queries of the last days."""
     columns = application.columns("messages")
     missing = {"conversation_id", "sql_query", "created_at"} - columns.keys()
     if missing:
@@ -176,12 +188,14 @@ def _recent_queries(
     order by message.created_at desc
     limit $2
     """  # noqa: S608 - put together from constants alone
-    arguments = (RECENT_DAYS, _MOST_QUERIES, *((connection_id,) if knows_connection else ()))
+    # With one more it is seen whether there are more.
+    arguments = (RECENT_DAYS, _MOST_QUERIES + 1, *((connection_id,) if knows_connection else ()))
+    rows = application.fetch(query, *arguments)
     found: dict[str, UserQuery] = {}
-    for row in application.fetch(query, *arguments):
+    for row in rows[:_MOST_QUERIES]:
         sql = unfenced(row["sql"])
         known = found.setdefault(sql, UserQuery(sql))
         known.count += 1
         if row["user_id"] is not None:
             known.users.add(row["user_id"])
-    return tuple(found.values()), not knows_connection
+    return _Queries(tuple(found.values()), not knows_connection, len(rows) > _MOST_QUERIES)

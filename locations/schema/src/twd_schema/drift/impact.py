@@ -35,7 +35,8 @@ IMPACT_COLUMNS = ("documents", "training questions", "user queries (users)")
 class Affected:
     """What a change hits. `questions` name a few of the `question_count` training items.
 
-    `queries` are runs of queries in the last 30 days, `users` the different people behind them.
+    `queries` are runs of queries in the last 30 days, `users` the different people behind them;
+    `is_least` says that there may be more of both, of older queries that were not looked at.
     """
 
     documents: int = 0
@@ -43,6 +44,7 @@ class Affected:
     question_count: int = 0
     queries: int = 0
     users: int = 0
+    is_least: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,8 @@ def told(affected: Affected) -> str:
     if affected.queries:
         queries = counted(affected.queries, "query", "queries")
         users = f" of {counted(affected.users, 'user')}" if affected.users else ""
-        parts.append(f"{queries}{users} in the last {RECENT_DAYS} days")
+        least = "at least " if affected.is_least else ""
+        parts.append(f"{least}{queries}{users} in the last {RECENT_DAYS} days")
     return f"breaks {' and '.join(parts)}" if parts else ""
 
 
@@ -185,6 +188,7 @@ class _Statements:
             question_count=len(items),
             queries=sum(query.count for query in asked),
             users=len({user for query in asked for user in query.users}),
+            is_least=self._known.queries_are_cut,
         )
 
 
