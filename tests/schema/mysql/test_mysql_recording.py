@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -93,6 +95,27 @@ def test_a_table_that_is_granted_and_gone_is_removed(
     recording = record()
     assert recording.unconfirmed == ()
     assert stored(snapshots) == ["customers", "visits"]
+
+
+def test_a_table_that_the_server_cannot_open_is_kept_until_it_can(
+    server: Any, database: str, record: Callable[..., Recording], snapshots: Any
+) -> None:
+    if not server.is_mariadb:
+        pytest.skip("MySQL opens no table to tell of it.")
+    with closing(server.session()) as session, session.cursor() as cursor:
+        cursor.execute("select @@datadir")
+        [folder] = cursor.fetchone()
+    file = Path(folder) / database / "orders.frm"
+    whole = file.read_bytes()
+    file.write_bytes(b"broken")
+    server.execute("flush tables", "drop table visits", database=database)
+    recording = record()
+    assert recording.unconfirmed == (("table", database, "orders"),)
+    assert stored(snapshots) == ["customers", "orders"]
+    file.write_bytes(whole)
+    server.execute("flush tables", "drop table orders", database=database)
+    assert record().unconfirmed == ()
+    assert stored(snapshots) == ["customers"]
 
 
 def test_a_table_that_is_granted_again_is_confirmed(

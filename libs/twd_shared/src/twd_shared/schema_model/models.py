@@ -326,6 +326,8 @@ class Snapshot(_Value, frozen=True):
     was read and is not among them was shown in part. None = the server shows all."""
     identities: Identities | None = None
     """By which ids the server knows the objects; no part of the fingerprint. None = it has none."""
+    unread: tuple[tuple[str, str], ...] = ()
+    """(schema, table) of those that the server lists and cannot open: unknown, not dropped."""
 
     @property
     def objects(self) -> tuple[SchemaObject, ...]:

@@ -121,8 +121,8 @@ def _losses(recording: Recording, unconfirmed: Sequence[str]) -> str:
     if unconfirmed:
         sentences.append(
             f"{len(unconfirmed)} tables are not shown to the role that reads, or in part: "
-            "dropped, or no longer granted. They are kept as they were. Grant SELECT on the "
-            "whole database to be sure."
+            "dropped, no longer granted, or broken. They are kept as they were. Grant SELECT on "
+            "the whole database to be sure."
         )
     return " ".join(sentences)
 

@@ -143,6 +143,7 @@ def _snapshot(inspector: sa.Inspector, address: SourceAddress, dialect: Dialect)
         sequences=details.sequences,
         statistics=details.statistics,
         granted=details.granted,
+        unread=details.unread,
     )
 
 

@@ -1,8 +1,9 @@
 """What a reading proves gone, and what it merely did not see: pure functions.
 
 An object that was known is seen, confirmed absent, or unknown. Unknown is what the reading's role
-is not shown, or what its dialect does not tell; it stays in the snapshot as it was last seen. So
-does what is unknown inside an object: columns that are not granted, a view's hidden query.
+is not shown, what its dialect does not tell, or what is there and broken; it stays in the snapshot
+as it was last seen. So does what is unknown inside an object: columns that are not granted, a
+view's hidden query.
 
 Of a table that is shown in part and was never known, the part is all there is: it is kept as it is
 shown. A column that is shown is believed, one that is not is never taken for dropped.
@@ -73,7 +74,11 @@ def carried_forward(read: Snapshot, before: Snapshot, kept: Collection[ObjectKey
     )
     # Of what is carried over, the store still knows the ids.
     return msgspec.structs.replace(
-        whole, statistics=read.statistics, granted=read.granted, identities=read.identities
+        whole,
+        statistics=read.statistics,
+        granted=read.granted,
+        identities=read.identities,
+        unread=read.unread,
     )
 
 
@@ -122,7 +127,8 @@ def is_landslide(known: Collection[ObjectKey], gone: Collection[TableName], shar
 def _tells_all_of(read: Snapshot, key: ObjectKey) -> bool:
     kind, schema, name = key
     if kind in _RELATIONS:
-        return read.granted is None or (schema, name) in read.granted
+        is_shown = read.granted is None or (schema, name) in read.granted
+        return is_shown and (schema, name) not in read.unread
     return f"{kind}s" not in read.unknown
 
 

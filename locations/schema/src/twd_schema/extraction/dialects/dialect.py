@@ -57,6 +57,7 @@ class Details:
     statistics: tuple[TableStatistics, ...] = ()
     sequences: tuple[Sequence, ...] = ()
     granted: tuple[tuple[str, str], ...] | None = None
+    unread: tuple[tuple[str, str], ...] = ()
     unknown: tuple[UnknownFact, ...]
 
 

@@ -110,6 +110,13 @@ def _details(inspector: sa.Inspector) -> Details:
             or (row["table_type"] == "VIEW" and _is_granted(row, granted))
         )
     }
+    broken = {
+        (row["table_schema"], row["table_name"])
+        for row in rows
+        if row["table_type"] not in ("SEQUENCE", "VIEW")
+        and row["table_name"] not in columns
+        and _is_granted(row, granted)
+    }
     queries = _queries(catalog, connection)
     sequences, unread = _sequences(
         catalog,
@@ -142,6 +149,7 @@ def _details(inspector: sa.Inspector) -> Details:
         ),
         sequences=sequences,
         granted=granted,
+        unread=tuple(sorted(broken)),
         unknown=tuple(unknown),
     )
 

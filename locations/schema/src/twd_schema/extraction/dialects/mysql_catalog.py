@@ -334,9 +334,11 @@ class MySQLCatalog(MySQLDialect_pymysql):
             return
         if self.is_mariadb and self.granted(connection, info_cache=cache) is not None:
             # MariaDB lists them only to who was granted the whole database.
+            columns = self.columns(connection, info_cache=cache)
             for row in self.tables(connection, info_cache=cache):
-                if row["table_type"] in ("BASE TABLE", "SYSTEM VERSIONED"):
-                    table = row["table_name"]
+                table = row["table_name"]
+                # The statement of one that cannot be opened would be an error.
+                if row["table_type"] in ("BASE TABLE", "SYSTEM VERSIONED") and table in columns:
                     for check in self._declared(connection, table, info_cache=cache).checks:
                         yield table, check.name or check.column or "", check.condition
             return
