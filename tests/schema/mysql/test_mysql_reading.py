@@ -368,6 +368,19 @@ def test_a_column_that_is_set_on_each_update_and_invisible_is_made_again(
     assert_is_made_again(server, read, database)
 
 
+def test_a_table_that_names_the_columns_of_its_versions_is_made_again(
+    server: Any, read: Any
+) -> None:
+    if not server.is_mariadb:
+        pytest.skip("MySQL has no versioned tables.")
+    database = server.database(
+        "create table t (a int, `until` timestamp(6) generated always as row end,"
+        " since timestamp(6) generated always as row start,"
+        " period for system_time (since, `until`)) with system versioning"
+    )
+    assert_is_made_again(server, read, database)
+
+
 def test_a_primary_key_on_the_beginning_of_a_text_is_made_again(server: Any, read: Any) -> None:
     database = server.database("create table t (a text, b int, primary key (a(10), b))")
     assert_is_made_again(server, read, database)

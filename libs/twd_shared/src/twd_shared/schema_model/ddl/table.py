@@ -41,6 +41,8 @@ _COMMENTED_KINDS = {
     "foreign_table": "FOREIGN TABLE",
 }
 
+_OF_ROW = ("ROW START", "ROW END")
+
 _IDENTITY_WORDS = {"mysql": "AUTO_INCREMENT", "sqlite": "PRIMARY KEY AUTOINCREMENT"}
 
 
@@ -131,6 +133,10 @@ def create_statement(
         if is_validated(item.definition)
     ]
     lines += filter(None, (_inline_index(table, index, dialect) for index in table.indexes))
+    period = {item.generated: item.name for item in table.columns if _is_of_row(item, dialect)}
+    if period:
+        listed = quote_names((period[word] for word in _OF_ROW if word in period), dialect)
+        lines.append(f"PERIOD FOR SYSTEM_TIME ({listed})")
     lines += foreign_keys
     body = ",\n    ".join(lines)
     return (
@@ -271,7 +277,9 @@ def _column_line(column: Column, dialect: str, with_identity: bool, with_not_nul
         line += f" OPTIONS ({', '.join(column.options)})"
     if column.collation:
         line += f" COLLATE {column.collation}"
-    if column.generated is not None:
+    if _is_of_row(column, dialect):
+        line += f" GENERATED ALWAYS AS {column.generated}"
+    elif column.generated is not None:
         how = "VIRTUAL" if column.virtual else "STORED"
         line += f" GENERATED ALWAYS AS ({column.generated}) {how}"
     elif column.identity and dialect in _IDENTITY_WORDS:
@@ -285,6 +293,11 @@ def _column_line(column: Column, dialect: str, with_identity: bool, with_not_nul
     if dialect == "mysql" and column.comment:
         line += f" COMMENT {literal(column.comment, dialect)}"
     return line
+
+
+def _is_of_row(column: Column, dialect: str) -> bool:
+    """Whether the column says since or until when MariaDB knew a row of a versioned table."""
+    return dialect == "mysql" and column.generated in _OF_ROW
 
 
 def _parameters(table: Table) -> str:
