@@ -138,6 +138,16 @@ def test_a_day_that_was_never_measured_is_requested_if_it_has_messages(
     assert sensor.tick() == [DAY.isoformat()]
 
 
+def test_a_change_of_the_zone_re_opens_the_days_that_messages_go_to_and_come_from(
+    sensor: Sensor, measured: Callable[[], None], application: Any, ask: Build
+) -> None:
+    application.talk("an", NOON + timedelta(hours=8), ask("late in the evening?"))
+    measured()
+    assert "were measured" in sensor.tick()
+    sensor.settings = Settings(late_days=3, timezone="Asia/Ho_Chi_Minh")
+    assert sensor.tick() == [DAY.isoformat(), (DAY + timedelta(days=1)).isoformat()]
+
+
 def test_a_failed_run_is_requested_again_with_waits_and_not_for_ever(
     sensor: Sensor, application: Any, ask: Build
 ) -> None:

@@ -16,6 +16,8 @@ MEASURES: tuple[Measure, ...] = get_args(Measure)
 
 # A state begins with the number of messages.
 _NO_MESSAGES = "0:0"
+# No messages have it: those of a day are others where the day begins at another moment.
+_OF_ANOTHER_ZONE = ""
 
 
 def replace_measured_day(
@@ -50,13 +52,17 @@ def replace_measured_day(
 def measured_states(
     database: MetadataDatabase, measure: Measure, days: Sequence[date], timezone: str
 ) -> dict[date, str]:
-    """The state that each day was measured from; a day that was not is left out."""
+    """The state that each day was measured from; a day that was not is left out.
+
+    One that was measured in another zone than `timezone` has a state that is never that of now.
+    """
     measured = measured_days.c
-    query = sa.select(measured.day, measured.source_state).where(
-        measured.measure == measure, measured.day.in_(days), measured.timezone == timezone
+    state = sa.case((measured.timezone == timezone, measured.source_state), else_=_OF_ANOTHER_ZONE)
+    query = sa.select(measured.day, state.label("state")).where(
+        measured.measure == measure, measured.day.in_(days)
     )
     with database.begin() as transaction:
-        return {row.day: row.source_state for row in transaction.execute(query)}
+        return {row.day: row.state for row in transaction.execute(query)}
 
 
 def days_to_measure(
