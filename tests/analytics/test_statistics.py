@@ -150,6 +150,16 @@ def test_shapes_of_good_answers_are_counted_without_their_literals() -> None:
     assert len({one["fingerprint"] for one in shapes}) == 2
 
 
+def test_what_has_no_shape_is_not_counted_as_one() -> None:
+    rows = answers(
+        GOOD,
+        *({**GOOD, "sql": sql} for sql in ("show search_path", "explain select title from film")),
+    )
+    day = usage(rows)["*"]
+    assert day.successful == 3
+    assert [one["sql_shape"] for one in day.most_common_shapes] == ["select title from film"]
+
+
 def test_a_day_without_messages_is_measured_as_zero() -> None:
     (day,) = usage(answers()).values()
     assert (day.connection_id, day.total, day.average_response_ms) == ("*", 0, None)

@@ -108,9 +108,10 @@ def _add_outcomes(days: dict[str, ConnectionUsage], answers: pl.DataFrame, book:
             usage.successful += count * facts.parses
             usage.failed += count * (has_sql and not facts.parses)
             usage.unanswered += count * (not has_sql)
-        if facts.parses:
+        if facts.fingerprint:
             names[facts.fingerprint] = facts.shape
             shapes.add(owner, facts.fingerprint, count)
+        if facts.parses:
             for table in facts.tables:
                 tables.add(owner, (owner, table), count)
             for column in facts.columns:
