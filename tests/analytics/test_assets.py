@@ -291,6 +291,28 @@ def test_the_oldest_snapshot_stands_for_the_time_before_it(
     assert accuracy["verdicts"] == {"unknown_table": 1, "valid": 1}
 
 
+def test_a_connection_that_is_called_as_all_of_them_together_is_counted_once(
+    run: Callable[..., Any], metadata: MetadataDatabase, shop: str, application: Any, answer: Build
+) -> None:
+    ConnectionRegistry(metadata).register([Connection("*", "stars", "postgresql", True, "")])
+    application.execute("alter table messages drop constraint messages_connection_id_fkey")
+    application.execute("alter table messages alter connection_id type text")
+    application.talk("an", NOON, answer("select 1", "[1]", connection_id="*", latency_ms=9))
+    result = run(DAY)
+    assert result.success
+    totals = [
+        (row["connection_id"], row["total"], row["average_response_ms"])
+        for row in rows_of(metadata, daily_query_stats)
+    ]
+    assert totals == [("*", 4, 64.5), ("", 2, 9), (shop, 2, 120)]
+    generated = [
+        (row["connection_id"], row["generated"]) for row in rows_of(metadata, daily_sql_accuracy)
+    ]
+    assert generated == [("*", 3), ("", 1), (shop, 2)]
+    first, _ = _materializations(result)
+    assert "| all | 4 | 2 |" in _text(first.materialization.metadata)
+
+
 def test_late_messages_and_removed_ones_are_taken_over(
     run: Callable[..., Any], metadata: MetadataDatabase, shop: str, application: Any, answer: Build
 ) -> None:

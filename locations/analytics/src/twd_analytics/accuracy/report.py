@@ -19,8 +19,7 @@ import polars as pl
 from twd_analytics.accuracy.errors import ErrorClass, class_of_error
 from twd_analytics.generated_sql.book import SqlBook
 from twd_analytics.generated_sql.facts import SqlFacts
-from twd_analytics.messages.reading import EXECUTED
-from twd_analytics.usage.statistics import ALL
+from twd_analytics.messages.reading import ALL, EXECUTED
 
 # Models make up names without end.
 _MOST_NAMES = 1_000

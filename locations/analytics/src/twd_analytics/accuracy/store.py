@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from twd_analytics.accuracy.open_questions import OpenQuestion
 from twd_analytics.accuracy.report import DayAccuracy
 from twd_analytics.messages.measured_days import replace_measured_day
-from twd_analytics.usage.statistics import ALL
+from twd_analytics.messages.reading import ALL
 from twd_shared.store.analytics_tables import (
     daily_open_questions,
     daily_sql_accuracy,

@@ -26,8 +26,9 @@ _MOST_ROWS = 10
 
 def connection_labels(known: Iterable[RegisteredConnection]) -> dict[str, str]:
     """Connection id → the partition key that people know it by."""
-    return {"*": "all", "": "not known"} | {
-        item.connection_id: item.partition_key for item in known
+    return {item.connection_id: item.partition_key for item in known} | {
+        "*": "all",
+        "": "not known",
     }
 
 

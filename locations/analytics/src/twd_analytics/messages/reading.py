@@ -48,12 +48,18 @@ _OPTIONAL = {
 # Texts repeat: each is kept once, and a row holds a number. Millions of rows fit so.
 _TEXTS = ("connection_id", "user_id", "question", "sql", "result", "error")
 
+ALL = "*"
+"""The connection id under which a day's numbers over all connections stand."""
+
 SCHEMA: dict[str, pl.DataType] = {
     **dict.fromkeys(_TEXTS, pl.Categorical()),
     "latency_ms": pl.Float64(),
     "created_at": pl.Datetime("us", "UTC"),
 }
-"""Columns of a day's answers; `result` is rows, empty or none; `connection_id` '' = not known."""
+"""Columns of a day's answers; `result` is rows, empty or none; `connection_id` '' = not known.
+
+No answer has the `connection_id` of `ALL`.
+"""
 
 EXECUTED = (pl.col("result") != "none") & pl.col("error").is_null()
 """Whether an answer's SQL ran and gave a result."""
@@ -163,7 +169,9 @@ class MessageLog:
         unasked = answers.filter("is_open")["conversation_id"].drop_nulls().unique()
         if not unasked.is_empty():
             answers = with_earlier_questions(answers, self._earlier_questions(unasked, start))
-        answers = answers.with_columns(pl.col("connection_id").fill_null(""))
+        owner = pl.col("connection_id")
+        # An application's ids may be any text. Counted as it is, that of all would count twice.
+        answers = answers.with_columns(pl.when(owner != ALL).then(owner).fill_null(""))
         return DayOfMessages(answers.select(list(SCHEMA)), state)
 
     def states_of(self, days: Sequence[date]) -> dict[date, str]:

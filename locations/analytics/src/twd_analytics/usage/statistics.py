@@ -18,11 +18,9 @@ import polars as pl
 from twd_analytics.generated_sql.book import SqlBook
 from twd_analytics.generated_sql.facts import NO_SQL
 from twd_analytics.messages.questions import cut, normalised
-from twd_analytics.messages.reading import EXECUTED
+from twd_analytics.messages.reading import ALL, EXECUTED
 from twd_analytics.usage.languages import with_language
 
-ALL = "*"
-"""The connection id under which a day's numbers over all connections stand."""
 _MOST = 10
 
 

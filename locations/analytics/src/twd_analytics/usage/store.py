@@ -9,7 +9,8 @@ from typing import NamedTuple
 import sqlalchemy as sa
 
 from twd_analytics.messages.measured_days import replace_measured_day
-from twd_analytics.usage.statistics import ALL, ConnectionUsage
+from twd_analytics.messages.reading import ALL
+from twd_analytics.usage.statistics import ConnectionUsage
 from twd_shared.store.analytics_tables import daily_query_stats
 from twd_shared.store.database import MetadataDatabase
 
