@@ -55,6 +55,30 @@ _COMMANDS = frozenset(
 )
 _BEFORE_A_COMMAND = frozenset({TokenType.SEMICOLON, TokenType.BEGIN})
 _TIGHT_BEFORE = frozenset({TokenType.R_PAREN, TokenType.COMMA})
+# In a shape: what stands close to its neighbours, whatever gaps its text had.
+_CLOSE_BEHIND = frozenset(
+    {
+        TokenType.L_PAREN,
+        TokenType.L_BRACKET,
+        TokenType.DOT,
+        TokenType.DCOLON,
+        TokenType.COLON,
+        TokenType.PARAMETER,
+    }
+)
+_CLOSE_BEFORE = frozenset(
+    {
+        TokenType.R_PAREN,
+        TokenType.L_BRACKET,
+        TokenType.R_BRACKET,
+        TokenType.COMMA,
+        TokenType.SEMICOLON,
+        TokenType.DOT,
+        TokenType.DCOLON,
+    }
+)
+_SHOWN_ITEM = r"(?:- )?(?:'\?'|\?)"
+_SHOWN_LIST = re.compile(rf"\bin \({_SHOWN_ITEM}(?:, {_SHOWN_ITEM})*\)")
 _QUOTES = ('"', "`", "[")
 
 
@@ -81,17 +105,26 @@ def canonical(sql: str, db_type: str) -> str:
 def shape_of(sql: str, db_type: str, names: Container[str]) -> str:
     """What `canonical` gave, for people: no literal, and no quoted name but those in `names`.
 
+    Texts of the same words have the same shape, however far apart they stand: a shape is read by
+    nobody but people, to whom `a=1` and `a = 1` are one.
     '' if it cannot be taken apart: what it holds is not known then.
     """
+    dialect = Dialect.get_or_raise(parser_dialect(db_type))
     try:
-        tokens = Dialect.get_or_raise(parser_dialect(db_type)).tokenize(sql)
+        tokens = dialect.tokenize(sql)
     except TokenError:
         return ""
-
-    def word(token: Token, _: Token | None) -> str:
-        return _shown(token, sql[token.start : token.end + 1], names)
-
-    return _spaced(tokens, sql, word)
+    called = dialect.parser().FUNC_TOKENS
+    words: list[str] = []
+    before = TokenType.L_PAREN
+    for token in tokens:
+        kind = token.token_type
+        is_close = before in _CLOSE_BEHIND or kind in _CLOSE_BEFORE
+        is_call = kind == TokenType.L_PAREN and before in called
+        words.append("" if is_close or is_call else " ")
+        words.append(_shown(token, sql[token.start : token.end + 1], names))
+        before = kind
+    return _SHOWN_LIST.sub("in (?)", "".join(words))
 
 
 def _holds_command(tokens: Sequence[Token]) -> bool:
