@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+from typing import Any
+
 import pytest
 import sqlalchemy as sa
 
-from twd_shared.errors import MetadataUnavailable
+from twd_shared.errors import MetadataRefused, MetadataUnavailable
 from twd_shared.store.connections import ConnectionRegistry
 from twd_shared.store.database import MetadataDatabase
 
@@ -48,3 +51,30 @@ def test_a_server_that_is_away_is_named_without_its_password() -> None:
     with pytest.raises(MetadataUnavailable, match=r"127\.0\.0\.1:1") as caught, database.read():
         pass
     assert "secret" not in str(caught.value)
+
+
+def test_a_database_without_our_tables_is_named_with_what_to_do(services: Any) -> None:
+    dsn = services.database()
+    with closing(MetadataDatabase(dsn)) as database, pytest.raises(MetadataRefused) as caught:
+        ConnectionRegistry(database).known()
+    said = str(caught.value)
+    assert f"{sa.make_url(dsn).database} does not hold the tables of this release" in said
+    assert 'relation "twd.connections" does not exist' in said
+    assert "make up" in said
+
+
+def test_a_role_that_may_not_read_our_tables_is_told_so(
+    database: MetadataDatabase, registry: ConnectionRegistry
+) -> None:
+    # A role that comes with every server and was granted nothing of ours.
+    reading = sa.text(f"set local role pg_monitor; {NAME}")
+    with (
+        pytest.raises(MetadataRefused, match="permission denied for schema twd"),
+        database.begin() as transaction,
+    ):
+        transaction.execute(reading)
+
+
+def test_a_mistake_in_a_statement_is_no_refusal(database: MetadataDatabase) -> None:
+    with pytest.raises(sa.exc.ProgrammingError), database.begin() as transaction:
+        transaction.execute(sa.text("select from where"))

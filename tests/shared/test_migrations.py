@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
@@ -181,6 +182,40 @@ def test_the_command_without_a_database_says_which_setting_is_missing(
 def test_the_command_says_what_it_understands(capsys: Any) -> None:
     assert main(["sideways"]) == 2
     assert "upgrade, downgrade" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "dsn",
+    [
+        "postgresql://u:hush@127.0.0.1:1/meta",
+        "postgresql://u:x@hush@127.0.0.1:1/meta",
+        "postgresql://u:hush@127.0.0.1:port/meta",
+        "mysql://u:hush@127.0.0.1:1/meta",
+    ],
+)
+def test_an_address_that_cannot_be_used_is_a_line_without_its_password(
+    monkeypatch: Any, capsys: Any, dsn: str
+) -> None:
+    monkeypatch.setenv("TWD_METADATA_DSN", dsn)
+    assert main([]) == 2
+    said = capsys.readouterr().err
+    assert "TWD_METADATA_DSN" in said
+    assert said.count("\n") == 1
+    assert "hush" not in said
+
+
+def test_tables_of_a_newer_release_are_told_as_such(
+    monkeypatch: Any, capsys: Any, metadata_dsn: str
+) -> None:
+    engine = sa.create_engine(metadata_dsn, poolclass=sa.NullPool)
+    with engine.begin() as connection:
+        connection.execute(sa.text("update twd.alembic_version set version_num = '9999'"))
+    monkeypatch.setenv("TWD_METADATA_DSN", metadata_dsn)
+    assert main([]) == 2
+    said = capsys.readouterr().err
+    assert f"{engine.url.database} cannot be migrated" in said
+    assert "'9999'" in said
+    assert "newer release" in said
 
 
 def test_days_that_an_earlier_release_measured_are_kept(services: Any) -> None:

@@ -71,6 +71,10 @@ class ApplicationRefused(PermanentError):
     """The application database answered and refused: password, permission, missing table."""
 
 
+class MetadataRefused(PermanentError):
+    """The metadata database answered and refused: permission, tables that are missing."""
+
+
 class SourceRefused(PermanentError):
     """A source database answered and refused: wrong password, no such database, no permission."""
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import sys
 
-from twd_shared import instance, settings
+from twd_shared import instance
 from twd_shared.store import migrate
 
 
 def main() -> int:
-    """Create or upgrade schema `twd` and Dagster's storage, at the environment's address."""
-    migrate.upgrade(settings.value_of(os.environ, settings.METADATA_DSN))
+    """Create or upgrade schema `twd` and Dagster's storage, at the environment's address.
+
+    0 = done, 2 = it failed, and stderr says why.
+    """
+    if failed := migrate.main([]):
+        return failed
     return instance.main()
 
 

@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 
+import psycopg2
 import sqlalchemy as sa
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
 
 from twd_shared.clients.dsn import place_of, postgresql_url
-from twd_shared.errors import MetadataUnavailable
+from twd_shared.errors import MetadataRefused, MetadataUnavailable
 from twd_shared.settings import METADATA_DSN
+
+_NOT_ALLOWED = "42501"
+# No such schema, table, column: it is another database, or one of another release.
+_MISSING = ("3F000", "42P01", "42703")
 
 
 class MetadataDatabase:
@@ -34,13 +39,17 @@ class MetadataDatabase:
         )
 
     def begin(self) -> AbstractContextManager[sa.Connection]:
-        """A transaction, committed at the end; raises MetadataUnavailable if the server is away."""
+        """A transaction, committed at the end.
+
+        Raises MetadataUnavailable if the server is away, MetadataRefused if the role may not, or
+        the tables are missing.
+        """
         return self._transaction(self._engine)
 
     def read(self) -> AbstractContextManager[sa.Connection]:
         """A read-only transaction whose statements all see the database of one moment.
 
-        Raises MetadataUnavailable if the server is away.
+        Raises as `begin`.
         """
         return self._transaction(
             self._engine.execution_options(
@@ -70,6 +79,10 @@ class MetadataDatabase:
                 f"The metadata database at {self.place} is not available "
                 f"({_kind(error)}). Check that PostgreSQL runs and TWD_METADATA_DSN is right."
             ) from None
+        except ProgrammingError as error:
+            if (refusal := _refusal(error)) is None:
+                raise
+            raise MetadataRefused(f"The metadata database at {self.place} {refusal}") from None
 
     def close(self) -> None:
         """Close the pool."""
@@ -78,3 +91,23 @@ class MetadataDatabase:
 
 def _kind(error: DBAPIError) -> str:
     return type(error.orig).__name__ if error.orig else type(error).__name__
+
+
+def _refusal(error: ProgrammingError) -> str | None:
+    """What the server refused and what to do; None if it is a mistake of ours.
+
+    It says a name of an object there, nothing else.
+    """
+    original = error.orig
+    if not isinstance(original, psycopg2.Error):
+        return None
+    said = original.diag.message_primary
+    if original.pgcode == _NOT_ALLOWED:
+        return f"refused: {said}. Check the role in {METADATA_DSN.name}, and what it may do there."
+    if original.pgcode in _MISSING:
+        return (
+            f"does not hold the tables of this release: {said}. Check that {METADATA_DSN.name} "
+            "names the right database. If it does, bring it up to date: make up, or python -m "
+            "twd_shared.store.migrate."
+        )
+    return None

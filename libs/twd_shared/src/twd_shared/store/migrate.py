@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
+from alembic.util import CommandError
 
 from twd_shared import settings
-from twd_shared.errors import TwdError
+from twd_shared.clients.dsn import place_of, postgresql_url
+from twd_shared.errors import MetadataRefused, TwdError
 
 
 def alembic_config(dsn: str) -> Config:
@@ -22,17 +26,36 @@ def alembic_config(dsn: str) -> Config:
 
 
 def upgrade(dsn: str, revision: str = "head") -> None:
-    """Bring schema `twd` of the metadata database up to `revision`."""
-    command.upgrade(alembic_config(dsn), revision)
+    """Bring schema `twd` of the metadata database up to `revision`.
+
+    Raises as `MetadataDatabase` and its transactions, and MetadataRefused for revisions that are
+    not known.
+    """
+    with _known_revisions(dsn):
+        command.upgrade(alembic_config(dsn), revision)
 
 
 def downgrade(dsn: str, revision: str = "base") -> None:
-    """Take schema `twd` of the metadata database back to `revision`."""
-    command.downgrade(alembic_config(dsn), revision)
+    """Take schema `twd` of the metadata database back to `revision`; raises as `upgrade`."""
+    with _known_revisions(dsn):
+        command.downgrade(alembic_config(dsn), revision)
+
+
+@contextmanager
+def _known_revisions(dsn: str) -> Iterator[None]:
+    try:
+        yield
+    except CommandError as error:
+        place = place_of(postgresql_url(dsn, settings.METADATA_DSN.name))
+        raise MetadataRefused(
+            f"Schema twd of the metadata database at {place} cannot be migrated: {error}. If a "
+            "newer release made it, install that one; the way back to this one is told in "
+            "docs/operations.md."
+        ) from None
 
 
 def main(arguments: list[str]) -> int:
-    """Run the command line; 0 = done, 2 = it could not be understood or configured."""
+    """Run the command line; 0 = done, 2 = it failed, and stderr says why."""
     actions = {"upgrade": upgrade, "downgrade": downgrade}
     action = arguments[0] if arguments else "upgrade"
     if action not in actions:

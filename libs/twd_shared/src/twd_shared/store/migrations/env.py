@@ -1,5 +1,7 @@
 """How Alembic reaches the metadata database: one transaction, its own version table in `twd`."""
 
+from contextlib import closing
+
 import sqlalchemy as sa
 from alembic import context
 
@@ -9,6 +11,7 @@ from twd_shared.store import (  # noqa: F401 - their tables belong to the metada
     analytics_tables,
     sync_tables,
 )
+from twd_shared.store.database import MetadataDatabase
 from twd_shared.store.tables import SCHEMA_NAME, metadata
 
 # Two stacks that start at once must not run the same migration twice.
@@ -17,8 +20,8 @@ _LOCK = 0x7477_6400
 
 def run() -> None:
     dsn: str = context.config.attributes["dsn"]
-    engine = sa.create_engine(sa.make_url(dsn).set(drivername="postgresql+psycopg2"))
-    with engine.begin() as connection:
+    # Its errors tell where it is, and repeat nothing of the address.
+    with closing(MetadataDatabase(dsn)) as database, database.begin() as connection:
         connection.execute(sa.text("select pg_advisory_xact_lock(:key)"), {"key": _LOCK})
         # PostgreSQL looks into the schema named like the role first: Dagster's own tables would be
         # made there, among ours.
@@ -36,7 +39,6 @@ def run() -> None:
             include_name=lambda name, type_, _: type_ != "schema" or name == SCHEMA_NAME,
         )
         context.run_migrations()
-    engine.dispose()
 
 
 run()
