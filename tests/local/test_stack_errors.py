@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +20,7 @@ from twd_local.demo.__main__ import main as demo
 from twd_local.stack.__main__ import main as stack
 from twd_local.stack.connect import connect, register
 from twd_local.stack.errors import StackError, explained
-from twd_local.stack.home import Home
+from twd_local.stack.home import REPOSITORY, Home
 from twd_local.stack.private_files import write_private_json
 
 DSN = "postgresql://reader:pa%24s-secret@db.internal:5432/shop"
@@ -174,5 +177,25 @@ def test_a_command_that_is_not_there_is_a_message(
     home = Home(tmp_path)
     home.create()
     write_private_json(home.environment_file, {})
-    assert stack(["run", "--", *words]) == 1
+    assert stack(["run", "--", *words]) == 2
     assert message in capsys.readouterr().err
+
+
+def test_a_plan_of_a_stack_that_never_ran_is_a_failure_and_not_a_difference(tmp_path: Path) -> None:
+    environments = (".venv/.stack", "locations/schema/.venv/.ready")
+    done = subprocess.run(
+        [
+            "make",
+            *(f"--old-file={made}" for made in environments),
+            f"RUN={sys.executable}",
+            "plan",
+            "DB=shop",
+        ],
+        cwd=REPOSITORY,
+        env={**os.environ, "TWD_HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "error: The stack has not been started yet" in done.stderr
+    assert done.returncode != 0

@@ -19,7 +19,10 @@ from twd_local.stack.status import status_lines
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command; 0 = done, 1 = it could not be done and stderr says why and what to do."""
+    """Run one command; 0 = done, 1 = it could not be done and stderr says why and what to do.
+
+    Of `run` that is 2: 1 is said by commands that were run, and may be no failure of theirs.
+    """
     parser = argparse.ArgumentParser(prog="twd_local.stack", description="The stack on one machine")
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("up", help="start what is not running")
@@ -53,7 +56,7 @@ def main(arguments: list[str] | None = None) -> int:
                 print(connect(stack_environment(home), os.environ))
     except FORESEEN as error:
         print(f"error: {explained(error)}", file=sys.stderr)
-        return 1
+        return 2 if chosen.command == "run" else 1
     except KeyboardInterrupt:
         return 130
     return 0
