@@ -1,6 +1,7 @@
 """Classes of what goes wrong with generated SQL, from the text that the database answered.
 
-Known: PostgreSQL's and MySQL's messages in English, and their codes in any language.
+Known: the messages of PostgreSQL, MySQL and SQLite in English, and codes in any language. What one
+server says of a mistake has the class of what the others say of it.
 """
 
 from __future__ import annotations
@@ -28,19 +29,21 @@ _MYSQL = r"(?:\(|error )"
 _SIGNS: tuple[tuple[ErrorClass, str], ...] = (
     (
         "permission",
-        r"permission denied|command denied|access denied|must be owner|read-only transaction"
-        r"|readonly database"
-        r"|\b(42501|25006)\b|" + _MYSQL + r"(1142|1143|1044|1045)\b",
+        r"permission denied|command denied|access denied|must be owner|read[ -]only transaction"
+        r"|readonly database|--read-only option|not authorized|is prohibited"
+        r"|\b(42501|25006)\b|" + _MYSQL + r"(1142|1143|1044|1045|1290|1792)\b",
     ),
     (
         "unknown_column",
-        r"column .* does not exist|unknown column|no such column|missing from-clause"
-        r"|invalid reference to from-clause|no field .* in|\b42703\b|" + _MYSQL + r"1054\b",
+        r"column .* does not exist|unknown column|no such column|no field .* in|\b42703\b|"
+        + _MYSQL
+        + r"1054\b",
     ),
     (
         "unknown_table",
         r"(relation|table|schema) .*(does not exist|doesn't exist)|unknown (table|database)"
-        r"|no such table|\b(42P01|3F000)\b|" + _MYSQL + r"(1146|1109|1049)\b",
+        r"|no such table|missing from-clause|invalid reference to from-clause"
+        r"|\b(42P01|3F000)\b|" + _MYSQL + r"(1146|1109|1051|1049)\b",
     ),
     ("ambiguous_column", r"is ambiguous|ambiguous column|\b42702\b|" + _MYSQL + r"1052\b"),
     (
@@ -49,17 +52,27 @@ _SIGNS: tuple[tuple[ErrorClass, str], ...] = (
     ),
     (
         "type",
-        r"operator does not exist|function .* does not exist|invalid input (syntax|value)"
-        r"|cannot cast|could not (determine|convert)|datatype mismatch|data type|must be type"
-        r"|cannot be matched|is of type|incorrect .* value|truncated incorrect|out of range"
-        r"|\b(42883|42725|42804|42846|22P02|22007|22008|22003)\b|" + _MYSQL + r"(1292|1366|1305)\b",
+        r"operator does not exist|function .* does not exist|no such function|type .*does not exist"
+        r"|wrong number of arguments|parameter count|is not unique|invalid (input )?value"
+        r"|invalid input syntax|malformed|cannot cast|could not (determine|convert)"
+        r"|datatype mismatch|data type|must be type|cannot be matched|is of type|incorrect .* value"
+        r"|truncated incorrect|illegal mix|(?<!term )out of range"
+        r"|\b(42883|42725|42704|42804|42846|22P02|22007|22008|22003)\b|"
+        + _MYSQL
+        + r"(1292|1366|1305|1582|1267|4078)\b",
     ),
     (
         "syntax",
-        r"syntax|unterminated|must appear in the group by|subquery has too many"
-        r"|not allowed in|not in group by|must have the same number of columns"
-        r"|must appear in select list|cannot be nested"
-        r"|\b(42601|42803|42P10)\b|" + _MYSQL + r"(1064|1055|1140|1222)\b",
+        r"syntax|unterminated|incomplete input|unrecognized token|must appear in the group by"
+        r"|not in group by|required before having|having clause on|cannot be nested"
+        r"|not allowed in|allowed only in|misuse|use of group function|requires an over clause"
+        r"|subquery has too many|must return only one column|operand should contain|sub-select"
+        r"|same number of|different number of|must all be the same length"
+        r"|must appear in select list|not in select list|term out of range"
+        r"|must have (an|its own) alias|specified more than once|not unique table"
+        r"|\b(42601|42803|42P10|42P20|42712)\b|"
+        + _MYSQL
+        + r"(1064|1055|1056|1066|1111|1140|1222|1241|1248|4015|4099)\b",
     ),
 )
 
