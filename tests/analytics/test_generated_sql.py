@@ -114,6 +114,18 @@ def test_names_are_told_as_the_snapshot_has_them_and_as_written_where_it_has_not
     assert found.unknown_columns == ("f.length",)
 
 
+def test_a_table_that_several_schemas_have_is_not_unknown_where_none_is_named() -> None:
+    orders = (
+        Table(schema=schema, name="orders", kind="table", columns=(Column("total", "text"),))
+        for schema in ("sales", "archive")
+    )
+    names = SchemaNames("postgresql", orders)
+    found = facts("select total from Orders join archive.orders a using (total)", names=names)
+    assert (found.verdict, found.tables) == ("valid", ("archive.orders", "orders"))
+    assert found.unknown_tables == ()
+    assert facts("select 1 from other.orders", names=names).unknown_tables == ("other.orders",)
+
+
 def test_without_a_snapshot_tables_are_those_of_the_source_as_written() -> None:
     sql = (
         "with recent as (select * from Rental) select * from recent r"

@@ -26,7 +26,8 @@ _LONGEST_SHAPE = 300
 
 @dataclass(frozen=True, slots=True)
 class SqlFacts:
-    """Facts of a text. `tables` are `schema.table` as the snapshot says, or as written without one.
+    """Facts of a text. `tables` are `schema.table` as the snapshot says, or as written without one,
+    or if several schemas have a table of the name.
 
     `columns` are (table, column); what is not in the snapshot stands in `unknown_tables` and
     `unknown_columns`, as written. `shape` is the SQL without what a user may have written, and
@@ -70,15 +71,16 @@ def facts_of(key: str, db_type: str, names: SchemaNames | None) -> SqlFacts:
         shape = shape_of(key, db_type, names.words if names else frozenset())
         fingerprint = hashlib.sha256(shape.encode()).hexdigest()[:16] if shape else ""
         told = replace(told, shape=shape[:_LONGEST_SHAPE], fingerprint=fingerprint)
-    return replace(told, **_names_in(found, is_checked=told.verdict != "unchecked"))
+    return replace(told, **_names_in(found, None if told.verdict == "unchecked" else names))
 
 
-def _names_in(found: References, *, is_checked: bool) -> dict[str, Any]:
-    if not is_checked:
+def _names_in(found: References, names: SchemaNames | None) -> dict[str, Any]:
+    if names is None:
         return {"tables": tuple(sorted(found.unknown))}
+    undecided = {name for name in found.unknown if names.is_undecided("", name)}
     return {
-        "tables": tuple(sorted(map(".".join, found.tables))),
+        "tables": tuple(sorted({*map(".".join, found.tables), *undecided})),
         "columns": tuple(sorted((".".join(table), name) for table, name in found.columns)),
-        "unknown_tables": tuple(sorted(found.unknown)),
+        "unknown_tables": tuple(sorted(found.unknown - undecided)),
         "unknown_columns": tuple(sorted(found.unknown_columns)),
     }
