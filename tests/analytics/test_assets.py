@@ -210,6 +210,20 @@ def test_no_word_of_a_user_is_kept_where_the_operator_wants_none(
     assert (question["question"], question["unanswered"], question["failed"]) == ("", 0, 1)
 
 
+def test_words_that_were_kept_are_forgotten_once_the_operator_wants_none(
+    run: Callable[..., Any], shop: str, metadata: MetadataDatabase
+) -> None:
+    assert run(DAY).success
+    before = rows_of(metadata, daily_open_questions)
+    assert before[0]["question"] == "and now"
+    nothing = Settings(run_max_retries=0, question_characters=0)
+    assert run("2026-03-11", settings=nothing).success
+    kept = json.dumps([rows_of(metadata, table) for table in MEASURED], default=str)
+    for word in ("secretive", "hidden literal", "and now", "hello"):
+        assert word not in kept.lower()
+    assert rows_of(metadata, daily_open_questions) == [{**before[0], "question": ""}]
+
+
 def test_measuring_again_changes_nothing(
     run: Callable[..., Any], metadata: MetadataDatabase, shop: str
 ) -> None:

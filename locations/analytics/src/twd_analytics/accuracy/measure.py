@@ -32,7 +32,13 @@ def measure_accuracy(
     store: AccuracyStore,
     question_characters: int,
 ) -> Iterator[MeasuredAccuracy]:
-    """Measure and store day after day; gives what was stored. A day is in memory at a time."""
+    """Measure and store day after day; gives what was stored. A day is in memory at a time.
+
+    Without `question_characters` no day keeps a text any more, whenever it was measured.
+    """
+    if not question_characters:
+        # More may have been allowed when the days before were measured.
+        store.forget_questions()
     of_schemas, of_models = list(schema_changes), list(model_changes)
     for day in days:
         read = log.read(day)

@@ -57,6 +57,15 @@ class AccuracyStore:
         }
         replace_measured_day(self._database, "accuracy", day, timezone, state, rows)
 
+    def forget_questions(self) -> None:
+        """Take the texts of questions out of every day that was measured."""
+        with self._database.begin() as transaction:
+            transaction.execute(
+                sa.update(daily_open_questions)
+                .where(daily_open_questions.c.question != "")
+                .values(question="")
+            )
+
     def rates(self, last: date, days: int) -> list[DayRates]:
         """Those of the `days` days that end with `last`; a day not measured is left out."""
         accuracy = daily_sql_accuracy.c

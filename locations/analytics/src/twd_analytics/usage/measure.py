@@ -20,7 +20,13 @@ def measure_usage(
     store: QueryStatsStore,
     question_characters: int,
 ) -> Iterator[tuple[date, list[ConnectionUsage]]]:
-    """Measure and store day after day; gives what was stored. A day is in memory at a time."""
+    """Measure and store day after day; gives what was stored. A day is in memory at a time.
+
+    Without `question_characters` no day keeps a text any more, whenever it was measured.
+    """
+    if not question_characters:
+        # More may have been allowed when the days before were measured.
+        store.forget_questions()
     changes = list(schema_changes)
     for day in days:
         read = log.read(day)

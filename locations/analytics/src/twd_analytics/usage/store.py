@@ -43,6 +43,16 @@ class QueryStatsStore:
         rows = {daily_query_stats: [item.as_row() for item in usage]}
         replace_measured_day(self._database, "usage", day, timezone, state, rows)
 
+    def forget_questions(self) -> None:
+        """Take the texts of questions out of every day that was measured."""
+        kept = daily_query_stats.c.most_common_questions
+        with self._database.begin() as transaction:
+            transaction.execute(
+                sa.update(daily_query_stats)
+                .where(kept != sa.literal([], kept.type))
+                .values(most_common_questions=[])
+            )
+
     def totals(self, last: date, days: int) -> list[DayTotals]:
         """Those of the `days` days that end with `last`; a day not measured is left out."""
         stats = daily_query_stats.c
