@@ -53,6 +53,29 @@ def test_a_server_that_is_away_is_named_without_its_password() -> None:
     assert "secret" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("change", "cause"),
+    [
+        ({"password": "hush"}, "wrong user or password"),
+        ({"username": "hush"}, "wrong user or password"),
+        ({"database": "not_there"}, "there is no such database"),
+        ({"host": "no-such-host.invalid"}, "the host name is not known"),
+        ({"port": 1}, "nothing listens there"),
+    ],
+)
+def test_why_a_database_is_not_available_is_told(
+    metadata_dsn: str, change: dict[str, Any], cause: str
+) -> None:
+    dsn = sa.make_url(metadata_dsn).set(**change).render_as_string(hide_password=False)
+    with (
+        closing(MetadataDatabase(dsn)) as database,
+        pytest.raises(MetadataUnavailable, match=rf"not available \({cause}") as caught,
+        database.read(),
+    ):
+        pass
+    assert "hush" not in str(caught.value)
+
+
 def test_a_database_without_our_tables_is_named_with_what_to_do(services: Any) -> None:
     dsn = services.database()
     with closing(MetadataDatabase(dsn)) as database, pytest.raises(MetadataRefused) as caught:

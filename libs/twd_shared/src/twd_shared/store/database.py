@@ -13,6 +13,17 @@ from twd_shared.clients.dsn import place_of, postgresql_url
 from twd_shared.errors import MetadataRefused, MetadataUnavailable
 from twd_shared.settings import METADATA_DSN
 
+# A connection that is refused has no SQLSTATE for the driver. The first that stands there counts.
+_CAUSES = (
+    ("password authentication failed", "wrong user or password"),
+    ("no pg_hba.conf entry", "the role may not connect from here: pg_hba.conf"),
+    ('" does not exist', "there is no such database or role"),
+    ("could not translate host name", "the host name is not known"),
+    ("Connection refused", "nothing listens there"),
+    ("timeout expired", "no answer in time"),
+    ("too many ", "too many connections"),
+    ("remaining connection slots", "too many connections"),
+)
 _NOT_ALLOWED = "42501"
 # No such schema, table, column: it is another database, or one of another release.
 _MISSING = ("3F000", "42P01", "42703")
@@ -77,7 +88,7 @@ class MetadataDatabase:
         except OperationalError as error:
             raise MetadataUnavailable(
                 f"The metadata database at {self.place} is not available "
-                f"({_kind(error)}). Check that PostgreSQL runs and TWD_METADATA_DSN is right."
+                f"({_cause(error)}). Check that PostgreSQL runs and TWD_METADATA_DSN is right."
             ) from None
         except ProgrammingError as error:
             if (refusal := _refusal(error)) is None:
@@ -89,8 +100,11 @@ class MetadataDatabase:
         self._engine.dispose()
 
 
-def _kind(error: DBAPIError) -> str:
-    return type(error.orig).__name__ if error.orig else type(error).__name__
+def _cause(error: DBAPIError) -> str:
+    """Why it is not available, of what the driver says in English; else the error's name."""
+    original = error.orig or error
+    said = str(original)
+    return next((cause for sign, cause in _CAUSES if sign in said), type(original).__name__)
 
 
 def _refusal(error: ProgrammingError) -> str | None:
