@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from twd_schema.extraction.reading import SchemaReader
 from twd_shared.clients.catalog import Connection
 from twd_shared.clients.extraction_options import ExtractionOptions
-from twd_shared.errors import SourceUnavailable
+from twd_shared.errors import SourceRefused, SourceUnavailable
 
 
 class WireTap:
@@ -294,3 +294,11 @@ def test_where_a_second_session_is_refused_one_reads_the_same(
         text = address.render_as_string(hide_password=False)
         readings.append(reader.read(Connection("7", "shop", "postgresql", True, text)))
     assert readings[0] == readings[1]
+
+
+def test_a_server_that_cannot_encrypt_is_told_as_such_when_encryption_is_required(
+    services: Any, reader: SchemaReader, connection_to: Callable[[str], Connection]
+) -> None:
+    connection = connection_to(f"{services.source('pagila')}?sslmode=require")
+    with pytest.raises(SourceRefused, match="encrypted connection, which sslmode=require demands"):
+        reader.read(connection)

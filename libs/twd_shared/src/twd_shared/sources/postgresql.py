@@ -14,6 +14,8 @@ from twd_shared.sources.limits import ReadLimits
 
 # The first with transaction ids of 64 bits, by which a change during the reading is noticed.
 _OLDEST_RELEASE = 13
+# The driver has no error of its own for it.
+_NO_ENCRYPTION = "rejected SSL upgrade"
 
 
 class _ReleaseTooOld(Exception):
@@ -118,6 +120,11 @@ def source_errors(label: str, address: SourceAddress, limits: ReadLimits) -> Ite
             f"{where}: the TLS handshake failed. Check sslmode in the connection string."
         ) from None
     except (OSError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
+        if _NO_ENCRYPTION in str(error):
+            raise SourceRefused(
+                f"{where}: an encrypted connection, which sslmode=require demands, cannot be made. "
+                "Correct the connection in the application."
+            ) from None
         raise SourceUnavailable(
             f"{where} cannot be reached ({type(error).__name__}). Check host and port, that the "
             "server runs, and that it can be reached from here."
