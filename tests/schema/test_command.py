@@ -274,6 +274,7 @@ def test_a_refused_password_is_never_repeated(
     assert main(["extract", f"postgresql://nobody:{CANARY}@{shop.rpartition('@')[2]}"]) == 2
     captured = capsys.readouterr()
     assert "refused user 'nobody'" in captured.err
+    assert captured.err.endswith("Correct the connection.\n")
     assert CANARY not in captured.err
 
 

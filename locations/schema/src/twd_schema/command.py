@@ -225,7 +225,11 @@ def _read(operand: str, dsn: str) -> Snapshot:
     if dialect == "sqlite":
         dsn = f"{scheme}:///{os.path.abspath(rest.removeprefix('/'))}"
     reader = SchemaReader(READABLE_DIALECTS, ReadLimits(), reach_policy("0.0.0.0/0,::/0", "/"))
-    return reader.read(Connection(operand, "given here", dialect, True, dsn))
+    try:
+        return reader.read(Connection(operand, "given here", dialect, True, dsn))
+    except TwdError as error:
+        # What is told to users of an application: whoever reads this has typed the address.
+        raise type(error)(str(error).replace(" in the application", "")) from None
 
 
 def _stored(operand: str, name: str) -> Snapshot:
