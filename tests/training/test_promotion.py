@@ -10,6 +10,7 @@ import pytest
 from twd_shared.errors import UnknownConnection
 from twd_training.knowledge_base import material
 from twd_training.knowledge_base.collections import Collections
+from twd_training.knowledge_base.held_alerts import HeldAlerts
 from twd_training.knowledge_base.promotion import Decisions, Served, VersionNotKept
 from twd_training.knowledge_base.versions import ModelVersions
 from twd_training.model_command import main
@@ -248,7 +249,7 @@ def test_going_back_can_be_done_again_when_it_was_killed(
     assert trained_twice.held.version == 2
 
 
-@pytest.mark.parametrize(("owner", "step"), STEPS)
+@pytest.mark.parametrize(("owner", "step"), [*STEPS, (HeldAlerts, "tell_none_held")])
 def test_a_promotion_can_be_done_again_when_it_was_killed(
     holding: TrainedShop, monkeypatch: pytest.MonkeyPatch, owner: type, step: str
 ) -> None:
@@ -258,7 +259,6 @@ def test_a_promotion_can_be_done_again_when_it_was_killed(
             holding.decisions.promote()
     holding.decisions.promote()
     assert (holding.live.version, holding.held) == (2, None)
-    holding.train()
     assert holding.alerts() == [("failure", False), ("recovered", True)]
 
 

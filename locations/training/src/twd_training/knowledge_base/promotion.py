@@ -88,6 +88,9 @@ class Decisions:
                     raise UnknownConnection(
                         f"{self._key} has no knowledge base. Run training_job for it."
                     )
+                if held is None:
+                    # One that was killed when it had served may not have said that it is over.
+                    self._alerts.tell_none_held(live)
                 return Served(live.version, live.version, is_done=False)
             if has_foreign_vectors(held):
                 self._embed_anew(held)
