@@ -120,7 +120,8 @@ def source_errors(label: str, address: SourceAddress, limits: ReadLimits) -> Ite
             f"{where}: the TLS handshake failed. Check sslmode in the connection string."
         ) from None
     except (OSError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
-        if _NO_ENCRYPTION in str(error):
+        # Where nothing is required, only what is no PostgreSQL server answers so.
+        if address.ssl_mode == "require" and _NO_ENCRYPTION in str(error):
             raise SourceRefused(
                 f"{where}: an encrypted connection, which sslmode=require demands, cannot be made. "
                 "Correct the connection in the application."
