@@ -18,7 +18,7 @@ from twd_shared.schema_model.models import Snapshot, snapshot_of
 from .ddl_catalogue import BASELINE, DDL, MAINTENANCE, Maintenance, SchemaChange
 
 # Tried in mysql/test_mysql_drift.py.
-OF_MYSQL = {"column_labels_added", "column_type_respelled"}
+OF_MYSQL = {"column_collation_changed", "column_labels_added", "column_type_respelled"}
 
 
 class Source:

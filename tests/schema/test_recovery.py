@@ -31,6 +31,32 @@ UNDONE = {
         schema(FULL),
         schema(table("orders", id="text")),
     ),
+    "type in a server's newer words": (
+        change(
+            "column_type_changed",
+            "table",
+            "public",
+            "orders",
+            "id",
+            before="int(11)",
+            after="bigint(20)",
+        ),
+        schema(table("orders", id="int")),
+        schema(table("orders", id="bigint")),
+    ),
+    "type with a label more": (
+        change(
+            "column_type_changed",
+            "table",
+            "public",
+            "orders",
+            "id",
+            before="enum('a','b')",
+            after="enum('a')",
+        ),
+        schema(table("orders", id="enum('a','b','c')")),
+        schema(table("orders", id="enum('a','c')")),
+    ),
     "label": (
         change("enum_label_removed", "enum", "public", "mood", "ok"),
         schema(MOOD),

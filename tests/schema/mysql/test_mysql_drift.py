@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from twd_schema.drift.column_types import added_labels
 from twd_schema.drift.diff import diff_snapshots
 from twd_shared.schema_model.models import Column, Snapshot, Table
 
@@ -36,14 +37,15 @@ def told(before: Snapshot, after: Snapshot) -> Told:
         ("modify number bigint", {("column_type_changed", "number")}),
         ("modify padded int(6) zerofill", {("column_type_changed", "padded")}),
         ("modify name varchar(9) collate utf8mb4_bin", {("column_type_changed", "name")}),
-        # The columns keep the collations that they have.
+        # The columns keep the collations that they have; which was the database's is not told.
         (
             "collate utf8mb4_unicode_ci",
-            {("column_type_respelled", name) for name in ("kind", "flags", "name")},
+            {("column_collation_changed", name) for name in ("kind", "flags", "name")},
         ),
         (
             "collate utf8mb4_bin",
-            {("column_type_respelled", name) for name in ("kind", "flags", "name", "code")},
+            {("column_collation_changed", name) for name in ("kind", "flags", "name")}
+            | {("column_type_respelled", "code")},
         ),
         # They get the one of the table, which for all others it was before.
         ("convert to character set utf8mb4", {("column_type_changed", "code")}),
@@ -67,7 +69,7 @@ def test_labels_that_are_added_are_named(server: Any, read: Any) -> None:
     assert change.sentence.endswith(".t.kind gained 'b', 'c, d' in its list of values.")
 
 
-def table(**types: str) -> Snapshot:
+def table(collation: str = "", /, **types: str) -> Snapshot:
     columns = tuple(
         Column(
             name=name,
@@ -76,8 +78,28 @@ def table(**types: str) -> Snapshot:
         )
         for name, spelling in types.items()
     )
-    made = Table(schema="shop", name="t", kind="table", columns=columns)
+    storage = (f"COLLATE={collation}",) if collation else ()
+    made = Table(schema="shop", name="t", kind="table", columns=columns, storage=storage)
     return Snapshot(dialect="mysql", database_name="shop", server_version="", tables=(made,))
+
+
+def test_a_label_more_is_safe_also_in_a_column_that_has_a_collation_of_its_own() -> None:
+    before, after = (
+        table(kind=f"enum({labels}) collate utf8mb4_bin") for labels in ("'a'", "'a','b'")
+    )
+    assert told(before, after) == {("column_labels_added", "kind")}
+
+
+def test_many_labels_with_quotes_are_compared_at_once() -> None:
+    labels = ",".join(f"'it''s {number}'" for number in range(1000))
+    before = table(kind=f"enum({labels}) collate utf8mb4_bin")
+    assert told(before, table(kind="text")) == {("column_type_changed", "kind")}
+    assert added_labels(f"enum({labels}", f"enum({labels}") == ()
+
+
+def test_where_a_collation_is_not_known_a_column_is_told_to_compare_otherwise_perhaps() -> None:
+    before = table("latin1_swedish_ci", code="varchar(9) collate latin1_bin")
+    assert told(before, table(code="varchar(9)")) == {("column_collation_changed", "code")}
 
 
 def test_an_upgrade_of_the_server_breaks_nothing() -> None:

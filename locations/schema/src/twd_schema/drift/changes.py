@@ -23,6 +23,7 @@ RULES: dict[str, Severity] = {
     "column_renamed": "breaking",
     "column_type_changed": "breaking",
     "column_type_respelled": "safe",
+    "column_collation_changed": "risky",
     "column_labels_added": "safe",
     "column_nullability_changed": "risky",
     "column_default_changed": "safe",

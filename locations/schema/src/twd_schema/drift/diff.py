@@ -7,10 +7,11 @@ from collections.abc import Iterator, Mapping
 import msgspec
 
 from twd_schema.drift.changes import Change, SchemaDiff
+from twd_schema.drift.column_types import type_of
 from twd_schema.drift.objects import is_attached, object_changes
 from twd_schema.drift.renames import Pairing, members_of, paired
 from twd_schema.drift.renaming import in_new_names
-from twd_schema.drift.tables import removed_column, table_changes, type_of
+from twd_schema.drift.tables import removed_column, table_changes
 from twd_schema.drift.telling import counted, label_of, of_column, of_object, of_table, renamed_to
 from twd_shared.schema_model.fingerprint import key_of
 from twd_shared.schema_model.models import ObjectKey, Routine, SchemaObject, Snapshot, Table

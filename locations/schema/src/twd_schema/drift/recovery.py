@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 from typing import Protocol
 
 from twd_schema.drift.changes import Change
-from twd_schema.drift.tables import type_of
+from twd_schema.drift.column_types import serves_as, type_of
 from twd_shared.schema_model.models import Column, ObjectKind, Snapshot, Table, kind_of
 
 _KINDS = ("table", "enum", "domain", "composite", "range")
@@ -78,14 +78,16 @@ def is_undone(change: Change, present: Present, names: Collection[str] = ()) -> 
     match change.rule:
         case "column_removed":
             found = present.columns(tables, change.member)
-            return any(change.before in ("", type_of(column)) for column in found)
+            return any(
+                not change.before or serves_as(change.before, type_of(column)) for column in found
+            )
         case "column_renamed":
             return bool(present.columns(tables, change.before))
         case "column_type_changed":
             # Equal types are of a change of something else, which the type does not tell.
             told = change.before not in ("", change.after)
             found = present.columns(tables, change.member)
-            return told and any(type_of(column) == change.before for column in found)
+            return told and any(serves_as(change.before, type_of(column)) for column in found)
         case "enum_label_removed":
             return change.member in present.labels(label)
         case "enum_label_renamed":
@@ -117,7 +119,8 @@ def is_return(change: Change, told: Change, names: TableNames) -> bool:
     """
     return (
         change.rule == told.rule
-        and change.after == told.before != ""
+        and told.before != ""
+        and _is_as_before(change, told)
         and change.member in (told.member, told.before)
         and (change.rule in _OBJECT_RENAMED or _label(change) in names.of(told))
     )
@@ -128,9 +131,15 @@ def is_next_type(change: Change, told: Change, names: TableNames) -> bool:
     return (
         change.rule == told.rule == "column_type_changed"
         and change.member == told.member
-        and change.before == told.after
+        and serves_as(told.after, change.before)
         and _label(change) in names.of(told)
     )
+
+
+def _is_as_before(change: Change, told: Change) -> bool:
+    if change.rule == "column_type_changed":
+        return serves_as(told.before, change.after)
+    return change.after == told.before
 
 
 def _typed(table: Table) -> set[tuple[str, str]]:

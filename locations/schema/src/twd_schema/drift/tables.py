@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from twd_schema.drift.changes import Change
-from twd_schema.drift.column_types import added_labels, holds_the_same
+from twd_schema.drift.column_types import added_labels, keeps_collation, spelled_alike, type_of
 from twd_schema.drift.keys import key_changes
 from twd_schema.drift.telling import of_column, of_table
 from twd_shared.schema_model.models import Column, Table
@@ -27,11 +27,6 @@ def removed_column(table: Table, column: Column) -> Change:
     type_ = type_of(column)
     what = f"was removed (it was {type_})"
     return of_column(table, column.name, "column_removed", what, before=type_)
-
-
-def type_of(column: Column) -> str:
-    """The column's type as changes say it."""
-    return f"{column.type} collate {column.collation}" if column.collation else column.type
 
 
 def _itself(old: Table, new: Table) -> Iterator[Change]:
@@ -80,10 +75,15 @@ def _column(old_table: Table, old: Column, table: Table, new: Column) -> Iterato
 
     one, other = type_of(old), type_of(new)
     if one != other:
-        if holds_the_same(old_table, old, table, new):
+        keeps = keeps_collation(old_table, old, table, new)
+        labels = added_labels(old.type, new.type)
+        if keeps and spelled_alike(old.type, new.type):
             what = f"has its type written as {other} now, not as {one}: it holds the same"
             yield change("column_type_respelled", what, one, other)
-        elif labels := added_labels(one, other):
+        elif keeps is None and spelled_alike(old.type, new.type):
+            what = f"may compare otherwise, as its table's collation has changed: it was {one}"
+            yield change("column_collation_changed", what, one, other)
+        elif keeps and labels:
             what = f"gained {', '.join(map(repr, labels))} in its list of values"
             yield change("column_labels_added", what, one, other)
         else:
