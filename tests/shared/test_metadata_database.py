@@ -78,7 +78,7 @@ def test_why_a_database_is_not_available_is_told(
 
 def test_a_database_without_our_tables_is_named_with_what_to_do(services: Any) -> None:
     dsn = services.database()
-    with closing(MetadataDatabase(dsn)) as database, pytest.raises(MetadataRefused) as caught:
+    with closing(MetadataDatabase(dsn)) as database, pytest.raises(MetadataUnavailable) as caught:
         ConnectionRegistry(database).known()
     said = str(caught.value)
     assert f"{sa.make_url(dsn).database} does not hold the tables of this release" in said

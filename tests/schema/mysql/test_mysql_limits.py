@@ -105,7 +105,7 @@ def test_a_schema_that_changes_while_it_is_read_is_read_again(
     monkeypatch.setattr(MySQLCatalog, "get_multi_check_constraints", meanwhile)
     error = failure(connection_to(server.dsn(database), "mysql"), ReadLimits())
     assert isinstance(error, SourceUnavailable)
-    assert "changed while it was read" in str(error)
+    assert "was being changed, or had a table locked, while it was read" in str(error)
 
 
 def is_waited_for(server: Any, database: str) -> bool:
@@ -146,4 +146,4 @@ def test_a_table_that_is_locked_while_it_is_read_does_not_seem_dropped(
         error = failure(connection_to(server.dsn(database), "mysql"), ReadLimits(lock_seconds=1))
     swap.join()
     assert isinstance(error, SourceUnavailable)
-    assert "changed while it was read" in str(error)
+    assert "was being changed, or had a table locked, while it was read" in str(error)

@@ -72,7 +72,7 @@ class ApplicationRefused(PermanentError):
 
 
 class MetadataRefused(PermanentError):
-    """The metadata database answered and refused: permission, tables that are missing."""
+    """The metadata database answered and refused: permission, a release that is too new."""
 
 
 class SourceRefused(PermanentError):

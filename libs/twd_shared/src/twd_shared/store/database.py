@@ -52,8 +52,8 @@ class MetadataDatabase:
     def begin(self) -> AbstractContextManager[sa.Connection]:
         """A transaction, committed at the end.
 
-        Raises MetadataUnavailable if the server is away, MetadataRefused if the role may not, or
-        the tables are missing.
+        Raises MetadataUnavailable if the server is away, or its tables are not migrated yet;
+        MetadataRefused if the role may not.
         """
         return self._transaction(self._engine)
 
@@ -91,9 +91,9 @@ class MetadataDatabase:
                 f"({_cause(error)}). Check that PostgreSQL runs and TWD_METADATA_DSN is right."
             ) from None
         except ProgrammingError as error:
-            if (refusal := _refusal(error)) is None:
+            if (told := _told(error, self.place)) is None:
                 raise
-            raise MetadataRefused(f"The metadata database at {self.place} {refusal}") from None
+            raise told from None
 
     def close(self) -> None:
         """Close the pool."""
@@ -107,7 +107,7 @@ def _cause(error: DBAPIError) -> str:
     return next((cause for sign, cause in _CAUSES if sign in said), type(original).__name__)
 
 
-def _refusal(error: ProgrammingError) -> str | None:
+def _told(error: ProgrammingError, place: str) -> MetadataRefused | MetadataUnavailable | None:
     """What the server refused and what to do; None if it is a mistake of ours.
 
     It says a name of an object there, nothing else.
@@ -117,11 +117,15 @@ def _refusal(error: ProgrammingError) -> str | None:
         return None
     said = original.diag.message_primary
     if original.pgcode == _NOT_ALLOWED:
-        return f"refused: {said}. Check the role in {METADATA_DSN.name}, and what it may do there."
+        return MetadataRefused(
+            f"The metadata database at {place} refused: {said}. Check the role in "
+            f"{METADATA_DSN.name}, and what it may do there."
+        )
     if original.pgcode in _MISSING:
-        return (
-            f"does not hold the tables of this release: {said}. Check that {METADATA_DSN.name} "
-            "names the right database. If it does, bring it up to date: make up, or python -m "
-            "twd_shared.store.migrate."
+        # It passes where a release is started whose migration is still going on.
+        return MetadataUnavailable(
+            f"The metadata database at {place} does not hold the tables of this release: {said}. "
+            f"Check that {METADATA_DSN.name} names the right database. If it does, bring it up to "
+            "date: make up, or python -m twd_shared.store.migrate."
         )
     return None

@@ -76,7 +76,8 @@ def read_reflected(
                 return snapshot
         except ReadingOvertaken:
             raise SourceUnavailable(
-                f"{where} changed while it was read. Read it again when that has ended."
+                f"{where} was being changed, or had a table locked, while it was read. Nothing was "
+                "recorded. Read it again when that has ended."
             ) from None
         except (SQLAlchemyError, OSError) as error:
             raise _failure(where, address, limits, deadline, error) from None

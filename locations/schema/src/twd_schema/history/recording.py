@@ -16,7 +16,13 @@ from twd_schema.history.confirmation import (
     vanished,
 )
 from twd_shared.clients.catalog import Connection
-from twd_shared.errors import SourceBusy, SourceUnavailable, TwdError
+from twd_shared.errors import (
+    MetadataRefused,
+    MetadataUnavailable,
+    SourceBusy,
+    SourceUnavailable,
+    TwdError,
+)
 from twd_shared.schema_model.models import ObjectKey, Snapshot
 from twd_shared.store.connections import ConnectionRegistry
 from twd_shared.store.snapshots import HistoryMovedOn, SavedSnapshot, SnapshotStore
@@ -71,7 +77,8 @@ class SnapshotRecorder:
     def record(self, connection: Connection) -> Recording:
         """Read the connection's schema and save it; a failure becomes its status and is raised.
 
-        SourceBusy is raised alone: it says nothing of the source.
+        SourceBusy and errors of the metadata database are raised alone: they say nothing of the
+        source.
 
         A drop of more than the policy's share of the tables is read a second time; raises
         SourceUnavailable if that reading misses other tables, as then the drop is still going on.
@@ -81,7 +88,7 @@ class SnapshotRecorder:
         """
         try:
             recording = self._record_in_order(connection)
-        except SourceBusy:
+        except (SourceBusy, MetadataUnavailable, MetadataRefused):
             raise
         except TwdError as error:
             self._registry.set_status(connection.connection_id, "failing", str(error))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Mapping
 from pathlib import Path
@@ -40,7 +41,7 @@ def _connect(address: SourceAddress, limits: ReadLimits, deadline: Deadline) -> 
     # Only a file: URI can say read-only; without it a missing file would be made.
     uri = f"file:{quote(address.database)}?mode=ro"
     # SQLite keeps the log beside the file that a link leads to.
-    if _needs_no_log(Path(address.database).resolve()):
+    if _needs_no_log(Path(os.path.realpath(address.database))):
         # Even a reader would lay a log and an index of it beside the file.
         uri += "&immutable=1"
     made = sqlite3.connect(uri, uri=True, timeout=limits.lock_seconds)
