@@ -5,12 +5,11 @@ A process of its own: Dagster reads the database's address from the environment,
 
 from __future__ import annotations
 
-import os
 import sys
 
 import dagster as dg
 
-from twd_shared import instance, settings
+from twd_shared import instance
 from twd_shared.store import migrate
 
 _CANCELING = dg.DagsterRunStatus.CANCELING
@@ -19,8 +18,12 @@ _REASON = "This run was going on when the backup was made that was restored: its
 
 
 def main() -> int:
-    """Migrate schema `twd` and Dagster's tables, and end what was going on."""
-    migrate.upgrade(settings.value_of(os.environ, settings.METADATA_DSN))
+    """Migrate schema `twd` and Dagster's tables, and end what was going on.
+
+    0 = done, 2 = it failed, and stderr says why.
+    """
+    if failed := migrate.main([]):
+        return failed
     with dg.DagsterInstance.get() as found:
         instance.prepare(found)
         end_runs(found)

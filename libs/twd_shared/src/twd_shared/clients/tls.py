@@ -10,5 +10,8 @@ import httpx
 
 @cache
 def trusted() -> ssl.SSLContext:
-    """What httpx trusts by default; made once a process, as a client alone takes a hundredth."""
+    """What httpx trusts by default, read once a process: that takes longer than most requests.
+
+    Roots that are exchanged meanwhile (SSL_CERT_FILE) count from the next start on.
+    """
     return httpx.create_ssl_context()

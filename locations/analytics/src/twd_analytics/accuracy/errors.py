@@ -54,7 +54,8 @@ _SIGNS: tuple[tuple[ErrorClass, str], ...] = (
         "type",
         r"operator does not exist|function .* does not exist|no such function|type .*does not exist"
         r"|wrong number of arguments|parameter count|is not unique|invalid (input )?value"
-        r"|invalid input syntax|malformed|cannot cast|could not (determine|convert)"
+        r"|invalid input syntax|malformed (array|record|range|multirange|json)"
+        r"|cannot cast|could not (determine|convert)"
         r"|datatype mismatch|data type|must be type|cannot be matched|is of type|incorrect .* value"
         r"|truncated incorrect|illegal mix|(?<!term )out of range"
         r"|\b(42883|42725|42704|42804|42846|22P02|22007|22008|22003)\b|"
