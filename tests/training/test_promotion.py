@@ -205,7 +205,7 @@ def test_going_back_from_a_version_that_was_made_meanwhile_is_left_to_the_person
     trained_twice: TrainedShop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     after_a_training(trained_twice, monkeypatch)
-    with pytest.raises(VersionNotKept, match="has made version 3 of its knowledge base while"):
+    with pytest.raises(VersionNotKept, match=r"A training of .* while this waited for it"):
         trained_twice.decisions.go_back()
     assert (trained_twice.live.version, trained_twice.held) == (3, None)
     assert trained_twice.decisions.go_back().version == 2
@@ -215,10 +215,26 @@ def test_a_version_that_was_held_meanwhile_is_not_promoted_unseen(
     holding: TrainedShop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     after_a_training(holding, monkeypatch)
-    with pytest.raises(VersionNotKept, match="has made version 3 of its knowledge base while"):
+    with pytest.raises(VersionNotKept, match=r"A training of .* while this waited for it"):
         holding.decisions.promote()
     assert holding.live.version == 1
     assert holding.decisions.promote().version == 3
+
+
+def test_what_another_person_decided_meanwhile_is_not_undone_unseen(
+    trained_twice: TrainedShop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exclusive = ModelVersions.exclusive
+
+    def wait(self: ModelVersions, connection_id: str) -> Any:
+        monkeypatch.setattr(ModelVersions, "exclusive", exclusive)
+        trained_twice.decisions.go_back()
+        return exclusive(self, connection_id)
+
+    monkeypatch.setattr(ModelVersions, "exclusive", wait)
+    with pytest.raises(VersionNotKept, match="or another decision, has changed which versions"):
+        trained_twice.decisions.promote()
+    assert trained_twice.live.version == 1
 
 
 # --- killed ---------------------------------------------------------------------------------

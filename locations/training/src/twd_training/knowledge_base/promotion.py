@@ -164,21 +164,28 @@ class Decisions:
     def _held_alone(self) -> Iterator[ModelVersion | None]:
         """The live version, when no run holds the knowledge base any more.
 
-        Raises VersionNotKept when such a run has made another version: it is not what the person
-        has looked at who decides. Raises UnknownConnection for a paused connection.
+        Raises VersionNotKept when such a run, or another person, has changed what there is to
+        decide over: this one has not looked at it. Raises UnknownConnection for a paused
+        connection.
         """
-        known = self._versions.newest_number(self._id)
+        known = self._state()
         with self._versions.exclusive(self._id):
             if not ConnectionRegistry(self._database).is_active(self._id):
                 raise UnknownConnection(
                     f"{self._key} is paused or was removed in the application, and its knowledge "
                     "base goes with it. Activate it there."
                 )
-            made = self._versions.newest_number(self._id)
-            if made != known:
+            if self._state() != known:
                 raise VersionNotKept(
-                    f"A training of {self._key} has made version {made} of its knowledge base "
-                    "while this waited for it, and nothing was done. Look at what is served and "
-                    "what is held now, and decide again."
+                    f"A training of {self._key}, or another decision, has changed which versions "
+                    "of its knowledge base there are, or which is served, while this waited for "
+                    "it, and nothing was done. Look at what is served and what is held now, and "
+                    "decide again."
                 )
             yield settle(self._id, self._collections, self._versions)
+
+    def _state(self) -> tuple[int | None, ...]:
+        """The newest, the live and the held version: a run makes one before it serves it."""
+        now = self.published
+        newest = self._versions.newest_number(self._id)
+        return (newest, *(one.version if one else None for one in (now.version, now.held)))
