@@ -73,10 +73,7 @@ def references_in(sql: str, names: SchemaNames) -> References:
 
 def references_of(statements: Sequence[exp.Expr] | None, names: SchemaNames) -> References:
     """The same of what `parsed` gives."""
-    # A comment behind a semicolon is a statement to the parser.
-    if not statements or all(isinstance(item, exp.Semicolon) for item in statements):
-        return DOES_NOT_PARSE
-    if any(isinstance(item, _EXPRESSIONS) for item in statements):
+    if not statements or any(isinstance(item, _EXPRESSIONS) for item in statements):
         return DOES_NOT_PARSE
     found = Statements(names)
     try:

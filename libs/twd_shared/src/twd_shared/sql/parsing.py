@@ -92,11 +92,16 @@ def parsed(sql: str, db_type: str) -> list[exp.Expr] | None:
         tokens = dialect.tokenize(sql)
         if _is_bottomless(tokens, dialect.parser().TYPE_TOKENS):
             return None
-        return [item for item in dialect.parser().parse(tokens, sql) if item is not None]
+        return statements_of(dialect.parser().parse(tokens, sql))
     except Exception:
         # Not only SqlglotError: on rubbish the parser fails in ways of its own, with the SQL in
         # the message.
         return None
+
+
+def statements_of(found: Iterable[exp.Expr | None]) -> list[exp.Expr]:
+    """What is a statement of all that the parser gives: to it, a comment behind `;` is one too."""
+    return [item for item in found if item is not None and not isinstance(item, exp.Semicolon)]
 
 
 def readable(sql: str, db_type: str) -> str:

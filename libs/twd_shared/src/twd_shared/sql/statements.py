@@ -8,7 +8,7 @@ from twd_shared.sql.names import NOTHING, Origins, Rows, SchemaNames
 from twd_shared.sql.queries import NotUnderstood, Queries
 from twd_shared.sql.scopes import MadeTables, Scope
 
-_WITHOUT_TABLES = (exp.Set, exp.Use, exp.Transaction, exp.Commit, exp.Rollback, exp.Semicolon)
+_WITHOUT_TABLES = (exp.Set, exp.Use, exp.Transaction, exp.Commit, exp.Rollback)
 _SOURCES = ("from_", "using")
 _OWN = frozenset({"with_", "this", *_SOURCES, "expression", "expressions", "conflict", "returning"})
 

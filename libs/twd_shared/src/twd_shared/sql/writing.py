@@ -14,7 +14,7 @@ from sqlglot import exp
 
 from twd_shared.sql.parsing import parsed
 
-_QUERIES = (exp.Query, exp.Values, exp.Show, exp.Semicolon)
+_QUERIES = (exp.Query, exp.Values, exp.Show)
 _WRITES = (
     exp.Insert,
     exp.Update,

@@ -43,10 +43,7 @@ def refusal(sql: str, db_type: str) -> Compared | None:
     """What is to be said of SQL that is not run; None = it is one query that only reads."""
     if not _STATEMENT.match(sql):
         return Compared("no_sql", "the answer holds no SQL")
-    # A comment behind the last semicolon is a statement to the parser.
-    statements = [
-        item for item in parsed(sql, db_type) or () if not isinstance(item, exp.Semicolon)
-    ]
+    statements = parsed(sql, db_type)
     if not statements:
         return Compared("failed", NOT_PARSED)
     if len(statements) > 1:

@@ -14,7 +14,7 @@ from sqlglot.errors import SqlglotError
 
 from twd_shared.schema_model.fingerprint import content_fingerprint
 from twd_shared.sql.names import Rows, TableName
-from twd_shared.sql.parsing import is_bottomless, parser_dialect, readable
+from twd_shared.sql.parsing import is_bottomless, parser_dialect, readable, statements_of
 from twd_shared.sql.writing import only_reads
 from twd_shared.sql_references import References, references_of
 from twd_training.examples.known_tables import KnownTables
@@ -180,9 +180,7 @@ def _parse(sql: str, dialect: str) -> list[exp.Expr]:
     if is_bottomless(text, dialect):
         raise Rejected("it cannot be parsed: it is nested too deeply")
     try:
-        parsed = sqlglot.parse(text, read=parser_dialect(dialect))
-        # A comment behind a semicolon is a statement to the parser.
-        return [item for item in parsed if item is not None and not isinstance(item, exp.Semicolon)]
+        return statements_of(sqlglot.parse(text, read=parser_dialect(dialect)))
     except SqlglotError as error:
         known = getattr(error, "errors", None) or [{}]
         detail = known[0].get("description") or "unreadable text"
