@@ -35,7 +35,11 @@ class ApplicationUnavailable(TransientError):
     """The application database cannot be read now."""
 
 
-class MetadataUnavailable(TransientError):
+class MetadataFailure(TwdError):
+    """The metadata database could not be asked, whatever for: it says nothing of a source."""
+
+
+class MetadataUnavailable(MetadataFailure, TransientError):
     """The metadata database cannot be reached now."""
 
 
@@ -71,7 +75,7 @@ class ApplicationRefused(PermanentError):
     """The application database answered and refused: password, permission, missing table."""
 
 
-class MetadataRefused(PermanentError):
+class MetadataRefused(MetadataFailure, PermanentError):
     """The metadata database answered and refused: permission, a release that is too new."""
 
 

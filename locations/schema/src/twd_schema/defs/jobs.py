@@ -13,7 +13,7 @@ from twd_shared.contract import (
     SCHEMA_EMBEDDINGS,
     UPDATED_EMBEDDINGS,
 )
-from twd_shared.errors import MetadataRefused, MetadataUnavailable, SourceBusy, TwdError
+from twd_shared.errors import MetadataFailure, SourceBusy, TwdError
 from twd_shared.resources.failures import explained_failures, retry_policy
 from twd_shared.resources.stores import CatalogResource, MetadataStoreResource
 from twd_shared.settings import Settings
@@ -73,8 +73,7 @@ def check_connections_job(settings: Settings) -> dg.JobDefinition:
         except SourceBusy as error:
             context.log.warning(str(error))
             return f"{partition_key}: not read, it has to wait"
-        except (MetadataUnavailable, MetadataRefused):
-            # It says nothing of the source.
+        except MetadataFailure:
             raise
         except TwdError as error:
             registry.set_status(registered.connection_id, "failing", str(error))

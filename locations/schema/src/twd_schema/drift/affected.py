@@ -89,7 +89,7 @@ class SurroundingsReader:
         self._index = index
 
     def read(self, connection_id: str) -> Surroundings:
-        """All of one connection; raises errors of the metadata database alone."""
+        """All of one connection; raises MetadataFailure alone."""
         problems: list[str] = []
         documents: Counter[TableName] = Counter()
         queries = _Queries()

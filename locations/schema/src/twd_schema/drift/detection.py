@@ -18,13 +18,7 @@ from twd_schema.extraction.reading import SchemaReader
 from twd_schema.extraction.scope import scoped
 from twd_schema.history.confirmation import completed
 from twd_shared.clients.catalog import Connection
-from twd_shared.errors import (
-    MetadataRefused,
-    MetadataUnavailable,
-    SourceBusy,
-    TwdError,
-    UnusableConnectionString,
-)
+from twd_shared.errors import MetadataFailure, SourceBusy, TwdError, UnusableConnectionString
 from twd_shared.schema_model.fingerprint import object_fingerprints, snapshot_fingerprint
 from twd_shared.schema_model.models import Snapshot
 from twd_shared.sources.address import source_address
@@ -153,8 +147,7 @@ class Detector:
             return await self._read(connection, mark)
         except SourceBusy:
             return None
-        except (MetadataUnavailable, MetadataRefused):
-            # It says nothing of any source.
+        except MetadataFailure:
             raise
         except TwdError as error:
             return Answer(mark, None, str(error))

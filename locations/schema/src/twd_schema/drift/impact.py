@@ -105,8 +105,7 @@ def impact_columns(change: Change, impact: Impact) -> tuple[str, str, str]:
 def found_impact(
     diff: SchemaDiff, before: Snapshot | None, reader: SurroundingsReader, connection_id: str
 ) -> Impact:
-    """What the diff hits, read only if it can hit anything; raises errors of the metadata
-    database alone."""
+    """What the diff hits, read only if it can hit anything; raises MetadataFailure alone."""
     if before is None or all(change.severity == "safe" for change in diff.changes):
         return Impact()
     return impact_of(diff, before, reader.read(connection_id))

@@ -16,13 +16,7 @@ from twd_schema.history.confirmation import (
     vanished,
 )
 from twd_shared.clients.catalog import Connection
-from twd_shared.errors import (
-    MetadataRefused,
-    MetadataUnavailable,
-    SourceBusy,
-    SourceUnavailable,
-    TwdError,
-)
+from twd_shared.errors import MetadataFailure, SourceBusy, SourceUnavailable, TwdError
 from twd_shared.schema_model.models import ObjectKey, Snapshot
 from twd_shared.store.connections import ConnectionRegistry
 from twd_shared.store.snapshots import HistoryMovedOn, SavedSnapshot, SnapshotStore
@@ -77,8 +71,7 @@ class SnapshotRecorder:
     def record(self, connection: Connection) -> Recording:
         """Read the connection's schema and save it; a failure becomes its status and is raised.
 
-        SourceBusy and errors of the metadata database are raised alone: they say nothing of the
-        source.
+        SourceBusy and MetadataFailure are raised alone: they say nothing of the source.
 
         A drop of more than the policy's share of the tables is read a second time; raises
         SourceUnavailable if that reading misses other tables, as then the drop is still going on.
@@ -88,7 +81,7 @@ class SnapshotRecorder:
         """
         try:
             recording = self._record_in_order(connection)
-        except (SourceBusy, MetadataUnavailable, MetadataRefused):
+        except (SourceBusy, MetadataFailure):
             raise
         except TwdError as error:
             self._registry.set_status(connection.connection_id, "failing", str(error))
