@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import pytest
 
+from twd_schema.drift.changes import Change
 from twd_schema.drift.recovery import Present, TableNames, is_undone
 from twd_shared.schema_model.models import EnumType
 
 from .changed_schemas import FULL, LESS, change, removed, schema, table
 
 MOOD = EnumType(schema="public", name="mood", labels=("sad", "ok"))
+
+
+def retyped(before: str, after: str) -> Change:
+    """The id of the orders got another type."""
+    values = {"before": before, "after": after}
+    return change("column_type_changed", "table", "public", "orders", "id", **values)
+
 
 UNDONE = {
     "table": (change("table_removed", "table", "public", "orders"), schema(FULL), schema()),
@@ -25,35 +33,17 @@ UNDONE = {
         schema(table("orders", sum="numeric")),
     ),
     "type": (
-        change(
-            "column_type_changed", "table", "public", "orders", "id", before="integer", after="text"
-        ),
+        retyped("integer", "text"),
         schema(FULL),
         schema(table("orders", id="text")),
     ),
     "type in a server's newer words": (
-        change(
-            "column_type_changed",
-            "table",
-            "public",
-            "orders",
-            "id",
-            before="int(11)",
-            after="bigint(20)",
-        ),
+        retyped("int(11)", "bigint(20)"),
         schema(table("orders", id="int")),
         schema(table("orders", id="bigint")),
     ),
     "type with a label more": (
-        change(
-            "column_type_changed",
-            "table",
-            "public",
-            "orders",
-            "id",
-            before="enum('a','b')",
-            after="enum('a')",
-        ),
+        retyped("enum('a','b')", "enum('a')"),
         schema(table("orders", id="enum('a','b','c')")),
         schema(table("orders", id="enum('a','c')")),
     ),

@@ -188,14 +188,13 @@ def test_of_a_paused_connection_nothing_is_served(
 # --- beside a training ----------------------------------------------------------------------
 
 
-def after_a_training(shop: TrainedShop, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The next to hold the knowledge base has to wait for a training of a new column."""
-    shop.change("voucher", "owner")
+def waits_for(holder: Callable[[], object], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next to hold the knowledge base has to wait until `holder` is done with it."""
     exclusive = ModelVersions.exclusive
 
     def wait(self: ModelVersions, connection_id: str) -> Any:
         monkeypatch.setattr(ModelVersions, "exclusive", exclusive)
-        shop.train()
+        holder()
         return exclusive(self, connection_id)
 
     monkeypatch.setattr(ModelVersions, "exclusive", wait)
@@ -204,7 +203,8 @@ def after_a_training(shop: TrainedShop, monkeypatch: pytest.MonkeyPatch) -> None
 def test_going_back_from_a_version_that_was_made_meanwhile_is_left_to_the_person(
     trained_twice: TrainedShop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    after_a_training(trained_twice, monkeypatch)
+    trained_twice.change("voucher", "owner")
+    waits_for(trained_twice.train, monkeypatch)
     with pytest.raises(VersionNotKept, match=r"A training of .* while this waited for it"):
         trained_twice.decisions.go_back()
     assert (trained_twice.live.version, trained_twice.held) == (3, None)
@@ -214,7 +214,8 @@ def test_going_back_from_a_version_that_was_made_meanwhile_is_left_to_the_person
 def test_a_version_that_was_held_meanwhile_is_not_promoted_unseen(
     holding: TrainedShop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    after_a_training(holding, monkeypatch)
+    holding.change("voucher", "owner")
+    waits_for(holding.train, monkeypatch)
     with pytest.raises(VersionNotKept, match=r"A training of .* while this waited for it"):
         holding.decisions.promote()
     assert holding.live.version == 1
@@ -224,14 +225,7 @@ def test_a_version_that_was_held_meanwhile_is_not_promoted_unseen(
 def test_what_another_person_decided_meanwhile_is_not_undone_unseen(
     trained_twice: TrainedShop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    exclusive = ModelVersions.exclusive
-
-    def wait(self: ModelVersions, connection_id: str) -> Any:
-        monkeypatch.setattr(ModelVersions, "exclusive", exclusive)
-        trained_twice.decisions.go_back()
-        return exclusive(self, connection_id)
-
-    monkeypatch.setattr(ModelVersions, "exclusive", wait)
+    waits_for(trained_twice.decisions.go_back, monkeypatch)
     with pytest.raises(VersionNotKept, match="or another decision, has changed which versions"):
         trained_twice.decisions.promote()
     assert trained_twice.live.version == 1

@@ -54,12 +54,7 @@ class HeldAlerts:
 
     def tell_none_held(self, served: ModelVersion) -> bool:
         """Close what was told of held versions, and say so; False if nothing was open."""
-        closed = (
-            sa.update(alerts)
-            .where(_told_of(served.connection_id), alerts.c.recovered_at.is_(None))
-            .values(recovered_at=sa.func.now())
-            .returning(alerts.c.alert_key, alerts.c.title)
-        )
+        closed = _closing(served.connection_id).returning(alerts.c.alert_key, alerts.c.title)
         with self._database.begin() as transaction:
             rows = transaction.execute(closed).all()
             if not rows:
@@ -84,11 +79,15 @@ def forget_told(database: MetadataDatabase, connection_id: str) -> None:
     Nobody is told: whoever took the connection out knows.
     """
     with database.begin() as transaction:
-        transaction.execute(
-            sa.update(alerts)
-            .where(_told_of(connection_id), alerts.c.recovered_at.is_(None))
-            .values(recovered_at=sa.func.now())
-        )
+        transaction.execute(_closing(connection_id))
+
+
+def _closing(connection_id: str) -> sa.Update:
+    return (
+        sa.update(alerts)
+        .where(_told_of(connection_id), alerts.c.recovered_at.is_(None))
+        .values(recovered_at=sa.func.now())
+    )
 
 
 def _told_of(connection_id: str) -> sa.ColumnElement[bool]:
