@@ -89,6 +89,15 @@ def test_it_is_utf8_on_loopback_with_scram(server: RunningPostgres) -> None:
     assert server.locations.major == 18
 
 
+def test_passwords_made_by_a_machine_are_not_hashed_thousands_of_times(
+    server: RunningPostgres,
+) -> None:
+    ensure_role(server.dsn(), "often_connected", "s3cret")
+    for role in ("postgres", "often_connected"):
+        found = ask(server.dsn(), f"SELECT rolpassword FROM pg_authid WHERE rolname = '{role}'")
+        assert found[0].startswith("SCRAM-SHA-256$1:")
+
+
 def test_a_wrong_password_is_said_at_once_and_not_shown(server: RunningPostgres) -> None:
     started = time.monotonic()
     with pytest.raises(PostgresError, match="refuses the password") as caught:
