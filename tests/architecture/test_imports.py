@@ -102,6 +102,17 @@ def test_importing_connects_to_nothing_and_reads_no_environment(package: str) ->
     assert result["noted"] == []
 
 
+@pytest.mark.parametrize("package", sorted(SOURCES.keys() - {"twd_shared", "twd_local"}))
+def test_a_location_starts_without_the_clients_that_only_its_steps_use(package: str) -> None:
+    slow = ("qdrant_client", "ollama", "polars", "numpy")
+    script = (
+        f"import sys, {package}.definitions\n"
+        f"print([name for name in {slow} if name in sys.modules])"
+    )
+    done = run(package, "-c", script)
+    assert done.stdout.strip() == "[]", done.stderr
+
+
 def test_imports_go_only_in_the_allowed_directions() -> None:
     done = subprocess.run(
         [Path(sys.executable).parent / "lint-imports", "--no-cache"],

@@ -1,15 +1,18 @@
-"""Ollama and Qdrant as resources."""
+"""Ollama and Qdrant as resources.
+
+Each client is imported at first use: that takes up to a second, in every process of a location, and
+a location that never asks for it is spared.
+"""
 
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 from pydantic import PrivateAttr
 
-from twd_shared.clients.ollama import Ollama
-
 if TYPE_CHECKING:
     from qdrant_client import QdrantClient
 
+    from twd_shared.clients.ollama import Ollama
     from twd_shared.clients.schema_index import SchemaIndex
 
 
@@ -21,8 +24,10 @@ class OllamaResource(dg.ConfigurableResource):
     model: str = ""
 
     @property
-    def client(self) -> Ollama:
+    def client(self) -> "Ollama":
         """A client of the server."""
+        from twd_shared.clients.ollama import Ollama
+
         return Ollama(self.base_url, self.embed_model, self.model)
 
 
@@ -39,7 +44,6 @@ class QdrantResource(dg.ConfigurableResource):
     def client(self) -> "QdrantClient":
         """The stock client, opened at first use."""
         if self._client is None:
-            # Importing the client takes a second: a location that never asks for it is spared.
             from twd_shared.clients.qdrant import open_client
 
             self._client = open_client(self.url, self.api_key)

@@ -39,7 +39,7 @@ from twd_training.defs.presentation import (
     recall_plot,
     training_metadata,
 )
-from twd_training.evaluation.retrievers import SCHEMA_INDEX
+from twd_training.evaluation.store import SCHEMA_INDEX
 from twd_training.examples.collecting import collect_examples
 from twd_training.examples.store import TrainingSet
 

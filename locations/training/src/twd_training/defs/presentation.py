@@ -8,7 +8,7 @@ import dagster as dg
 
 from twd_training.evaluation.history_plot import recall_svg
 from twd_training.evaluation.outcomes import OUTCOMES
-from twd_training.evaluation.retrievers import KNOWLEDGE_BASE, SCHEMA_INDEX
+from twd_training.evaluation.store import KNOWLEDGE_BASE, SCHEMA_INDEX
 from twd_training.examples.collecting import Collected
 
 if TYPE_CHECKING:

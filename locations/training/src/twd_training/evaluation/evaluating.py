@@ -15,12 +15,8 @@ from twd_shared.store.connections import RegisteredConnection
 from twd_shared.store.database import MetadataDatabase
 from twd_shared.store.snapshots import SnapshotStore
 from twd_training.evaluation.questions import labelled_questions
-from twd_training.evaluation.retrievers import (
-    KNOWLEDGE_BASE,
-    KnowledgeBaseQuestions,
-    schema_index_scores,
-)
-from twd_training.evaluation.store import Evaluated, Evaluations
+from twd_training.evaluation.retrievers import KnowledgeBaseQuestions, schema_index_scores
+from twd_training.evaluation.store import KNOWLEDGE_BASE, Evaluated, Evaluations
 from twd_training.examples.store import TrainingSet
 from twd_training.knowledge_base.collections import Collections
 from twd_training.knowledge_base.versions import ModelVersion, ModelVersions

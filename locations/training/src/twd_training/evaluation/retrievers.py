@@ -13,15 +13,11 @@ from twd_shared.retrieval.questions import LabelledQuestion
 from twd_shared.retrieval.scoring import RANKS, Score, scores_of
 from twd_shared.retrieval.search import rank_tables
 from twd_training.evaluation.prompt import Context, pair_text
+from twd_training.evaluation.store import KNOWLEDGE_BASE, SCHEMA_INDEX
 from twd_training.examples.models import TrainingItem
 from twd_training.knowledge_base.collections import Collections, Found
 from twd_training.knowledge_base.names import Part
 from twd_training.knowledge_base.versions import ModelVersion
-
-SCHEMA_INDEX = "schema index"
-"""The name of one retriever in reports."""
-KNOWLEDGE_BASE = "knowledge base"
-"""The name of the other."""
 
 # What a language model is shown of each part; Vanna's own number.
 _SHOWN = 10

@@ -13,6 +13,11 @@ from twd_shared.retrieval.scoring import Score
 from twd_shared.store.database import MetadataDatabase
 from twd_shared.store.tables import model_evaluations
 
+SCHEMA_INDEX = "schema index"
+"""The name of one retriever in reports."""
+KNOWLEDGE_BASE = "knowledge base"
+"""The name of the other."""
+
 
 @dataclass(frozen=True, slots=True)
 class Evaluated:
