@@ -547,6 +547,24 @@ def test_what_was_written_goes_with_the_training_items(shop: Shop) -> None:
     assert shop.location.metadata_rows("select 1 from twd.generated_sql") == []
 
 
+def test_what_was_written_for_a_pair_goes_with_the_pair(shop: Shop) -> None:
+    shop.teach("How many customers?", COUNT, COUNT)
+    shop.teach("Who are they?", NAMES, NAMES)
+    shop.train()
+    shop.evaluate()
+    shop.location.execute("delete from training_data where question = 'Who are they?'")
+    shop.train()
+    # An evaluation that was running meanwhile may write one more; the next training takes it out.
+    shop.location.execute_metadata(
+        "insert into twd.generated_sql select connection_id, version, gen_random_uuid(), model,"
+        " model_digest, asked_hash, outcome, reason, sql from twd.generated_sql"
+    )
+    shop.train()
+    rows = "select count(*) from twd.generated_sql"
+    assert shop.location.metadata_rows(rows) == [(1,)]
+    assert shop.outcomes().keys() == {"How many customers?"}
+
+
 # --- the asset -----------------------------------------------------------------------------------
 
 

@@ -66,6 +66,14 @@ class Edit:
             self.transaction.execute(
                 sa.delete(training_items).where(of_connection, rows.item_id.in_(removed))
             )
+        # Not of `removed` alone: an evaluation that is running may still write of one gone before.
+        written = generated_sql.c
+        self.transaction.execute(
+            sa.delete(generated_sql).where(
+                written.connection_id == self.connection_id,
+                written.item_id.not_in(sa.select(rows.item_id).where(of_connection)),
+            )
+        )
         self.transaction.execute(
             sa.update(training_items)
             .where(of_connection, rows.snapshot_version != version)
