@@ -169,6 +169,24 @@ def test_what_was_left_can_be_promoted_again_though_the_gate_held_a_newer_one(
     assert trained_twice.decisions.promote().version == 2
 
 
+def test_what_only_a_held_version_had_is_asked_for_when_an_older_one_is_promoted(
+    trained_twice: TrainedShop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained_twice.teach("Which vouchers are there?", "select voucher_id from voucher")
+    with monkeypatch.context() as without_cards:
+        without_cards.setattr(material, "documents_of", without("card"))
+        assert trained_twice.train().published.held is not None
+    trained_twice.decisions.go_back()
+    assert not trained_twice.is_training_wished()
+    trained_twice.decisions.promote()
+    assert trained_twice.live.version == 2
+    assert trained_twice.is_training_wished()
+    trained_twice.train()
+    assert trained_twice.live.version == 4
+    assert any("Which vouchers are there?" in text for text in trained_twice.served_texts())
+    assert not trained_twice.is_training_wished()
+
+
 def test_there_is_nothing_to_go_back_to_from_a_first_version(shop: TrainedShop) -> None:
     with pytest.raises(VersionNotKept, match="has no earlier version of its knowledge base"):
         shop.decisions.go_back()

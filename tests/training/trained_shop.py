@@ -10,8 +10,10 @@ from qdrant_client import QdrantClient
 from twd_shared.clients.ollama import Ollama
 from twd_shared.schema_model.models import Column, ForeignKey, Table
 from twd_shared.store.tables import alerts, model_servings, model_versions
+from twd_training.examples.changes import wishes_of
 from twd_training.examples.collecting import collect_examples
 from twd_training.examples.store import TrainingSet
+from twd_training.examples.submissions import read_markers
 from twd_training.knowledge_base.collections import Collections
 from twd_training.knowledge_base.promotion import Decisions
 from twd_training.knowledge_base.training import Trained, train
@@ -109,6 +111,18 @@ class TrainedShop:
             self.client,
             self.ollama,
             tolerance=tolerance,
+        )
+
+    def is_training_wished(self) -> bool:
+        """Whether the knowledge base is behind the application's training data."""
+        return bool(
+            wishes_of(
+                [self.location.connection],
+                now=read_markers(self.location.resources["application"].database),
+                published=TrainingSet(self.location.database).published_markers(),
+                live=self.versions.trained_snapshots(),
+                indexed={},
+            )
         )
 
     @property

@@ -143,8 +143,11 @@ class TrainingSet:
         with self._database.begin() as transaction:
             return transaction.execute(query).scalar_one_or_none() or ""
 
-    def mark_published(self, connection_id: str, marker: str) -> None:
-        """Record that the knowledge base holds what the set held under `marker`."""
+    def mark_published(self, connection_id: str, marker: str | None) -> None:
+        """Record that the knowledge base holds what the set held under `marker`.
+
+        None = it does not hold what the set does, which asks for a training.
+        """
         with self._database.begin() as transaction:
             transaction.execute(
                 sa.update(training_readings)

@@ -12,6 +12,7 @@ from twd_shared.clients.ollama import Ollama
 from twd_shared.errors import PermanentError, UnknownConnection
 from twd_shared.store.connections import ConnectionRegistry
 from twd_shared.store.database import MetadataDatabase
+from twd_training.examples.store import TrainingSet
 from twd_training.knowledge_base.collections import Collections
 from twd_training.knowledge_base.documents import content_hash_of
 from twd_training.knowledge_base.embedding import write_embedded
@@ -89,15 +90,15 @@ class Decisions:
                         f"{self._key} has no knowledge base. Run training_job for it."
                     )
                 if held is None:
-                    # One that was killed when it had served may not have said that it is over.
-                    self._alerts.tell_none_held(live)
+                    # One that was killed when it had served may not have done the rest.
+                    self._settle_promoted(live)
                 return Served(live.version, live.version, is_done=False)
             if has_foreign_vectors(held):
                 self._embed_anew(held)
             comparison = {**(held.comparison or {}), "promoted_against": held.held_reason}
             self._versions.hold(self._id, held.version, held.held_reason, comparison)
             withdrawn = self._serve(held, live.version if live else None)
-            self._alerts.tell_none_held(held)
+            self._settle_promoted(held)
             return Served(held.version, live.version if live else None, True, withdrawn)
 
     def go_back(self) -> Served:
@@ -127,6 +128,16 @@ class Decisions:
             self._versions.hold(self._id, live.version, reason, comparison | {"findings": []})
             withdrawn = self._serve(previous, live.version)
             return Served(previous.version, live.version, True, withdrawn)
+
+    def _settle_promoted(self, served: ModelVersion) -> None:
+        """Say that none is held any more, and ask for a training if `served` is behind.
+
+        A newer version that the gate held is gone since a person went back.
+        """
+        self._alerts.tell_none_held(served)
+        documents = read_material(self._id, self._database).documents
+        if content_hash_of(documents) != served.content_hash:
+            TrainingSet(self._database).mark_published(self._id, None)
 
     def _embed_anew(self, held: ModelVersion) -> None:
         documents = read_material(self._id, self._database).documents
