@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from twd_analytics.generated_sql.book import SqlBook
-from twd_analytics.generated_sql.facts import NO_SQL, SqlFacts, facts_of
+from twd_analytics.generated_sql.facts import NOT_PARSED, SqlFacts, facts_of
 from twd_analytics.generated_sql.keys import keys_of
 from twd_shared.schema_model.models import Column, Snapshot, Table
 from twd_shared.sql.canonical import canonical
@@ -42,7 +42,7 @@ NAMES = SchemaNames("postgresql", SHOP.tables)
 
 def facts(sql: str, db_type: str = "postgresql", names: SchemaNames | None = None) -> SqlFacts:
     found = key(sql, db_type)
-    return NO_SQL if found is None else facts_of(found, db_type, names)
+    return NOT_PARSED if found is None else facts_of(found, db_type, names)
 
 
 def key(sql: str, db_type: str = "postgresql") -> str | None:
@@ -83,6 +83,19 @@ def test_usable_sql_parses(sql: str) -> None:
 )
 def test_rubbish_does_not_parse_and_does_not_raise(sql: str) -> None:
     assert not facts(sql).parses
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "select '" + "x" * LONGEST_SQL + "'",
+        # Too long only as all texts that are alike are written.
+        "values " + ",".join(["(1,2)"] * (LONGEST_SQL // 7)),
+    ],
+)
+def test_what_is_too_long_to_be_parsed_is_no_syntax_error(sql: str) -> None:
+    told = facts(sql, names=NAMES)
+    assert (told.verdict, told.is_refused, told.parses) == ("unchecked", False, False)
 
 
 @given(st.text(max_size=200))

@@ -21,6 +21,7 @@ from twd_analytics.generated_sql.book import SqlBook
 from twd_analytics.messages.reading import SCHEMA
 from twd_analytics.usage.statistics import ConnectionUsage, usage_of_day
 from twd_shared.schema_model.models import Column, Snapshot, Table
+from twd_shared.sql.parsing import LONGEST_SQL
 from twd_shared.store.open_questions import question_hash
 
 GOOD = {"sql": "select title from film", "result": "rows"}
@@ -79,6 +80,19 @@ def test_every_row_has_exactly_one_outcome() -> None:
     everything = usage(rows)["*"]
     assert (everything.total, everything.successful) == (7, 2)
     assert (everything.failed, everything.unanswered) == (3, 2)
+
+
+def test_of_sql_that_is_too_long_to_be_parsed_the_database_decides() -> None:
+    long = "select title from film where title <> '" + "x" * LONGEST_SQL + "'"
+    ran, failed = {**GOOD, "sql": long, "question": "which"}, {"sql": long, "error": "boom"}
+    everything = usage(answers(ran, failed))["*"]
+    assert (everything.successful, everything.failed, everything.top_tables) == (1, 1, [])
+    found = book("1")
+    of_day = kinds_of_sql(answers(ran, failed), found)
+    told = accuracy_of_day(of_day, found).connections[0]
+    assert (told.generated, told.parsed, told.read_only, told.executed) == (2, 0, 0, 1)
+    assert (told.verdicts, told.error_classes) == ({"unchecked": 2}, {"other": 1})
+    assert open_questions(of_day, found, 200) == []
 
 
 def test_numbers_stand_per_connection_and_over_all() -> None:

@@ -30,8 +30,8 @@ def open_questions(kinds: pl.DataFrame, book: SqlBook, characters: int) -> list[
 
     `kinds` are those of `kinds_of_sql`; of a question's text `characters` are told.
     """
-    parses = pl.Series([facts.parses for facts in book.facts], dtype=pl.Boolean)
-    is_good = pl.col("executed") & pl.lit(parses).gather(pl.col("entry"))
+    is_refused = pl.Series([facts.is_refused for facts in book.facts], dtype=pl.Boolean)
+    is_good = pl.col("executed") & ~pl.lit(is_refused).gather(pl.col("entry"))
     counted = (
         kinds.filter(pl.col("connection_id").cast(pl.String) != "")
         .with_columns(

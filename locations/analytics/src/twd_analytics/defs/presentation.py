@@ -156,7 +156,7 @@ def _accuracy_summary(measured: MeasuredAccuracy) -> str:
     if unchecked:
         words.append(
             f"Names in {_counted(unchecked, 'answer')} were not held against a snapshot: there is "
-            "none of the connection, or it is no query."
+            "none of the connection, it is no query, or it is too long."
         )
     if measured.open_questions:
         words.append(

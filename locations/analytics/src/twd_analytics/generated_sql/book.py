@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 
 import polars as pl
 
-from twd_analytics.generated_sql.facts import NO_SQL, SqlFacts, facts_of
+from twd_analytics.generated_sql.facts import NO_SQL, NOT_PARSED, SqlFacts, facts_of
 from twd_analytics.generated_sql.keys import keys_of
 from twd_analytics.messages.moments import NO_VERSION
 from twd_shared.schema_model.models import Snapshot
@@ -72,7 +72,7 @@ class SqlBook:
 
     def _facts(self, connection_id: str, version: int, key: str | None) -> SqlFacts:
         if key is None:
-            return NO_SQL
+            return NOT_PARSED
         db_type = self._db_types.get(connection_id, "")
         return facts_of(key, db_type, self._names_of(connection_id, version))
 

@@ -12,14 +12,15 @@ from typing import Any, Literal
 
 from twd_shared.sql.canonical import shape_of
 from twd_shared.sql.names import SchemaNames
-from twd_shared.sql.parsing import parsed
+from twd_shared.sql.parsing import LONGEST_SQL, parsed
 from twd_shared.sql.writing import only_reads
 from twd_shared.sql_references import References, references_of
 
 Verdict = Literal[
     "valid", "syntax", "unknown_table", "unknown_column", "ambiguous_column", "unchecked"
 ]
-"""What a snapshot says of a text; `unchecked`: there was none, or it parses and is not a query."""
+"""What a snapshot says of a text; `unchecked`: there was none, or it parses and is not a query, or
+it is too long to be parsed."""
 
 _LONGEST_SHAPE = 300
 
@@ -42,14 +43,21 @@ class SqlFacts:
     unknown_columns: tuple[str, ...] = ()
     shape: str = ""
     fingerprint: str = ""
+    is_parsed: bool = True
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether the text is known to be no SQL in its connection's dialect."""
+        return self.verdict == "syntax"
 
     @property
     def parses(self) -> bool:
-        """Whether the text is SQL in its connection's dialect."""
-        return self.verdict != "syntax"
+        """Whether the text is known to be SQL in its connection's dialect."""
+        return self.is_parsed and not self.is_refused
 
 
 NO_SQL = SqlFacts("syntax")
+NOT_PARSED = SqlFacts("unchecked", is_parsed=False)
 
 
 def facts_of(key: str, db_type: str, names: SchemaNames | None) -> SqlFacts:
@@ -57,6 +65,8 @@ def facts_of(key: str, db_type: str, names: SchemaNames | None) -> SqlFacts:
 
     `names` are those of the snapshot that is held against it; None = there is none.
     """
+    if len(key) > LONGEST_SQL:
+        return NOT_PARSED
     statements = parsed(key, db_type)
     found = references_of(statements, names or SchemaNames(db_type, ()))
     if not statements or found.problem == "syntax":

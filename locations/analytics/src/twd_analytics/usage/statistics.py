@@ -1,7 +1,7 @@
 """From a day's answers to the day's statistics, per connection and over all.
 
 Every row of a day (an answer, or a question without one) is exactly one of:
-*successful*: it has SQL that parses, a result and no error;
+*successful*: it has SQL that is not refused by its dialect, a result and no error;
 *failed*: it has SQL and is not successful;
 *unanswered*: it has no SQL.
 """
@@ -103,8 +103,8 @@ def _add_outcomes(days: dict[str, ConnectionUsage], answers: pl.DataFrame, book:
         facts = NO_SQL if entry is None else book.facts[entry]
         for usage in (days[ALL], days[owner]):
             usage.total += count
-            usage.successful += count * facts.parses
-            usage.failed += count * (has_sql and not facts.parses)
+            usage.successful += count * (not facts.is_refused)
+            usage.failed += count * (has_sql and facts.is_refused)
             usage.unanswered += count * (not has_sql)
         if facts.fingerprint:
             names[facts.fingerprint] = facts.shape
