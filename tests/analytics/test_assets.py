@@ -180,7 +180,8 @@ def test_a_day_is_measured_stored_and_shown(
     assert "| shop | 2 | 1 | 1 | 0 | 1 | 120 | 120 | 120 |" in _text(shown[DAILY_QUERY_STATS])
     assert shown[SQL_ACCURACY_REPORT]["executed_percent"].value == 50.0
     assert shown[DAILY_QUERY_STATS]["summary"].md_str.startswith(
-        "On 2026-03-10, 1 user asked 3 questions: **1 (33 %)** were answered"
+        "On 2026-03-10, 1 user got 3 answers, a question without one counted as one: "
+        "**1 (33 %)** had SQL that ran"
     )
     assert "**50.0 % ran**" in shown[SQL_ACCURACY_REPORT]["summary"].md_str
     for key in (DAILY_QUERY_STATS, SQL_ACCURACY_REPORT):

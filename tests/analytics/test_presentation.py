@@ -21,11 +21,22 @@ LABELS = connection_labels([]) | {"1": "shop"}
 
 def test_a_day_on_which_nothing_was_asked_says_so() -> None:
     metadata = usage_metadata(DAY, [ConnectionUsage("*")], LABELS, [])
-    assert metadata["summary"].md_str == "Nobody asked anything on 2026-03-10."
+    assert metadata["summary"].md_str == (
+        "On 2026-03-10 there were no answers, and no questions without one."
+    )
     empty = MeasuredAccuracy(DAY, DayAccuracy([ConnectionAccuracy("*")], [], []), [])
     told = accuracy_metadata(empty, LABELS, [])
     assert told["summary"].md_str == "No SQL was generated on 2026-03-10."
     assert "executed_percent" not in told
+
+
+def test_the_summary_of_usage_says_what_it_counts() -> None:
+    everything = ConnectionUsage("*", 4, successful=2, failed=1, unanswered=1, unique_users=2)
+    told = usage_metadata(DAY, [everything, everything], LABELS, [])["summary"].md_str
+    assert told.startswith(
+        "On 2026-03-10, 2 users got 4 answers, a question without one counted as one: "
+        "**2 (50 %)** had SQL that ran, 1 (25 %) had SQL that failed, 1 (25 %) had no SQL."
+    )
 
 
 def test_the_summary_names_what_went_wrong_and_what_would_have_written() -> None:

@@ -115,13 +115,13 @@ def accuracy_metadata(
 def _usage_summary(day: date, usage: Sequence[ConnectionUsage], labels: Mapping[str, str]) -> str:
     everything = usage[0]
     if not everything.total:
-        return f"Nobody asked anything on {day}."
+        return f"On {day} there were no answers, and no questions without one."
     words = [
-        f"On {day}, {_counted(everything.unique_users, 'user')} asked "
-        f"{_counted(everything.total, 'question')}: "
-        f"**{_share(everything.successful, everything)}** were answered, "
-        f"{_share(everything.failed, everything)} got SQL that failed, "
-        f"{_share(everything.unanswered, everything)} got no SQL."
+        f"On {day}, {_counted(everything.unique_users, 'user')} got "
+        f"{_counted(everything.total, 'answer')}, a question without one counted as one: "
+        f"**{_share(everything.successful, everything)}** had SQL that ran, "
+        f"{_share(everything.failed, everything)} had SQL that failed, "
+        f"{_share(everything.unanswered, everything)} had no SQL."
     ]
     if everything.p50_response_ms is not None and everything.p95_response_ms is not None:
         words.append(
@@ -177,7 +177,7 @@ def _outcomes_picture(day: date, history: Sequence[DayTotals]) -> str:
         Series(name, color, [getattr(by_day[at], name) if at in by_day else None for at in days])
         for name, color in (("successful", _GREEN), ("failed", _RED), ("unanswered", _GREY))
     ]
-    return as_markdown(stacked_bars(days, series), "Questions a day by outcome")
+    return as_markdown(stacked_bars(days, series), "Answers a day by outcome")
 
 
 def _rates_picture(day: date, history: Sequence[DayRates]) -> str:
