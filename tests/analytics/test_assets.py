@@ -423,13 +423,25 @@ def test_messages_that_came_later_are_noticed(
         assert check.metadata["days_to_measure_again"].value == [DAY]
 
 
-def _checked(metadata_dsn: str, application: Any) -> tuple[Any, list[Any]]:
+def test_a_day_of_another_time_zone_is_noticed_and_said_to_be(
+    run: Callable[..., Any], metadata_dsn: str, application: Any, shop: str
+) -> None:
+    assert run(DAY).success
+    zone = Settings(timezone="Asia/Ho_Chi_Minh")
+    for check in _checked(metadata_dsn, application, zone)[1]:
+        assert check.metadata["days_to_measure_again"].value == [DAY]
+        assert "TWD_TIMEZONE was another" in str(check.description)
+
+
+def _checked(
+    metadata_dsn: str, application: Any, settings: Settings | None = None
+) -> tuple[Any, list[Any]]:
     """What the checks of that day say: whether the numbers agree, and whether they are late."""
     resources = {
         "metadata_store": MetadataStoreResource(dsn=metadata_dsn),
         "application": ApplicationDatabaseResource(dsn=application.dsn),
     }
-    defs = build_defs(Settings(), resources)
+    defs = build_defs(settings or Settings(), resources)
     job = dg.define_asset_job("checks", selection=dg.AssetSelection.all_asset_checks())
     checking = dg.Definitions.merge(defs, dg.Definitions(jobs=[job])).resolve_job_def("checks")
     result = checking.execute_in_process(tags={"dagster/partition": DAY})

@@ -14,6 +14,10 @@ from twd_shared.settings import Settings
 if TYPE_CHECKING:
     from twd_analytics.messages.measured_days import Measure
 
+_TO_MEASURE_AGAIN = (
+    "Their messages have changed since they were measured, or TWD_TIMEZONE was another one then. "
+    "Days that late_messages_sensor does not look at stay as they are until you materialize them."
+)
 _CLOCK_TOLERANCE = timedelta(minutes=5)
 _MOST_FAILING_SHARE = 0.3
 _FEWEST_TO_JUDGE = 20
@@ -66,7 +70,10 @@ def checks(settings: Settings) -> list[dg.AssetChecksDefinition]:
             asset=asset,
             name=f"{asset.path[-1]}_up_to_date",
             blocking=False,
-            description="No message of the day was written, changed or deleted since.",
+            description=(
+                "No message of the day was written, changed or deleted since it was measured, and "
+                "it was measured in the zone of TWD_TIMEZONE."
+            ),
         )
         def check(
             context: dg.AssetCheckExecutionContext,
@@ -86,6 +93,7 @@ def checks(settings: Settings) -> list[dg.AssetChecksDefinition]:
             return dg.AssetCheckResult(
                 passed=not changed,
                 severity=dg.AssetCheckSeverity.WARN,
+                description=_TO_MEASURE_AGAIN if changed else None,
                 metadata={"days_to_measure_again": dg.MetadataValue.json(changed)},
             )
 

@@ -35,7 +35,8 @@ def late_messages_sensor(
         description=(
             f"Compares the messages of the last {settings.late_days} days with those that their "
             "statistics were measured from, and has a day measured again where late ones came, or "
-            "some were changed or deleted; and a day with messages that was never measured. "
+            "some were changed or deleted; one that was measured in another time zone; and one "
+            "with messages that was never measured. "
             f"A failed run is requested again, with waits, {_MOST_TRIES} times in all."
         ),
     )
