@@ -43,8 +43,6 @@ class Expressions(ABC):
             elif isinstance(node, exp.Column):
                 self.columns |= self.find(node, scope) or NOTHING
                 self.problems.column(node, scope)
-            elif (column := self._after_operator(node)) is not None:
-                waiting.append(column)
             else:
                 if isinstance(node, exp.Dot):
                     self._field(node, scope)
@@ -80,7 +78,7 @@ class Expressions(ABC):
         schema = column.args.get("db")
         around: Scope | None = scope
         while around is not None:
-            for name, rows in around.sources:
+            for name, rows in (*around.sources, *around.join_aliases):
                 if name == alias and (
                     schema is None or self.names.is_in_schema(rows, self.names.fold(schema))
                 ):
@@ -108,18 +106,6 @@ class Expressions(ABC):
                 return NOTHING
             around = around.parent
         return None
-
-    def _after_operator(self, node: exp.Expr) -> exp.Column | None:
-        """The column behind PostgreSQL's operator @, which the parser takes for a parameter."""
-        parameter = node.this if isinstance(node, exp.Dot) else node
-        if self.names.db_type != "postgresql" or not isinstance(parameter, exp.Parameter):
-            return None
-        if not isinstance(parameter.this, exp.Var):
-            return None
-        name = exp.to_identifier(parameter.name, quoted=False)
-        if isinstance(node, exp.Dot):
-            return exp.Column(this=node.expression, table=name)
-        return exp.Column(this=name)
 
     def _field(self, dot: exp.Dot, scope: Scope) -> None:
         """A column of a whole row: (film).title, or of a name in three parts and more."""

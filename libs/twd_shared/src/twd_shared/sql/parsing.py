@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterable, Set
+from collections.abc import Iterable, Mapping, Set
 
 from sqlglot import Dialect, exp
-from sqlglot.errors import TokenError
 from sqlglot.tokenizer_core import Token, TokenType
+
+from twd_shared.sql.postgresql import understood
 
 LONGEST_SQL = 100_000
 """Characters; longer text is not parsed."""
@@ -73,35 +74,48 @@ def parser_dialect(db_type: str) -> str | None:
     return _DIALECTS.get(db_type)
 
 
-def is_bottomless(sql: str, db_type: str) -> bool:
-    """Whether parsing the text could overflow the stack, or take as good as for ever."""
-    dialect = Dialect.get_or_raise(parser_dialect(db_type))
-    try:
-        return _is_bottomless(dialect.tokenize(sql), dialect.parser().TYPE_TOKENS)
-    except TokenError:
-        return False
-
-
 def parsed(sql: str, db_type: str) -> list[exp.Expr] | None:
     """The statements in `sql`, in the dialect of that database type; None if it does not parse."""
     if len(sql) > LONGEST_SQL:
         return None
-    sql = readable(sql, db_type)
-    dialect = Dialect.get_or_raise(parser_dialect(db_type))
     try:
-        tokens = dialect.tokenize(sql)
-        if _is_bottomless(tokens, dialect.parser().TYPE_TOKENS):
-            return None
-        return statements_of(dialect.parser().parse(tokens, sql))
+        return statements_in(sql, db_type)
     except Exception:
         # Not only SqlglotError: on rubbish the parser fails in ways of its own, with the SQL in
         # the message.
         return None
 
 
-def statements_of(found: Iterable[exp.Expr | None]) -> list[exp.Expr]:
-    """What is a statement of all that the parser gives: to it, a comment behind `;` is one too."""
-    return [item for item in found if item is not None and not isinstance(item, exp.Semicolon)]
+def statements_in(sql: str, db_type: str) -> list[exp.Expr]:
+    """The statements in `sql`; raises RecursionError where parsing could overflow the stack, or
+    take as good as for ever, and what the parser raises, which holds the SQL."""
+    text = readable(sql, db_type)
+    dialect = Dialect.get_or_raise(parser_dialect(db_type))
+    tokens = dialect.tokenize(text)
+    if _is_bottomless(tokens, dialect.parser().TYPE_TOKENS):
+        raise RecursionError
+    aliases: dict[int, Token] = {}
+    if db_type == "postgresql":
+        tokens, aliases = understood(tokens, text)
+    found = [
+        item
+        for item in dialect.parser().parse(tokens, text)
+        # To the parser, a comment behind `;` is a statement too.
+        if item is not None and not isinstance(item, exp.Semicolon)
+    ]
+    if aliases:
+        _name_joins(found, aliases)
+    return found
+
+
+def _name_joins(statements: Iterable[exp.Expr], aliases: Mapping[int, Token]) -> None:
+    """Note what USING (…) AS calls its columns at its join, as `using_alias`."""
+    for join in (join for statement in statements for join in statement.find_all(exp.Join)):
+        using = join.args.get("using")
+        alias = aliases.get(using[-1].meta.get("start", -1)) if using else None
+        if alias is not None:
+            is_quoted = alias.token_type == TokenType.IDENTIFIER
+            join.set("using_alias", exp.to_identifier(alias.text, quoted=is_quoted))
 
 
 def readable(sql: str, db_type: str) -> str:

@@ -105,6 +105,10 @@ class Queries(Expressions):
                 scope.merged[name] = None
                 self.columns |= scope.named(name) or NOTHING
             self.merge(join, scope)
+            if (alias := join.args.get("using_alias")) is not None:
+                merged = map(self.names.fold, join.args["using"])
+                rows = Rows([(name, scope.named(name) or NOTHING) for name in merged])
+                scope.join_aliases.append((self.names.fold(alias), rows))
             if start < before:
                 scope.joined.update(range(start, len(scope.sources)))
             first, scope.first = scope.first, start

@@ -16,7 +16,7 @@ class Scope:
     """What names mean in one query; `outputs` are its result's columns where names see them.
 
     `merged` are the columns that USING or NATURAL made one, `hidden` where each is not seen again,
-    `joined` the places of the sources that JOIN made one.
+    `joined` the places of the sources that JOIN made one, `join_aliases` what USING (…) AS names.
     `first` is the place of the first source that is seen now, `shows_outputs` whether expressions
     see `outputs` too, `has_unnamed` whether some of these have a name that is not worked out, and
     `is_open` whether names may mean what stands nowhere here.
@@ -29,6 +29,7 @@ class Scope:
     merged: dict[str, None] = field(default_factory=dict[str, None])
     hidden: set[tuple[int, str]] = field(default_factory=set[tuple[int, str]])
     joined: set[int] = field(default_factory=set[int])
+    join_aliases: list[tuple[str, Rows]] = field(default_factory=list[tuple[str, Rows]])
     first: int = 0
     shows_outputs: bool = False
     has_unnamed: bool = False
@@ -49,8 +50,8 @@ class Scope:
         return Rows(columns, is_open=is_open)
 
     def seen(self) -> Iterable[tuple[str, Rows]]:
-        """The sources that are seen now."""
-        return self.sources[self.first :] if self.first else self.sources
+        """The sources that are seen now, and joins, by the name before a column's dot."""
+        return (*self.sources[self.first :], *self.join_aliases)
 
     def count(self, name: str, start: int, end: int | None = None) -> int:
         """How many columns of that name the sources at these places show."""

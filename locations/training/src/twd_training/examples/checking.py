@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
 from twd_shared.schema_model.fingerprint import content_fingerprint
 from twd_shared.sql.names import Rows, TableName
-from twd_shared.sql.parsing import is_bottomless, parser_dialect, readable, statements_of
+from twd_shared.sql.parsing import statements_in
 from twd_shared.sql.writing import only_reads
 from twd_shared.sql_references import References, references_of
 from twd_training.examples.known_tables import KnownTables
@@ -176,11 +175,8 @@ def _table(node: exp.Expr, known: KnownTables) -> tuple[TableName, Rows]:
 
 
 def _parse(sql: str, dialect: str) -> list[exp.Expr]:
-    text = readable(sql, dialect)
-    if is_bottomless(text, dialect):
-        raise Rejected("it cannot be parsed: it is nested too deeply")
     try:
-        return statements_of(sqlglot.parse(text, read=parser_dialect(dialect)))
+        return statements_in(sql, dialect)
     except SqlglotError as error:
         known = getattr(error, "errors", None) or [{}]
         detail = known[0].get("description") or "unreadable text"
