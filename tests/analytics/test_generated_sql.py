@@ -352,6 +352,11 @@ def test_no_word_of_a_user_gets_into_a_shape(db_type: str, sql: str) -> None:
     assert "hush" not in found.shape
 
 
+def test_a_slice_of_an_array_is_shown_in_one_piece() -> None:
+    shape = facts("select tags[1 : 2], tags[:2], tags[(3):][1], :id from film").shape
+    assert shape == "select tags[?:?], tags[:?], tags[(?):][?], :id from film"
+
+
 def test_quoted_names_of_the_source_are_shown() -> None:
     names = SchemaNames(
         "postgresql",

@@ -117,9 +117,13 @@ def shape_of(sql: str, db_type: str, names: Container[str]) -> str:
     called = dialect.parser().FUNC_TOKENS
     words: list[str] = []
     before = TokenType.L_PAREN
+    subscripts = 0
     for token in tokens:
         kind = token.token_type
-        is_close = before in _CLOSE_BEHIND or kind in _CLOSE_BEFORE
+        subscripts += (kind == TokenType.L_BRACKET) - (kind == TokenType.R_BRACKET)
+        # In a slice of an array; elsewhere it begins a parameter.
+        is_bound = kind == TokenType.COLON and subscripts > 0
+        is_close = before in _CLOSE_BEHIND or kind in _CLOSE_BEFORE or is_bound
         is_call = kind == TokenType.L_PAREN and before in called
         words.append("" if is_close or is_call else " ")
         words.append(_shown(token, sql[token.start : token.end + 1], names))
