@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 import polars as pl
 import pytest
 from hypothesis import given
@@ -11,14 +13,30 @@ from twd_analytics.messages.questions import cut, normalised
 from twd_analytics.usage.languages import with_language
 from twd_shared.store.open_questions import normalised_question
 
+# Marks that stand alone, parts of a Korean syllable, and letters that stand for others.
+_COMPOSING = "\u0301\u0302\u0323\u031b\u3099\u1112\u1161\u11ab\u212b\uf900"
 # Letters as people type them; what is lower case of a few others depends on who is asked.
-_TYPED = st.text(st.sampled_from("aAbđĐƠơéÉñ 了か\t\n.?!…,;'\"12-"), max_size=40)
+_TYPED = st.text(st.sampled_from("aAbđĐƠơéÉñ 了か\t\n.?!…？！。,;'\"12-" + _COMPOSING), max_size=40)
 
 
 @given(_TYPED)
 def test_a_column_of_questions_is_compared_as_a_single_one(text: str) -> None:
     [column] = pl.select(normalised(pl.lit(text))).to_series().to_list()
     assert column == normalised_question(text)
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        unicodedata.normalize("NFD", "Có bao nhiêu bộ phim?"),
+        "có bao nhiêu bộ phim？",
+        "Có  bao nhiêu bộ phim！。",
+    ],
+)
+def test_a_question_is_the_same_however_its_letters_and_its_end_are_written(typed: str) -> None:
+    column = pl.select(normalised(pl.lit(pl.Series([typed, None, "xin chào"])))).to_series()
+    assert column.to_list() == ["có bao nhiêu bộ phim", None, "xin chào"]
+    assert normalised_question(typed) == "có bao nhiêu bộ phim"
 
 
 @pytest.mark.parametrize(

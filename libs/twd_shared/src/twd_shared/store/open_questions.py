@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import unicodedata
 from datetime import UTC, date, datetime, timedelta
 from typing import NamedTuple
 
@@ -12,6 +13,8 @@ from twd_shared.store.analytics_tables import daily_open_questions
 from twd_shared.store.database import MetadataDatabase
 from twd_shared.store.tables import training_items
 
+PUNCTUATION_AT_THE_END = ".?!…？！。 "
+"""What is left out of a question behind its last word."""
 SUGGESTED_DAYS = 30
 """How long a question is suggested after it was last asked in vain."""
 
@@ -29,8 +32,10 @@ class Suggestion(NamedTuple):
 
 
 def normalised_question(text: str) -> str:
-    """Lower case, single spaces, no punctuation at the end: how questions are compared."""
-    return " ".join(text.lower().split()).rstrip(".?!… ")
+    """Composed letters in lower case, single spaces, no punctuation at the end: how questions are
+    compared."""
+    composed = unicodedata.normalize("NFC", text)
+    return " ".join(composed.lower().split()).rstrip(PUNCTUATION_AT_THE_END)
 
 
 def question_hash(normalised: str) -> str:
