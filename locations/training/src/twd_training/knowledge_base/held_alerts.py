@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from urllib.parse import quote
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from twd_shared.store.alerts import Alert, add_alert
 from twd_shared.store.database import MetadataDatabase
@@ -54,7 +56,8 @@ class HeldAlerts:
 
     def tell_none_held(self, served: ModelVersion) -> bool:
         """Close what was told of held versions, and say so; False if nothing was open."""
-        closed = _closing(served.connection_id).returning(alerts.c.alert_key, alerts.c.title)
+        told = _told_of(served.connection_id)
+        closed = _closing(told).returning(alerts.c.alert_key, alerts.c.title)
         with self._database.begin() as transaction:
             rows = transaction.execute(closed).all()
             if not rows:
@@ -73,19 +76,23 @@ class HeldAlerts:
             )
 
 
-def forget_told(database: MetadataDatabase, connection_id: str) -> None:
-    """Close what was told of a connection's held versions, because nothing is kept of it any more.
+def forget_told(database: MetadataDatabase, connection_ids: Collection[str]) -> None:
+    """Close what was told of held versions of connections of which nothing is kept any more.
 
-    Nobody is told: whoever took the connection out knows.
+    Nobody is told: whoever took the connections out knows.
     """
+    if not connection_ids:
+        return
+    prefixes = sa.cast([_prefix(key) for key in connection_ids], ARRAY(sa.Text))
+    told_of = sa.func.substring(alerts.c.alert_key, "^held-version:[^:]*:")
     with database.begin() as transaction:
-        transaction.execute(_closing(connection_id))
+        transaction.execute(_closing(told_of == sa.any_(prefixes)))
 
 
-def _closing(connection_id: str) -> sa.Update:
+def _closing(told: sa.ColumnElement[bool]) -> sa.Update:
     return (
         sa.update(alerts)
-        .where(_told_of(connection_id), alerts.c.recovered_at.is_(None))
+        .where(told, alerts.c.recovered_at.is_(None))
         .values(recovered_at=sa.func.now())
     )
 
