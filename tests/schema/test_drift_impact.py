@@ -253,6 +253,14 @@ def test_users_are_counted_once_and_queries_each_time(world: World, reader: Sche
     assert told(impact.breaking) == "breaks 4 queries of 3 users in the last 30 days"
 
 
+def test_queries_that_are_kept_as_json_count(world: World, reader: SchemaReader) -> None:
+    world.asked("ann", "select at from visits")
+    world.run_on_application(
+        "alter table messages alter sql_query type jsonb using to_jsonb(sql_query)"
+    )
+    assert world.impact(reader, "drop table visits").breaking.queries == 1
+
+
 def test_more_queries_than_are_looked_at_are_told_as_at_least_as_many(
     world: World, reader: SchemaReader
 ) -> None:

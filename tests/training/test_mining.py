@@ -212,6 +212,15 @@ def test_times_without_a_zone_and_missing_errors_are_read(talk: Talk, location: 
     assert set(talk.taught()) == {"Who buys?"}
 
 
+def test_texts_that_are_kept_as_json_are_read(talk: Talk, location: Location) -> None:
+    talk.ask('Who "buys"?', NAMES)
+    talk.ask("How much?", TOTALS, error="timeout")
+    for column in ("content", "sql_query", "error"):
+        location.execute(f"alter table messages alter {column} type jsonb using to_jsonb({column})")
+    location.execute("update messages set error = 'null' where error is null")
+    assert talk.taught() == {'Who "buys"?': NAMES}
+
+
 def test_a_question_and_its_answer_may_be_of_one_moment(talk: Talk, location: Location) -> None:
     location.execute("insert into conversations (id, user_id) values (1, 'ann')")
     for place, (question, sql) in enumerate((("Who?", NAMES), ("How much?", TOTALS))):

@@ -1,8 +1,8 @@
 """The application's own database, only read: messages, conversations, users' training data.
 
 What belongs here is the connection: one read-only transaction a call, limited in time, with errors
-that name the database. Not here: queries, which stand in the domain folder that needs them, and
-the list of connections (`catalog.py`).
+that name the database; and how a text is read, of whatever type its column is. Not here: queries,
+which stand in the domain folder that needs them, and the list of connections (`catalog.py`).
 """
 
 from __future__ import annotations
@@ -39,6 +39,16 @@ from pg_attribute, lateral (
 where attrelid = to_regclass($1) and attnum > 0 and not attisdropped
 order by attnum
 """
+
+
+def text_of(column: str, kind: str) -> str:
+    """SQL of what a column of that type says: of a string in JSON its text, without the quotes."""
+    written = f"{column}::text"
+    if not kind.startswith("json"):
+        return written
+    # No text holds a NUL.
+    said = f"{column} #>> '{{}}'"
+    return f"(case when position('\\u0000' in {written}) > 0 then {written} else {said} end)"
 
 
 class ApplicationDatabase:

@@ -17,7 +17,7 @@ import polars as pl
 from twd_analytics.messages.columnar import batches
 from twd_analytics.messages.days import LAST_ANSWERS, bounds_of
 from twd_analytics.messages.turns import answers_among, with_earlier_questions
-from twd_shared.clients.application import ApplicationDatabase
+from twd_shared.clients.application import ApplicationDatabase, text_of
 from twd_shared.errors import ApplicationRefused
 from twd_shared.sql.parsing import LONGEST_SQL
 
@@ -276,12 +276,7 @@ class MessageLog:
         return self._text(column) if kind == "text" else f"message.{column}::{kind}"
 
     def _text(self, column: str) -> str:
-        written = f"message.{column}::text"
-        if not self._columns[column].startswith("json"):
-            return written
-        # Of a string in JSON what it says, without the quotes; but no text holds a NUL.
-        said = f"message.{column} #>> '{{}}'"
-        return f"(case when position('\\u0000' in {written}) > 0 then {written} else {said} end)"
+        return text_of(f"message.{column}", self._columns[column])
 
     def _comparable(self, moment: datetime) -> datetime:
         """The moment as `created_at` is kept: without a zone it is taken for UTC."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import sqlalchemy as sa
 
-from twd_shared.clients.application import ApplicationDatabase
+from twd_shared.clients.application import ApplicationDatabase, text_of
 from twd_shared.errors import ApplicationRefused, TwdError
 from twd_shared.sql.names import TableName
 from twd_shared.sql.parsing import unfenced
@@ -178,12 +178,13 @@ def _recent_queries(application: ApplicationDatabase, connection_id: str) -> _Qu
             where question.conversation_id = message.conversation_id
               and question.created_at <= message.created_at and question.role = 'user'
             order by question.created_at desc limit 1)) = $3"""
+    sql = text_of("message.sql_query", columns["sql_query"])
     query = f"""
-    select message.sql_query as sql, conversation.user_id::text as user_id
+    select {sql} as sql, conversation.user_id::text as user_id
     from messages message
     left join conversations conversation on conversation.id = message.conversation_id
     where message.created_at >= {now} - make_interval(days => $1)
-      and length(message.sql_query) between 1 and {_LONGEST_SQL}
+      and length({sql}) between 1 and {_LONGEST_SQL}
       {of_this if knows_connection else ""}
     order by message.created_at desc
     limit $2

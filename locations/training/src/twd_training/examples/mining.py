@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from twd_shared.clients.application import ApplicationDatabase
+from twd_shared.clients.application import ApplicationDatabase, text_of
 from twd_shared.sql.names import SchemaNames
 from twd_shared.sql.parsing import unfenced
 from twd_shared.sql_references import references_in
@@ -47,19 +47,20 @@ with ordered as (
     from ordered
 )
 select message.id::text as id, message.conversation_id::text as conversation,
-       question.content as question, message.sql_query as sql, message.created_at as created_at,
+       {question} as question, {sql} as sql, message.created_at as created_at,
        coalesce(message.query_result::text !~ '^\\s*(null)?\\s*$', false)
            {without_error} as is_executed
 from turns
 join messages message on message.id = turns.id
 join messages question on question.id = turns.question_id
 where turns.role = 'assistant'
-  and length(message.sql_query) between 1 and {longest}
-  and length(question.content) between 1 and {longest}
+  and length({sql}) between 1 and {longest}
+  and length({question}) between 1 and {longest}
   and coalesce(message.connection_id::text, question.connection_id::text) = $1
 order by message.created_at desc, message.id desc
 limit $3
 """
+_WITHOUT_ERROR = "and coalesce(btrim({error}), '') = ''"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +86,15 @@ def read_answers(application: ApplicationDatabase, connection_id: str) -> list[A
         return []
     # Without a zone a time is taken for UTC, as everywhere in this project.
     now = "now()" if "with time zone" in columns["created_at"] else "now() at time zone 'UTC'"
-    failed = "and coalesce(btrim(message.error), '') = ''" if "error" in columns else ""
-    query = _ANSWERS.format(now=now, without_error=failed, longest=_LONGEST)
+    query = _ANSWERS.format(
+        now=now,
+        question=text_of("question.content", columns["content"]),
+        sql=text_of("message.sql_query", columns["sql_query"]),
+        without_error=_WITHOUT_ERROR.format(error=text_of("message.error", columns["error"]))
+        if "error" in columns
+        else "",
+        longest=_LONGEST,
+    )
     return [
         Answer(
             row["id"],
