@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 import pytest
 
 from twd_shared.clients.application import ApplicationDatabase
@@ -141,6 +143,10 @@ def test_of_answers_to_one_question_the_newest_is_taught(talk: Talk) -> None:
     talk.ask("Who buys?", "select customer_id from customer")
     talk.ask("who  BUYS?", NAMES, conversation=2)
     assert talk.taught() == {"who BUYS?": NAMES}
+    # However it ends, and however its letters are written.
+    talk.ask("Ai mua hàng?", "select customer_id from customer", conversation=3)
+    talk.ask(unicodedata.normalize("NFD", "ai mua hàng"), NAMES, conversation=4)
+    assert list(talk.taught().values()) == [NAMES, NAMES]
 
 
 def test_what_a_user_taught_is_not_taught_again(talk: Talk, location: Location) -> None:

@@ -14,6 +14,7 @@ from twd_shared.clients.application import ApplicationDatabase, text_of
 from twd_shared.sql.names import SchemaNames
 from twd_shared.sql.parsing import unfenced
 from twd_shared.sql_references import references_in
+from twd_shared.store.open_questions import normalised_question
 from twd_training.examples.models import Submission
 
 RECENT_DAYS = 90
@@ -118,9 +119,9 @@ def good_answers(answers: Sequence[Answer], names: SchemaNames) -> list[Submissi
     good: list[Submission] = []
     for answer in _uncorrected(answers, names):
         question = " ".join(answer.question.split())
-        if question.casefold() in asked:
+        if (normalised := normalised_question(question)) in asked:
             continue
-        asked.add(question.casefold())
+        asked.add(normalised)
         good.append(
             Submission(
                 f"message {answer.message_id}", "question_sql", question, answer.sql, "messages"
