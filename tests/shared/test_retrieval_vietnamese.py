@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import unicodedata
+from typing import Literal
+
 import pytest
 
 from twd_shared.retrieval.question import read_question
+from twd_shared.retrieval.questions import language_of
 from twd_shared.retrieval.vietnamese_words import PHRASES
 
 
@@ -55,3 +59,11 @@ def test_each_english_word_is_added_once() -> None:
 def test_the_list_is_in_lower_case_and_its_phrases_are_short_enough_to_be_found() -> None:
     assert all(phrase == phrase.lower() for phrase in PHRASES)
     assert max(len(phrase.split()) for phrase in PHRASES) <= 4
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_a_labelled_question_is_vietnamese_however_its_accents_are_typed(
+    form: Literal["NFC", "NFD"],
+) -> None:
+    assert language_of(unicodedata.normalize(form, "Khách nào mua nhiều?")) == "vi"
+    assert language_of(unicodedata.normalize(form, "Khach nao mua nhieu?")) == "en"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -37,7 +38,8 @@ class LabelledQuestion:
 
 def language_of(question: str) -> Language:
     """Vietnamese if its letters say so; without accents it passes for English."""
-    return "vi" if _VIETNAMESE.search(question) else "en"
+    composed = unicodedata.normalize("NFC", question)
+    return "vi" if _VIETNAMESE.search(composed) else "en"
 
 
 def generated_questions(snapshot: Snapshot, most: int = MOST_GENERATED) -> list[LabelledQuestion]:
