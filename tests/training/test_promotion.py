@@ -187,6 +187,20 @@ def test_what_only_a_held_version_had_is_asked_for_when_an_older_one_is_promoted
     assert not trained_twice.is_training_wished()
 
 
+def test_what_was_told_of_a_version_that_going_back_drops_is_over(
+    trained_twice: TrainedShop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained_twice.change("voucher", "owner")
+    monkeypatch.setattr(material, "documents_of", without("card"))
+    trained_twice.train()
+    assert trained_twice.alerts() == [("failure", True)]
+    trained_twice.decisions.go_back()
+    assert trained_twice.alerts() == [("failure", False)]
+    # It is held again, beside the version that was gone back to.
+    trained_twice.train()
+    assert trained_twice.alerts() == [("failure", False), ("failure", True)]
+
+
 def test_there_is_nothing_to_go_back_to_from_a_first_version(shop: TrainedShop) -> None:
     with pytest.raises(VersionNotKept, match="has no earlier version of its knowledge base"):
         shop.decisions.go_back()

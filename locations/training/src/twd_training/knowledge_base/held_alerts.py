@@ -77,9 +77,9 @@ class HeldAlerts:
 
 
 def forget_told(database: MetadataDatabase, connection_ids: Collection[str]) -> None:
-    """Close what was told of held versions of connections of which nothing is kept any more.
+    """Close what was told of held versions of connections, as these versions are gone.
 
-    Nobody is told: whoever took the connections out knows.
+    Nobody is told: whoever took the connection out, or went back to an earlier version, knows.
     """
     if not connection_ids:
         return

@@ -16,7 +16,7 @@ from twd_training.examples.store import TrainingSet
 from twd_training.knowledge_base.collections import Collections
 from twd_training.knowledge_base.documents import content_hash_of
 from twd_training.knowledge_base.embedding import write_embedded
-from twd_training.knowledge_base.held_alerts import HeldAlerts
+from twd_training.knowledge_base.held_alerts import HeldAlerts, forget_told
 from twd_training.knowledge_base.keeping import (
     BY_A_PERSON,
     drop_others,
@@ -126,6 +126,8 @@ class Decisions:
             comparison = {**(live.comparison or {}), "live_version": previous.version}
             reason = f"{BY_A_PERSON} from it to version {previous.version}."
             self._versions.hold(self._id, live.version, reason, comparison | {"findings": []})
+            # A newer one that the gate held is dropped, and can be promoted no more.
+            forget_told(self._database, [self._id])
             withdrawn = self._serve(previous, live.version)
             return Served(previous.version, live.version, True, withdrawn)
 
