@@ -66,7 +66,7 @@ class ProgressScreen:
         table = Table(caption=caption, caption_justify="left")
         table.add_column("asset")
         for name in self._names:
-            table.add_column(name, min_width=14)
+            table.add_column(name, min_width=13)
         for asset in ASSETS:
             cells = (states.get((name, asset), AssetState("waiting")) for name in self._names)
             table.add_row(asset, *(self._cell(cell) for cell in cells))
