@@ -199,3 +199,16 @@ def test_a_plan_of_a_stack_that_never_ran_is_a_failure_and_not_a_difference(tmp_
     )
     assert "error: The stack has not been started yet" in done.stderr
     assert done.returncode != 0
+
+
+def test_a_reader_of_the_status_that_has_seen_enough_is_no_failure(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "twd_local.stack", "status"]
+    environment = os.environ | {"TWD_HOME": str(tmp_path)}
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 0

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -120,3 +123,18 @@ def test_a_source_that_is_not_known_is_named(
     monkeypatch.setenv("TWD_METADATA_DSN", metadata_dsn)
     assert main(["nowhere"]) == FAILED
     assert "nowhere" in capsys.readouterr().err
+
+
+def test_a_reader_of_the_list_that_has_seen_enough_is_no_failure(
+    metadata_dsn: str, ask: Ask
+) -> None:
+    command = [sys.executable, "-m", "twd_training.suggestions_command", "shop"]
+    environment = os.environ | {"TWD_METADATA_DSN": metadata_dsn}
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == DONE

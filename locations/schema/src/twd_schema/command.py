@@ -26,6 +26,7 @@ from twd_schema.plan_command import add_plan
 from twd_schema.rollback_command import add_rollback
 from twd_shared.clients.catalog import Connection, dialect_of
 from twd_shared.clients.extraction_options import ExtractionOptions
+from twd_shared.command_output import write_output
 from twd_shared.errors import ConfigurationError, TwdError
 from twd_shared.schema_model.ddl import schema_script, table_statements
 from twd_shared.schema_model.fingerprint import object_fingerprints, snapshot_fingerprint
@@ -72,7 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         status, text = options.run(options)
-        _write(text)
+        write_output(text)
     except TwdError as error:
         print(f"twd-schema: {_printable(str(error))}", file=sys.stderr)
         return FAILED
@@ -245,26 +246,6 @@ def _stored(operand: str, name: str) -> Snapshot:
             f"{operand} is a file that holds no snapshot. "
             "`twd-schema extract DSN --format json` writes one."
         ) from None
-
-
-def _write(text: str) -> None:
-    """UTF-8 whatever the terminal says: the text may be a file that is read again."""
-    try:
-        sys.stdout.buffer.write(text.encode("utf-8", "backslashreplace") + b"\n")
-        sys.stdout.buffer.flush()
-    except BrokenPipeError:
-        # Who reads has seen enough.
-        _write_no_more()
-    except OSError as error:
-        _write_no_more()
-        raise ConfigurationError(
-            f"The output cannot be written ({error.strerror}). Make room, or write it elsewhere."
-        ) from None
-
-
-def _write_no_more() -> None:
-    # Else Python would try once more at its end, and say at length that it cannot.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _printable(text: str) -> str:

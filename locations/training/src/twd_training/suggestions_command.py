@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from contextlib import closing
 
 from twd_shared import settings
+from twd_shared.command_output import write_output
 from twd_shared.errors import TwdError
 from twd_shared.store.connections import ConnectionRegistry
 from twd_shared.store.database import MetadataDatabase
@@ -41,13 +42,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with closing(MetadataDatabase(dsn)) as database:
             connection = ConnectionRegistry(database).by_partition(options.database)
             found = suggestions(database, connection.connection_id)
+        if options.json:
+            told = json.dumps([one._asdict() for one in found], default=str, ensure_ascii=False)
+        else:
+            told = "\n".join(_told(options.database, found))
+        write_output(told)
     except TwdError as error:
         print(f"suggestions: {error}", file=sys.stderr)
         return FAILED
-    if options.json:
-        print(json.dumps([one._asdict() for one in found], default=str, ensure_ascii=False))
-    else:
-        print("\n".join(_told(options.database, found)))
     return DONE
 
 

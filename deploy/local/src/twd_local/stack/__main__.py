@@ -16,6 +16,7 @@ from twd_local.stack.lifecycle import clean, down, up
 from twd_local.stack.names import ORDER
 from twd_local.stack.plan import stack_environment, started_stack
 from twd_local.stack.status import status_lines
+from twd_shared.command_output import write_output
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -46,7 +47,7 @@ def main(arguments: list[str] | None = None) -> int:
             case "clean":
                 clean(home)
             case "status":
-                print("\n".join(status_lines(home)))
+                write_output("\n".join(status_lines(home)))
             case "logs":
                 follow(home, chosen.service)
             case "run":

@@ -10,6 +10,7 @@ from twd_shared import settings
 from twd_shared.clients.ollama import Ollama
 from twd_shared.clients.qdrant import open_client
 from twd_shared.clients.schema_index import SchemaIndex
+from twd_shared.command_output import write_output
 from twd_shared.errors import TwdError
 from twd_shared.retrieval.explaining import explain
 from twd_shared.retrieval.prompt import sql_prompt
@@ -54,14 +55,15 @@ def _answer(database: str, question: str, limit: int) -> int:
         return 1
     if answer.note:
         print(answer.note, file=sys.stderr)
-    for table in answer.tables:
-        print(f"{table.score:.2f}  {table.label}: {explain(table.explanation)}")
+    lines = [
+        f"{table.score:.2f}  {table.label}: {explain(table.explanation)}" for table in answer.tables
+    ]
     if answer.joins:
-        print("\nJoined by:")
-    for relationship in answer.joins:
-        print(f"  {relationship.condition}")
+        lines += ["", "Joined by:", *(f"  {one.condition}" for one in answer.joins)]
+    write_output("\n".join(lines))
     if model:
-        print("\n" + ollama.generate(sql_prompt(question, answer, connection.db_type)).strip())
+        sql = ollama.generate(sql_prompt(question, answer, connection.db_type)).strip()
+        write_output("\n" + sql)
     return 0
 
 
