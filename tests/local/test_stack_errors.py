@@ -181,6 +181,26 @@ def test_a_command_that_is_not_there_is_a_message(
     assert message in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("command", "status"), [(["run", "--", "no-such-command"], 2), (["connect"], 1)]
+)
+def test_a_command_that_needs_a_stopped_stack_says_how_to_start_it(
+    command: list[str],
+    status: int,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("TWD_HOME", str(tmp_path))
+    home = Home(tmp_path)
+    home.create()
+    write_private_json(home.environment_file, {})
+    write_private_json(home.ports_file, {"postgres": 1})
+    write_private_json(home.services / "postgres.json", {})
+    assert stack(command) == status
+    assert capsys.readouterr().err == "error: The stack is not running. Start it with: make up\n"
+
+
 def test_a_plan_of_a_stack_that_never_ran_is_a_failure_and_not_a_difference(tmp_path: Path) -> None:
     environments = (".venv/.stack", "locations/schema/.venv/.ready")
     done = subprocess.run(

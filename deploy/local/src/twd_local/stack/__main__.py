@@ -14,8 +14,8 @@ from twd_local.stack.errors import FORESEEN, StackError, explained
 from twd_local.stack.home import Home
 from twd_local.stack.lifecycle import clean, down, up
 from twd_local.stack.names import ORDER
-from twd_local.stack.plan import stack_environment, started_stack
-from twd_local.stack.status import status_lines
+from twd_local.stack.plan import started_stack
+from twd_local.stack.status import served_environment, status_lines
 from twd_shared.command_output import write_output
 
 
@@ -52,9 +52,9 @@ def main(arguments: list[str] | None = None) -> int:
                 follow(home, chosen.service)
             case "run":
                 words = chosen.words[1:] if chosen.words[:1] == ["--"] else chosen.words
-                execute(words, {**os.environ, **stack_environment(home)})
+                execute(words, {**os.environ, **served_environment(home)})
             case _:
-                print(connect(stack_environment(home), os.environ))
+                print(connect(served_environment(home), os.environ))
     except FORESEEN as error:
         print(f"error: {explained(error)}", file=sys.stderr)
         return 2 if chosen.command == "run" else 1

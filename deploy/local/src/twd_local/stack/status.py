@@ -22,6 +22,14 @@ def running_stack(home: Home) -> tuple[Stack, Supervisor]:
     return started_stack(home), supervisor
 
 
+def served_environment(home: Home) -> dict[str, str]:
+    """The environment of the stack; raises StackError if its own database is stopped."""
+    stack = started_stack(home)
+    if any(one.name == "postgres" for one in stack.services):
+        running_stack(home)
+    return dict(stack.environment)
+
+
 def status_lines(home: Home) -> list[str]:
     """A line a process: name, state, pid, address, memory, age; and the sum."""
     supervisor = Supervisor(home)
