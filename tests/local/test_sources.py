@@ -20,8 +20,12 @@ READER, PASSWORD = "source_reader", "p@ss/w:rd 1%"
 
 
 @pytest.fixture(scope="module")
-def admin_dsn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    folder = tmp_path_factory.mktemp("postgres")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("postgres")
+
+
+@pytest.fixture(scope="module")
+def admin_dsn(folder: Path) -> Iterator[str]:
     with postgres.start_postgres(folder / "data", password="admin-Pa55") as server:
         dsn = server.dsn("postgres")
         sources.ensure_reader_role(dsn, READER, PASSWORD, statement_timeout_ms=1000)
@@ -70,6 +74,18 @@ def test_views_of_pagila_can_be_read(admin_dsn: str) -> None:
     assert rows(dsn, "SELECT count(*) FROM payment") == [(16049,)]
     assert rows(dsn, "SELECT count(*) FROM rental_by_category") == [(16,)]
     assert rows(dsn, "SELECT count(*) FROM customer_list") == [(599,)]
+
+
+def test_wrong_sql_of_the_reader_is_no_error_in_the_servers_log(
+    admin_dsn: str, folder: Path
+) -> None:
+    with pytest.raises(errors.UndefinedTable):
+        rows(reader_dsn(admin_dsn, "chinook"), "SELECT 1 FROM nowhere_at_all")
+    sources.ensure_reader_role(admin_dsn, READER, PASSWORD, statement_timeout_ms=1000)
+    log = (folder / "data.log").read_text()
+    assert "ready to accept connections" in log
+    assert "nowhere_at_all" not in log
+    assert "already exists" not in log
 
 
 def test_reader_cannot_write_or_stay_long(admin_dsn: str) -> None:

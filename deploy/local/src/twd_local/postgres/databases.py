@@ -57,8 +57,11 @@ def ensure_role(admin_dsn: str, name: str, password: str, *, member_of: Sequence
             password, name, scope=cursor.connection, algorithm="scram-sha-256"
         )
         role = sql.Identifier(name)
-        with contextlib.suppress(errors.DuplicateObject):
-            cursor.execute(sql.SQL("CREATE ROLE {}").format(role))
+        cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (name,))
+        # Looked for before, as the server's log would tell an error at every start.
+        if cursor.fetchone() is None:
+            with contextlib.suppress(errors.DuplicateObject):
+                cursor.execute(sql.SQL("CREATE ROLE {}").format(role))
         cursor.execute(sql.SQL("ALTER ROLE {} LOGIN PASSWORD %s").format(role), (verifier,))
         for group in member_of:
             cursor.execute(sql.SQL("GRANT {} TO {}").format(sql.Identifier(group), role))

@@ -5,11 +5,13 @@ Belongs here: the role, its grants, and DSNs for it. Not here: loading databases
 
 from __future__ import annotations
 
-from contextlib import closing, suppress
+from contextlib import closing
 from urllib.parse import quote, urlsplit, urlunsplit
 
 import psycopg2
-from psycopg2 import errors, sql
+from psycopg2 import sql
+
+from twd_local.postgres.databases import ensure_role
 
 # Two grants on one object at once fail with "tuple concurrently updated": they take turns.
 _GRANT_LOCK = 7_302_117
@@ -40,13 +42,13 @@ def ensure_reader_role(
         connection.autocommit = True
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_lock(%s)", (_GRANT_LOCK,))
-            with suppress(errors.DuplicateObject):
-                cursor.execute(sql.SQL("CREATE ROLE {}").format(name))
+            ensure_role(admin_dsn, role, password)
             for statement in (
-                sql.SQL(
-                    "ALTER ROLE {} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION "
-                    "PASSWORD {}"
-                ).format(name, sql.Literal(password)),
+                sql.SQL("ALTER ROLE {} NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION").format(
+                    name
+                ),
+                # Much of what is asked in the role's name is wrong, and told to whoever asks.
+                sql.SQL("ALTER ROLE {} SET log_min_messages = fatal").format(name),
                 sql.SQL("ALTER ROLE {} SET default_transaction_read_only = on").format(name),
                 sql.SQL("ALTER ROLE {} SET statement_timeout = {}").format(
                     name, sql.Literal(statement_timeout_ms)
