@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import psycopg2
@@ -10,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from twd_local.postgres import dsn_of, ensure_role, start_postgres
 from twd_shared.errors import ConfigurationError, MetadataUnavailable
 from twd_shared.sql.grammar import PostgresGrammar, blanked
 
@@ -95,6 +98,24 @@ def test_nothing_is_run_nor_left(grammar: PostgresGrammar, dsn: str) -> None:
         assert cursor.fetchone() == (None,)
     connection.close()
     assert grammar.refused(["selec"]) == {0}
+
+
+def test_what_is_asked_is_no_error_in_the_log_of_a_server_that_allows_it(tmp_path: Path) -> None:
+    with start_postgres(tmp_path / "data", password="admin-Pa55") as server:
+        for role in ("allowed", "another"):
+            ensure_role(server.dsn(), role, "role-Pa55")
+        connection = psycopg2.connect(server.dsn())
+        with connection, connection.cursor() as cursor:
+            cursor.execute("grant set on parameter log_min_messages to allowed")
+        connection.close()
+        for role in ("allowed", "another"):
+            dsn = dsn_of(server.port, "role-Pa55", role=role)
+            with PostgresGrammar(dsn) as opened:
+                assert opened.refused([f"select 1 from asked_by_{role}", "selec"]) == {1}
+    log = (tmp_path / "data.log").read_text()
+    assert "asked_by_allowed" not in log
+    assert "asked_by_another" in log
+    shutil.rmtree(server.locations.data_dir.parent)  # may lie outside the test's own folder
 
 
 def test_only_names_and_words_are_sent() -> None:

@@ -22,6 +22,10 @@ from twd_local.stack.environment import (
 from twd_local.stack.home import Home
 from twd_local.stack.private_files import password
 
+_CLOSE_TO_OTHERS = sql.SQL("REVOKE CONNECT ON DATABASE {} FROM PUBLIC")
+# Analytics asks for the grammar of SQL that it does not run: twd_shared/sql/grammar.py.
+_MAY_QUIET_ITS_LOG = sql.SQL("GRANT SET ON PARAMETER log_min_messages TO {}")
+
 
 def create_databases(home: Home, ports: Mapping[str, int]) -> None:
     """Create what is missing: the metadata database, the application's, and their roles."""
@@ -33,13 +37,17 @@ def create_databases(home: Home, ports: Mapping[str, int]) -> None:
         ensure_role(server, role, password(home.secrets / role))
         ensure_database(server, database, owner=role)
         _close_to_others(server, database)
+    _execute(server, _MAY_QUIET_ITS_LOG.format(sql.Identifier(METADATA_ROLE)))
     ensure_reader_role(server, APPLICATION_READER, password(home.secrets / APPLICATION_READER))
     grant_reader(application_admin_dsn(home, ports), APPLICATION_READER)
 
 
 def _close_to_others(server: str, database: str) -> None:
-    statement = sql.SQL("REVOKE CONNECT ON DATABASE {} FROM PUBLIC")
+    _execute(server, _CLOSE_TO_OTHERS.format(sql.Identifier(database)))
+
+
+def _execute(server: str, statement: sql.Composed) -> None:
     with closing(psycopg2.connect(server)) as connection:
         connection.autocommit = True
         with connection.cursor() as cursor:
-            cursor.execute(statement.format(sql.Identifier(database)))
+            cursor.execute(statement)

@@ -33,6 +33,13 @@ _SESSION = {
     "search_path": "",
     "statement_timeout": "10000",
 }
+# What is asked is wrong more often than not, as no table is found: each is an error in the server's
+# log, if the role may not say otherwise. Older servers cannot allow it to.
+_HAS_PRIVILEGE = (15,)
+_KEEP_OUT_OF_LOG = (
+    "select set_config('log_min_messages', 'fatal', false)"
+    " where has_parameter_privilege('log_min_messages', 'SET')"
+)
 _SYNTAX_ERROR = "42601"
 # Classes of errors that say nothing of the statement: the connection is lost, the server is out of
 # memory, shut down or broken. https://www.postgresql.org/docs/current/errcodes-appendix.html
@@ -94,13 +101,16 @@ class PostgresGrammar:
             return self._runner.run(self._refused(statements))
 
     async def _connect(self) -> asyncpg.Connection:
-        return await asyncpg.connect(
+        connection = await asyncpg.connect(
             self._url.render_as_string(hide_password=False),
             timeout=_TIMEOUT_SECONDS,
             command_timeout=_TIMEOUT_SECONDS,
             statement_cache_size=0,
             server_settings=_SESSION,
         )
+        if connection.get_server_version() >= _HAS_PRIVILEGE:
+            await connection.execute(_KEEP_OUT_OF_LOG)
+        return connection
 
     async def _refused(self, statements: Sequence[str]) -> set[int]:
         found: set[int] = set()
