@@ -146,6 +146,8 @@ def test_a_query_on_what_exists_is_accepted_with_its_tables(sql: str, tables: se
         ("select * from customer for update", "it is not a statement that only reads"),
         ("explain select 1", "it is not a statement that only reads"),
         ("call do_it()", "it is not a statement that only reads"),
+        ("SELEC * FORM customer", "it is no SQL statement"),
+        ("hello", "it is no SQL statement"),
         ("select (", "it cannot be parsed"),
         ("select 'open", "it cannot be parsed"),
     ],

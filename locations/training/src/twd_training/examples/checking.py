@@ -89,6 +89,9 @@ def _read_by_query(sql: str, known: KnownTables) -> References:
     statements = _parse(sql, known.dialect)
     if len(statements) != 1:
         raise Rejected(f"it holds {len(statements)} statements, not one")
+    # So the parser takes a word in place of SELECT: as an expression, which may have a name.
+    if isinstance(statements[0], exp.Condition | exp.Alias):
+        raise Rejected("it is no SQL statement")
     is_query = isinstance(statements[0], exp.Query | exp.Values)
     if not is_query or not only_reads(statements, known.dialect):
         raise Rejected("it is not a statement that only reads")
