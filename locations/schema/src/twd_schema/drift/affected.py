@@ -15,6 +15,7 @@ import sqlalchemy as sa
 
 from twd_shared.clients.application import ApplicationDatabase, text_of
 from twd_shared.errors import ApplicationRefused, TwdError
+from twd_shared.schema_model.wording import shortened
 from twd_shared.sql.names import TableName
 from twd_shared.sql.parsing import unfenced
 from twd_shared.store.database import MetadataDatabase
@@ -144,11 +145,11 @@ def _item(row: sa.Row[tuple[str, str | None, str, list[str]]]) -> TrainingItem:
     kind, question, content, tables = row
     if kind == "documentation":
         return TrainingItem(
-            f"documentation of {', '.join(tables)}"[:_LONGEST_TITLE],
+            shortened(f"documentation of {', '.join(tables)}", _LONGEST_TITLE),
             text=content,
             tables=tuple(tables),
         )
-    title = " ".join((question or "").split())[:_LONGEST_TITLE]
+    title = shortened(" ".join((question or "").split()), _LONGEST_TITLE)
     return TrainingItem(title, sql=unfenced(content), tables=tuple(tables))
 
 
