@@ -47,7 +47,7 @@ def main() -> int:
         console.print(f"[bold red]error:[/] {escape(explained(error))}", soft_wrap=True)
         return 1
     except KeyboardInterrupt:
-        console.print("\nInterrupted. What runs goes on: make down stops it, make demo resumes.")
+        console.print("\nInterrupted. make demo goes on from here; make down stops what runs.")
         return 130
     return 0
 
