@@ -69,6 +69,23 @@ def test_labels_that_are_added_are_named(server: Any, read: Any) -> None:
     assert change.sentence.endswith(".t.kind gained 'b', 'c, d' in its list of values.")
 
 
+def test_another_case_of_letters_is_a_rename_of_a_table_and_none_of_a_column(
+    server: Any, read: Any
+) -> None:
+    database = server.database(
+        BEFORE, "create index i on t (name)", "create table u (a int, b int)"
+    )
+    before = read(database)
+    server.execute("alter table t rename column name to Name", database=database)
+    server.execute("rename table u to U", database=database)
+    changes = diff_snapshots(before, read(database), 1, 2).changes
+    assert {(change.rule, change.before.rpartition(".")[2]) for change in changes} == {
+        ("column_respelled", "name"),
+        # The server compares names of tables as they are written.
+        ("table_renamed", "u"),
+    }
+
+
 def table(collation: str = "", /, **types: str) -> Snapshot:
     columns = tuple(
         Column(

@@ -12,7 +12,15 @@ from twd_schema.drift.objects import is_attached, object_changes
 from twd_schema.drift.renames import Pairing, members_of, paired
 from twd_schema.drift.renaming import in_new_names
 from twd_schema.drift.tables import removed_column, table_changes
-from twd_schema.drift.telling import counted, label_of, of_column, of_object, of_table, renamed_to
+from twd_schema.drift.telling import (
+    counted,
+    label_of,
+    of_column,
+    of_object,
+    of_table,
+    renamed_to,
+    written_before,
+)
 from twd_shared.schema_model.fingerprint import key_of
 from twd_shared.schema_model.identities import owned_by_extensions
 from twd_shared.schema_model.models import ObjectKey, Routine, SchemaObject, Snapshot, Table
@@ -125,13 +133,19 @@ def _renamed(
         if not isinstance(item, Routine) or (item.schema, item.name) != (other.schema, other.name):
             evidence = pairing.evidence(key)
             before, after = label_of(key), label_of(now)
-            what = renamed_to(after, evidence)
-            yield of_object(now, "renamed", what, "", before, after, evidence)
+            if (key, "") in pairing.respelled:
+                yield of_object(now, "respelled", written_before(before), "", before, after)
+            else:
+                what = renamed_to(after, evidence)
+                yield of_object(now, "renamed", what, "", before, after, evidence)
     for key, members in sorted(pairing.members.items(), key=lambda pair: pairing.new_key(pair[0])):
         for before, after in sorted(members.items(), key=lambda pair: pair[1]):
             evidence = pairing.evidence(key, before)
             other = new[pairing.new_key(key)]
-            if key[0] == "table" and isinstance(other, Table):
+            if (key, before) in pairing.respelled and isinstance(other, Table):
+                what = written_before(before)
+                yield of_column(other, after, "column_respelled", what, before, after)
+            elif key[0] == "table" and isinstance(other, Table):
                 what = renamed_to(after, evidence)
                 yield of_column(
                     other, after, "column_renamed", what, before, after, evidence=evidence

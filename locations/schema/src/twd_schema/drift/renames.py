@@ -1,12 +1,16 @@
-"""Which object of a snapshot became which of the next: by name, by proof, else by likeness."""
+"""Which object of a snapshot became which of the next: by name, by proof, else by likeness.
+
+Where a database compares names without case, another case of its letters is the same name.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, TypeVar
 
 from twd_schema.drift.similarity import similar_columns, similar_tables
+from twd_shared.schema_model.ddl.names import unquoted
 from twd_shared.schema_model.fingerprint import key_of
 from twd_shared.schema_model.models import (
     EnumType,
@@ -18,6 +22,12 @@ from twd_shared.schema_model.models import (
 from twd_shared.schema_model.renames import Rename, Renames
 
 Evidence = Literal["server", "similarity"]
+
+# Whether MySQL does so with names of tables is a setting of the server, which is not known here.
+_CASELESS_TABLES = frozenset({"sqlite"})
+_CASELESS_COLUMNS = frozenset({"sqlite", "mysql"})
+
+_Name = TypeVar("_Name", ObjectKey, str)
 
 
 @dataclass(slots=True)
@@ -35,6 +45,8 @@ class Pairing:
     lost: set[ObjectKey] = field(default_factory=set[ObjectKey])
     by_likeness: set[tuple[ObjectKey, str]] = field(default_factory=set[tuple[ObjectKey, str]])
     """(old key, old member or '') of what only looks alike."""
+    respelled: set[tuple[ObjectKey, str]] = field(default_factory=set[tuple[ObjectKey, str]])
+    """(old key, old member or '') of what SQL finds by its old name as well."""
 
     def __bool__(self) -> bool:
         """Whether anything was renamed."""
@@ -80,6 +92,12 @@ def paired(before: Snapshot, after: Snapshot, renames: Renames) -> Pairing:
         if not rename.new_member and rename.old_key in old and rename.new_key in new:
             pairing.objects[rename.old_key] = rename.new_key
     _pair_members(pairing, old, new, renames.items)
+    if after.dialect in _CASELESS_TABLES:
+        for one, other in _respelled(old, new):
+            pairing.objects[one] = other
+            pairing.respelled.add((one, ""))
+    if after.dialect in _CASELESS_COLUMNS:
+        _pair_respelled_columns(pairing, old, new)
     if not renames.complete:
         _pair_alike(pairing, old, new)
     taken = set(pairing.objects.values())
@@ -107,6 +125,30 @@ def _pair_members(
         before, after = members_of(old[key]), members_of(new[rename.new_key])
         if rename.old_member in before and rename.new_member in after:
             pairing.members.setdefault(key, {})[rename.old_member] = rename.new_member
+
+
+def _pair_respelled_columns(
+    pairing: Pairing,
+    old: Mapping[ObjectKey, SchemaObject],
+    new: Mapping[ObjectKey, SchemaObject],
+) -> None:
+    for key, item in old.items():
+        if (now := new.get(pairing.new_key(key))) is not None and now != item:
+            for before, after in _respelled(members_of(item), members_of(now)):
+                pairing.members.setdefault(key, {})[before] = after
+                pairing.respelled.add((key, before))
+
+
+def _respelled(old: Collection[_Name], new: Collection[_Name]) -> list[tuple[_Name, _Name]]:
+    """What is gone, and has come with its letters in another case."""
+    come = {_folded(name): name for name in new if name not in old}
+    gone = [name for name in old if name not in new]
+    return [(name, come[_folded(name)]) for name in gone if _folded(name) in come]
+
+
+def _folded(name: ObjectKey | str) -> tuple[str, ...]:
+    # Letters beyond ASCII are the same in no other case.
+    return tuple(map(unquoted, (name,) if isinstance(name, str) else name))
 
 
 def _pair_alike(

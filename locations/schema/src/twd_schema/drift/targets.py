@@ -26,6 +26,8 @@ _OF_A_WHOLE_TABLE = frozenset(
         "partition_renamed",
     }
 )
+_RENAMES_OF_TABLES = ("table_renamed", "table_respelled", "partition_renamed")
+_RENAMES_OF_COLUMNS = ("column_renamed", "column_respelled")
 _OF_A_LABEL = ("enum_label_removed", "enum_label_renamed")
 
 
@@ -52,9 +54,9 @@ class Targets:
         self._tables: dict[TableName, TableName] = {}
         self._columns: dict[tuple[TableName, str], str] = {}
         for change in diff.changes:
-            if change.rule in ("table_renamed", "partition_renamed") and change.before in labelled:
+            if change.rule in _RENAMES_OF_TABLES and change.before in labelled:
                 self._tables[change.schema, change.name] = labelled[change.before]
-            elif change.rule == "column_renamed":
+            elif change.rule in _RENAMES_OF_COLUMNS:
                 self._columns[(change.schema, change.name), change.after] = change.before
         self._types: dict[TableName, TableName] = {}
         named = {f"{item.schema}.{item.name}": (item.schema, item.name) for item in before.enums}
@@ -84,7 +86,7 @@ class Targets:
         return Target(frozenset(table for table, _ in columns), keys)
 
     def _column(self, table: TableName, change: Change) -> str:
-        if change.rule == "column_renamed":
+        if change.rule in _RENAMES_OF_COLUMNS:
             return change.before
         if change.rule == "column_removed":
             return change.member

@@ -109,3 +109,8 @@ def renamed_to(name: str, evidence: Evidence) -> str:
     if evidence == "similarity":
         return f"was probably renamed to {name}, which looks like it"
     return f"was renamed to {name}"
+
+
+def written_before(name: str) -> str:
+    """What is said of something whose name only has letters in another case."""
+    return f"was written {name} before: SQL finds it by both names"
