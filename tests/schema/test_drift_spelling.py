@@ -70,7 +70,7 @@ def diff(tmp_path: Path, connection_to: Any) -> Any:
                 ("table_respelled", "main.Lines", "main.lines", "main.Lines"),
                 ("column_respelled", "main.Lines.Nöte", "nöte", "Nöte"),
                 ("column_removed", "main.Lines.order_id", "INTEGER", ""),
-                ("foreign_key_removed", "main.Lines", "(order_id) to main.Orders (Id)", ""),
+                ("foreign_key_removed", "main.Lines", "(order_id) references main.Orders (Id)", ""),
             },
         ),
     ],

@@ -161,6 +161,15 @@ def test_nothing_changed_is_said_with_status_zero(
     assert capsys.readouterr().out == "shop: no change; all 4 documents stay.\n"
 
 
+def test_one_change_of_what_is_no_table_is_told_as_one(
+    source: Source, execute: Execute, capsys: pytest.CaptureFixture[str]
+) -> None:
+    execute(source.shop.connection.connection_string, "create type mood as enum ('sad')")
+    assert main(["plan", "shop"]) == 1
+    summary = capsys.readouterr().out.partition("\n")[0]
+    assert summary == "shop: 1 change of another object; all 4 documents stay."
+
+
 def test_a_plan_tells_changes_documents_time_and_whom_they_hit(
     source: Source, execute: Execute, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -31,6 +31,7 @@ from twd_shared.errors import ConfigurationError, TwdError
 from twd_shared.schema_model.ddl import schema_script, table_statements
 from twd_shared.schema_model.fingerprint import object_fingerprints, snapshot_fingerprint
 from twd_shared.schema_model.models import Snapshot
+from twd_shared.schema_model.wording import counted
 from twd_shared.sources.limits import ReadLimits
 from twd_shared.sources.reachability import reach_policy
 
@@ -135,13 +136,14 @@ def _extract(options: argparse.Namespace) -> _Result:
         return SAME, msgspec.json.encode(snapshot, order="deterministic").decode()
     width = max(len(table.label) for table in snapshot.tables)
     lines = [
-        f"{_printable(table.label):{width}}  {table.kind:18}  {len(table.columns)} columns"
+        f"{_printable(table.label):{width}}  {table.kind:18}  "
+        f"{counted(len(table.columns), 'column')}"
         for table in snapshot.tables
     ]
     fingerprint = snapshot_fingerprint(object_fingerprints(snapshot))
     lines.append(
         f"{_printable(snapshot.database_name)}: {snapshot.dialect} {snapshot.server_version}, "
-        f"{len(snapshot.tables)} tables, {snapshot.column_count} columns, "
+        f"{counted(len(snapshot.tables), 'table')}, {counted(snapshot.column_count, 'column')}, "
         f"fingerprint {fingerprint}"
     )
     if snapshot.unknown:
@@ -160,9 +162,12 @@ def _diff(options: argparse.Namespace) -> _Result:
         f"{change.severity:8}  {change.rule:28}  {_printable(change.sentence)}"
         for change in diff.changes
     ]
-    lines.append(f"{len(diff.changes)} differences, {len(diff.breaking)} of them breaking")
+    differences = counted(len(diff.changes), "difference")
+    lines.append(f"{differences}, {len(diff.breaking)} of them breaking")
     if kept:
-        lines.append(f"{len(kept)} objects of A are not compared in full: B does not show them all")
+        lines.append(
+            f"not compared in full, as B does not show all: {counted(len(kept), 'object')} of A"
+        )
     return status, "\n".join(lines)
 
 
@@ -204,7 +209,8 @@ def _snapshot(operand: str, place: str, options: argparse.Namespace) -> Snapshot
     snapshot = scoped(whole, wanted)
     if not snapshot.tables:
         raise ConfigurationError(
-            f"{operand} holds {len(whole.tables)} tables, and --include and --exclude leave none."
+            f"{operand} holds {counted(len(whole.tables), 'table')}, and --include and --exclude "
+            "leave none."
         )
     return snapshot
 

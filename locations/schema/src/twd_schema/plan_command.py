@@ -12,12 +12,12 @@ import msgspec
 from twd_schema.drift.affected import STATEMENT_SECONDS, SurroundingsReader
 from twd_schema.drift.impact import Impact, impact_columns, told
 from twd_schema.drift.report import worst_first
-from twd_schema.drift.telling import counted
 from twd_schema.extraction.reading import SchemaReader
 from twd_shared import settings
 from twd_shared.clients.application import ApplicationDatabase
 from twd_shared.clients.catalog import catalog_of, connection_of
 from twd_shared.clients.connection_secrets import ConnectionSecrets
+from twd_shared.schema_model.wording import counted
 from twd_shared.sources.access import SourceAccess
 from twd_shared.store.connections import ConnectionRegistry
 from twd_shared.store.database import MetadataDatabase
@@ -170,18 +170,22 @@ def _changes(diff: SchemaDiff) -> str:
     parts += [f"drops {counted(dropped, 'table')}"] if dropped else []
     parts += [f"renames {counted(len(renamed), 'table')}"] if renamed else []
     parts += [f"changes {counted(changed, 'table')}"] if changed else []
-    parts += [f"{others} changes of other objects"] if others else []
+    parts += (
+        [counted(others, "change of another object", "changes of other objects")] if others else []
+    )
     return ", ".join(parts)
 
 
 def _documents(plan: IndexPlan) -> str:
     if not plan.changes_anything:
-        return f"all {plan.total} documents stay"
+        return "the only document stays" if plan.total == 1 else f"all {plan.total} documents stay"
     parts: list[str] = []
     if plan.embedded:
         took = "time not known" if plan.seconds is None else f"in about {_duration(plan.seconds)}"
         joined = ", " if plan.seconds is None else " "
-        parts.append(f"re-embeds {plan.embedded} of {plan.total} documents{joined}{took}")
+        parts.append(
+            f"re-embeds {plan.embedded} of {counted(plan.total, 'document')}{joined}{took}"
+        )
     if plan.rewritten:
         parts.append(f"rewrites {plan.rewritten}")
     if plan.deleted:

@@ -15,6 +15,7 @@ from twd_schema.history.recording import Recording
 from twd_schema.history.replay import CHECKED_DIALECTS
 from twd_shared.contract import RAW_SCHEMA_METADATA
 from twd_shared.schema_model.models import Column, Snapshot, Table, TableStatistics, kind_of
+from twd_shared.schema_model.wording import counted
 
 # More than this is no longer read by people, and weighs on each page of the UI.
 _MOST_COLUMNS = 500
@@ -115,14 +116,14 @@ def _unchecked(snapshot: Snapshot) -> str:
 def _losses(recording: Recording, unconfirmed: Sequence[str]) -> str:
     sentences: list[str] = []
     if recording.dropped_tables:
-        sentences.append(
-            f"{len(recording.dropped_tables)} tables are gone; a second reading confirmed it."
-        )
+        gone = counted(len(recording.dropped_tables), "table")
+        sentences.append(f"Gone, as a second reading confirmed: {gone}.")
     if unconfirmed:
+        kept = counted(len(unconfirmed), "table")
         sentences.append(
-            f"{len(unconfirmed)} tables are not shown to the role that reads, or in part: "
-            "dropped, no longer granted, or broken. They are kept as they were. Grant SELECT on "
-            "the whole database to be sure."
+            f"The role that reads is not shown {kept}, or only in part: dropped, no longer "
+            "granted, or broken. What was known is kept. Grant SELECT on the whole database to be "
+            "sure."
         )
     return " ".join(sentences)
 

@@ -13,7 +13,6 @@ from twd_schema.drift.renames import Pairing, members_of, paired
 from twd_schema.drift.renaming import in_new_names
 from twd_schema.drift.tables import removed_column, table_changes
 from twd_schema.drift.telling import (
-    counted,
     label_of,
     of_column,
     of_object,
@@ -25,6 +24,7 @@ from twd_shared.schema_model.fingerprint import key_of
 from twd_shared.schema_model.identities import owned_by_extensions
 from twd_shared.schema_model.models import ObjectKey, Routine, SchemaObject, Snapshot, Table
 from twd_shared.schema_model.renames import Renames, renames_between
+from twd_shared.schema_model.wording import counted
 from twd_shared.store.snapshots import SavedSnapshot, SnapshotStore
 
 

@@ -20,8 +20,8 @@ from twd_schema.drift.affected import (
 )
 from twd_schema.drift.changes import Change, SchemaDiff
 from twd_schema.drift.targets import Target, Targets
-from twd_schema.drift.telling import counted
 from twd_shared.schema_model.models import Snapshot
+from twd_shared.schema_model.wording import counted
 from twd_shared.sql.names import SchemaNames
 from twd_shared.sql_references import References, references_in
 

@@ -26,6 +26,7 @@ _UNIQUE = _Kind("unique_constraint", "unique constraint")
 _FOREIGN = _Kind("foreign_key", "foreign key")
 _CONSTRAINT = _Kind("constraint", "constraint")
 _INDEX = _Kind("index", "index")
+_UNIQUE_INDEX = "unique "
 
 
 def key_changes(old: Table, new: Table) -> Iterator[Change]:
@@ -47,7 +48,7 @@ def described(item: _Inner) -> str:
         return item.definition
     columns = f"({', '.join(item.columns)})"
     if isinstance(item, Index):
-        text = f"{'unique ' if item.unique else ''}{columns}"
+        text = f"{_UNIQUE_INDEX if item.unique else ''}{columns}"
         return f"{text} where {item.predicate}" if item.predicate else text
     if item.definition:
         return item.definition
@@ -61,7 +62,7 @@ def described(item: _Inner) -> str:
         waits = " deferrable" if item.deferrable else ""
         late = " initially deferred" if item.initially_deferred else ""
         target = f"{there} ({', '.join(item.referenced_columns)})"
-        return f"{columns} to {target}{''.join(actions)}{waits}{late}"
+        return f"{columns} references {target}{''.join(actions)}{waits}{late}"
     return columns
 
 
@@ -168,6 +169,8 @@ def _change(
     after: str = "",
 ) -> Change:
     name = f" {item.name}" if item.name else ""
-    told = "" if before and after else f" {before or after}"
-    sentence = f"The {kind.word}{name}{told} on {table.label} {what}."
+    is_unique = isinstance(item, Index) and item.unique
+    word = f"{_UNIQUE_INDEX}{kind.word}" if is_unique else kind.word
+    told = "" if before and after else f": {(before or after).removeprefix(_UNIQUE_INDEX)}"
+    sentence = f"The {word}{name} on {table.label} {what}{told}."
     return of_table(table, rule, sentence, item.name or "", before, after)

@@ -7,7 +7,7 @@ from collections.abc import Container, Iterator, Mapping
 import msgspec
 
 from twd_schema.drift.changes import Change
-from twd_schema.drift.telling import of_object
+from twd_schema.drift.telling import joined, of_object
 from twd_shared.schema_model.models import (
     ColumnReference,
     EnumType,
@@ -18,6 +18,19 @@ from twd_shared.schema_model.models import (
 )
 
 Objects = Mapping[ObjectKey, SchemaObject]
+
+# What people call a field, where its own name would not do.
+_WORDS = {
+    "cache": "cache size",
+    "cycle": "cycle option",
+    "depends_on": "dependencies",
+    "identity": "identity column",
+    "inherits": "parents",
+    "nullable": "nullability",
+    "partition_of": "parent or bound",
+    "start": "start value",
+    "unlogged": "logging",
+}
 
 # A routine is read as long as something that is read needs it.
 _GONE = {"routine": "was removed, or nothing that is read needs it any more"}
@@ -48,7 +61,7 @@ def object_changes(old: Objects, new: Objects) -> Iterator[Change]:
             if isinstance(one, EnumType) and isinstance(other, EnumType):
                 yield from _enum(key, one, other)
             elif not _moved_with_column(one, other, new_columns):
-                what = ", ".join(_fields(one, other))
+                what = joined(_fields(one, other))
                 yield of_object(key, "changed", f"changed its {what}")
 
 
@@ -62,7 +75,7 @@ def is_attached(partition: ObjectKey, old: Objects, new: Objects) -> bool:
 def _fields(old: SchemaObject, new: SchemaObject) -> list[str]:
     """Names of the fields that differ, for people."""
     return [
-        name.replace("_", " ")
+        _WORDS.get(name, name.replace("_", " "))
         for name in old.__struct_fields__
         if getattr(old, name) != getattr(new, name)
     ]
@@ -120,7 +133,7 @@ def _enum(key: ObjectKey, old: EnumType, new: EnumType) -> Iterator[Change]:
     after = [label for label in new.labels if label in old.labels]
     if before != after:
         texts = ", ".join(before), ", ".join(after)
-        what = f"sorts its labels otherwise: {texts[1]}"
+        what = f"has its labels in another order: {texts[1]}"
         yield of_object(key, "labels_reordered", what, "", *texts)
     if old.comment != new.comment:
         comments = old.comment or "", new.comment or ""

@@ -19,7 +19,7 @@ def table_changes(old: Table, new: Table) -> Iterator[Change]:
         yield from changes
     else:
         # Nothing that differs goes untold: it may be what its definition depends on.
-        yield of_table(new, "table_definition_changed", f"What makes {new.label} changed.")
+        yield of_table(new, "table_definition_changed", f"What {new.label} depends on changed.")
 
 
 def removed_column(table: Table, column: Column) -> Change:
@@ -31,13 +31,16 @@ def removed_column(table: Table, column: Column) -> Change:
 
 def _itself(old: Table, new: Table) -> Iterator[Change]:
     compared: tuple[tuple[str, str, Callable[[Table], Any]], ...] = (
-        ("table_kind_changed", "kind", lambda table: table.kind),
         ("table_comment_changed", "comment", lambda table: table.comment),
         ("view_definition_changed", "definition", lambda table: table.definition),
         ("partitioning_changed", "partition key", lambda table: table.partition_key),
         ("inheritance_changed", "inheritance", _inheritance),
         ("storage_changed", "storage", lambda t: (t.storage, t.unlogged, t.server, t.options)),
     )
+    if old.kind != new.kind:
+        before, after = (f"a {table.kind.replace('_', ' ')}" for table in (old, new))
+        sentence = f"Table {new.label} is of another kind: {after} now, {before} before."
+        yield of_table(new, "table_kind_changed", sentence, "", old.kind, new.kind)
     for rule, what, read in compared:
         before, after = read(old), read(new)
         if before != after:
@@ -108,12 +111,10 @@ def _column(old_table: Table, old: Column, table: Table, new: Column) -> Iterato
             ", ".join(new.options),
         )
     if _generation(old) != _generation(new):
-        yield change(
-            "column_generation_changed",
-            "changed how its value is generated",
-            _generation(old),
-            _generation(new),
-        )
+        before, after = _generation(old), _generation(new)
+        now = f"is generated {after} now" if after else "is no longer generated"
+        what = f"{now}; it was, {before}" if before else now
+        yield change("column_generation_changed", what, before, after)
     if old.comment != new.comment:
         yield change("column_comment_changed", "changed its comment", old.comment, new.comment)
 

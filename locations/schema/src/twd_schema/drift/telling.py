@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 from twd_schema.drift.changes import RULES, Change
@@ -99,9 +100,9 @@ def label_of(key: ObjectKey) -> str:
     return name if kind == "namespace" else f"{schema}.{name}"
 
 
-def counted(number: int, one: str, many: str = "") -> str:
-    """The number with the word that fits it: "1 table", "2 tables"."""
-    return f"{number} {one}" if number == 1 else f"{number} {many or one + 's'}"
+def joined(words: Sequence[str]) -> str:
+    """The words as a sentence lists them: "a, b and c"."""
+    return " and ".join([", ".join(words[:-1]), *words[-1:]] if len(words) > 1 else words)
 
 
 def renamed_to(name: str, evidence: Evidence) -> str:

@@ -13,6 +13,7 @@ from twd_schema.extraction.scope import scoped
 from twd_shared.clients.catalog import Connection
 from twd_shared.errors import EmptySchema, UnknownDialect
 from twd_shared.schema_model.models import Snapshot
+from twd_shared.schema_model.wording import counted
 from twd_shared.sources.access import SourceAccess
 from twd_shared.sources.limits import ReadLimits
 from twd_shared.sources.reachability import SAFE, ReachPolicy
@@ -111,7 +112,7 @@ class SchemaReader:
         if not wanted.tables:
             raise EmptySchema(
                 f"The extraction options of {connection.label} leave out all of its "
-                f"{len(snapshot.tables)} tables. Correct include and exclude in the application. "
-                "What was known of it is kept."
+                f"{counted(len(snapshot.tables), 'table')}. Correct include and exclude in the "
+                "application. What was known of it is kept."
             )
         return wanted
