@@ -275,6 +275,23 @@ def test_more_queries_than_are_looked_at_are_told_as_at_least_as_many(
     assert impact.unknown == "user queries: only the newest 5,000 were looked at"
 
 
+def test_more_training_questions_than_are_looked_at_are_told_as_at_least_as_many(
+    world: World, reader: SchemaReader
+) -> None:
+    with world.store.database.begin() as transaction:
+        transaction.execute(
+            sa.text(
+                "insert into twd.training_items (connection_id, item_id, kind, source, question,"
+                " content, content_hash, tables, accepted, snapshot_version)"
+                " select '7', gen_random_uuid(), 'question_sql', 'user', 'When?',"
+                " 'select at from visits', '', '{}', true, 1 from generate_series(1, 5001)"
+            )
+        )
+    impact = world.impact(reader, "drop table visits")
+    assert told(impact.breaking) == "breaks at least 5000 training questions"
+    assert impact.unknown == "training items: only the newest 5,000 were looked at"
+
+
 def test_a_query_whose_question_alone_names_the_connection_counts(
     world: World, reader: SchemaReader
 ) -> None:

@@ -63,7 +63,8 @@ class Surroundings:
     """What a change could hit. `documents` are points of the index by table.
 
     Where the application does not say of which connection a query is (`queries_are_of_all`), they
-    are those of all. There may be older ones that were not looked at (`queries_are_cut`).
+    are those of all. There may be older ones that were not looked at (`queries_are_cut`,
+    `items_are_cut`).
     `unknown` says what could not be read, and why.
     """
 
@@ -72,6 +73,7 @@ class Surroundings:
     queries: tuple[UserQuery, ...] = ()
     queries_are_of_all: bool = False
     queries_are_cut: bool = False
+    items_are_cut: bool = False
     unknown: str = ""
 
 
@@ -104,12 +106,17 @@ class SurroundingsReader:
             problems.append(f"user queries: not known ({error})")
         if queries.are_cut:
             problems.append(f"user queries: only the newest {_MOST_QUERIES:,} were looked at")
+        items = self._items(connection_id)
+        items_are_cut = len(items) > _MOST_ITEMS
+        if items_are_cut:
+            problems.append(f"training items: only the newest {_MOST_ITEMS:,} were looked at")
         return Surroundings(
             documents,
-            self._items(connection_id),
+            items[:_MOST_ITEMS],
             queries.queries,
             queries.are_of_all,
             queries.are_cut,
+            items_are_cut,
             "; ".join(problems),
         )
 
@@ -135,7 +142,8 @@ class SurroundingsReader:
                 items.c.kind.in_(("question_sql", "documentation")),
             )
             .order_by(items.c.first_seen_at.desc(), items.c.item_id)
-            .limit(_MOST_ITEMS)
+            # With one more it is seen whether there are more.
+            .limit(_MOST_ITEMS + 1)
         )
         with self._database.begin() as transaction:
             return tuple(_item(row) for row in transaction.execute(query))
