@@ -229,6 +229,30 @@ def test_a_failure_has_its_own_status_and_says_why_on_standard_error(
     assert reason in captured.err
 
 
+@pytest.mark.parametrize(
+    ("place", "reason"),
+    [
+        ("", "DSN is empty. Is the variable that should hold it set?"),
+        ("/", "(Is a directory). Write dialect://user:password@host/database, or the name of a"),
+        ("sqlite:////", "DSN names /, which is no file. Write sqlite:///PATH of a database file."),
+        ("sqlite:///", "DSN names no file. Write sqlite:///PATH of a database file."),
+        ("postgresql://u:p@127.0.0.1:0/x", "names port 0; ports go from 1 to 65535. Correct the"),
+        (
+            "mysql://u:p@127.0.0.1:99999/x",
+            "names port 99999; ports go from 1 to 65535. Correct the",
+        ),
+        ("postgresql://", "names no host and no database. Correct the connection string."),
+        ("postgresql://h", "names no database. Correct the connection string."),
+        ("://h/x", "DSN is of type '', which is not read. Write one before :// that is: mysql, "),
+    ],
+)
+def test_what_is_wrong_with_a_connection_string_is_said_with_what_to_do(
+    capsys: pytest.CaptureFixture[str], place: str, reason: str
+) -> None:
+    assert main(["extract", place]) == 2
+    assert reason in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("content", ["{", "[]", '{"dialect": 1}', "\ud800"])
 def test_a_damaged_snapshot_file_is_a_failure(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], content: str
@@ -274,7 +298,7 @@ def test_a_refused_password_is_never_repeated(
     assert main(["extract", f"postgresql://nobody:{CANARY}@{shop.rpartition('@')[2]}"]) == 2
     captured = capsys.readouterr()
     assert "refused user 'nobody'" in captured.err
-    assert captured.err.endswith("Correct the connection.\n")
+    assert captured.err.endswith("Correct the connection string.\n")
     assert CANARY not in captured.err
 
 

@@ -10,6 +10,12 @@ from __future__ import annotations
 class TwdError(Exception):
     """Root of the errors that this project raises on purpose."""
 
+    def __init__(self, fault: str = "", remedy: str = "") -> None:
+        """`remedy` is apart where who registered a connection is told another than who typed it."""
+        super().__init__(f"{fault} {remedy}" if remedy else fault)
+        self.fault = fault
+        self.remedy = remedy
+
 
 class TransientError(TwdError):
     """The same call may succeed later: it is retried."""

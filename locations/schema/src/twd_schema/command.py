@@ -204,6 +204,8 @@ def _snapshot(operand: str, place: str, options: argparse.Namespace) -> Snapshot
         wanted = ExtractionOptions(include=tuple(options.include), exclude=tuple(options.exclude))
     except ValueError as error:
         raise ConfigurationError(f"A pattern cannot be used: {error}.") from None
+    if not place:
+        raise ConfigurationError(f"{operand} is empty. Is the variable that should hold it set?")
     dsn = _from_environment(place) if place.startswith("env:") else place
     whole = _read(operand, dsn) if "://" in dsn else _stored(operand, dsn)
     snapshot = scoped(whole, wanted)
@@ -229,14 +231,30 @@ def _from_environment(place: str) -> str:
 def _read(operand: str, dsn: str) -> Snapshot:
     scheme, _, rest = dsn.partition("://")
     dialect = dialect_of(scheme)
+    if dialect not in READABLE_DIALECTS:
+        raise ConfigurationError(
+            f"{operand} is of type {dialect!r}, which is not read. "
+            f"Write one before :// that is: {', '.join(sorted(READABLE_DIALECTS))}."
+        )
     if dialect == "sqlite":
-        dsn = f"{scheme}:///{os.path.abspath(rest.removeprefix('/'))}"
+        dsn = f"{scheme}:///{_sqlite_file(operand, rest.removeprefix('/'))}"
     reader = SchemaReader(READABLE_DIALECTS, ReadLimits(), reach_policy("0.0.0.0/0,::/0", "/"))
     try:
         return reader.read(Connection(operand, "given here", dialect, True, dsn))
     except TwdError as error:
-        # What is told to users of an application: whoever reads this has typed the address.
-        raise type(error)(str(error).replace(" in the application", "")) from None
+        if not error.remedy:
+            raise
+        raise type(error)(error.fault, "Correct the connection string.") from None
+
+
+def _sqlite_file(operand: str, name: str) -> str:
+    path = os.path.abspath(name)
+    if not name or not os.path.isfile(path):
+        what = "no file" if not name else f"{path}, which is no file"
+        raise ConfigurationError(
+            f"{operand} names {what}. Write sqlite:///PATH of a database file."
+        )
+    return path
 
 
 def _stored(operand: str, name: str) -> Snapshot:
@@ -245,7 +263,8 @@ def _stored(operand: str, name: str) -> Snapshot:
         return msgspec.json.decode(Path(name).read_bytes(), type=Snapshot)
     except OSError as error:
         raise ConfigurationError(
-            f"{operand} is neither a connection string nor a readable file ({error.strerror})."
+            f"{operand} is neither a connection string nor a readable file ({error.strerror}). "
+            "Write dialect://user:password@host/database, or the name of a snapshot's file."
         ) from None
     except msgspec.DecodeError:
         raise ConfigurationError(

@@ -12,6 +12,9 @@ from sqlalchemy.exc import ArgumentError
 from twd_shared.clients.catalog import Connection, dialect_of
 from twd_shared.errors import UnknownDialect, UnusableConnectionString
 
+CORRECT_CONNECTION = "Correct the connection in the application."
+"""What to do where a server refuses what the connection string says."""
+
 # A connection string is written by a user of the application: an option that names a local file,
 # a socket or a service entry would let it read this machine.
 _SSL_MODES = ("disable", "allow", "prefer", "require")
@@ -82,13 +85,18 @@ def source_address(connection: Connection, allowed_dialects: frozenset[str]) -> 
         if not url.database or url.database == ":memory:" or url.query:
             raise _unusable(connection, "names no database file")
         return SourceAddress("sqlite", "", None, url.database, "", "")
+    missing = [
+        word for word, value in (("host", url.host), ("database", url.database)) if not value
+    ]
     if not url.host or not url.database:
-        raise _unusable(connection, "names no host or no database")
+        raise _unusable(connection, f"names no {' and no '.join(missing)}")
     if "@" in url.host or "@" in url.database:
         # The end of the password would stand in every message as the host or the database.
         raise _unusable(connection, "has an @ in its user or password; write it as %40")
-    if not _is_host(url.host) or not 0 <= (port or 0) <= _LAST_PORT:
-        raise _unusable(connection, "names a host or port that cannot exist")
+    if not _is_host(url.host):
+        raise _unusable(connection, "names a host that cannot exist")
+    if port is not None and not 1 <= port <= _LAST_PORT:
+        raise _unusable(connection, f"names port {port}; ports go from 1 to {_LAST_PORT}")
     ssl_mode = url.query.get("sslmode", "prefer")
     if ssl_mode not in _SSL_MODES or set(url.query) - {"sslmode"}:
         raise _unusable(
@@ -117,5 +125,5 @@ def _is_host(name: str) -> bool:
 
 def _unusable(connection: Connection, reason: str) -> UnusableConnectionString:
     return UnusableConnectionString(
-        f"The connection string of {connection.label} {reason}. Correct it in the application."
+        f"The connection string of {connection.label} {reason}.", "Correct it in the application."
     )

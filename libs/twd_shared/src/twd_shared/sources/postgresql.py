@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import asyncpg
 
 from twd_shared.errors import SourceRefused, SourceUnavailable, TwdError
-from twd_shared.sources.address import SourceAddress
+from twd_shared.sources.address import CORRECT_CONNECTION, SourceAddress
 from twd_shared.sources.limits import ReadLimits
 
 # The first with transaction ids of 64 bits, by which a change during the reading is noticed.
@@ -87,12 +87,13 @@ def source_errors(label: str, address: SourceAddress, limits: ReadLimits) -> Ite
     except asyncpg.InvalidAuthorizationSpecificationError:
         raise SourceRefused(
             f"{where} refused user {address.user!r}: wrong password, unknown user or not allowed "
-            "from here (pg_hba.conf). Correct the connection in the application."
+            "from here (pg_hba.conf).",
+            CORRECT_CONNECTION,
         ) from None
     except asyncpg.InvalidCatalogNameError:
         raise SourceRefused(
-            f"{where}: there is no database {address.database!r} on that server. "
-            "Correct the connection in the application."
+            f"{where}: there is no database {address.database!r} on that server.",
+            CORRECT_CONNECTION,
         ) from None
     except asyncpg.InsufficientPrivilegeError:
         raise SourceRefused(
@@ -123,8 +124,8 @@ def source_errors(label: str, address: SourceAddress, limits: ReadLimits) -> Ite
         # Where nothing is required, only what is no PostgreSQL server answers so.
         if address.ssl_mode == "require" and _NO_ENCRYPTION in str(error):
             raise SourceRefused(
-                f"{where}: an encrypted connection, which sslmode=require demands, cannot be made. "
-                "Correct the connection in the application."
+                f"{where}: an encrypted connection, which sslmode=require demands, cannot be made.",
+                CORRECT_CONNECTION,
             ) from None
         raise SourceUnavailable(
             f"{where} cannot be reached ({type(error).__name__}). Check host and port, that the "

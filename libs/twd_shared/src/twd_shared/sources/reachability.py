@@ -89,8 +89,9 @@ class ReachPolicy:
                 continue
             raise UnusableConnectionString(
                 f"The connection string of {label} names host {address.host!r}, which may not be "
-                f"reached: it stands for {_WORDS[kind]}. Correct it in the application, or let "
-                f"the operator add the host to {SOURCE_HOSTS.name}."
+                f"reached: it stands for {_WORDS[kind]}.",
+                "Correct it in the application, or let the operator add the host to "
+                f"{SOURCE_HOSTS.name}.",
             )
 
     def _is_named(self, host: str) -> bool:
@@ -102,8 +103,8 @@ class ReachPolicy:
         if not (os.path.isabs(name) and self._is_inside(name)):
             raise UnusableConnectionString(
                 f"The connection string of {label} names a file that may not be read. Allowed is "
-                f"the whole path of a regular file in a folder of {SOURCE_FILES.name}. Correct it "
-                "in the application, or let the operator add the folder."
+                f"the whole path of a regular file in a folder of {SOURCE_FILES.name}.",
+                "Correct it in the application, or let the operator add the folder.",
             )
 
     def _is_inside(self, name: str) -> bool:

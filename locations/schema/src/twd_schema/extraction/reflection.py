@@ -35,7 +35,7 @@ from twd_shared.schema_model.models import (
     Snapshot,
     Table,
 )
-from twd_shared.sources.address import SourceAddress
+from twd_shared.sources.address import CORRECT_CONNECTION, SourceAddress
 from twd_shared.sources.limits import ReadLimits
 
 _Named = TypeVar("_Named", Key, ForeignKey, Constraint, Index)
@@ -126,7 +126,7 @@ def _failure(
         )
     reason = dialect.refusal(address, code)
     if reason:
-        return SourceRefused(f"{where}: {reason}. Correct the connection in the application.")
+        return SourceRefused(f"{where}: {reason}.", CORRECT_CONNECTION)
     return SourceUnavailable(
         f"{where} cannot be reached or failed ({type(original or error).__name__}). "
         f"{dialect.remedy}"
