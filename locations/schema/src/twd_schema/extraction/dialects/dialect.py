@@ -58,6 +58,7 @@ class Details:
     sequences: tuple[Sequence, ...] = ()
     granted: tuple[tuple[str, str], ...] | None = None
     unread: tuple[tuple[str, str], ...] = ()
+    """(schema, table) of those that the server lists and cannot open."""
     unknown: tuple[UnknownFact, ...]
 
 

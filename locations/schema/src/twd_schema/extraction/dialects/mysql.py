@@ -110,7 +110,7 @@ def _details(inspector: sa.Inspector) -> Details:
             or (row["table_type"] == "VIEW" and _is_granted(row, granted))
         )
     }
-    broken = {
+    unread = {
         (row["table_schema"], row["table_name"])
         for row in rows
         if row["table_type"] not in ("SEQUENCE", "VIEW")
@@ -118,13 +118,13 @@ def _details(inspector: sa.Inspector) -> Details:
         and _is_granted(row, granted)
     }
     queries = _queries(catalog, connection)
-    sequences, unread = _sequences(
+    sequences, untold = _sequences(
         catalog,
         connection,
         about["name"],
         [row["table_name"] for row in rows if row["table_type"] == "SEQUENCE"],
     )
-    unknown: set[UnknownFact] = {*_UNKNOWN, *unread}
+    unknown: set[UnknownFact] = {*_UNKNOWN, *untold}
     if not all(queries.values()):
         # Who may not SHOW VIEW sees a view and its columns, not its query.
         unknown.add("definitions")
@@ -149,7 +149,7 @@ def _details(inspector: sa.Inspector) -> Details:
         ),
         sequences=sequences,
         granted=granted,
-        unread=tuple(sorted(broken)),
+        unread=tuple(sorted(unread)),
         unknown=tuple(unknown),
     )
 
