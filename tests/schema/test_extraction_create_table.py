@@ -22,7 +22,7 @@ def test_a_name_in_any_quotes_is_a_name(written: str, name: str) -> None:
         f" {written} text collate {written})"
     )
     assert table.checks == [DeclaredCheck(name, None, "x > 0")]
-    assert table.uniques == [(None, (name,))]
+    assert [key.columns for key in table.uniques] == [(name,)]
     assert table.columns[name].collation == name
 
 
@@ -48,7 +48,7 @@ def test_a_condition_is_kept_as_it_was_written() -> None:
 def test_a_name_belongs_to_the_next_constraint_alone() -> None:
     text = "create table t (a int constraint pk primary key check (a > 0) references o)"
     table = declared_table(text)
-    assert table.primary_key_name == "pk"
+    assert table.primary_key.name == "pk"
     assert table.checks == [DeclaredCheck(None, "a", "a > 0")]
     assert [key.name for key in table.foreign_keys] == [None]
 

@@ -308,6 +308,35 @@ def test_written_ddl_makes_the_same_tables_again(
     assert read(copy).tables == snapshot.tables
 
 
+def test_conflicts_names_of_counting_keys_and_quoted_defaults_are_made_again(
+    make: Callable[..., Path], read: Read
+) -> None:
+    file = make(
+        "create table a (id integer constraint a_key primary key on conflict fail autoincrement,"
+        ' x text unique on conflict ignore, "y,z" text, w int default [plain] unique,'
+        ' v text default `say "x"`, constraint pair unique (x, "y,z") on conflict replace);'
+        "create table b (id int, n int, primary key (id, n) on conflict rollback);"
+        "create table c (id integer primary key asc on conflict replace,"
+        " u unique on conflict abort)",
+    )
+    a, b, c = read(file).tables
+    assert a.primary_key == Key(
+        name="a_key", columns=("id",), definition="PRIMARY KEY (id) ON CONFLICT FAIL"
+    )
+    assert [key.definition for key in a.unique_constraints] == [
+        None,
+        "UNIQUE (x) ON CONFLICT IGNORE",
+        'UNIQUE (x, "y,z") ON CONFLICT REPLACE',
+    ]
+    assert [column.default for column in a.columns if column.default] == ["[plain]", '`say "x"`']
+    assert b.primary_key == Key(
+        name=None, columns=("id", "n"), definition="PRIMARY KEY (id, n) ON CONFLICT ROLLBACK"
+    )
+    assert c.unique_constraints == (Key(name=None, columns=("u",)),)
+    copy = make(*(f"{statement};" for statement in schema_script(read(file))), name="copy.db")
+    assert read(copy).tables == (a, b, c)
+
+
 def test_names_that_are_keywords_are_made_again(make: Callable[..., Path], read: Read) -> None:
     file = make(
         *(

@@ -170,7 +170,11 @@ def _tables(inspector: sa.Inspector, details: Details) -> Iterator[Table]:
             if primary and primary["constrained_columns"]
             else None,
             unique_constraints=_ordered(
-                Key(name=item["name"], columns=tuple(item["column_names"]))
+                Key(
+                    name=item["name"],
+                    columns=tuple(item["column_names"]),
+                    definition=(item.get("dialect_options") or {}).get("definition"),
+                )
                 for item in uniques.get(key, ())
             ),
             foreign_keys=_ordered(

@@ -5,6 +5,9 @@ from __future__ import annotations
 from twd_shared.schema_model.ddl.names import qualified, quote_name, quote_names
 from twd_shared.schema_model.models import ForeignKey, Key
 
+ON_CONFLICT = " ON CONFLICT "
+"""Before what SQLite does with a row that a key forbids: the last words of the key's definition."""
+
 
 def key_definition(key: Key, kind: str, dialect: str = "postgresql") -> str:
     """`PRIMARY KEY (…)` or `UNIQUE (…)`, without the constraint's name; `kind` is either word."""

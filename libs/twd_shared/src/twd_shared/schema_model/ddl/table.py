@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from twd_shared.schema_model.ddl.constraints import (
+    ON_CONFLICT,
     foreign_key_definition,
     is_validated,
     key_definition,
@@ -42,8 +43,6 @@ _COMMENTED_KINDS = {
 }
 
 _OF_ROW = ("ROW START", "ROW END")
-
-_IDENTITY_WORDS = {"mysql": "AUTO_INCREMENT", "sqlite": "PRIMARY KEY AUTOINCREMENT"}
 
 
 def table_ddl(table: Table, dialect: str = "postgresql") -> str:
@@ -117,6 +116,7 @@ def create_statement(
             dialect,
             with_identity,
             not (separate and quote_name(column.name) in separate),
+            table.primary_key,
         )
         for column in columns
     ]
@@ -271,7 +271,9 @@ def _inline_index(table: Table, index: Index, dialect: str) -> str:
     return index.definition.removeprefix("CREATE ").replace(" ON `{}`.`{}`".format(*marked), "", 1)
 
 
-def _column_line(column: Column, dialect: str, with_identity: bool, with_not_null: bool) -> str:
+def _column_line(
+    column: Column, dialect: str, with_identity: bool, with_not_null: bool, key: Key | None
+) -> str:
     line = f"{quote_name(column.name, dialect)} {column.type}"
     if column.options:
         line += f" OPTIONS ({', '.join(column.options)})"
@@ -282,8 +284,12 @@ def _column_line(column: Column, dialect: str, with_identity: bool, with_not_nul
     elif column.generated is not None:
         how = "VIRTUAL" if column.virtual else "STORED"
         line += f" GENERATED ALWAYS AS ({column.generated}) {how}"
-    elif column.identity and dialect in _IDENTITY_WORDS:
-        line += f" {_IDENTITY_WORDS[dialect]}"
+    elif column.identity and dialect == "mysql":
+        line += " AUTO_INCREMENT"
+    elif column.identity and dialect == "sqlite":
+        _, on_conflict, action = ((key and key.definition) or "").rpartition(ON_CONFLICT)
+        definition = f"PRIMARY KEY{on_conflict}{action if on_conflict else ''} AUTOINCREMENT"
+        line += f" {named(key and key.name, definition, dialect)}"
     elif column.identity and with_identity:
         line += f" GENERATED {column.identity.upper()} AS IDENTITY"
     elif column.default is not None:

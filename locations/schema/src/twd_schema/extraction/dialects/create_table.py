@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from twd_schema.extraction.dialects.sql_text import Token, items, tokens
 
+_USUAL_CONFLICT = "ABORT"
 _OF_TABLE = frozenset({"CONSTRAINT", "PRIMARY", "UNIQUE", "CHECK", "FOREIGN"})
 
 
@@ -43,15 +44,22 @@ class DeclaredCheck:
     condition: str
 
 
+@dataclass(frozen=True, slots=True)
+class DeclaredKey:
+    """A UNIQUE or PRIMARY KEY; `conflict` is what becomes of a row that it forbids, or ""."""
+
+    name: str | None = None
+    columns: tuple[str, ...] = ()
+    conflict: str = ""
+
+
 @dataclass(slots=True)
 class DeclaredTable:
     """All that a statement declares, each list in the order of the text."""
 
     columns: dict[str, DeclaredColumn] = field(default_factory=dict[str, DeclaredColumn])
-    primary_key_name: str | None = None
-    uniques: list[tuple[str | None, tuple[str, ...]]] = field(
-        default_factory=list[tuple[str | None, tuple[str, ...]]]
-    )
+    primary_key: DeclaredKey = DeclaredKey()
+    uniques: list[DeclaredKey] = field(default_factory=list[DeclaredKey])
     checks: list[DeclaredCheck] = field(default_factory=list[DeclaredCheck])
     foreign_keys: list[DeclaredForeignKey] = field(default_factory=list[DeclaredForeignKey])
 
@@ -83,7 +91,7 @@ def _declare(table: DeclaredTable, column: str | None, item: list[Token]) -> Non
                 name = after[0].name
                 continue
             case "PRIMARY":
-                table.primary_key_name = name
+                table.primary_key = DeclaredKey(name, conflict=_conflict(after))
             case "AUTOINCREMENT":
                 own.autoincrement = True
             case "COLLATE" if after:
@@ -92,7 +100,7 @@ def _declare(table: DeclaredTable, column: str | None, item: list[Token]) -> Non
                 own.generated = after[0].text.strip()
             case "UNIQUE":
                 listed = _names(after[0]) if after and after[0].kind == "group" else columns
-                table.uniques.append((name, listed))
+                table.uniques.append(DeclaredKey(name, listed, _conflict(after)))
             case "CHECK" if after and after[0].kind == "group":
                 table.checks.append(DeclaredCheck(name, column, after[0].text.strip()))
             case "KEY" if column is None and after and after[0].kind == "group":
@@ -108,6 +116,14 @@ def _declare(table: DeclaredTable, column: str | None, item: list[Token]) -> Non
                 continue
         # A FOREIGN KEY's name stands before two keywords, every other one before its own.
         name = None
+
+
+def _conflict(after: list[Token]) -> str:
+    """What ON CONFLICT says behind a key's columns; '' where it says the usual, or nothing."""
+    while after and (after[0].kind == "group" or after[0].keyword in ("KEY", "ASC", "DESC")):
+        after = after[1:]
+    words = [token.keyword for token in after[:3]]
+    return words[2] if words[:2] == ["ON", "CONFLICT"] and words[2:] != [_USUAL_CONFLICT] else ""
 
 
 def _complete(key: DeclaredForeignKey, keyword: str, before: Token, after: list[Token]) -> None:

@@ -30,12 +30,14 @@ from sqlalchemy.exc import OperationalError
 from twd_schema.extraction.dialects.create_table import (
     DeclaredColumn,
     DeclaredForeignKey,
+    DeclaredKey,
     DeclaredTable,
     declared_table,
 )
 from twd_schema.extraction.dialects.dialect import Spelled
 from twd_schema.extraction.dialects.sql_text import items, tokens
-from twd_shared.schema_model.ddl.names import unquoted
+from twd_shared.schema_model.ddl.constraints import ON_CONFLICT
+from twd_shared.schema_model.ddl.names import quote_names, unquoted
 
 SCHEMA = "main"
 
@@ -44,7 +46,8 @@ _Answer = Generator[tuple[tuple[str | None, str], _Facts], Any, None]
 
 # Anything else is an expression, which stands in parentheses.
 _SIMPLE_DEFAULT = re.compile(
-    r"""[+-]?\s*(?:\w+|\d*\.?\d*(?:e[+-]?\d+)?)|x?'(?:[^']|'')*'|"(?:[^"]|"")*\"""",
+    r"""[+-]?\s*(?:\w+|\d*\.?\d*(?:e[+-]?\d+)?)|x?'(?:[^']|'')*'|"(?:[^"]|"")*\"|\[[^\]]*\]"""
+    r"|`(?:[^`]|``)*`",
     re.IGNORECASE,
 )
 _COUNT = re.compile(r"[0-9]{1,18}")
@@ -156,8 +159,15 @@ class SQLiteCatalog(SQLiteDialect_pysqlite):
         declared = self._declared(connection, info_cache=kw.get("info_cache"))
         for table, columns in self._key_columns(connection, kw.get("info_cache")).items():
             if columns and table in declared:
-                name = declared[table].primary_key_name
-                yield (None, table), {"name": name, "constrained_columns": columns}
+                key = declared[table].primary_key
+                yield (
+                    (None, table),
+                    {
+                        "name": key.name,
+                        "constrained_columns": columns,
+                        "dialect_options": _definition("PRIMARY KEY", columns, key),
+                    },
+                )
 
     def _key_columns(self, connection: sa.Connection, cache: Any) -> dict[str, list[str]]:
         return {
@@ -195,8 +205,14 @@ class SQLiteCatalog(SQLiteDialect_pysqlite):
         for table, _, _, origin, _, columns, _ in self._index_rows(connection, info_cache=cache):
             if origin == "u" and table in declared:
                 listed = [column or "" for column in columns]
-                name = _unique_name(declared[table], listed)
-                found.setdefault(table, []).append({"name": name, "column_names": listed})
+                key = _unique(declared[table], listed)
+                found.setdefault(table, []).append(
+                    {
+                        "name": key.name,
+                        "column_names": listed,
+                        "dialect_options": _definition("UNIQUE", listed, key),
+                    }
+                )
         for table, keys in found.items():
             yield (None, table), keys
 
@@ -306,12 +322,19 @@ def _column(row: Any, declared: DeclaredColumn) -> ReflectedColumn:
     return column
 
 
-def _unique_name(declared: DeclaredTable, columns: list[str]) -> str | None:
+def _unique(declared: DeclaredTable, columns: list[str]) -> DeclaredKey:
     folded = [column.lower() for column in columns]
     return next(
-        (name for name, said in declared.uniques if [item.lower() for item in said] == folded),
-        None,
+        (key for key in declared.uniques if [item.lower() for item in key.columns] == folded),
+        DeclaredKey(),
     )
+
+
+def _definition(kind: str, columns: list[str], key: DeclaredKey) -> dict[str, str]:
+    if not key.conflict:
+        return {}
+    listed = quote_names(columns, "sqlite")
+    return {"definition": f"{kind} ({listed}){ON_CONFLICT}{key.conflict}"}
 
 
 def _called(names: Mapping[str, str], written: str) -> str:
