@@ -113,6 +113,23 @@ def test_a_routine_that_nothing_needs_any_more_is_not_told_as_removed(source: So
     )
 
 
+def test_what_a_child_inherits_is_told_of_its_column_alone(source: Source) -> None:
+    source.run("create table s.child (id int) inherits (s.base)")
+    for statement, rule, column in (
+        ("alter table s.base add note text", "column_added", "note"),
+        ("alter table s.base alter note set not null", "column_nullability_changed", "note"),
+        ("alter table s.base alter id set not null", "column_nullability_changed", "id"),
+        ("alter table s.base alter id drop not null", "column_nullability_changed", "id"),
+        ("alter table s.base drop note", "column_removed", "note"),
+    ):
+        source.baseline = source.read()
+        source.run(statement)
+        assert {(change.rule, change.subject) for change in source.diff().changes} == {
+            (rule, f"s.base.{column}"),
+            (rule, f"s.child.{column}"),
+        }
+
+
 def test_what_makes_sql_fail_is_breaking() -> None:
     assert {rule for rule, severity in RULES.items() if severity == "breaking"} == {
         "column_type_changed",

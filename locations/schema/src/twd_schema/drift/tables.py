@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 from twd_schema.drift.changes import Change
@@ -30,11 +30,14 @@ def removed_column(table: Table, column: Column) -> Change:
 
 
 def _itself(old: Table, new: Table) -> Iterator[Change]:
+    # That a column came, went or may be null now is told of it.
+    lasting = {(item.name, item.nullable) for item in old.columns}
+    lasting &= {(item.name, item.nullable) for item in new.columns}
     compared: tuple[tuple[str, str, Callable[[Table], Any]], ...] = (
         ("table_comment_changed", "comment", lambda table: table.comment),
         ("view_definition_changed", "definition", lambda table: table.definition),
         ("partitioning_changed", "partition key", lambda table: table.partition_key),
-        ("inheritance_changed", "inheritance", _inheritance),
+        ("inheritance_changed", "inheritance", lambda table: _inheritance(table, lasting)),
         ("storage_changed", "storage", lambda t: (t.storage, t.unlogged, t.server, t.options)),
     )
     if old.kind != new.kind:
@@ -48,10 +51,12 @@ def _itself(old: Table, new: Table) -> Iterator[Change]:
             yield of_table(new, rule, f"The {what} of {new.label} changed.", "", *values)
 
 
-def _inheritance(table: Table) -> Any:
-    return table.inherits, {
-        column.name for column in table.columns if column.inherited or column.not_null_inherited
-    }
+def _inheritance(table: Table, lasting: Collection[tuple[str, bool]]) -> Any:
+    return table.inherits, [
+        (column.name, column.inherited, column.not_null_inherited)
+        for column in sorted(table.columns, key=lambda column: column.name)
+        if (column.name, column.nullable) in lasting
+    ]
 
 
 def _columns(old: Table, new: Table) -> Iterator[Change]:
