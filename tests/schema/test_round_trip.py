@@ -378,6 +378,24 @@ create table parts_1 partition of parts for values in (1);
 """
 
 
+def test_a_table_of_a_type_comes_back_with_its_columns(
+    services: Any, read: Any, execute: Any
+) -> None:
+    original, copy = services.database(), services.database()
+    execute(
+        original,
+        "create type mood as enum ('sad')",
+        "create type person as (id int, mood mood)",
+        "create table people of person (primary key (id))",
+    )
+    before = read(original)
+    execute_all(copy, schema_script(before))
+    assert read(copy).tables == before.tables
+    assert before.tables[0].depends_on == (("enum", "public", "mood"),)
+    execute(original, "alter table people not of")
+    assert read(original).tables == before.tables
+
+
 def test_a_rule_that_only_writes_elsewhere_is_no_part_of_a_table(
     services: Any, read: Any, psql: Any
 ) -> None:

@@ -220,7 +220,8 @@ order by n.nspname, p.proname, 6
 
 # Which object names which, each as (class, oid): r = relation, t = type, p = routine. Objects
 # below oid 16384 are the system's. Types are followed to what made them: an array to its element,
-# a row type to its relation, a multirange to its range. Of the rules only a view's query counts.
+# a row type to its relation, a multirange to its range. Of the rules only a view's query counts,
+# and no table needs the type that it is of: its columns are its own.
 DEPENDENCIES = """
 select distinct
        case when d.classid = 'pg_catalog.pg_proc'::regclass then 'p'
@@ -243,6 +244,8 @@ left join pg_catalog.pg_constraint k
   on d.classid = 'pg_catalog.pg_constraint'::regclass and k.oid = d.objid
 left join pg_catalog.pg_index x
   on d.classid = 'pg_catalog.pg_class'::regclass and x.indexrelid = d.objid
+left join pg_catalog.pg_class o
+  on d.classid = 'pg_catalog.pg_class'::regclass and o.oid = d.objid and d.objsubid = 0
 left join pg_catalog.pg_type t
   on d.refclassid = 'pg_catalog.pg_type'::regclass and t.oid = d.refobjid
 left join pg_catalog.pg_type e on e.oid = t.typelem and e.typarray = t.oid
@@ -250,6 +253,7 @@ left join pg_catalog.pg_range g
   on t.typtype = 'm' and (pg_catalog.to_jsonb(g) ->> 'rngmultitypid')::oid = t.oid
 where d.deptype = 'n' and d.refobjid >= 16384
   and (w.rulename is null or w.rulename = '_RETURN')
+  and (o.reloftype is null or o.reloftype <> d.refobjid)
   and (d.refclassid = 'pg_catalog.pg_class'::regclass
        and (d.classid in ('pg_catalog.pg_rewrite'::regclass, 'pg_catalog.pg_proc'::regclass)
          or d.classid = 'pg_catalog.pg_attrdef'::regclass and d.refobjsubid = 0
