@@ -333,6 +333,20 @@ _CHANGES: dict[str, set[tuple[str, str]]] = {
         ("partition_renamed", "s.base"),
     },
     "alter extension vector set schema public": {("extension_renamed", "public.vector")},
+    "alter table s.prices alter price set not null;"
+    "alter table s.prices add constraint prices_pkey primary key using index prices_price_key": {
+        ("column_nullability_changed", "s.prices.price"),
+        ("primary_key_added", "s.prices.prices_pkey"),
+        ("index_removed", "s.prices.prices_price_key"),
+    },
+    "alter table s.prices add unique using index prices_price_key": {
+        ("unique_constraint_added", "s.prices.prices_price_key"),
+        ("index_removed", "s.prices.prices_price_key"),
+    },
+    "alter table s.prices add unique using index prices_price_key deferrable": {
+        ("unique_constraint_added", "s.prices.prices_price_key"),
+        ("unique_index_removed", "s.prices.prices_price_key"),
+    },
     "alter table s.base set unlogged": {("storage_changed", "s.base")},
     "alter table s.customers set (toast.autovacuum_enabled = false)": {
         ("storage_changed", "s.customers")

@@ -81,7 +81,7 @@ def _compared(
         yield from _pair(table, kind, gone.pop(), come.pop())
     for item in gone:
         rule = f"{kind.rule}_removed"
-        if isinstance(item, Index) and item.unique:
+        if isinstance(item, Index) and item.unique and not _stays_unique(table, item):
             rule = "unique_index_removed"
         yield _change(table, rule, kind, item, "was removed", before=described(item))
     for item in come:
@@ -113,6 +113,17 @@ def _pair(table: Table, kind: _Kind, old: _Inner, new: _Inner) -> Iterator[Chang
             old.comment or "",
             new.comment or "",
         )
+
+
+def _stays_unique(table: Table, index: Index) -> bool:
+    """Whether a key forbids now what the index forbade: ADD CONSTRAINT … USING INDEX made it one.
+
+    A key with a definition of its own may be deferrable.
+    """
+    if "NULLS NOT DISTINCT" in (index.definition or ""):
+        return False
+    keys = (*_primary(table), *table.unique_constraints)
+    return any(key.definition is None and set(key.columns) <= set(index.columns) for key in keys)
 
 
 def _matched(
