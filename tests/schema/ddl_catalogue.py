@@ -352,6 +352,10 @@ _CHANGES: dict[str, set[tuple[str, str]]] = {
         ("storage_changed", "s.customers")
     },
     "alter view s.names set (security_barrier = true)": {("storage_changed", "s.names")},
+    "alter view s.names set (security_invoker = on, check_option = local)": {
+        ("view_security_changed", "s.names"),
+        ("storage_changed", "s.names"),
+    },
     "comment on view s.names is 'who'": {("table_comment_changed", "s.names")},
     "comment on index s.customers_name_idx is 'for the list'": {
         ("constraint_comment_changed", "s.customers.customers_name_idx")

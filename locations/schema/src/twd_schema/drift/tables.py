@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+import re
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
 from twd_schema.drift.changes import Change
@@ -10,6 +11,10 @@ from twd_schema.drift.column_types import added_labels, keeps_collation, spelled
 from twd_schema.drift.keys import key_changes
 from twd_schema.drift.telling import of_column, of_table
 from twd_shared.schema_model.models import Column, Table
+
+_SECURITY_INVOKER = "security_invoker="
+# As PostgreSQL reads an option, which it keeps as it was written.
+_TRUE = re.compile("[ty1]|on", re.IGNORECASE)
 
 
 def table_changes(old: Table, new: Table) -> Iterator[Change]:
@@ -30,6 +35,7 @@ def removed_column(table: Table, column: Column) -> Change:
 
 
 def _itself(old: Table, new: Table) -> Iterator[Change]:
+    secured = _is_invokers(old) != _is_invokers(new)
     # That a column came, went or may be null now is told of it.
     lasting = {(item.name, item.nullable) for item in old.columns}
     lasting &= {(item.name, item.nullable) for item in new.columns}
@@ -38,17 +44,35 @@ def _itself(old: Table, new: Table) -> Iterator[Change]:
         ("view_definition_changed", "definition", lambda table: table.definition),
         ("partitioning_changed", "partition key", lambda table: table.partition_key),
         ("inheritance_changed", "inheritance", lambda table: _inheritance(table, lasting)),
-        ("storage_changed", "storage", lambda t: (t.storage, t.unlogged, t.server, t.options)),
+        (
+            "storage_changed",
+            "options" if new.kind == "view" else "storage",
+            lambda t: (_others(t) if secured else t.storage, t.unlogged, t.server, t.options),
+        ),
     )
     if old.kind != new.kind:
         before, after = (f"a {table.kind.replace('_', ' ')}" for table in (old, new))
         sentence = f"Table {new.label} is of another kind: {after} now, {before} before."
         yield of_table(new, "table_kind_changed", sentence, "", old.kind, new.kind)
+    if secured:
+        whose = "whoever asks it" if _is_invokers(new) else "its owner"
+        sentence = f"View {new.label} reads with the rights of {whose} now."
+        yield of_table(new, "view_security_changed", sentence)
     for rule, what, read in compared:
         before, after = read(old), read(new)
         if before != after:
             values = [value if isinstance(value, str) else "" for value in (before, after)]
             yield of_table(new, rule, f"The {what} of {new.label} changed.", "", *values)
+
+
+def _others(table: Table) -> Sequence[str]:
+    return [item for item in table.storage if not item.startswith(_SECURITY_INVOKER)]
+
+
+def _is_invokers(table: Table) -> bool:
+    """Whether a view reads with the rights of who asks it: they may not suffice."""
+    said = (item for item in table.storage if item.startswith(_SECURITY_INVOKER))
+    return any(_TRUE.match(item, len(_SECURITY_INVOKER)) for item in said)
 
 
 def _inheritance(table: Table, lasting: Collection[tuple[str, bool]]) -> Any:

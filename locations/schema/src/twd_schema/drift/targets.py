@@ -21,6 +21,7 @@ _OF_A_WHOLE_TABLE = frozenset(
         "table_renamed",
         "table_kind_changed",
         "view_definition_changed",
+        "view_security_changed",
         "inheritance_changed",
         "partition_removed",
         "partition_renamed",
