@@ -43,12 +43,12 @@ def shortened(text: str, longest: int) -> str:
     ) + " …"
 
 
-@lru_cache(maxsize=65536)
 def counted(number: int, one: str, many: str = "") -> str:
     """The number with the word that fits it: "1 table", "2 tables"."""
     return f"{number} {one}" if number == 1 else f"{number} {many or one + 's'}"
 
 
+@lru_cache(maxsize=65536)
 def shown(name: str) -> str:
     """A name as sentences show it: quoted unless it is one word, and escaped where unprintable.
 
