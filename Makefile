@@ -200,26 +200,27 @@ contract: .venv/.tools ## Write down what is new in the contract between the loc
 pictures: environments ## Take the pictures of docs/ anew, in a browser
 	TWD_PICTURES=$(CURDIR)/docs $(RUN) -m pytest tests/e2e/test_browser.py
 
-# All suites run even when one fails, so that one run shows everything; the status is kept. Two at a
-# time where that is safe: they wait for servers more than they work, and each has its own.
+# All of them even when one fails, three at a time, the longest first. The end-to-end tests wait for
+# a whole stack more than they work, and not for ever: the other tests give way to them.
 test: ## Run every check and every test
-	@$(MAKE) --no-print-directory --jobs=2 --output-sync=line environments lint typecheck definitions
-	@status=0; \
-	suite() { echo "== tests/$$2"; $$1 -m pytest tests/$$2; }; \
-	log=$$(mktemp); trap 'rm -f "$$log"' EXIT; \
-	( others=0; \
-	  suite $(RUN) local || others=1; \
-	  for name in $(filter-out schema,$(LOCATIONS)); do suite locations/$$name/.venv/bin/python $$name || others=1; done; \
-	  suite locations/training/.venv/bin/python readers || others=1; \
-	  $(RUN) -m twd_local.audit || others=1; \
-	  exit $$others ) > "$$log" 2>&1 & \
-	others=$$!; \
-	for name in architecture shared; do suite $(RUN) $$name || status=1; done; \
-	suite locations/schema/.venv/bin/python schema || status=1; \
-	wait $$others || status=1; \
-	cat "$$log"; \
-	suite $(RUN) e2e || status=1; \
-	exit $$status
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=line environments benchmarks/.venv/.ready
+	@echo "Checks and tests, three at a time: what each says is shown when it has ended."
+	@$(MAKE) --no-print-directory --jobs=3 --keep-going --output-sync=target test-e2e test-schema \
+		lint typecheck definitions test-shared test-training test-analytics test-local test-readers \
+		test-architecture audit
+
+# A test that starts make is not one of the three.
+test-%: export MAKEFLAGS :=
+.PHONY: test-e2e test-shared test-local test-architecture test-readers $(LOCATIONS:%=test-%)
+test-schema: ## Run the tests of one location only (the same for training, analytics)
+$(LOCATIONS:%=test-%): test-%: environments
+	nice locations/$*/.venv/bin/python -m pytest tests/$*
+test-readers: environments
+	nice locations/training/.venv/bin/python -m pytest tests/readers
+test-shared test-local test-architecture: test-%: environments
+	nice $(RUN) -m pytest tests/$*
+test-e2e: environments
+	$(RUN) -m pytest tests/e2e
 
 # --- benchmarks -----------------------------------------------------------------------------
 
