@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from twd_shared.clients.catalog import Connection
 from twd_shared.clients.index_collections import Making
 from twd_shared.clients.index_layout import LAYOUT
 from twd_shared.clients.qdrant import open_client
@@ -49,6 +50,19 @@ def test_a_database_that_is_not_indexed_yet_is_told_apart(
 ) -> None:
     assert main(["--database", "shop", "how many?"]) == 1
     assert "holds nothing of shop yet" in capsys.readouterr().out
+
+
+def test_of_a_database_that_was_taken_out_it_says_so_and_what_is_called_so_now(
+    environment: None, registry: Any, capsys: Any
+) -> None:
+    [removed] = registry.known()
+    registry.deactivate(removed.connection_id)
+    assert main(["--database", "shop", "how many?"]) == 1
+    gone = "shop was paused or removed in the application, and is no longer in the schema index."
+    assert capsys.readouterr().out == f"{gone}\n"
+    registry.register([Connection("again", "shop", "postgresql", True, "unused")])
+    assert main(["--database", "shop", "how many?"]) == 1
+    assert capsys.readouterr().out == f"{gone} Connected by that name now: shop-2.\n"
 
 
 def test_a_metadata_database_that_is_down_is_named_without_its_password(

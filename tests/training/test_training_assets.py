@@ -105,6 +105,25 @@ def test_a_training_publishes_and_scores_what_schema_and_users_say(
     assert not any("4711000047110" in str(event) for event in events)
 
 
+def test_the_rejections_that_a_training_shows_are_those_of_its_database(
+    location: Location, instance: dg.DagsterInstance
+) -> None:
+    location.teach("select secret from customer", "What is the secret?")
+    assert run(location, instance).success
+    location.execute_metadata(
+        "insert into twd.connections (connection_id, partition_key, database_name, db_type,"
+        " is_active) values ('it''s', 'other', 'other', 'postgresql', true)"
+    )
+    location.execute_metadata(
+        "update twd.training_items set connection_id = 'it''s', reason = 'another''s'"
+        " where not accepted"
+    )
+    examples = shown(run(location, instance), TRAINING_EXAMPLES_KEY)
+    rows = location.metadata_rows(examples["rejections"].strip("`"))
+    assert len(rows) == 1
+    assert "another's" not in rows[0]
+
+
 def test_a_second_training_changes_no_data_version_and_embeds_nothing(
     location: Location, instance: dg.DagsterInstance
 ) -> None:

@@ -15,7 +15,7 @@ from twd_shared.errors import TwdError
 from twd_shared.retrieval.explaining import explain
 from twd_shared.retrieval.prompt import sql_prompt
 from twd_shared.retrieval.search import MOST_TABLES, retrieve_tables
-from twd_shared.store.connections import ConnectionRegistry
+from twd_shared.store.connections import ConnectionRegistry, RegisteredConnection
 from twd_shared.store.database import MetadataDatabase
 
 
@@ -51,7 +51,7 @@ def _answer(database: str, question: str, limit: int) -> int:
         limit=limit,
     )
     if not answer.tables:
-        print(f"The schema index holds nothing of {connection.partition_key} yet.")
+        print(_why_nothing(connection, registry))
         return 1
     if answer.note:
         print(answer.note, file=sys.stderr)
@@ -65,6 +65,21 @@ def _answer(database: str, question: str, limit: int) -> int:
         sql = ollama.generate(sql_prompt(question, answer, connection.db_type)).strip()
         write_output("\n" + sql)
     return 0
+
+
+def _why_nothing(connection: RegisteredConnection, registry: ConnectionRegistry) -> str:
+    if connection.is_active:
+        return f"The schema index holds nothing of {connection.partition_key} yet."
+    # A connection that is added again is another one, with a partition key of its own.
+    namesakes = ", ".join(
+        item.partition_key
+        for item in registry.known()
+        if item.is_active and item.database_name == connection.database_name
+    )
+    return (
+        f"{connection.partition_key} was paused or removed in the application, and is no longer in "
+        "the schema index." + (f" Connected by that name now: {namesakes}." if namesakes else "")
+    )
 
 
 if __name__ == "__main__":

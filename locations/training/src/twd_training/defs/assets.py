@@ -107,7 +107,7 @@ def training_assets(settings: Settings) -> list[dg.AssetsDefinition]:
             metadata={
                 "database_name": registered.database_name,
                 "suggested_questions": len(suggested),
-                **examples_metadata(collected),
+                **examples_metadata(collected, registered.connection_id),
             },
             data_version=dg.DataVersion(collected.fingerprint),
         )

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from twd_training.knowledge_base.training import Trained
 
 
-def examples_metadata(collected: Collected) -> Mapping[str, Any]:
+def examples_metadata(collected: Collected, connection_id: str) -> Mapping[str, Any]:
     """Counts of a training set; why items were rejected stands in twd.training_items."""
     accepted = [item.kind for item in collected.items if item.accepted]
     outcome = collected.outcome
@@ -41,10 +41,14 @@ def examples_metadata(collected: Collected) -> Mapping[str, Any]:
         "removed": outcome.removed,
         "snapshot_version": collected.version,
         "rejections": dg.MetadataValue.md(
-            "`select item_id, reason, quarantined_since, proposal from twd.training_items"
-            " where not accepted`"
+            "`select item_id, reason, quarantined_since, proposal from twd.training_items"  # noqa: S608 - shown, not run
+            f" where not accepted and connection_id = {_literal(connection_id)}`"
         ),
     }
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
 
 
 def _planned(collected: Collected) -> str:
