@@ -22,3 +22,12 @@ def test_names_and_times_are_whole_on_a_terminal_of_80_columns() -> None:
     assert all(asset in shown for asset in ASSETS)
     assert "done  113.0 s" in shown
     assert "…" not in shown
+
+
+def test_where_there_is_no_terminal_a_problem_is_told_once() -> None:
+    console = Console(file=io.StringIO(), width=80)
+    problem = "pagila: at [127.0.0.1]:5432/pagila refused the user"
+    with console.capture() as captured, ProgressScreen(console, NAMES, started=0.0) as screen:
+        for _ in range(2):
+            screen.show({}, [problem])
+    assert captured.get().count(problem) == 1

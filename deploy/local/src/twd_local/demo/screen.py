@@ -27,6 +27,7 @@ class ProgressScreen:
         self._names = names
         self._started = started
         self._shown: dict[tuple[str, str], str] = {}
+        self._told: set[str] = set()
         # A table that is drawn again and again is noise in a file.
         self._live = Live(console=console, refresh_per_second=4) if console.is_terminal else None
 
@@ -55,10 +56,15 @@ class ProgressScreen:
             if self._shown.get(key) != state.state:
                 self._shown[key] = state.state
                 if state.state != "waiting":
-                    elapsed = time.time() - self._started
-                    self._console.print(
-                        f"  {elapsed:6.1f} s  {key[0]:<12} {key[1]:<30} {state.state}"
-                    )
+                    self._print(f"{key[0]:<12} {key[1]:<30} {state.state}")
+        for note in notes:
+            if note not in self._told:
+                self._told.add(note)
+                self._print(note)
+
+    def _print(self, line: str) -> None:
+        elapsed = time.time() - self._started
+        self._console.print(f"  {elapsed:6.1f} s  {line}", markup=False, soft_wrap=True)
 
     def _table(self, states: States, notes: Sequence[str]) -> Table:
         elapsed = time.time() - self._started
