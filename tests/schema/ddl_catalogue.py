@@ -194,19 +194,6 @@ _CHANGES: dict[str, set[tuple[str, str]]] = {
         ("routine_removed", "s.rate()"),
         ("table_definition_changed", "s.prices"),
     },
-    "alter extension vector add table s.base": {("table_taken_by_extension", "s.base")},
-    "alter extension vector add view s.names": {("table_taken_by_extension", "s.names")},
-    "alter extension vector add type s.unused": {("enum_taken_by_extension", "s.unused")},
-    "alter extension vector add domain s.positive": {
-        ("domain_taken_by_extension", "s.positive"),
-        ("table_definition_changed", "s.customers"),
-    },
-    "alter extension vector add type s.pair": {("composite_taken_by_extension", "s.pair")},
-    "alter extension vector add type s.span": {("range_taken_by_extension", "s.span")},
-    "alter extension vector add sequence s.numbers": {("sequence_taken_by_extension", "s.numbers")},
-    "alter extension vector add table s.days_2025": {
-        ("partition_taken_by_extension", "s.days_2025")
-    },
     "alter sequence s.orders_id_seq increment 10": {("sequence_changed", "s.orders_id_seq")},
     "create schema other": {("namespace_added", "other")},
     "comment on schema s is 'ours'": {("namespace_changed", "s")},

@@ -240,24 +240,6 @@ def test_a_table_that_becomes_part_of_one_that_is_left_out_is_not_told_as_remove
     assert titles == ["shop: breaking schema change of public.events_2027"]
 
 
-def test_a_table_that_an_extension_takes_is_told_as_that_and_not_as_removed(
-    imported: dg.ExecuteInProcessResult,
-    location: dg.Definitions,
-    instance: dg.DagsterInstance,
-    resources: dict[str, Any],
-    shop: str,
-) -> None:
-    execute(shop, "alter extension plpgsql add table invoices")
-    said = metadata(run(location, instance), DIFF)
-    assert "`table_taken_by_extension`" in said["changes"]
-    assert said["removed_tables"] == said["modified_tables"] == []
-    assert said["breaking_changes"] == 0
-    execute(shop, "alter extension plpgsql drop table invoices")
-    assert metadata(run(location, instance), DIFF)["added_tables"] == ["public.invoices"]
-    with resources["metadata_store"].database.begin() as transaction:
-        assert transaction.execute(sa.select(alerts)).all() == []
-
-
 def test_a_breaking_change_is_told_even_if_the_index_moved_on_before_it_could_be(
     imported: dg.ExecuteInProcessResult,
     location: dg.Definitions,

@@ -27,8 +27,6 @@ class Identity(msgspec.Struct, frozen=True, array_like=True, gc=False):
     id: int
     members: tuple[str, ...] = ()
     numbers: tuple[int, ...] = ()
-    of_extension: bool = False
-    """Whether it belongs to an extension, which brings it: it is no object of the snapshot."""
 
     @property
     def key(self) -> tuple[str, str, str]:
@@ -63,11 +61,6 @@ _CATALOGS = {
 }
 
 
-def owned_by_extensions(identities: Iterable[Identity]) -> frozenset[tuple[str, str, str]]:
-    """Keys of what belongs to an extension: what was the users' before is still in the source."""
-    return frozenset(item.key for item in identities if item.of_extension)
-
-
 def left_out(
     identities: Iterable[Identity], keys: Container[tuple[str, str, str]]
 ) -> tuple[Identity, ...]:
@@ -79,7 +72,6 @@ def left_out(
         item
         for item in identities
         if item.kind == "partition"
-        and not item.of_extension
         and item.key not in keys
         and ("table", item.schema, item.name) not in keys
     )
@@ -88,15 +80,12 @@ def left_out(
 def identities_within(
     identities: Identities | None, keys: Container[tuple[str, str, str]]
 ) -> Identities | None:
-    """Those of the objects with these keys; a partition that is listed counts as a table.
-
-    What belongs to an extension stays: no key of an object is its own.
-    """
+    """Those of the objects with these keys; a partition that is listed counts as a table."""
     if identities is None:
         return None
     kept: list[Identity] = []
     for item in identities.objects:
-        if item.key in keys or item.of_extension:
+        if item.key in keys:
             kept.append(item)
         elif item.kind == "partition" and ("table", item.schema, item.name) in keys:
             kept.append(msgspec.structs.replace(item, kind="table"))

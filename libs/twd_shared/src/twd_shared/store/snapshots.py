@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from twd_shared.errors import UnknownConnection
 from twd_shared.schema_model.fingerprint import fingerprints_of, key_of, snapshot_fingerprint
-from twd_shared.schema_model.identities import left_out, owned_by_extensions
+from twd_shared.schema_model.identities import left_out
 from twd_shared.schema_model.models import ObjectKey, Snapshot, TableStatistics, snapshot_of
 from twd_shared.schema_model.renames import Renames
 from twd_shared.store.database import MetadataDatabase
@@ -217,12 +217,6 @@ class SnapshotStore:
         objects = stored.objects() if stored else ()
         found = left_out((item.identity for item in objects), known)
         return {(item.schema, item.name) for item in found}
-
-    def of_extensions(self, connection_id: str) -> frozenset[ObjectKey]:
-        """Keys of what the newest reading saw and that belongs to an extension."""
-        with self._database.read() as transaction:
-            stored = read_identities(transaction, connection_id)
-        return owned_by_extensions(item.identity for item in (stored.objects() if stored else ()))
 
     def known_objects(self, connection_id: str) -> dict[ObjectKey, str]:
         """Fingerprint of each object of the newest version, by key; empty if it was never read."""

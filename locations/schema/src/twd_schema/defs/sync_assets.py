@@ -75,8 +75,7 @@ def sync_assets(settings: Settings) -> list[dg.AssetsDefinition]:
                 left_out = snapshots.left_out(connection_id) if chosen else ()
                 before = scoped(snapshots.load(connection_id, base), options, left_out)
             renames = metadata_store.snapshots.renames(connection_id, base, version.version)
-            taken = metadata_store.snapshots.of_extensions(connection_id)
-            diff = diff_snapshots(before, after, base, version.version, renames, taken)
+            diff = diff_snapshots(before, after, base, version.version, renames)
             link = f"{settings.ui_url}/runs/{context.run.run_id}"
             surroundings = SurroundingsReader(
                 metadata_store.database,

@@ -15,7 +15,6 @@ RULES: dict[str, Severity] = {
     "table_removed": "breaking",
     "table_renamed": "breaking",
     "table_respelled": "safe",
-    "table_taken_by_extension": "safe",
     "table_kind_changed": "risky",
     "table_comment_changed": "safe",
     "table_definition_changed": "safe",
@@ -60,7 +59,6 @@ RULES: dict[str, Severity] = {
     "enum_added": "safe",
     "enum_removed": "breaking",
     "enum_renamed": "breaking",
-    "enum_taken_by_extension": "safe",
     "enum_label_added": "safe",
     "enum_label_removed": "breaking",
     "enum_label_renamed": "breaking",
@@ -69,29 +67,24 @@ RULES: dict[str, Severity] = {
     "domain_added": "safe",
     "domain_removed": "breaking",
     "domain_renamed": "breaking",
-    "domain_taken_by_extension": "safe",
     "domain_changed": "risky",
     "partition_added": "safe",
     "partition_removed": "risky",
     "partition_renamed": "risky",
-    "partition_taken_by_extension": "safe",
     "partition_changed": "safe",
     "partition_attached": "safe",
     "partition_detached": "risky",
     "composite_added": "safe",
     "composite_removed": "breaking",
     "composite_renamed": "breaking",
-    "composite_taken_by_extension": "safe",
     "composite_changed": "risky",
     "range_added": "safe",
     "range_removed": "breaking",
     "range_renamed": "breaking",
-    "range_taken_by_extension": "safe",
     "range_changed": "risky",
     "sequence_added": "safe",
     "sequence_removed": "risky",
     "sequence_renamed": "risky",
-    "sequence_taken_by_extension": "safe",
     "sequence_changed": "safe",
     "routine_added": "safe",
     "routine_removed": "risky",
@@ -167,6 +160,6 @@ class SchemaDiff(msgspec.Struct, frozen=True, kw_only=True):
                 f"{change.schema}.{change.name}"
                 for change in self.changes
                 if change.object_kind == "table"
-                and change.rule not in ("table_added", "table_removed", "table_taken_by_extension")
+                and change.rule not in ("table_added", "table_removed")
             )
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterator, Mapping
 
 import msgspec
 
@@ -21,7 +21,6 @@ from twd_schema.drift.telling import (
     written_before,
 )
 from twd_shared.schema_model.fingerprint import key_of
-from twd_shared.schema_model.identities import owned_by_extensions
 from twd_shared.schema_model.models import ObjectKey, Routine, SchemaObject, Snapshot, Table
 from twd_shared.schema_model.renames import Renames, renames_between
 from twd_shared.schema_model.wording import counted
@@ -34,29 +33,21 @@ def diff_snapshots(
     from_version: int,
     to_version: int,
     renames: Renames | None = None,
-    of_extensions: Set[ObjectKey] | None = None,
 ) -> SchemaDiff:
     """What changed from `before` (None = nothing was known) to `after`; equal gives no change.
 
-    `renames` are those that a server proves, `of_extensions` what belongs to an extension now;
-    None = what the ids of the two snapshots prove. What merely follows from a rename is no change
-    of its own.
+    `renames` are those that a server proves; None = what the ids of the two snapshots prove. What
+    merely follows from a rename is no change of its own.
     """
-    if of_extensions is None:
-        of_extensions = owned_by_extensions(after.identities.objects if after.identities else ())
     new = {key_of(item): item for item in after.objects}
     if before is None:
-        changes = tuple(_changes({}, new, frozenset()))
+        changes = tuple(_changes({}, new))
     else:
         proven = renames_between(before, after) if renames is None else renames
         pairing = paired(before, after, proven)
         old = {key_of(item): item for item in before.objects}
         said = in_new_names(before, after, pairing) if pairing else old
-        changes = (
-            *_renamed(old, new, pairing),
-            *_lost(old, new, pairing),
-            *_changes(said, new, of_extensions),
-        )
+        changes = (*_renamed(old, new, pairing), *_lost(old, new, pairing), *_changes(said, new))
     return SchemaDiff(from_version=from_version, to_version=to_version, changes=changes)
 
 
@@ -84,15 +75,8 @@ def base_version(held: int | None, told: int | None) -> int:
 
 
 def _changes(
-    old: Mapping[ObjectKey, SchemaObject],
-    new: Mapping[ObjectKey, SchemaObject],
-    of_extensions: Set[ObjectKey],
+    old: Mapping[ObjectKey, SchemaObject], new: Mapping[ObjectKey, SchemaObject]
 ) -> Iterator[Change]:
-    taken = old.keys() & of_extensions - new.keys()
-    for key in sorted(taken):
-        what = "belongs to an extension now, and is no longer read"
-        yield of_object(key, "taken_by_extension", what)
-    old = {key: item for key, item in old.items() if key not in taken}
     for key in sorted(key for key in old.keys() | new.keys() if key[0] == "table"):
         one, other = old.get(key), new.get(key)
         partition = ("partition", *key[1:])

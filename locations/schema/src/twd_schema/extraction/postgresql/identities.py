@@ -36,7 +36,7 @@ def keys_by_id(tables: Rows, types: Rows, routines: Rows) -> dict[tuple[str, int
 def identities_of(
     keys: Keys, columns: Mapping[int, Mapping[int, str]], types: Rows, places: Rows, at: str
 ) -> Identities:
-    """Ids of the objects with these keys and of what is in `places`: schemas, extensions, members.
+    """Ids of the objects with these keys and of the schemas and extensions in `places`.
 
     `columns` are names by number, by the oid of their relation; `at` is where the server was
     reached: a copy of a server has the same ids, and goes its own way from then on.
@@ -57,9 +57,6 @@ def identities_of(
             found.append(Identity("namespace", row["name"], row["name"], row["oid"]))
         elif row["kind"] == "extension":
             found.append(Identity("extension", row["place"], row["name"], row["oid"]))
-        elif row["kind"] != "server":
-            kind, schema, name, oid = (row[key] for key in ("kind", "place", "name", "oid"))
-            found.append(Identity(kind, schema, name, oid, of_extension=True))
     origin = content_fingerprint((at, *server["needs"]))
     return Identities(origin=origin, objects=tuple(found))
 

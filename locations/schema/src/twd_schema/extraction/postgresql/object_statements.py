@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import string
 
-from twd_schema.extraction.postgresql.scope_statements import (
-    TABLE_KINDS,
-    USERS_SCHEMA,
-    no_member,
-)
+from twd_schema.extraction.postgresql.scope_statements import USERS_SCHEMA, no_member
 from twd_schema.extraction.postgresql.values import BETWEEN_WORDS
 
 # `needs` of the server is the mark of its database: an object's id means the same as long as it
@@ -52,21 +48,6 @@ join pg_catalog.pg_namespace n on n.oid = x.extnamespace
   and x.oid >= 16384
 left join pg_catalog.pg_description d
   on d.objoid = x.oid and d.classoid = 'pg_catalog.pg_extension'::regclass
-union all
-select case when c.relispartition then 'partition' when c.relkind = 'S' then 'sequence'
-            when c.oid is not null then 'table' when t.typtype = 'e' then 'enum'
-            when t.typtype = 'd' then 'domain' when t.typtype = 'r' then 'range'
-            else 'composite' end,
-       e.objid::bigint, coalesce(c.relname, t.typname), null, n.nspname, null, null
-from pg_catalog.pg_depend e
-left join pg_catalog.pg_class c
-  on c.oid = e.objid and e.classid = 'pg_catalog.pg_class'::regclass
-  and c.relkind in ({TABLE_KINDS}, 'S')
-left join pg_catalog.pg_type t
-  on t.oid = e.objid and e.classid = 'pg_catalog.pg_type'::regclass
-  and t.typtype in ('e', 'd', 'r', 'c')
-join pg_catalog.pg_namespace n on n.oid in (c.relnamespace, t.typnamespace)
-where e.refclassid = 'pg_catalog.pg_extension'::regclass and e.deptype = 'e' and {USERS_SCHEMA}
 order by 1, 3
 """
 
