@@ -411,9 +411,9 @@ def test_thousands_of_changes_and_statements_take_seconds() -> None:
     )
     items = tuple(TrainingItem(f"q{n}", sql=query.sql) for n, query in enumerate(queries))
     diff = diff_snapshots(before, after, 1, 2)
-    start = time.monotonic()
+    start = time.thread_time()
     impact = impact_of(diff, before, Surroundings(items=items, queries=queries))
-    assert time.monotonic() - start < 10
+    assert time.thread_time() - start < 10
     assert impact.total.queries == 1_998
     assert len(impact.changes) == 1_999
 

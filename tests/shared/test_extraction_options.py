@@ -109,7 +109,7 @@ def test_a_pattern_knows_whether_it_means_a_whole_schema(text: str, is_whole_sch
 
 @pytest.mark.parametrize("text", ['"a""' * 75, "*a" * 148 + ".b"])
 def test_no_pattern_can_hold_up_a_reading(text: str) -> None:
-    begun = time.monotonic()
+    begun = time.thread_time()
     with suppress(ValueError):
         table_pattern(text).matches("a" * 62 + "b", "b")
-    assert time.monotonic() - begun < 1
+    assert time.thread_time() - begun < 1

@@ -326,9 +326,9 @@ def test_rubbish_does_not_parse_and_says_nothing(
     text: str, dialect: str, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    start = time.monotonic()
+    start = time.thread_time()
     found = read(text, dialect)
-    took = time.monotonic() - start
+    took = time.thread_time() - start
     assert not found.tables | found.columns | found.literals
     assert (caplog.text, *capfd.readouterr()) == ("", "", "")
     assert took < 5

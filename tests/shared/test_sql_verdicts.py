@@ -342,10 +342,10 @@ def test_words_over_and_over_do_not_end_the_process(words: str, dialect: str) ->
 def test_many_statements_take_a_moment() -> None:
     one = "select f.title, count(*) n from film f join film_actor a on a.film_id = f.film_id where "
     texts = [f"{one} f.rating = '{number}' group by f.title order by n" for number in range(500)]
-    started = time.perf_counter()
+    started = time.thread_time()
     assert {of(text).verdict for text in texts} == {"valid"}
-    # A quarter of this is usual; the machine may be busy.
-    assert time.perf_counter() - started < 1.0
+    # A quarter of this is usual; the machine may be slow.
+    assert time.thread_time() - started < 1.0
 
 
 def test_a_wide_schema_costs_no_more() -> None:
@@ -354,9 +354,9 @@ def test_a_wide_schema_costs_no_more() -> None:
     )
     text = "select " + ", ".join(f"t{n}.c{n % 50}" for n in range(40))
     text += " from " + ", ".join(f"t{n}" for n in range(40))
-    started = time.perf_counter()
+    started = time.thread_time()
     assert references_in(text, wide).verdict == "valid"
-    assert time.perf_counter() - started < 0.5
+    assert time.thread_time() - started < 0.5
 
 
 def test_the_tables_may_be_given_as_they_are() -> None:

@@ -185,10 +185,10 @@ def test_a_deep_tree_is_walked() -> None:
 
 
 def test_quotes_without_end_take_no_time() -> None:
-    started = time.perf_counter()
+    started = time.thread_time()
     for quote in ("'\\", '"\\', "`", "/*", "''"):
         assert not only_reads(parsed("/*!" + quote * 30_000, "mysql"), "mysql")
-    assert time.perf_counter() - started < 2
+    assert time.thread_time() - started < 2
 
 
 @given(st.text(), st.sampled_from(["postgresql", "mysql", "sqlite", "other"]))
