@@ -6,20 +6,25 @@ Nothing is left out that names, calls or writes anything, but what USING (…) A
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 
 from sqlglot.tokenizer_core import Token, TokenType
 
 _MET = re.compile(r"@|\b(?:overriding|using|wrapper|quotes)\b", re.IGNORECASE)
-_LEFT_OUT = re.compile(
-    r"(?:overriding (?:system|user) value"
-    # Of json_query; a table that WITH makes may be called wrapper.
-    r"|with(?:out)?(?: (?:un)?conditional)?(?: array)? wrapper(?! as\b| \()"
+_OVERRIDING = re.compile(r"overriding (?:system|user) value(?= (?:values|select|with|\()(?: |\Z))")
+# Of json_query, behind its path.
+_OF_JSON = re.compile(
+    r"(?:with(?:out)?(?: (?:un)?conditional)?(?: array)? wrapper"
     r"|(?:keep|omit) quotes(?: on scalar string)?)(?= |\Z)"
 )
-_BEGINNINGS = frozenset({"overriding", "with", "without", "keep", "omit"})
+_LEFT_OUT = {
+    "overriding": _OVERRIDING,
+    **dict.fromkeys(("with", "without", "keep", "omit"), _OF_JSON),
+}
 _MOST_WORDS = 5
 _QUOTED = frozenset({TokenType.IDENTIFIER, TokenType.STRING})
+_NO_NAMES = frozenset({TokenType.STRING, TokenType.NUMBER})
+_NO_OPERANDS = frozenset({TokenType.R_PAREN, TokenType.COMMA, TokenType.FROM, TokenType.SEMICOLON})
 
 
 def understood(tokens: list[Token], sql: str) -> tuple[list[Token], dict[int, Token]]:
@@ -33,12 +38,12 @@ def understood(tokens: list[Token], sql: str) -> tuple[list[Token], dict[int, To
     aliases: dict[int, Token] = {}
     left_out: set[int] = set()
     for place, token in enumerate(tokens):
-        # The operator of the absolute value is one word, and takes what stands behind it.
-        if place in left_out or token.token_type == TokenType.PARAMETER:
+        if place in left_out or _is_operator(tokens, place):
             continue
-        if _word(token) in _BEGINNINGS:
+        if pattern := _LEFT_OUT.get(_word(token)):
             words = " ".join(map(_word, tokens[place : place + _MOST_WORDS + 1]))
-            if (found := _LEFT_OUT.match(words)) is not None:
+            found = pattern.match(words)
+            if found and (pattern is _OVERRIDING or _is_behind_path(tokens, place, left_out)):
                 left_out.update(range(place, place + found[0].count(" ") + 1))
                 continue
         if token.token_type == TokenType.USING and (end := _end_of_named(tokens, place)):
@@ -46,6 +51,19 @@ def understood(tokens: list[Token], sql: str) -> tuple[list[Token], dict[int, To
             left_out.update((end + 1, end + 2))
         kept.append(token)
     return kept, aliases
+
+
+def _is_operator(tokens: Sequence[Token], place: int) -> bool:
+    """Whether it is the operator of the absolute value, which takes what stands behind it."""
+    if tokens[place].token_type != TokenType.PARAMETER or place + 1 == len(tokens):
+        return False
+    return tokens[place + 1].token_type not in _NO_OPERANDS
+
+
+def _is_behind_path(tokens: Sequence[Token], place: int, left_out: Set[int]) -> bool:
+    if place == 0:
+        return False
+    return place - 1 in left_out or tokens[place - 1].token_type == TokenType.STRING
 
 
 def _end_of_named(tokens: Sequence[Token], using: int) -> int:
@@ -56,7 +74,9 @@ def _end_of_named(tokens: Sequence[Token], using: int) -> int:
     if end + 2 >= len(tokens):
         return 0
     marks = [tokens[place].token_type for place in (using + 1, end, end + 1)]
-    return end if marks == [TokenType.L_PAREN, TokenType.R_PAREN, TokenType.ALIAS] else 0
+    if marks != [TokenType.L_PAREN, TokenType.R_PAREN, TokenType.ALIAS]:
+        return 0
+    return 0 if tokens[end + 2].token_type in _NO_NAMES else end
 
 
 def _word(token: Token) -> str:
