@@ -22,7 +22,7 @@ def removed(schema_name: str, name: str, column: str) -> Change:
 
 
 def change(
-    rule: str, kind: Any, schema_name: str, name: str, member: str = "", **values: str
+    rule: str, kind: Any, schema_name: str, name: str, member: str = "", **values: Any
 ) -> Change:
     return Change(
         rule=rule,

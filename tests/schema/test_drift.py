@@ -13,8 +13,9 @@ from twd_schema.drift.changes import RULES, SchemaDiff
 from twd_schema.drift.diff import diff_snapshots
 from twd_schema.drift.report import markdown_report
 from twd_shared.schema_model.fingerprint import object_fingerprints, snapshot_fingerprint
-from twd_shared.schema_model.models import Snapshot, snapshot_of
+from twd_shared.schema_model.models import Index, Key, Snapshot, snapshot_of
 
+from .changed_schemas import schema, table
 from .ddl_catalogue import BASELINE, DDL, MAINTENANCE, Maintenance, SchemaChange
 
 # Tried in mysql/test_mysql_drift.py and test_drift_spelling.py.
@@ -189,6 +190,25 @@ def test_whatever_differs_between_two_snapshots_gives_a_change(source: Source) -
                 untold.append((item.name, field, changed))
     assert untold == []
     assert tried > 250
+
+
+@pytest.mark.parametrize(
+    ("made_on", "rule"),
+    [
+        ("USING btree (title)", "index_removed"),
+        ('USING btree (title COLLATE "case_insensitive")', "unique_index_removed"),
+        ("USING btree (title) NULLS NOT DISTINCT", "unique_index_removed"),
+    ],
+)
+def test_a_unique_index_may_go_where_a_key_forbids_as_much(made_on: str, rule: str) -> None:
+    definition = f"CREATE UNIQUE INDEX once ON public.films {made_on}"
+    index = Index(name="once", columns=("title",), unique=True, definition=definition)
+    after = msgspec.structs.replace(
+        table("films", title="text"), unique_constraints=(Key(None, ("title",)),)
+    )
+    before = msgspec.structs.replace(after, indexes=(index,))
+    [change] = diff_snapshots(schema(before), schema(after), 1, 2).changes
+    assert change.rule == rule
 
 
 def test_a_first_reading_adds_everything(source: Source) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from twd_schema.drift.changes import Change
@@ -71,6 +72,20 @@ def test_what_is_as_it_was_has_recovered_and_what_is_not_has_not(what: str) -> N
     broken, back, still = UNDONE[what]
     assert is_undone(broken, Present(back))
     assert not is_undone(broken, Present(still))
+
+
+@pytest.mark.parametrize(("dialect", "is_back"), [("sqlite", True), ("postgresql", False)])
+def test_where_case_makes_no_other_name_what_is_back_in_another_case_is_back(
+    dialect: str, is_back: bool
+) -> None:
+    back = msgspec.structs.replace(
+        schema(table("ORDERS", Id="integer", Total="numeric")), dialect=dialect
+    )
+    removed_table = change(
+        "table_removed", "table", "public", "orders", columns=(("id", "integer"),)
+    )
+    for broken in (removed("public", "Orders", "total"), retyped("integer", "text"), removed_table):
+        assert is_undone(broken, Present(back)) is is_back
 
 
 def test_an_enum_that_is_back_is_no_table_that_is_back() -> None:

@@ -75,7 +75,7 @@ class Key(_Value, frozen=True):
     """A primary key or unique constraint; `columns` in key order.
 
     `definition` is the server's own, and given only where the columns alone would not say it all:
-    INCLUDE, NULLS NOT DISTINCT, DEFERRABLE, WITHOUT OVERLAPS.
+    INCLUDE, NULLS NOT DISTINCT, DEFERRABLE, WITHOUT OVERLAPS, in SQLite ON CONFLICT.
     """
 
     name: str | None

@@ -37,8 +37,8 @@ class Affected:
     """What a change hits. `questions` name a few of the `question_count` training items.
 
     `queries` are runs of queries in the last 30 days, `users` the different people behind them;
-    There may be more of what was not looked at: of questions (`questions_are_least`), or of queries
-    and users (`queries_are_least`).
+    `is_least` says that there may be more of both, of older queries that were not looked at, and
+    `questions_are_least` the same of the questions.
     """
 
     documents: int = 0
@@ -46,8 +46,8 @@ class Affected:
     question_count: int = 0
     queries: int = 0
     users: int = 0
+    is_least: bool = False
     questions_are_least: bool = False
-    queries_are_least: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ def told(affected: Affected) -> str:
     if affected.queries:
         queries = counted(affected.queries, "query", "queries")
         users = f" of {counted(affected.users, 'user')}" if affected.users else ""
-        least = _AT_LEAST if affected.queries_are_least else ""
+        least = _AT_LEAST if affected.is_least else ""
         parts.append(f"{least}{queries}{users} in the last {RECENT_DAYS} days")
     return f"breaks {' and '.join(parts)}" if parts else ""
 
@@ -192,8 +192,8 @@ class _Statements:
             question_count=len(items),
             queries=sum(query.count for query in asked),
             users=len({user for query in asked for user in query.users}),
+            is_least=self._known.queries_are_cut,
             questions_are_least=self._known.items_are_cut,
-            queries_are_least=self._known.queries_are_cut,
         )
 
 

@@ -10,6 +10,7 @@ import msgspec
 from twd_schema.drift.changes import Change
 from twd_schema.drift.following import NamePairs, follows
 from twd_schema.drift.telling import of_table
+from twd_shared.schema_model.ddl.names import quote_names
 from twd_shared.schema_model.models import Constraint, ForeignKey, Index, Key, Table
 
 _Inner = Key | ForeignKey | Constraint | Index
@@ -26,7 +27,6 @@ _UNIQUE = _Kind("unique_constraint", "unique constraint")
 _FOREIGN = _Kind("foreign_key", "foreign key")
 _CONSTRAINT = _Kind("constraint", "constraint")
 _INDEX = _Kind("index", "index")
-_UNIQUE_INDEX = "unique "
 
 
 def key_changes(old: Table, new: Table) -> Iterator[Change]:
@@ -44,12 +44,20 @@ def key_changes(old: Table, new: Table) -> Iterator[Change]:
 
 def described(item: _Inner) -> str:
     """What a constraint or index is, without its name: unique (a, b)."""
+    return f"unique {_indexed(item)}" if _is_unique_index(item) else _indexed(item)
+
+
+def _is_unique_index(item: _Inner) -> bool:
+    return isinstance(item, Index) and item.unique
+
+
+def _indexed(item: _Inner) -> str:
+    """As `described`, but that an index is unique is not said."""
     if isinstance(item, Constraint):
         return item.definition
     columns = f"({', '.join(item.columns)})"
     if isinstance(item, Index):
-        text = f"{_UNIQUE_INDEX if item.unique else ''}{columns}"
-        return f"{text} where {item.predicate}" if item.predicate else text
+        return f"{columns} where {item.predicate}" if item.predicate else columns
     if item.definition:
         return item.definition
     if isinstance(item, ForeignKey):
@@ -118,9 +126,10 @@ def _pair(table: Table, kind: _Kind, old: _Inner, new: _Inner) -> Iterator[Chang
 def _stays_unique(table: Table, index: Index) -> bool:
     """Whether a key forbids now what the index forbade: ADD CONSTRAINT … USING INDEX made it one.
 
-    A key with a definition of its own may be deferrable.
+    One that is more than a list of columns may have forbidden more than any key does; a key with a
+    definition of its own may be deferrable.
     """
-    if "NULLS NOT DISTINCT" in (index.definition or ""):
+    if not (index.definition or "").endswith(f"USING btree ({quote_names(index.columns)})"):
         return False
     keys = (*_primary(table), *table.unique_constraints)
     return any(key.definition is None and set(key.columns) <= set(index.columns) for key in keys)
@@ -180,8 +189,7 @@ def _change(
     after: str = "",
 ) -> Change:
     name = f" {item.name}" if item.name else ""
-    is_unique = isinstance(item, Index) and item.unique
-    word = f"{_UNIQUE_INDEX}{kind.word}" if is_unique else kind.word
-    told = "" if before and after else f": {(before or after).removeprefix(_UNIQUE_INDEX)}"
+    word = f"unique {kind.word}" if _is_unique_index(item) else kind.word
+    told = "" if before and after else f": {_indexed(item)}"
     sentence = f"The {word}{name} on {table.label} {what}{told}."
     return of_table(table, rule, sentence, item.name or "", before, after)

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from twd_schema.drift.changes import Change
 from twd_schema.drift.column_types import serves_as, type_of
+from twd_schema.drift.spelling import folding_of_columns, folding_of_tables
 from twd_shared.schema_model.models import Column, ObjectKind, Snapshot, Table, kind_of
 
 _KINDS = ("table", "enum", "domain", "composite", "range")
@@ -22,19 +23,24 @@ class _Named(Protocol):
 
 
 class Present:
-    """What a snapshot holds, by its label: a large one is asked about many changes."""
+    """What a snapshot holds, by its label: a large one is asked about many changes.
+
+    A table or column is found by what its database takes for its name.
+    """
 
     def __init__(self, snapshot: Snapshot) -> None:
         """Look at the snapshot once."""
-        self._objects = {(kind_of(item), _label(item)) for item in snapshot.objects}
+        self._fold = folding_of_tables(snapshot.dialect)
+        self._fold_column = folding_of_columns(snapshot.dialect)
+        self._objects = {(kind_of(item), self._fold(_label(item))) for item in snapshot.objects}
         self._enums = {_label(item): frozenset(item.labels) for item in snapshot.enums}
         self._tables: dict[str, list[Table]] = {}
         for table in (*snapshot.tables, *snapshot.partitions):
-            self._tables.setdefault(table.label, []).append(table)
+            self._tables.setdefault(self._fold(table.label), []).append(table)
 
     def has(self, kind: ObjectKind, label: str) -> bool:
         """Whether there is an object of that kind and label."""
-        return (kind, label) in self._objects
+        return (kind, self._fold(label)) in self._objects
 
     def labels(self, enum: str) -> frozenset[str]:
         """The labels of the enum, none if it is not there."""
@@ -42,12 +48,26 @@ class Present:
 
     def tables(self, label: str) -> list[Table]:
         """The tables and partitions of that label."""
-        return self._tables.get(label, [])
+        return self._tables.get(self._fold(label), [])
 
     def columns(self, tables: Iterable[str], name: str) -> list[Column]:
         """The columns of that name in the tables with these labels."""
         found = (table for label in tables for table in self.tables(label))
-        return [column for table in found for column in table.columns if column.name == name]
+        wanted = self._fold_column(name)
+        return [
+            column
+            for table in found
+            for column in table.columns
+            if self._fold_column(column.name) == wanted
+        ]
+
+    def has_table_with(self, label: str, columns: Iterable[tuple[str, str]]) -> bool:
+        """Whether a table of that label has these columns, each a name and its type."""
+        wanted = {(self._fold_column(name), type_) for name, type_ in columns}
+        return any(
+            wanted <= {(self._fold_column(one.name), type_of(one)) for one in table.columns}
+            for table in self.tables(label)
+        )
 
 
 class TableNames:
@@ -94,7 +114,7 @@ def is_undone(change: Change, present: Present, names: Collection[str] = ()) -> 
             return change.before in present.labels(label)
         case "table_removed":
             # Another table of that name does not help SQL that reads these columns.
-            return any(set(change.columns) <= _typed(table) for table in present.tables(label))
+            return present.has_table_with(label, change.columns)
         case rule if rule in _OBJECT_REMOVED:
             return present.has(change.object_kind, label)
         case rule if rule in _OBJECT_RENAMED:
@@ -140,10 +160,6 @@ def _is_as_before(change: Change, told: Change) -> bool:
     if change.rule == "column_type_changed":
         return serves_as(told.before, change.after)
     return change.after == told.before
-
-
-def _typed(table: Table) -> set[tuple[str, str]]:
-    return {(column.name, type_of(column)) for column in table.columns}
 
 
 def _label(named: _Named) -> str:

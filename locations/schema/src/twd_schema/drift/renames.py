@@ -5,12 +5,12 @@ Where a database compares names without case, another case of its letters is the
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeVar
 
 from twd_schema.drift.similarity import similar_columns, similar_tables
-from twd_shared.schema_model.ddl.names import unquoted
+from twd_schema.drift.spelling import folding_of_columns, folding_of_tables
 from twd_shared.schema_model.fingerprint import key_of
 from twd_shared.schema_model.models import (
     EnumType,
@@ -22,10 +22,6 @@ from twd_shared.schema_model.models import (
 from twd_shared.schema_model.renames import Rename, Renames
 
 Evidence = Literal["server", "similarity"]
-
-# Whether MySQL does so with names of tables is a setting of the server, which is not known here.
-_CASELESS_TABLES = frozenset({"sqlite"})
-_CASELESS_COLUMNS = frozenset({"sqlite", "mysql"})
 
 _Name = TypeVar("_Name", ObjectKey, str)
 
@@ -92,12 +88,11 @@ def paired(before: Snapshot, after: Snapshot, renames: Renames) -> Pairing:
         if not rename.new_member and rename.old_key in old and rename.new_key in new:
             pairing.objects[rename.old_key] = rename.new_key
     _pair_members(pairing, old, new, renames.items)
-    if after.dialect in _CASELESS_TABLES:
-        for one, other in _respelled(old, new):
-            pairing.objects[one] = other
-            pairing.respelled.add((one, ""))
-    if after.dialect in _CASELESS_COLUMNS:
-        _pair_respelled_columns(pairing, old, new)
+    fold = folding_of_tables(after.dialect)
+    for one, other in _respelled(old, new, lambda key: (key[0], fold(key[1]), fold(key[2]))):
+        pairing.objects[one] = other
+        pairing.respelled.add((one, ""))
+    _pair_respelled_columns(pairing, old, new, folding_of_columns(after.dialect))
     if not renames.complete:
         _pair_alike(pairing, old, new)
     taken = set(pairing.objects.values())
@@ -131,24 +126,22 @@ def _pair_respelled_columns(
     pairing: Pairing,
     old: Mapping[ObjectKey, SchemaObject],
     new: Mapping[ObjectKey, SchemaObject],
+    fold: Callable[[str], str],
 ) -> None:
     for key, item in old.items():
         if (now := new.get(pairing.new_key(key))) is not None and now != item:
-            for before, after in _respelled(members_of(item), members_of(now)):
+            for before, after in _respelled(members_of(item), members_of(now), fold):
                 pairing.members.setdefault(key, {})[before] = after
                 pairing.respelled.add((key, before))
 
 
-def _respelled(old: Collection[_Name], new: Collection[_Name]) -> list[tuple[_Name, _Name]]:
+def _respelled(
+    old: Collection[_Name], new: Collection[_Name], fold: Callable[[_Name], _Name]
+) -> list[tuple[_Name, _Name]]:
     """What is gone, and has come with its letters in another case."""
-    come = {_folded(name): name for name in new if name not in old}
+    come = {fold(name): name for name in new if name not in old}
     gone = [name for name in old if name not in new]
-    return [(name, come[_folded(name)]) for name in gone if _folded(name) in come]
-
-
-def _folded(name: ObjectKey | str) -> tuple[str, ...]:
-    # Letters beyond ASCII are the same in no other case.
-    return tuple(map(unquoted, (name,) if isinstance(name, str) else name))
+    return [(name, come[fold(name)]) for name in gone if fold(name) in come]
 
 
 def _pair_alike(

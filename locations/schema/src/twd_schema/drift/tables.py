@@ -142,7 +142,7 @@ def _column(old_table: Table, old: Column, table: Table, new: Column) -> Iterato
     if _generation(old) != _generation(new):
         before, after = _generation(old), _generation(new)
         now = f"is generated {after} now" if after else "is no longer generated"
-        what = f"{now}; it was, {before}" if before else now
+        what = f"{now} (before: {before})" if before else now
         yield change("column_generation_changed", what, before, after)
     if old.comment != new.comment:
         yield change("column_comment_changed", "changed its comment", old.comment, new.comment)
