@@ -351,22 +351,6 @@ def test_the_items_of_a_connection_that_is_gone_are_removed(
     assert location.metadata_rows("select count(*) from twd.training_items") == [(0,)]
 
 
-def test_what_was_told_of_a_connection_that_an_earlier_release_removed_is_over(
-    location: Location, instance: dg.DagsterInstance
-) -> None:
-    location.execute_metadata(
-        "insert into twd.alerts (alert_key, severity, title, body) values"
-        " ('held-version:7:0:a:b', 'failure', 'held', ''),"
-        " ('held-version:77:0:a:b', 'failure', 'held', ''), ('7', 'failure', 'else', '')"
-    )
-    tick(location, instance)
-    still_open = "select alert_key from twd.alerts where recovered_at is null order by 1"
-    assert len(location.metadata_rows(still_open)) == 3
-    location.store.connections.deactivate(location.connection_id)
-    tick(location, instance)
-    assert location.metadata_rows(still_open) == [("7",), ("held-version:77:0:a:b",)]
-
-
 def test_nothing_is_removed_while_it_is_not_known_what_is_listed(
     location: Location, instance: dg.DagsterInstance
 ) -> None:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from urllib.parse import quote
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import ARRAY
 
 from twd_shared.store.alerts import Alert, add_alert
 from twd_shared.store.database import MetadataDatabase
@@ -56,8 +54,7 @@ class HeldAlerts:
 
     def tell_none_held(self, served: ModelVersion) -> bool:
         """Close what was told of held versions, and say so; False if nothing was open."""
-        told = _told_of(served.connection_id)
-        closed = _closing(told).returning(alerts.c.alert_key, alerts.c.title)
+        closed = _closing(served.connection_id).returning(alerts.c.alert_key, alerts.c.title)
         with self._database.begin() as transaction:
             rows = transaction.execute(closed).all()
             if not rows:
@@ -76,23 +73,19 @@ class HeldAlerts:
             )
 
 
-def forget_told(database: MetadataDatabase, connection_ids: Collection[str]) -> None:
-    """Close what was told of held versions of connections, as these versions are gone.
+def forget_told(database: MetadataDatabase, connection_id: str) -> None:
+    """Close what was told of held versions of a connection, as these versions are gone.
 
     Nobody is told: whoever took the connection out, or went back to an earlier version, knows.
     """
-    if not connection_ids:
-        return
-    prefixes = sa.cast([_prefix(key) for key in connection_ids], ARRAY(sa.Text))
-    told_of = sa.func.substring(alerts.c.alert_key, "^held-version:[^:]*:")
     with database.begin() as transaction:
-        transaction.execute(_closing(told_of == sa.any_(prefixes)))
+        transaction.execute(_closing(connection_id))
 
 
-def _closing(told: sa.ColumnElement[bool]) -> sa.Update:
+def _closing(connection_id: str) -> sa.Update:
     return (
         sa.update(alerts)
-        .where(told, alerts.c.recovered_at.is_(None))
+        .where(_told_of(connection_id), alerts.c.recovered_at.is_(None))
         .values(recovered_at=sa.func.now())
     )
 

@@ -126,9 +126,9 @@ class Decisions:
             comparison = {**(live.comparison or {}), "live_version": previous.version}
             reason = f"{BY_A_PERSON} from it to version {previous.version}."
             self._versions.hold(self._id, live.version, reason, comparison | {"findings": []})
-            # A newer one that the gate held is dropped, and can be promoted no more.
-            forget_told(self._database, [self._id])
             withdrawn = self._serve(previous, live.version)
+            # A newer one that the gate held is dropped, and can be promoted no more.
+            forget_told(self._database, self._id)
             return Served(previous.version, live.version, True, withdrawn)
 
     def _settle_promoted(self, served: ModelVersion) -> None:

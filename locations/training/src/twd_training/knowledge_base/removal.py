@@ -28,10 +28,12 @@ def remove_unused(
     """
     trained = ModelVersions(database).trained_snapshots()
     marked = TrainingSet(database).published_markers().keys()
-    inactive = {item.connection_id: item for item in connections if not item.is_active}
-    unused = [item for key, item in inactive.items() if key in trained or key in marked]
-    # Of the others an earlier release has removed everything else.
-    forget_told(database, inactive.keys() - {item.connection_id for item in unused})
+    unused = [
+        connection
+        for connection in connections
+        if not connection.is_active
+        and (connection.connection_id in trained or connection.connection_id in marked)
+    ]
     if not unused:
         return
     listing = catalog.listing()
@@ -58,7 +60,7 @@ def _remove(
     with versions.exclusive(connection.connection_id, wait=False) as is_ours:
         if not is_ours:
             return False
-        forget_told(database, [connection.connection_id])
+        forget_told(database, connection.connection_id)
         collections = Collections(client, connection.partition_key)
         collections.drop(collections.present())
         kept = versions.kept(connection.connection_id)
