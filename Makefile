@@ -169,11 +169,12 @@ format: .venv/.tools ## Format the code
 
 typecheck: environments benchmarks/.venv/.ready ## Check types
 	@status=0; \
-	.venv/bin/pyright --pythonpath .venv/bin/python libs/twd_shared/src deploy/local/src || status=1; \
-	.venv/bin/pyright --pythonpath benchmarks/.venv/bin/python benchmarks || status=1; \
+	check() { nice .venv/bin/pyright --pythonpath "$$@" || status=1; }; \
+	check .venv/bin/python libs/twd_shared/src deploy/local/src; \
+	check benchmarks/.venv/bin/python benchmarks; \
 	for location in $(LOCATIONS); do \
 		echo "== locations/$$location"; \
-		.venv/bin/pyright --pythonpath locations/$$location/.venv/bin/python locations/$$location/src || status=1; \
+		check locations/$$location/.venv/bin/python locations/$$location/src; \
 	done; \
 	exit $$status
 
@@ -209,8 +210,9 @@ test: ## Run every check and every test
 		lint typecheck definitions test-shared test-training test-analytics test-local test-readers \
 		test-architecture audit
 
-# A test that starts make is not one of the three.
+# A make that a test starts is none of the three, and waits for none of them.
 test-%: export MAKEFLAGS :=
+test-%: export MFLAGS :=
 .PHONY: test-e2e test-shared test-local test-architecture test-readers $(LOCATIONS:%=test-%)
 test-schema: ## Run the tests of one location only (the same for training, analytics)
 $(LOCATIONS:%=test-%): test-%: environments
