@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from twd_schema.extraction.dialects.create_table import DeclaredCheck, declared_table
+from twd_schema.extraction.dialects.create_table import DeclaredCheck, DeclaredKey, declared_table
 
 QUOTED = [
     ('"a ""b"" )"', 'a "b" )'),
@@ -22,7 +22,7 @@ def test_a_name_in_any_quotes_is_a_name(written: str, name: str) -> None:
         f" {written} text collate {written})"
     )
     assert table.checks == [DeclaredCheck(name, None, "x > 0")]
-    assert [key.columns for key in table.uniques] == [(name,)]
+    assert table.uniques == [DeclaredKey(None, (name,))]
     assert table.columns[name].collation == name
 
 

@@ -52,8 +52,8 @@ class References:
 
 
 DOES_NOT_PARSE = References(parses=False, problem="syntax")
-# The parser takes the beginning of any sentence for an expression.
-_EXPRESSIONS = (exp.Condition, exp.Alias, exp.Tuple)
+EXPRESSIONS = (exp.Condition, exp.Alias, exp.Tuple)
+"""What is no statement: the parser takes the beginning of any sentence for an expression."""
 # Of a kind that is not looked into, or too deep: nothing is said against it.
 NOT_WALKED = References(parses=False)
 
@@ -73,7 +73,7 @@ def references_in(sql: str, names: SchemaNames) -> References:
 
 def references_of(statements: Sequence[exp.Expr] | None, names: SchemaNames) -> References:
     """The same of what `parsed` gives."""
-    if not statements or any(isinstance(item, _EXPRESSIONS) for item in statements):
+    if not statements or any(isinstance(item, EXPRESSIONS) for item in statements):
         return DOES_NOT_PARSE
     found = Statements(names)
     try:

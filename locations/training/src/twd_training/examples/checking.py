@@ -15,7 +15,7 @@ from twd_shared.schema_model.fingerprint import content_fingerprint
 from twd_shared.sql.names import Rows, TableName
 from twd_shared.sql.parsing import statements_in
 from twd_shared.sql.writing import only_reads
-from twd_shared.sql_references import References, references_of
+from twd_shared.sql_references import EXPRESSIONS, References, references_of
 from twd_training.examples.known_tables import KnownTables
 from twd_training.examples.models import Submission, TrainingItem, item_id
 from twd_training.examples.texts import Text, plain
@@ -89,8 +89,7 @@ def _read_by_query(sql: str, known: KnownTables) -> References:
     statements = _parse(sql, known.dialect)
     if len(statements) != 1:
         raise Rejected(f"it holds {len(statements)} statements, not one")
-    # So the parser takes a word in place of SELECT: as an expression, which may have a name.
-    if isinstance(statements[0], exp.Condition | exp.Alias):
+    if isinstance(statements[0], EXPRESSIONS):
         raise Rejected("it is no SQL statement")
     is_query = isinstance(statements[0], exp.Query | exp.Values)
     if not is_query or not only_reads(statements, known.dialect):
