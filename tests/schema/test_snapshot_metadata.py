@@ -151,7 +151,7 @@ def test_a_large_drop_is_shown_and_fails_its_check_once(
     assert failed(result) == ["snapshot_not_smaller"]
     check = checks(result)["snapshot_not_smaller"]
     assert check.metadata["dropped_tables"].value == ["public.b"]
-    assert check.description == "Gone, as a second reading confirmed: 1 table."
+    assert check.description == "1 table is gone; a second reading confirmed it."
     assert check.severity == dg.AssetCheckSeverity.WARN
     assert failed(read(dsn)) == []
 
@@ -245,7 +245,7 @@ def test_tables_out_of_sight_fail_their_check_with_a_remedy(recording: Recording
     passed, description = outcome(made, "snapshot_not_smaller")
     assert not passed
     assert description is not None
-    assert description.startswith("The role that reads is not shown 1 table, or only in part")
+    assert description.startswith("1 table is not shown to the role that reads, or only in part")
     assert "Grant SELECT" in description
 
 

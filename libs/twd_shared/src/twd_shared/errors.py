@@ -11,7 +11,7 @@ class TwdError(Exception):
     """Root of the errors that this project raises on purpose."""
 
     def __init__(self, fault: str = "", remedy: str = "") -> None:
-        """`remedy` is apart where who registered a connection is told another than who typed it."""
+        """`remedy` is kept apart where a command, whose user typed the address, gives another."""
         super().__init__(f"{fault} {remedy}" if remedy else fault)
         self.fault = fault
         self.remedy = remedy

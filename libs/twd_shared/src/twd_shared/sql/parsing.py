@@ -87,8 +87,11 @@ def parsed(sql: str, db_type: str) -> list[exp.Expr] | None:
 
 
 def statements_in(sql: str, db_type: str) -> list[exp.Expr]:
-    """The statements in `sql`; raises RecursionError where parsing could overflow the stack, or
-    take as good as for ever, and what the parser raises, which holds the SQL."""
+    """The statements in `sql`, in the dialect of that database type.
+
+    Raises RecursionError where parsing could overflow the stack or take as good as for ever, and
+    whatever the parser raises: its messages hold the SQL.
+    """
     text = readable(sql, db_type)
     dialect = Dialect.get_or_raise(parser_dialect(db_type))
     tokens = dialect.tokenize(text)

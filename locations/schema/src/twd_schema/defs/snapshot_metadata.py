@@ -116,16 +116,19 @@ def _unchecked(snapshot: Snapshot) -> str:
 def _losses(recording: Recording, unconfirmed: Sequence[str]) -> str:
     sentences: list[str] = []
     if recording.dropped_tables:
-        gone = counted(len(recording.dropped_tables), "table")
-        sentences.append(f"Gone, as a second reading confirmed: {gone}.")
+        gone = _tables_are(len(recording.dropped_tables))
+        sentences.append(f"{gone} gone; a second reading confirmed it.")
     if unconfirmed:
-        kept = counted(len(unconfirmed), "table")
         sentences.append(
-            f"The role that reads is not shown {kept}, or only in part: dropped, no longer "
-            "granted, or broken. What was known is kept. Grant SELECT on the whole database to be "
-            "sure."
+            f"{_tables_are(len(unconfirmed))} not shown to the role that reads, or only in part: "
+            "dropped, no longer granted, or broken. What was known is kept. Grant SELECT on the "
+            "whole database to be sure."
         )
     return " ".join(sentences)
+
+
+def _tables_are(number: int) -> str:
+    return f"{counted(number, 'table')} {'is' if number == 1 else 'are'}"
 
 
 def _check(
