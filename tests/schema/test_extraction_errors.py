@@ -132,7 +132,7 @@ def test_a_server_that_is_no_database_is_given_up_in_time(
         ReadLimits(connect_seconds=1, statement_seconds=1),
     )
     assert isinstance(error, SourceUnavailable)
-    assert time.monotonic() - started < 8
+    assert time.monotonic() - started < 20
 
 
 @pytest.mark.parametrize(

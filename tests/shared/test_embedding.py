@@ -68,14 +68,14 @@ def test_batches_of_64_texts_are_asked_for_and_each_vector_has_its_place(
 
 @pytest.mark.integration
 def test_four_batches_are_under_way_at_once(services: Any) -> None:
-    slow = {"path": "/api/embed", "latency_ms": 200}
+    slow = {"path": "/api/embed", "latency_ms": 1000}
     services.ollama_faults.write_text(json.dumps({"rules": [slow]}))
     started = time.perf_counter()
     try:
         Ollama(services.ollama, "twd-lexical").embed(["film"] * 64 * 8, "document")
     finally:
         services.ollama_faults.unlink()
-    assert 0.4 <= time.perf_counter() - started < 1.2, "one after the other is 1.6 s"
+    assert 2 <= time.perf_counter() - started < 6, "one after the other is 8 s"
 
 
 @pytest.mark.integration
@@ -102,7 +102,7 @@ def test_an_error_comes_behind_the_batches_that_were_done(
 
 @pytest.mark.integration
 def test_a_taker_that_stops_ends_the_calls_that_are_under_way(services: Any) -> None:
-    hanging = {"path": "/api/embed", "skip": 1, "latency_ms": 3000}
+    hanging = {"path": "/api/embed", "skip": 1, "latency_ms": 20_000}
     services.ollama_faults.write_text(json.dumps({"rules": [hanging]}))
     started = time.perf_counter()
     try:
@@ -111,7 +111,7 @@ def test_a_taker_that_stops_ends_the_calls_that_are_under_way(services: Any) -> 
         batches.close()
     finally:
         services.ollama_faults.unlink()
-    assert time.perf_counter() - started < 2
+    assert time.perf_counter() - started < 10
     assert "twd-background" not in {thread.name for thread in threading.enumerate()}
 
 

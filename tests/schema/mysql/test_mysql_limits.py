@@ -65,7 +65,7 @@ def test_a_server_that_answers_byte_by_byte_is_given_up_in_time(
     )
     assert isinstance(error, SourceUnavailable)
     assert "did not answer in time" in str(error)
-    assert time.monotonic() - started < 6
+    assert time.monotonic() - started < 15
 
 
 def test_a_statement_that_computes_too_long_is_ended_by_the_server(
