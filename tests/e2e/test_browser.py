@@ -77,13 +77,15 @@ def test_one_lineage_spans_the_three_locations(open_page: Open, shop: str) -> No
     ).first.click(force=True)
     # Long names are shortened there.
     seen(page, "schema_embeddings", "updated_embeddings", "trained_model", "daily_query_stats")
+    picture(page, "lineage")
 
 
 def test_sensors_and_schedules_of_all_locations_are_on(open_page: Open, shop: str) -> None:
     page = open_page("/automation", 1400, 1190)
     seen(page, "new_connection_sensor", "training_data_sensor", "daily_analytics_schedule")
-    switches = page.get_by_role("switch").or_(page.get_by_role("checkbox"))
-    until(lambda: switches.count() >= 10, "the switches are drawn", 60)
+    boxes, on = page.get_by_role("checkbox"), page.locator("input[type=checkbox]:checked")
+    # A row has a box to select it and a switch; one box more selects all.
+    until(lambda: on.count() > 10 and boxes.count() == 2 * on.count() + 1, "all are on", 60)
     picture(page, "overview")
 
 
