@@ -14,7 +14,7 @@ from twd_shared.store.database import MetadataDatabase
 from twd_shared.store.tables import training_items
 
 PUNCTUATION_AT_THE_END = ".?!…？！。 "
-"""What is left out of a question behind its last word."""
+"""End marks, which are left out when questions are compared."""
 SUGGESTED_DAYS = 30
 """How long a question is suggested after it was last asked in vain."""
 
@@ -32,8 +32,7 @@ class Suggestion(NamedTuple):
 
 
 def normalised_question(text: str) -> str:
-    """Composed letters in lower case, single spaces, no punctuation at the end: how questions are
-    compared."""
+    """As questions are compared: composed, in lower case, with single spaces and no end mark."""
     composed = unicodedata.normalize("NFC", text)
     return " ".join(composed.lower().split()).rstrip(PUNCTUATION_AT_THE_END)
 

@@ -126,7 +126,7 @@ def _pair(table: Table, kind: _Kind, old: _Inner, new: _Inner) -> Iterator[Chang
 def _stays_unique(table: Table, index: Index) -> bool:
     """Whether a key forbids now what the index forbade: ADD CONSTRAINT … USING INDEX made it one.
 
-    One that is more than a list of columns may have forbidden more than any key does; a key with a
+    An index on more than a list of columns may have forbidden more than any key does; a key with a
     definition of its own may be deferrable.
     """
     if not (index.definition or "").endswith(f"USING btree ({quote_names(index.columns)})"):

@@ -122,8 +122,11 @@ def _conflict(after: list[Token]) -> str:
     """What ON CONFLICT says behind a key's columns; '' where it says the usual, or nothing."""
     while after and (after[0].kind == "group" or after[0].keyword in ("KEY", "ASC", "DESC")):
         after = after[1:]
-    words = [token.keyword for token in after[:3]]
-    return words[2] if words[:2] == ["ON", "CONFLICT"] and words[2:] != [_USUAL_CONFLICT] else ""
+    match [token.keyword for token in after[:3]]:
+        case ["ON", "CONFLICT", str(action)] if action != _USUAL_CONFLICT:
+            return action
+        case _:
+            return ""
 
 
 def _complete(key: DeclaredForeignKey, keyword: str, before: Token, after: list[Token]) -> None:
