@@ -207,7 +207,7 @@ test: ## Run every check and every test
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync=line environments benchmarks/.venv/.ready
 	@echo "Checks and tests, three at a time: what each says is shown when it has ended."
 	@$(MAKE) --no-print-directory --jobs=3 --keep-going --output-sync=target test-e2e test-schema \
-		lint typecheck definitions test-shared test-training test-analytics test-local test-readers \
+		lint typecheck definitions test-shared $(LOCATIONS:%=test-%) test-local test-readers \
 		test-architecture audit
 
 # A make that a test starts is none of the three, and waits for none of them.
