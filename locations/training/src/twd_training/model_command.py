@@ -15,6 +15,7 @@ from twd_shared import settings
 from twd_shared.clients.ollama import Ollama
 from twd_shared.clients.qdrant import open_client
 from twd_shared.errors import TwdError
+from twd_shared.schema_model.wording import counted
 from twd_shared.store.database import MetadataDatabase
 from twd_training.knowledge_base.promotion import Decisions
 from twd_training.knowledge_base.publishing import Published
@@ -82,7 +83,7 @@ def _decide(command: str, partition_key: str) -> str:
         why = "no version is held back" if is_promotion else "it was gone back to before"
         return f"{partition_key}: version {done.version} is served, and {why}; nothing to do."
     before = f"version {done.before}" if done.before is not None else "nothing"
-    wrong = "1 document" if done.withdrawn == 1 else f"{done.withdrawn} documents"
+    wrong = counted(done.withdrawn, "document")
     without = f", without {wrong} wrong by now" if done.withdrawn else ""
     said = f"{partition_key}: version {done.version} is served instead of {before}{without}."
     return f"{said}{_other_model(published, ollama.embed_model)}"

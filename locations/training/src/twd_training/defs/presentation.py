@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from twd_shared.schema_model.ddl.names import literal
 from twd_training.evaluation.history_plot import recall_svg
 from twd_training.evaluation.outcomes import OUTCOMES
 from twd_training.evaluation.store import KNOWLEDGE_BASE, SCHEMA_INDEX
@@ -42,13 +43,9 @@ def examples_metadata(collected: Collected, connection_id: str) -> Mapping[str, 
         "snapshot_version": collected.version,
         "rejections": dg.MetadataValue.md(
             "`select item_id, reason, quarantined_since, proposal from twd.training_items"  # noqa: S608 - shown, not run
-            f" where not accepted and connection_id = {_literal(connection_id)}`"
+            f" where not accepted and connection_id = {literal(connection_id)}`"
         ),
     }
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
 
 
 def _planned(collected: Collected) -> str:
