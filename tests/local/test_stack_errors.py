@@ -23,6 +23,8 @@ from twd_local.stack.errors import StackError, explained
 from twd_local.stack.home import REPOSITORY, Home
 from twd_local.stack.private_files import write_private_json
 
+from ..closed_output import run_unread
+
 DSN = "postgresql://reader:pa%24s-secret@db.internal:5432/shop"
 
 
@@ -163,20 +165,25 @@ def test_the_demo_says_so_too(
     assert f"error: The operating system refused: {file}" in capsys.readouterr().out
 
 
+@pytest.fixture
+def started_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
+    """The home of a stack that was started and has no environment of its own."""
+    monkeypatch.setenv("TWD_HOME", str(tmp_path))
+    home = Home(tmp_path)
+    home.create()
+    write_private_json(home.environment_file, {})
+    return home
+
+
 @pytest.mark.parametrize(
     ("words", "message"), [(["no-such-command"], "There is no command"), ([], "usage:")]
 )
 def test_a_command_that_is_not_there_is_a_message(
     words: list[str],
     message: str,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    started_home: Home,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setenv("TWD_HOME", str(tmp_path))
-    home = Home(tmp_path)
-    home.create()
-    write_private_json(home.environment_file, {})
     assert stack(["run", "--", *words]) == 2
     assert message in capsys.readouterr().err
 
@@ -187,16 +194,11 @@ def test_a_command_that_is_not_there_is_a_message(
 def test_a_command_that_needs_a_stopped_stack_says_how_to_start_it(
     command: list[str],
     status: int,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    started_home: Home,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setenv("TWD_HOME", str(tmp_path))
-    home = Home(tmp_path)
-    home.create()
-    write_private_json(home.environment_file, {})
-    write_private_json(home.ports_file, {"postgres": 1})
-    write_private_json(home.services / "postgres.json", {})
+    write_private_json(started_home.ports_file, {"postgres": 1})
+    write_private_json(started_home.services / "postgres.json", {})
     assert stack(command) == status
     assert capsys.readouterr().err == "error: The stack is not running. Start it with: make up\n"
 
@@ -222,13 +224,6 @@ def test_a_plan_of_a_stack_that_never_ran_is_a_failure_and_not_a_difference(tmp_
 
 
 def test_a_reader_of_the_status_that_has_seen_enough_is_no_failure(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "twd_local.stack", "status"]
     environment = os.environ | {"TWD_HOME": str(tmp_path)}
-    with subprocess.Popen(
-        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    ) as process:
-        assert process.stdout is not None
-        assert process.stderr is not None
-        process.stdout.close()
-        assert process.stderr.read() == b""
-    assert process.returncode == 0
+    done = run_unread("-m", "twd_local.stack", "status", environment=environment)
+    assert (done.returncode, done.stderr) == (0, b"")

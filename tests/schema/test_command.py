@@ -16,6 +16,8 @@ import pytest
 
 from twd_schema.command import main
 
+from ..closed_output import run_unread
+
 Execute = Callable[..., None]
 CANARY = "canary-9f2c"
 
@@ -351,13 +353,8 @@ def test_a_wrong_command_line_has_the_status_of_a_failure(arguments: list[str]) 
 
 
 def test_a_reader_that_has_seen_enough_is_no_failure(services: Any) -> None:
-    command = [sys.executable, "-m", "twd_schema.command", "ddl", services.source("pagila")]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-        assert process.stdout is not None
-        assert process.stderr is not None
-        process.stdout.close()
-        assert process.stderr.read() == b""
-    assert process.returncode == 0
+    done = run_unread("-m", "twd_schema.command", "ddl", services.source("pagila"))
+    assert (done.returncode, done.stderr) == (0, b"")
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")

@@ -31,6 +31,13 @@ def shop(location: Location, ollama_url: str) -> TrainedShop:
     return made
 
 
+def train_held(shop: TrainedShop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make a version without cards, which the gate holds; the next one has them."""
+    with monkeypatch.context() as without_cards:
+        without_cards.setattr(material, "documents_of", without("card"))
+        assert shop.train().published.held is not None
+
+
 @pytest.fixture
 def holding(shop: TrainedShop, monkeypatch: pytest.MonkeyPatch) -> TrainedShop:
     """The shop with version 2 held, which has a new column and no cards."""
@@ -160,9 +167,7 @@ def test_what_was_left_can_be_promoted_again_though_the_gate_held_a_newer_one(
     trained_twice: TrainedShop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trained_twice.change("voucher", "owner")
-    with monkeypatch.context() as without_cards:
-        without_cards.setattr(material, "documents_of", without("card"))
-        assert trained_twice.train().published.held is not None
+    train_held(trained_twice, monkeypatch)
     trained_twice.decisions.go_back()
     assert trained_twice.held is not None
     assert trained_twice.held.version == 2
@@ -173,9 +178,7 @@ def test_what_only_a_held_version_had_is_asked_for_when_an_older_one_is_promoted
     trained_twice: TrainedShop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trained_twice.teach("Which vouchers are there?", "select voucher_id from voucher")
-    with monkeypatch.context() as without_cards:
-        without_cards.setattr(material, "documents_of", without("card"))
-        assert trained_twice.train().published.held is not None
+    train_held(trained_twice, monkeypatch)
     trained_twice.decisions.go_back()
     assert not trained_twice.is_training_wished()
     trained_twice.decisions.promote()

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -20,6 +18,8 @@ from twd_shared.store.database import MetadataDatabase
 from twd_shared.store.open_questions import normalised_question, question_hash, suggestions
 from twd_shared.store.tables import training_items
 from twd_training.suggestions_command import DONE, FAILED, main
+
+from ..closed_output import run_unread
 
 pytestmark = pytest.mark.integration
 Ask = Callable[..., None]
@@ -128,13 +128,6 @@ def test_a_source_that_is_not_known_is_named(
 def test_a_reader_of_the_list_that_has_seen_enough_is_no_failure(
     metadata_dsn: str, ask: Ask
 ) -> None:
-    command = [sys.executable, "-m", "twd_training.suggestions_command", "shop"]
     environment = os.environ | {"TWD_METADATA_DSN": metadata_dsn}
-    with subprocess.Popen(
-        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    ) as process:
-        assert process.stdout is not None
-        assert process.stderr is not None
-        process.stdout.close()
-        assert process.stderr.read() == b""
-    assert process.returncode == DONE
+    done = run_unread("-m", "twd_training.suggestions_command", "shop", environment=environment)
+    assert (done.returncode, done.stderr) == (DONE, b"")
