@@ -81,8 +81,9 @@ def table_statements(
         # A partition gets its parent's identity when it is attached, and may not bring one.
         with_identity = not own and table.partition_of is None
         statements.append(create_statement(table, table.columns, inside, dialect, with_identity))
-        kinds = identity_kinds([table])
-        statements += [text for item in own for text in ownership_statements(item, kinds)]
+        if own:
+            kinds = identity_kinds([table])
+            statements += [text for item in own for text in ownership_statements(item, kinds)]
         later = [*unvalidated_constraints(table), *(key for key, is_valid in keys if not is_valid)]
         statements += [f"ALTER TABLE {_name(table, dialect)} ADD {text}" for text in later]
     statements += [
@@ -132,11 +133,8 @@ def create_statement(
         for item in table.constraints
         if is_validated(item.definition)
     ]
-    lines += filter(None, (_inline_index(table, index, dialect) for index in table.indexes))
-    period = {item.generated: item.name for item in table.columns if _is_of_row(item, dialect)}
-    if period:
-        listed = quote_names((period[word] for word in _OF_ROW if word in period), dialect)
-        lines.append(f"PERIOD FOR SYSTEM_TIME ({listed})")
+    if dialect == "mysql":
+        lines += _mysql_lines(table)
     lines += foreign_keys
     body = ",\n    ".join(lines)
     return (
@@ -255,6 +253,17 @@ def _endings(table: Table, dialect: str) -> Iterator[str]:
         yield f"\nWITH ({_parameters(table)})"
 
 
+def _mysql_lines(table: Table) -> Iterator[str]:
+    """The indexes and the period of a versioned table that CREATE TABLE must hold."""
+    for index in table.indexes:
+        if line := _inline_index(table, index, "mysql"):
+            yield line
+    period = {item.generated: item.name for item in table.columns if _is_of_row(item, "mysql")}
+    if period:
+        listed = quote_names((period[word] for word in _OF_ROW if word in period), "mysql")
+        yield f"PERIOD FOR SYSTEM_TIME ({listed})"
+
+
 def _has_inline_key(table: Table, dialect: str) -> bool:
     """Whether the key stands in its column's line: only there SQLite takes AUTOINCREMENT."""
     return dialect == "sqlite" and any(column.identity for column in table.columns)
@@ -279,11 +288,11 @@ def _column_line(
         line += f" OPTIONS ({', '.join(column.options)})"
     if column.collation:
         line += f" COLLATE {column.collation}"
-    if _is_of_row(column, dialect):
-        line += f" GENERATED ALWAYS AS {column.generated}"
-    elif column.generated is not None:
+    if column.generated is not None:
         how = "VIRTUAL" if column.virtual else "STORED"
-        line += f" GENERATED ALWAYS AS ({column.generated}) {how}"
+        is_of_row = _is_of_row(column, dialect)
+        value = column.generated if is_of_row else f"({column.generated}) {how}"
+        line += f" GENERATED ALWAYS AS {value}"
     elif column.identity and dialect == "mysql":
         line += " AUTO_INCREMENT"
     elif column.identity and dialect == "sqlite":
