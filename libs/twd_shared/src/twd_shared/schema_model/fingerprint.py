@@ -18,11 +18,16 @@ from twd_shared.schema_model.models import (
 
 def key_of(schema_object: SchemaObject) -> ObjectKey:
     """The identity of a schema object inside its database."""
-    name = schema_object.name
+    kind = kind_of(schema_object)
     if isinstance(schema_object, Routine):
         # Routines are told apart by their arguments as well.
-        name = f"{name}({schema_object.arguments})"
-    return (kind_of(schema_object), schema_object.schema, name)
+        return (kind, schema_object.schema, f"{schema_object.name}({schema_object.arguments})")
+    return (kind, schema_object.schema, schema_object.name)
+
+
+def objects_by_key(snapshot: Snapshot) -> dict[ObjectKey, SchemaObject]:
+    """The snapshot's objects by their keys, tables first."""
+    return {key_of(item): item for item in snapshot.objects}
 
 
 def object_fingerprint(schema_object: SchemaObject) -> str:
@@ -41,11 +46,11 @@ def content_fingerprint(parts: Iterable[str]) -> str:
 
 def object_fingerprints(snapshot: Snapshot) -> dict[ObjectKey, str]:
     """Fingerprint of each object of the snapshot by its key."""
-    return fingerprints_of({key_of(item): item for item in snapshot.objects})
+    return fingerprints_of(objects_by_key(snapshot))
 
 
 def fingerprints_of(objects: Mapping[ObjectKey, SchemaObject]) -> dict[ObjectKey, str]:
-    """Fingerprint of each of the objects by its key."""
+    """Fingerprint of each of the objects by its key, in their order."""
     # In one place for all: to make room for each anew takes a quarter of the time.
     canonical = bytearray()
     found: dict[ObjectKey, str] = {}

@@ -10,7 +10,11 @@ from typing import Literal, NamedTuple
 import sqlalchemy as sa
 
 from twd_shared.errors import UnknownConnection
-from twd_shared.schema_model.fingerprint import fingerprints_of, key_of, snapshot_fingerprint
+from twd_shared.schema_model.fingerprint import (
+    fingerprints_of,
+    objects_by_key,
+    snapshot_fingerprint,
+)
 from twd_shared.schema_model.identities import left_out
 from twd_shared.schema_model.models import ObjectKey, Snapshot, TableStatistics, snapshot_of
 from twd_shared.schema_model.renames import Renames
@@ -82,10 +86,10 @@ class SnapshotStore:
         newest before the reading, 0 = none; raises HistoryMovedOn if it no longer is, and the
         snapshot is another than the newest.
         """
-        objects = {key_of(item): item for item in snapshot.objects}
+        objects = objects_by_key(snapshot)
         now = fingerprints_of(objects)
         fingerprint = snapshot_fingerprint(now)
-        self._decoded.keep({now[key]: item for key, item in objects.items()})
+        self._decoded.keep(dict(zip(now.values(), objects.values(), strict=True)))
         with self._database.begin() as transaction:
             lock_history(transaction, connection_id)
             write_statistics(transaction, connection_id, snapshot.statistics)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from operator import attrgetter
 
 import msgspec
 import sqlalchemy as sa
@@ -17,7 +18,7 @@ def write_statistics(
     transaction: sa.Connection, connection_id: str, statistics: Iterable[TableStatistics]
 ) -> None:
     """Make these the connection's statistics; the same ones again write nothing."""
-    in_order = sorted(statistics, key=lambda item: (item.schema, item.table))
+    in_order = sorted(statistics, key=attrgetter("schema", "table"))
     body = msgspec.json.encode(in_order, order="deterministic")
     content_hash = hashlib.sha256(body).hexdigest()[:32]
     table = table_statistics

@@ -20,7 +20,7 @@ from twd_schema.drift.telling import (
     renamed_to,
     written_before,
 )
-from twd_shared.schema_model.fingerprint import key_of
+from twd_shared.schema_model.fingerprint import objects_by_key
 from twd_shared.schema_model.models import ObjectKey, Routine, SchemaObject, Snapshot, Table
 from twd_shared.schema_model.renames import Renames, renames_between
 from twd_shared.schema_model.wording import counted
@@ -39,13 +39,13 @@ def diff_snapshots(
     `renames` are those that a server proves; None = what the ids of the two snapshots prove. What
     merely follows from a rename is no change of its own.
     """
-    new = {key_of(item): item for item in after.objects}
+    new = objects_by_key(after)
     if before is None:
         changes = tuple(_changes({}, new))
     else:
         proven = renames_between(before, after) if renames is None else renames
         pairing = paired(before, after, proven)
-        old = {key_of(item): item for item in before.objects}
+        old = objects_by_key(before)
         said = in_new_names(before, after, pairing) if pairing else old
         changes = (*_renamed(old, new, pairing), *_lost(old, new, pairing), *_changes(said, new))
     return SchemaDiff(from_version=from_version, to_version=to_version, changes=changes)

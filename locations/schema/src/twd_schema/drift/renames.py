@@ -11,7 +11,7 @@ from typing import Literal, TypeVar
 
 from twd_schema.drift.similarity import similar_columns, similar_tables
 from twd_schema.drift.spelling import folding_of_columns, folding_of_tables
-from twd_shared.schema_model.fingerprint import key_of
+from twd_shared.schema_model.fingerprint import key_of, objects_by_key
 from twd_shared.schema_model.models import (
     EnumType,
     ObjectKey,
@@ -81,8 +81,8 @@ def paired(before: Snapshot, after: Snapshot, renames: Renames) -> Pairing:
 
     Where ids do not prove all, tables and columns that look alike count as renamed, too.
     """
-    old = {key_of(item): item for item in before.objects}
-    new = {key_of(item): item for item in after.objects}
+    old = objects_by_key(before)
+    new = objects_by_key(after)
     pairing = Pairing()
     for rename in renames.items:
         if not rename.new_member and rename.old_key in old and rename.new_key in new:

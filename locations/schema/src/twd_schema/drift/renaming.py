@@ -10,7 +10,7 @@ import msgspec
 from twd_schema.drift.following import NamePairs, follows
 from twd_schema.drift.renames import Pairing
 from twd_shared.schema_model.ddl.names import quote_name
-from twd_shared.schema_model.fingerprint import key_of
+from twd_shared.schema_model.fingerprint import key_of, objects_by_key
 from twd_shared.schema_model.models import (
     Column,
     CompositeType,
@@ -39,7 +39,7 @@ def in_new_names(
     before: Snapshot, after: Snapshot, pairing: Pairing
 ) -> dict[ObjectKey, SchemaObject]:
     """What was there before, by the key that it has or would have now, without what is lost."""
-    new = {key_of(item): item for item in after.objects}
+    new = objects_by_key(after)
     names = _Names(pairing)
     said: dict[ObjectKey, SchemaObject] = {}
     for item in before.objects:

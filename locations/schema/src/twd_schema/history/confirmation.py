@@ -15,7 +15,7 @@ from collections.abc import Collection
 
 import msgspec
 
-from twd_shared.schema_model.fingerprint import key_of
+from twd_shared.schema_model.fingerprint import key_of, objects_by_key
 from twd_shared.schema_model.models import (
     Column,
     ObjectKey,
@@ -60,7 +60,7 @@ def carried_forward(read: Snapshot, before: Snapshot, kept: Collection[ObjectKey
 
     That is objects whose keys are in `kept`, and facts of tables which `read.unknown` names.
     """
-    known = {key_of(item): item for item in before.objects}
+    known = objects_by_key(before)
     objects = {key: known[key] for key in kept if key in known}
     for item in read.objects:
         key = key_of(item)
