@@ -290,7 +290,7 @@ def test_an_identity_of_an_older_server_counts_as_logged_like_its_table(
         "alter sequence t_a_seq set logged; create sequence s; create unlogged table u (a serial);"
         "alter sequence u_a_seq set logged;",
     )
-    monkeypatch.setattr(reading, "statements", lambda _: statements(14))
+    monkeypatch.setattr(reading, "statements", lambda _, **kinds: statements(14, **kinds))
     snapshot = read(dsn)
     unlogged = {sequence.name: sequence.unlogged for sequence in snapshot.sequences}
     assert unlogged == {"s": False, "t_a_seq": True, "u_a_seq": False}

@@ -9,6 +9,7 @@ from operator import attrgetter
 import msgspec
 
 from twd_schema.extraction.postgresql.identities import Keys, identities_of, keys_by_id
+from twd_schema.extraction.postgresql.samples import with_categories
 from twd_schema.extraction.postgresql.values import (
     Row,
     Rows,
@@ -62,9 +63,11 @@ TAKEN_AFTER: Mapping[str, tuple[str, ...]] = {
     "columns": (),
     "constraints": ("tables", "columns"),
     "indexes": ("tables", "columns"),
-    "objects": ("tables",),
+    "dependencies": (),
+    "objects": ("tables", "dependencies"),
 }
-"""Which answers must be taken before which: keys and indexes give columns by their numbers."""
+"""Which answers must be taken before which, if they are asked: keys and indexes give columns by
+their numbers, and dependencies may come with the objects."""
 
 
 class SnapshotBuilder:
@@ -88,6 +91,8 @@ class SnapshotBuilder:
         self._index_names: dict[int, tuple[str, str]] = {}
         self._needs: Mapping[tuple[str, int], tuple[ObjectKey, ...]] = {}
         self._keys: Keys = {}
+        self._dependencies: Rows = ()
+        self._samples: Rows = ()
 
     def has_changed(self, written: Rows) -> bool:
         """Whether what was written during the reading can show in a text that was taken.
@@ -164,8 +169,12 @@ class SnapshotBuilder:
                 self._index_names[row["indexrelid"]] = (table["nspname"], row["relname"])
             self._indexes[oid] = tuple([index_of(row, names, table) for row in group])
 
+    def _take_dependencies(self, rows: Rows) -> None:
+        self._dependencies = _decoded(rows)["dependencies"]
+
     def _take_objects(self, rows: Rows) -> None:
-        answers = {name: msgspec.json.decode(text or "[]") for name, text in rows[0].items()}
+        answers = {"dependencies": self._dependencies, **_decoded(rows)}
+        self._samples = answers.get("samples", ())
         self._places, self._types = answers["places"], answers["types"]
         self._routines = answers["routines"]
         self._seen = frozenset(row["xid"] for row in answers["seen"])
@@ -195,7 +204,7 @@ class SnapshotBuilder:
         tables = [self._table(row) for row in relations]
         server = next(row for row in self._places if row["kind"] == "server")
         types = [(row, self._needs_of("t", row["oid"])) for row in self._types]
-        return Snapshot(
+        made = Snapshot(
             dialect="postgresql",
             database_name=server["name"],
             server_version=server["version"],
@@ -221,6 +230,7 @@ class SnapshotBuilder:
             statistics=statistics_of(relations),
             identities=identities_of(self._keys, self._column_names, self._types, self._places, at),
         )
+        return with_categories(made, self._samples)
 
     def _needs_of(self, kind: str, oid: int) -> tuple[ObjectKey, ...]:
         return self._needs.get((kind, oid), ())
@@ -309,3 +319,7 @@ class _Constraints:
 
 
 _NO_CONSTRAINTS = _Constraints()
+
+
+def _decoded(rows: Rows) -> dict[str, Rows]:
+    return {name: msgspec.json.decode(text or "[]") for name, text in rows[0].items()}

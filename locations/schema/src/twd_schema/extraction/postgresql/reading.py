@@ -9,17 +9,15 @@ from __future__ import annotations
 import asyncio
 import gc
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Mapping
 
 import asyncpg
 from asyncpg.prepared_stmt import PreparedStatement
 
 from twd_schema.extraction.postgresql import APPLICATION_NAME
 from twd_schema.extraction.postgresql.building import TAKEN_AFTER, SnapshotBuilder
-from twd_schema.extraction.postgresql.samples import LARGEST_CATEGORY, with_categories
 from twd_schema.extraction.postgresql.statements import (
     CHANGED_SINCE,
-    SAMPLES,
     SNAPSHOT,
     statements,
 )
@@ -32,9 +30,6 @@ from twd_shared.sources.postgresql import open_session, source_errors
 
 _ATTEMPTS = 3
 _BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
-
-_Asked = Iterator[tuple[str, str]]
-"""What is still to be asked: names and statements, shared by the sessions."""
 
 
 async def read_postgresql(
@@ -103,20 +98,19 @@ class _Reading:
                 session.terminate()
 
     async def _read(self, first: asyncpg.Connection) -> Snapshot:
-        asked = iter(statements(first.get_server_version().major).items())
         async with asyncio.TaskGroup() as taking:
             await first.execute(_BEGIN)
             [snapshot] = await first.fetch(SNAPSHOT)
+            asked = statements(
+                first.get_server_version().major,
+                shared=bool(snapshot["exported"]),
+                samples=self._samples,
+            )
             builder = SnapshotBuilder()
-            answers = _Answers(builder, taking)
-            prepared = await self._ask(asked, answers, first, snapshot["exported"])
-            samples = await first.fetch(SAMPLES, LARGEST_CATEGORY) if self._samples else []
+            answers = _Answers(builder, taking, asked)
+            check = await self._ask(answers, first, snapshot["exported"])
             # What was written meanwhile is seen after the transaction only.
-            check = prepared or await _prepare_check(first)
             checking = taking.create_task(check.fetch(snapshot["oldest"]))
-            if prepared:
-                # Its transaction holds locks on the source, and building takes a while.
-                first.terminate()
             if self._on_statement:
                 # Of what is prepared, the driver tells nobody.
                 self._on_statement(CHANGED_SINCE)
@@ -124,31 +118,46 @@ class _Reading:
             made = await asyncio.to_thread(builder.snapshot, self._address.place)
         if builder.has_changed(checking.result()):
             raise ObjectVanished
-        return with_categories(made, samples)
+        return made
 
     async def _ask(
-        self, asked: _Asked, answers: _Answers, first: asyncpg.Connection, exported: str | None
-    ) -> PreparedStatement | None:
-        """Ask all that is left, also by a second session where a snapshot was exported for it.
+        self, answers: _Answers, first: asyncpg.Connection, exported: str | None
+    ) -> PreparedStatement:
+        """Ask everything, also by a second session where a snapshot was exported for it.
 
-        A second session has ended its transaction and prepared the check of what changed.
+        Gives the prepared check of what changed, when no transaction is left open.
         """
-        second: asyncpg.Connection | None = None
+        asking: list[asyncpg.Connection] = []
+        ready: dict[asyncpg.Connection, PreparedStatement] = {}
+        has_joined = False
 
-        async def ask_too(name: str) -> PreparedStatement | None:
-            nonlocal second
-            second = await self._join(name)
-            if not second:
-                return None
-            await answers.ask(second, asked)
-            return await _prepare_check(second)
+        async def ask_by(session: asyncpg.Connection) -> None:
+            asking.append(session)
+            await answers.ask(session)
+            asking.remove(session)
+            if asking:
+                # The other is still at work: this one gets ready for what comes after.
+                ready[session] = await _prepare_check(session)
+
+        async def join(name: str) -> None:
+            nonlocal has_joined
+            if second := await self._join(name):
+                has_joined = True
+                await ask_by(second)
 
         async with asyncio.TaskGroup() as group:
-            asking = group.create_task(ask_too(exported)) if exported else None
-            await answers.ask(first, asked)
-            if asking and not second:
-                asking.cancel()
-        return asking.result() if asking and second else None
+            joining = group.create_task(join(exported)) if exported else None
+            await ask_by(first)
+            if joining and not has_joined:
+                joining.cancel()
+        if not ready:
+            ready[first] = await _prepare_check(first)
+        [(session, check)] = ready.items()
+        for other in self._sessions:
+            if other is not session:
+                # Its transaction holds locks on the source, and building takes a while.
+                other.terminate()
+        return check
 
     async def _join(self, exported: str) -> asyncpg.Connection | None:
         """A session on the exported snapshot; None if there can be no second one."""
@@ -175,25 +184,33 @@ class _Reading:
 class _Answers:
     """Has the builder take the answers of one reading, each as soon as those it needs are taken."""
 
-    def __init__(self, builder: SnapshotBuilder, group: asyncio.TaskGroup) -> None:
+    def __init__(
+        self, builder: SnapshotBuilder, group: asyncio.TaskGroup, statements: Mapping[str, str]
+    ) -> None:
         self._builder, self._group = builder, group
-        self._taken = {name: asyncio.Event() for name in TAKEN_AFTER}
+        # What is still to be asked, shared by the sessions.
+        self._asked = iter(statements.items())
+        self._taken = {name: asyncio.Event() for name in statements}
 
-    async def ask(self, session: asyncpg.Connection, asked: _Asked) -> None:
+    async def ask(self, session: asyncpg.Connection) -> None:
         """Ask what nobody has asked yet, one after the other, until all is asked."""
-        for name, statement in asked:
+        for name, statement in self._asked:
             rows = await session.fetch(statement)
             self._group.create_task(self._take(name, rows))
 
     async def _take(self, name: str, rows: Rows) -> None:
-        await self.taken(TAKEN_AFTER[name])
+        await self._are_taken(TAKEN_AFTER[name])
         await asyncio.to_thread(self._builder.take, name, rows)
         self._taken[name].set()
 
-    async def taken(self, names: Iterable[str] = tuple(TAKEN_AFTER)) -> None:
-        """Wait until these answers are taken."""
+    async def taken(self) -> None:
+        """Wait until all answers are taken."""
+        await self._are_taken(self._taken)
+
+    async def _are_taken(self, names: Iterable[str]) -> None:
         for name in names:
-            await self._taken[name].wait()
+            if name in self._taken:
+                await self._taken[name].wait()
 
 
 async def _prepare_check(session: asyncpg.Connection) -> PreparedStatement:

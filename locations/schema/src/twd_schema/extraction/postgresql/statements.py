@@ -7,12 +7,15 @@ Catalogs: https://www.postgresql.org/docs/current/catalogs.html
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from twd_schema.extraction.postgresql.object_statements import (
     DEPENDENCIES,
     PLACES,
     ROUTINES,
     TYPES,
 )
+from twd_schema.extraction.postgresql.samples import LARGEST_CATEGORY
 from twd_schema.extraction.postgresql.scope_statements import RELATIONS
 from twd_schema.extraction.postgresql.table_statements import (
     COLUMNS,
@@ -34,32 +37,9 @@ where c.oid = 'pg_catalog.pg_class'::regclass
 """The oldest transaction that this one may not see, and where the catalogs are large the name by
 which a second session can see the same; asked first."""
 
-# What there is little of comes together, each answer as JSON, for the sake of the round trips.
-_OBJECTS = f"""
-select (select pg_catalog.json_agg(r)::text from ({PLACES}) r) as places,
-       (select pg_catalog.json_agg(r)::text from ({TYPES}) r) as types,
-       (select pg_catalog.json_agg(r)::text from ({ROUTINES}) r) as routines,
-       (select pg_catalog.json_agg(r)::text from ({DEPENDENCIES}) r) as dependencies,
-       (select pg_catalog.json_agg(r)::text from ({SEEN}) r) as seen
-"""
-
-
-def statements(major: int) -> dict[str, str]:
-    """What is sent to a server of that major release, by what it asks for.
-
-    Two sessions may share them: first what others must wait for, last what takes least. The order
-    of their rows is not promised.
-    """
-    return {
-        "columns": COLUMNS,
-        "tables": tables(major),
-        "indexes": indexes(major),
-        "constraints": constraints(major),
-        "objects": _OBJECTS,
-    }
-
-
-SAMPLES = f"""
+# The values of columns with few of them, from the planner's statistics: no row is read, and
+# PostgreSQL shows those of a column only to a role that may read the column.
+_SAMPLES = f"""
 with relations as ({RELATIONS})
 select r.nspname, r.relname, s.attname, s.n_distinct::float8 as n_distinct,
        s.most_common_vals::text::text[] as values,
@@ -70,11 +50,40 @@ join pg_catalog.pg_stats s
   and s.inherited = (r.relkind = 'p')
 join pg_catalog.pg_attribute a on a.attrelid = r.oid and a.attname = s.attname
 join pg_catalog.pg_type t on t.oid = a.atttypid
-where t.typcategory = 'S' and s.n_distinct between 1 and $1 and s.most_common_vals is not null
+where t.typcategory = 'S' and s.n_distinct between 1 and {LARGEST_CATEGORY}
+  and s.most_common_vals is not null
 order by r.oid, a.attnum
 """
-"""The values of columns with at most $1 of them, from the planner's statistics: no row is read,
-and PostgreSQL shows those of a column only to a role that may read the column."""
+
+
+def statements(major: int, *, shared: bool = False, samples: bool = False) -> dict[str, str]:
+    """What is sent to a server of that major release, by what it asks for.
+
+    In this order: first what others must wait for, last what takes least. If they are `shared` by
+    two sessions, no answer is left for the end that takes long. The order of rows is not promised.
+    """
+    # What there is little of comes together, each answer as JSON, for the sake of the round trips.
+    objects = {"places": PLACES, "types": TYPES, "routines": ROUTINES, "seen": SEEN}
+    if samples:
+        objects["samples"] = _SAMPLES
+    dependencies = {"dependencies": DEPENDENCIES}
+    return {
+        "columns": COLUMNS,
+        "tables": tables(major),
+        "indexes": indexes(major),
+        "constraints": constraints(major),
+        **({"dependencies": _as_json(dependencies)} if shared else {}),
+        "objects": _as_json(objects if shared else objects | dependencies),
+    }
+
+
+def _as_json(queries: Mapping[str, str]) -> str:
+    answers = (
+        f"(select pg_catalog.json_agg(r)::text from ({query}) r) as {name}"
+        for name, query in queries.items()
+    )
+    return f"select {', '.join(answers)}"
+
 
 CHANGED_SINCE = f"""
 {written_from("$1::text::pg_catalog.xid8")}
