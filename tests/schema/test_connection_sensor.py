@@ -241,7 +241,7 @@ def test_a_failing_import_is_requested_again_after_a_wait(
     assert daemon.requested("new_connection_sensor") == ["shop"]
     assert not daemon.run("schema_import_job", "shop")
     clock(59)
-    assert "wait for their next try: shop" in daemon.reason("new_connection_sensor")
+    assert "To be imported: 1 connection (shop)" in daemon.reason("new_connection_sensor")
     clock(1)
     assert daemon.requested("new_connection_sensor") == ["shop"]
     clock(119)

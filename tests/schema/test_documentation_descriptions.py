@@ -241,7 +241,7 @@ def test_a_table_with_two_malformed_answers_goes_without_and_is_counted(
     documented = shop.document(FILM, ACTOR)
     assert server.asked.count("film") == 2
     assert (documented.by_model, documented.not_described, documented.asked_now) == (1, 1, 2)
-    assert "malformed answer twice for 1 tables" in documented.problem
+    assert "malformed answer twice for 1 table," in documented.problem
     assert shop.card("film") == (
         "Table public.film: film.\nColumns:\n- id (integer)\n- rating (integer)"
     )

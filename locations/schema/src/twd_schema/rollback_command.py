@@ -55,7 +55,7 @@ def _roll_back(_options: argparse.Namespace) -> tuple[int, str]:
     lines = [
         f"{index.alias}: {done.before} ({done.before_model}) → "
         f"{done.served.name} ({done.served.model})",
-        f"{done.up_to_date} connections are up to date, {len(done.caught_up)} were caught up.",
+        f"Connections up to date: {done.up_to_date}; caught up: {len(done.caught_up)}.",
         *(f"{key} is behind: {reason}" for key, reason in done.behind.items()),
     ]
     if done.served.model != ollama.embed_model:

@@ -12,6 +12,7 @@ from twd_shared.contract import TRIGGER_TAG
 from twd_shared.errors import TwdError
 from twd_shared.resources.stores import ApplicationDatabaseResource, MetadataStoreResource
 from twd_shared.run_requests import Attempts, runs_in_flight
+from twd_shared.schema_model.wording import counted
 from twd_shared.settings import Settings
 
 _NAME = "late_messages_sensor"
@@ -131,6 +132,6 @@ def _nothing_to_do(
             "more. See why in their last run, and then run analytics_job for these days."
         )
     return dg.SkipReason(
-        f"{len(wishes)} days are to be measured; their runs are in flight, or have failed and "
-        "wait for their next try."
+        f"To be measured: {counted(len(wishes), 'day')}, whose runs are in flight, or have failed "
+        "and wait for their next try."
     )

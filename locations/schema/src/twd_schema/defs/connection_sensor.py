@@ -20,6 +20,7 @@ from twd_shared.resources.servers import QdrantResource
 from twd_shared.resources.stores import CatalogResource, MetadataStoreResource
 from twd_shared.run_requests import Attempts, claim_run
 from twd_shared.schema_model.models import encode
+from twd_shared.schema_model.wording import counted
 from twd_shared.settings import Settings
 from twd_shared.store.connections import RegisteredConnection
 
@@ -164,10 +165,12 @@ def new_connection_sensor(
 
 def _nothing_to_import(listed: int, waiting: tuple[RegisteredConnection, ...]) -> dg.SkipReason:
     if not waiting:
-        return dg.SkipReason(f"{listed} connections listed, all that are active are imported.")
+        return dg.SkipReason(
+            f"{counted(listed, 'connection')} listed, all that are active are imported."
+        )
     names = ", ".join(item.partition_key for item in waiting[:10])
     return dg.SkipReason(
-        f"{len(waiting)} connections are being imported, or failed and wait for their next try: "
-        f"{names}. A corrected connection string is tried at once; what failed "
-        f"{MOST_IMPORTS} times waits for the daily verification."
+        f"To be imported: {counted(len(waiting), 'connection')} ({names}), whose runs are in "
+        "flight, or have failed and wait for their next try. A corrected connection string is "
+        f"tried at once; what failed {MOST_IMPORTS} times waits for the daily verification."
     )

@@ -18,6 +18,7 @@ from twd_schema.documentation.diagram_layout import (
     layout,
 )
 from twd_shared.schema_model.models import ForeignKey, Snapshot, Table
+from twd_shared.schema_model.wording import counted
 
 MOST_TABLES = 40
 _LINE, _PAD = 16, 8
@@ -108,7 +109,8 @@ def _box(table: Table, place: Place, single_schema: bool) -> str:
     height = _height(table)
     return (
         f'<svg x="{left}" y="{top}" width="{BOX_WIDTH}" height="{height}">'
-        f"<title>{escape(_printable(table.label))}: {len(table.columns)} columns</title>"
+        f"<title>{escape(_printable(table.label))}: "
+        f"{counted(len(table.columns), 'column')}</title>"
         f'<rect x="0.5" y="0.5" width="{BOX_WIDTH - 1}" height="{height - 1}" rx="4" '
         'fill="#f4f5f7" stroke="#7a869a"/>'
         f'<text x="{_PAD}" y="{_LINE}" font-weight="bold" fill="#172b4d">{_short(name)}</text>'

@@ -12,6 +12,7 @@ from twd_schema.documentation.describing import Described, LanguageModel, descri
 from twd_schema.documentation.facts import facts_of
 from twd_shared.schema_model.fingerprint import content_fingerprint
 from twd_shared.schema_model.models import Snapshot, Table
+from twd_shared.schema_model.wording import counted
 from twd_shared.store.descriptions import DescriptionStore, TableName
 from twd_shared.store.documentation import DocumentationStore, TableCard
 from twd_shared.store.snapshots import SnapshotStore
@@ -106,7 +107,8 @@ def _problem(described: Described) -> str:
     problems = [described.problem] if described.problem else []
     if described.malformed:
         problems.append(
-            f"The language model gave a malformed answer twice for {described.malformed} tables. "
-            "They are asked again next time; another model (TWD_LLM_MODEL) may do better."
+            "The language model gave a malformed answer twice for "
+            f"{counted(described.malformed, 'table')}, which it is asked about again next time. "
+            "Another model (TWD_LLM_MODEL) may do better."
         )
     return " ".join(problems)

@@ -10,6 +10,7 @@ from twd_shared.clients.index_collections import IndexCollection
 from twd_shared.clients.ollama import Ollama
 from twd_shared.clients.schema_index import SchemaIndex
 from twd_shared.errors import IndexUnavailable, MigrationRefused
+from twd_shared.schema_model.wording import counted
 from twd_shared.store.connections import ConnectionRegistry, RegisteredConnection
 from twd_shared.store.database import MetadataDatabase
 from twd_shared.store.documentation import DocumentationStore
@@ -54,8 +55,8 @@ class IndexBuilder:
         active = [item for item in self._connections.known() if item.is_active]
         for number, registered in enumerate(active, start=1):
             state = self._bring_up(collection, registered, served)
-            points = "left out, it was never read" if state is None else f"{state.point_count}"
-            self._say(f"{number}/{len(active)} {registered.partition_key}: {points} points.")
+            told = counted(state.point_count, "point") if state else "left out, it was never read"
+            self._say(f"{number}/{len(active)} {registered.partition_key}: {told}.")
         self._require_counted(collection)
 
     def catch_up(self, collection: IndexCollection, served: Mapping[str, int]) -> list[IndexState]:

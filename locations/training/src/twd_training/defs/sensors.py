@@ -13,6 +13,7 @@ from twd_shared.resources.stores import (
     MetadataStoreResource,
 )
 from twd_shared.run_requests import Attempts, claim_run
+from twd_shared.schema_model.wording import counted
 from twd_shared.settings import Settings
 from twd_training.defs.jobs import ALL_OF_A_TRAINING
 from twd_training.examples.changes import wishes_of
@@ -95,8 +96,10 @@ def training_data_sensor(
 
 def _nothing_to_train(known: int, waiting: int) -> dg.SkipReason:
     if not waiting:
-        return dg.SkipReason(f"{known} connections known, all of their training is up to date.")
+        return dg.SkipReason(
+            f"{counted(known, 'connection')} known, all of their training is up to date."
+        )
     return dg.SkipReason(
-        f"{waiting} connections are to be trained; their runs are in flight, or have "
+        f"To be trained: {counted(waiting, 'connection')}, whose runs are in flight, or have "
         "failed and wait for their next try."
     )
