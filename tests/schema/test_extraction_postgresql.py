@@ -293,6 +293,20 @@ def test_a_table_named_like_a_system_schema_is_the_users(
     assert [item.label for item in reader.read(connection_to(dsn)).tables] == ["pgtoast.pg_class"]
 
 
+def test_a_database_whose_numbers_are_text_without_a_cast_is_read(
+    services: Any, execute: Any, reader: Any, connection_to: Any
+) -> None:
+    dsn = services.database()
+    execute(
+        dsn,
+        "create table numbered (id int)",
+        # What many made who came from a release before 8.3.
+        "create cast (integer as text) with inout as implicit",
+        "create cast (bigint as text) with inout as implicit",
+    )
+    assert [item.label for item in reader.read(connection_to(dsn)).tables] == ["public.numbered"]
+
+
 def test_two_readings_are_equal(
     snapshot: Snapshot, source: str, reader: Any, connection_to: Any
 ) -> None:

@@ -115,6 +115,13 @@ def test_a_table_that_was_dropped_and_made_again_is_noticed(
     assert signal() != before
 
 
+def test_a_database_whose_numbers_are_text_without_a_cast_has_one(
+    signal: Callable[[], str], source: str, execute: Execute
+) -> None:
+    execute(source, "create cast (bigint as text) with inout as implicit")
+    assert signal()
+
+
 def test_a_source_that_has_no_signal_gives_none() -> None:
     reader = SchemaReader(frozenset({"sqlite"}), ReadLimits(), reach_policy("", "/srv"))
     connection = Connection("7", "shop", "sqlite", True, "sqlite:////srv/shop.db")

@@ -19,7 +19,7 @@ _ORIGIN = """array[
                and pg_catalog.has_function_privilege(
                        'pg_catalog.pg_control_checkpoint()', 'execute')
               then 'select pg_catalog.array_to_tsvector(
-                        array[y.system_identifier::text, ''timeline '' || t.timeline_id])
+                        array[y.system_identifier::text, ''timeline '' || t.timeline_id::text])
                     from pg_catalog.pg_control_system() y, pg_catalog.pg_control_checkpoint() t'
               else 'select null::pg_catalog.tsvector' end) s),
     (select b.oid::text from pg_catalog.pg_database b
@@ -167,7 +167,7 @@ select p.oid::bigint as oid, n.nspname, p.proname, p.prokind::text as kind,
             || E') (\\n    ' || pg_catalog.concat_ws(E',\\n    ',
                'SFUNC = ' || g.aggtransfn::text,
                'STYPE = ' || pg_catalog.format_type(g.aggtranstype, null),
-               'SSPACE = ' || nullif(g.aggtransspace, 0),
+               'SSPACE = ' || nullif(g.aggtransspace, 0)::text,
                'FINALFUNC = ' || nullif(g.aggfinalfn, 0)::regproc::text,
                case when g.aggfinalextra then 'FINALFUNC_EXTRA' end,
                {_modification("FINALFUNC_MODIFY", "g.aggfinalmodify")},
@@ -178,7 +178,7 @@ select p.oid::bigint as oid, n.nspname, p.proname, p.prokind::text as kind,
                'MSFUNC = ' || nullif(g.aggmtransfn, 0)::regproc::text,
                'MINVFUNC = ' || nullif(g.aggminvtransfn, 0)::regproc::text,
                'MSTYPE = ' || pg_catalog.format_type(nullif(g.aggmtranstype, 0), null),
-               'MSSPACE = ' || nullif(g.aggmtransspace, 0),
+               'MSSPACE = ' || nullif(g.aggmtransspace, 0)::text,
                'MFINALFUNC = ' || nullif(g.aggmfinalfn, 0)::regproc::text,
                case when g.aggmfinalextra then 'MFINALFUNC_EXTRA' end,
                {_modification("MFINALFUNC_MODIFY", "g.aggmfinalmodify", "g.aggmtransfn <> 0")},

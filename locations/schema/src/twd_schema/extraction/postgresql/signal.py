@@ -95,8 +95,8 @@ _CATALOGS = (
 
 def _sum(catalog: str, key: str, condition: str) -> str:
     return f"""
-    (select count(*) || '/' || coalesce(sum(pg_catalog.hashtextextended(
-            pg_catalog.concat_ws(':', {key}, t.xmin), 0)), 0)
+    (select count(*)::text || '/' || coalesce(sum(pg_catalog.hashtextextended(
+            pg_catalog.concat_ws(':', {key}, t.xmin), 0)), 0)::text
      from pg_catalog.{catalog} t where {condition})"""
 
 
