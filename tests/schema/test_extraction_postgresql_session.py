@@ -188,6 +188,7 @@ def test_a_transaction_that_keeps_running_needs_no_second_reading(
     "change",
     [
         "drop view open_shops",
+        "drop index shops_note_idx",
         "alter schema s rename to other",
         "alter type s.mood rename to feeling",
         "alter index shops_note_idx rename to by_note",

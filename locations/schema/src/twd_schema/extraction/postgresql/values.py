@@ -158,7 +158,8 @@ def index_of(row: Row, names: Mapping[int, str], table: Row) -> Index:
     numbers = row["columns"].split(",")
     columns = tuple(
         [
-            expression or names[int(number)]
+            # 0 stands for an expression.
+            there(expression) if number == "0" else names[int(number)]
             for number, expression in zip(
                 numbers, row["expressions"] or [None] * len(numbers), strict=True
             )
