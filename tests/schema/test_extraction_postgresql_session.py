@@ -191,6 +191,7 @@ def test_a_transaction_that_keeps_running_needs_no_second_reading(
         "drop index shops_note_idx",
         "alter schema s rename to other",
         "alter type s.mood rename to feeling",
+        "alter type s.mood rename value 'ok' to 'fine'",
         "alter index shops_note_idx rename to by_note",
         "alter function s.rate() rename to share",
         "alter sequence s.numbers rename to counter",

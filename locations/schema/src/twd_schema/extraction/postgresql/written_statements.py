@@ -6,9 +6,10 @@ from __future__ import annotations
 def written_from(oldest: str) -> str:
     """The rows that transactions from `oldest` on have written, as a CTE `written`.
 
-    Kinds: r = relation, a = column of a relation, t = type, p = routine, n = schema. Rows tell 32
-    bits of the id only, also long after they were frozen: so ids end at those of the snapshot that
-    sees the rows, as what seems to come later is from a round of 2^32 before.
+    Kinds: r = relation, a = column of a relation, t = type or a label of one, p = routine,
+    n = schema. Rows tell 32 bits of the id only, also long after they were frozen: so ids end at
+    those of the snapshot that sees the rows, as what seems to come later is from a round of 2^32
+    before.
     """
     return f"""
 with ids as materialized (
@@ -27,6 +28,9 @@ with ids as materialized (
     select 't', t.oid, null, 0, t.xmin
     from pg_catalog.pg_type t
     where t.typtype <> 'b' and (t.typrelid = 0 or t.typtype <> 'c') and {_is_between("t.xmin")}
+    union all
+    select 't', e.enumtypid, null, 0, e.xmin
+    from pg_catalog.pg_enum e where {_is_between("e.xmin")}
     union all
     select 'p', p.oid, null, 0, p.xmin
     from pg_catalog.pg_proc p where {_is_between("p.xmin")}
