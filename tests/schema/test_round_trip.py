@@ -234,6 +234,22 @@ create index on posts (slug(title));
 """
 
 
+def test_what_makes_values_of_a_range_type_comes_with_the_type(
+    services: Any, psql: Any, assert_round_trip: Any
+) -> None:
+    dsn = services.database()
+    psql(dsn, RANGES)
+    assert_round_trip(dsn)
+
+
+RANGES = """
+create type span as range (subtype = float8);
+create table trips (
+    driven span default span(0, 1), check (driven <@ span(0, 100, '[]')), rest span_multirange);
+create view all_trips as select span_multirange(driven) + rest as total from trips;
+"""
+
+
 def test_an_aggregate_comes_back_with_how_its_final_functions_are_called(
     services: Any, psql: Any, assert_round_trip: Any
 ) -> None:

@@ -136,7 +136,8 @@ def _modification(option: str, value: str, condition: str = "true") -> str:
 
 # Routines that a view, default, constraint, index, type or other such routine needs. What is only
 # called by a trigger or by hand is not part of a schema's tables. Of what stands in a body that is
-# a text, the server knows nothing: each routine comes that has the name of a word in it.
+# a text, the server knows nothing: each routine comes that has the name of a word in it. The
+# constructors of a range type are made with it, by the name that it has then.
 ROUTINES = f"""
 with recursive needed as (
     select u.refobjid as oid from pg_catalog.pg_depend u
@@ -196,6 +197,12 @@ left join pg_catalog.pg_description d
   on d.objoid = p.oid and d.classoid = 'pg_catalog.pg_proc'::regclass
 where p.oid in (select m.oid from needed m)
   and {USERS_SCHEMA} and {no_member("pg_proc", "p.oid")}
+  and not exists (
+      select from pg_catalog.pg_depend i
+      join pg_catalog.pg_type t on t.oid = i.refobjid
+        and t.typname = p.proname and t.typnamespace = p.pronamespace
+      where i.classid = 'pg_catalog.pg_proc'::regclass and i.objid = p.oid and i.deptype = 'i'
+        and i.refclassid = 'pg_catalog.pg_type'::regclass)
 order by n.nspname, p.proname, 6
 """
 
