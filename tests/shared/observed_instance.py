@@ -9,6 +9,7 @@ from pathlib import Path
 
 import dagster as dg
 import psycopg2
+from dagster._core.events import AssetMaterializationPlannedData
 from dagster._core.remote_origin import (
     GrpcServerCodeLocationOrigin,
     RemoteInstigatorOrigin,
@@ -91,20 +92,25 @@ def instance_on(dsn: str, folder: Path) -> Iterator[dg.DagsterInstance]:
 
 
 def run_jobs(instance: dg.DagsterInstance) -> None:
-    """A run that succeeds for shop, two that fail, and one that is queued."""
+    """A run that succeeds for shop, two that fail, and one that waits to make its first model."""
     instance.add_dynamic_partitions("source_databases", ["shop"])
     sync = _DEFS.resolve_job_def("schema_sync_job")
     sync.execute_in_process(partition_key="shop", instance=instance, tags=TAGS)
     for name in ("failing_job", "raising_job"):
         job = _DEFS.resolve_job_def(name)
         job.execute_in_process(instance=instance, raise_on_error=False, tags=TAGS)
-    create_run_for_test(
+    queued = create_run_for_test(
         instance,
         job_name="training_job",
         status=dg.DagsterRunStatus.QUEUED,
         remote_job_origin=_REPOSITORY.get_job_origin("training_job"),
         tags=TAGS,
     )
+    model = AssetMaterializationPlannedData(dg.AssetKey(["training", "trained_model"]), "shop")
+    planned = dg.DagsterEvent.build_asset_materialization_planned_event(
+        queued.job_name, "training__trained_model", model
+    )
+    instance.report_dagster_event(planned, queued.run_id)
 
 
 def tick(instance: dg.DagsterInstance, name: str, ages: dict[int, TickStatus]) -> None:

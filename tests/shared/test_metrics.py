@@ -144,6 +144,10 @@ def test_pools_and_assets(samples: Samples) -> None:
     assert only(samples, "dagster_asset_age_seconds", asset="schema/schema_embeddings") < 60
 
 
+def test_an_asset_that_is_only_planned_has_no_age(samples: Samples) -> None:
+    assert (("asset", "training/trained_model"),) not in samples["dagster_asset_age_seconds"]
+
+
 def test_freshness_completeness_and_versions_of_a_database(samples: Samples) -> None:
     found = {
         name: only(samples, f"twd_{name}", database="shop")

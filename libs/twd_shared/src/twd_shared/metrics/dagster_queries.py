@@ -172,13 +172,22 @@ _POOLS = Query(
     },
 )
 
+# Not asset_keys.last_materialization_timestamp: a run that only plans to make it sets that too.
 _ASSETS = Query(
     "assets",
     "dagster",
     """
-    select array_to_string(array(select jsonb_array_elements_text(asset_key::jsonb)), '/') as asset,
-           extract(epoch from localtimestamp - last_materialization_timestamp) as age
-    from asset_keys where last_materialization_timestamp is not null
+    select array_to_string(array(select jsonb_array_elements_text(k.asset_key::jsonb)), '/')
+             as asset,
+           extract(epoch from (now() at time zone 'utc') - max(newest.timestamp)) as age
+    from asset_keys k
+    cross join unnest(array['ASSET_MATERIALIZATION', 'ASSET_OBSERVATION']) kind
+    cross join lateral (
+      select timestamp from event_logs
+      where asset_key = k.asset_key and dagster_event_type = kind
+      order by id desc limit 1
+    ) newest
+    group by k.asset_key
     """,
     {
         "age": Metric(
