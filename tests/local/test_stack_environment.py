@@ -6,7 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from twd_local.stack.environment import External, compose_environment, read_env_file
+from twd_local.stack.environment import (
+    External,
+    compose_environment,
+    read_env_file,
+    set_since,
+)
 from twd_local.stack.errors import StackError
 from twd_local.stack.home import REPOSITORY, Home
 from twd_local.stack.names import LOCATIONS, ORDER
@@ -76,6 +81,14 @@ def test_sources_on_this_machine_may_be_read_unless_the_user_says_otherwise(tmp_
     )
     given = compose_environment(home, {"TWD_SOURCE_HOSTS": "public"}, USUAL_PORTS)
     assert given["TWD_SOURCE_HOSTS"] == "public"
+
+
+def test_settings_that_a_running_stack_was_not_started_with_are_named(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    home.create()
+    started = compose_environment(home, {"TWD_TIMEZONE": "UTC", "TWD_RUN_DAYS": "9"}, USUAL_PORTS)
+    given = {"TWD_TIMEZONE": "UTC", "TWD_RUN_DAYS": "", "TWD_LATE_DAYS": "3", "PATH": "/bin"}
+    assert set_since(given, started) == ["TWD_LATE_DAYS"]
 
 
 def test_passwords_stay_the_same_and_are_for_the_owner_alone(tmp_path: Path) -> None:

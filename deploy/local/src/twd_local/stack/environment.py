@@ -147,6 +147,14 @@ def compose_environment(
     for location in LOCATIONS:
         local[f"TWD_{location.upper()}_HOST"] = "127.0.0.1"
         local[f"TWD_{location.upper()}_PORT"] = str(ports[location])
+    return local | _chosen(given)
+
+
+def set_since(given: Mapping[str, str], environment: Mapping[str, str]) -> list[str]:
+    """Names of the settings in `given` that processes with this `environment` do not have."""
+    return [name for name, value in _chosen(given).items() if environment.get(name) != value]
+
+
+def _chosen(given: Mapping[str, str]) -> dict[str, str]:
     names = {variable.name for variable in settings.VARIABLES}
-    chosen = {name: value for name, value in given.items() if name in names and value}
-    return local | chosen
+    return {name: value for name, value in given.items() if name in names and value}

@@ -14,6 +14,7 @@ from twd_local.deploy.release import Release, build, current
 from twd_local.postgres.locations import used_data_dir
 from twd_local.stack import processes
 from twd_local.stack.databases import create_databases
+from twd_local.stack.environment import set_since
 from twd_local.stack.errors import StackError
 from twd_local.stack.home import REPOSITORY, Home
 from twd_local.stack.names import LOCATIONS
@@ -40,8 +41,14 @@ def up(
         supervisor = Supervisor(home)
         if supervisor.is_running():
             if _everything_answers(home, supervisor):
+                stack = started_stack(home)
                 say("The stack is already running.")
-                return started_stack(home)
+                if changed := set_since(given_environment(environment), stack.environment):
+                    say(
+                        f"It was started with other values of {', '.join(changed)}. "
+                        "To use those that are set now: make down, then make up."
+                    )
+                return stack
             say("The stack is running in part: starting the rest.")
         else:
             _end_leftovers(home, say)
