@@ -112,7 +112,10 @@ class Platform:
 
     def start_run(self, name: str, host: str = "127.0.0.1") -> None:
         """Start a run in a process of its own; `host` is where its server is noted to be."""
-        run_id = self.launch()
+        self.keep(name, self.launch(), host)
+
+    def keep(self, name: str, run_id: str, host: str = "127.0.0.1") -> None:
+        """Wait until a run that was launched works, and know it and its process by `name`."""
         begun = dg.DagsterEventType.STEP_START
         _until(lambda: self.instance.all_logs(run_id, of_type=begun), "its step has begun")
         # Not before: a run that starts reads its row and writes it back whole, with the old tags.
@@ -290,6 +293,23 @@ def test_a_process_that_got_the_id_of_a_dead_run_is_not_taken_for_it_nor_ended(
         assert not platform.instance.run_launcher.terminate(platform.runs["stranger"])
         assert stranger.poll() is None
         stranger.kill()
+
+
+def test_a_start_that_the_server_confirms_too_late_is_not_given_back_to_the_queue(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given back, it would be sent again, and the end of its second process be taken for its own.
+    ask = DagsterGrpcClient._query
+
+    def ask_shortly(self: DagsterGrpcClient, method: str, *request: Any, **options: Any) -> Any:
+        # Less than a process takes to start, more than a server to hear of it.
+        short = {"timeout": 0.3} if method == "StartRun" else {}
+        return ask(self, method, *request, **options, **short)
+
+    monkeypatch.setattr(DagsterGrpcClient, "_query", ask_shortly)
+    platform.keep("late", platform.launch())
+    said = [entry.message for entry in platform.instance.all_logs(platform.runs["late"])]
+    assert any("did not say in time that it did" in message for message in said)
 
 
 def test_a_server_that_is_about_to_end_counts_as_away_for_a_new_run(platform: Platform) -> None:

@@ -4,8 +4,9 @@ Dagster leaves both to the code server that started the process. If that was rep
 lost with its machine since then, a run whose process has gone would stay *started*, with its slots
 in pools, until the longest time that a run may take is over.
 
-The instance of a laptop and of containers names this class, so it imports Dagster and psutil alone:
-the image of the webserver and the daemon has none of the library's other requirements.
+The instance of a laptop and of containers names this class, so it imports Dagster, its gRPC and
+psutil alone: the image of the webserver and the daemon has none of the library's other
+requirements.
 """
 
 import ipaddress
@@ -15,6 +16,7 @@ import signal
 from contextlib import suppress
 from typing import Any
 
+import grpc
 import psutil
 from dagster import DagsterEventType, DagsterRun
 from dagster._core.errors import DagsterLaunchFailedError, DagsterUserCodeUnreachableError
@@ -45,9 +47,20 @@ class WatchedRunLauncher(DefaultRunLauncher):
 
         Such a server (a container that waits for its runs) refuses new ones, which Dagster takes
         for the run's own failure. A run that finds no server waits in the queue for the next one.
+
+        One that a busy server was told of, and whose start it did not confirm in time, does not: it
+        may begin. A second process of it would end at once, and be taken for the end of the run.
         """
         try:
             super().launch_run(context)
+        except DagsterUserCodeUnreachableError as error:
+            if not _was_too_slow(error):
+                raise
+            self._instance.report_engine_event(
+                "The code server was told to start the run, and did not say in time that it did. "
+                "The run is not sent again: if it does not start, run monitoring says so.",
+                context.dagster_run,
+            )
         except DagsterLaunchFailedError as error:
             if _ABOUT_TO_END not in str(error):
                 raise
@@ -108,6 +121,12 @@ class WatchedRunLauncher(DefaultRunLauncher):
             and (pid := entry.dagster_event.engine_event_data.metadata.get("pid"))
         ]
         return list(dict.fromkeys(told))
+
+
+def _was_too_slow(error: DagsterUserCodeUnreachableError) -> bool:
+    # A server that cannot be reached, or goes away, has other codes.
+    cause = error.__cause__
+    return isinstance(cause, grpc.Call) and cause.code() == grpc.StatusCode.DEADLINE_EXCEEDED
 
 
 def _server(run: DagsterRun) -> dict[str, Any]:
