@@ -94,6 +94,18 @@ def test_checking_the_connections_tells_the_failing_from_the_well(
     }
 
 
+def test_checking_the_connections_says_nothing_of_them_while_the_catalog_is_down(
+    daemon: Daemon, catalog: Any, imported: str
+) -> None:
+    catalog.status = 500
+    result = daemon.location.resolve_job_def("check_connections_job").execute_in_process(
+        instance=daemon.instance, raise_on_error=False
+    )
+    assert not result.success
+    [known] = daemon.resources["metadata_store"].connections.known()
+    assert (known.status, known.status_reason) == ("ok", "")
+
+
 def test_maintenance_of_a_source_asks_for_no_sync(
     daemon: Daemon, imported: str, execute: Callable[..., None]
 ) -> None:

@@ -13,7 +13,7 @@ from twd_shared.contract import (
     SCHEMA_EMBEDDINGS,
     UPDATED_EMBEDDINGS,
 )
-from twd_shared.errors import MetadataFailure, SourceBusy, TwdError
+from twd_shared.errors import CatalogUnavailable, MetadataFailure, SourceBusy, TwdError
 from twd_shared.resources.failures import explained_failures, retry_policy
 from twd_shared.resources.stores import CatalogResource, MetadataStoreResource
 from twd_shared.settings import Settings
@@ -66,20 +66,22 @@ def check_connections_job(settings: Settings) -> dg.JobDefinition:
         source_database: SourceDatabaseResource,
     ) -> str:
         registry = metadata_store.connections
-        registered = registry.by_partition(partition_key)
-        try:
-            reader = source_database.reader(metadata_store.database)
-            reader.read(catalog.connection(registered))
-        except SourceBusy as error:
-            context.log.warning(str(error))
-            return f"{partition_key}: not read, it has to wait"
-        except MetadataFailure:
-            raise
-        except TwdError as error:
-            registry.set_status(registered.connection_id, "failing", str(error))
-            context.log.warning(str(error))
-            return f"{partition_key}: failing"
-        registry.set_status(registered.connection_id, "ok")
+        with explained_failures():
+            registered = registry.by_partition(partition_key)
+            try:
+                reader = source_database.reader(metadata_store.database)
+                reader.read(catalog.connection(registered))
+            except SourceBusy as error:
+                context.log.warning(str(error))
+                return f"{partition_key}: not read, it has to wait"
+            except (MetadataFailure, CatalogUnavailable):
+                # They say nothing of the source.
+                raise
+            except TwdError as error:
+                registry.set_status(registered.connection_id, "failing", str(error))
+                context.log.warning(str(error))
+                return f"{partition_key}: failing"
+            registry.set_status(registered.connection_id, "ok")
         return f"{partition_key}: ok"
 
     @dg.op
