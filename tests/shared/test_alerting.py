@@ -60,6 +60,12 @@ def test_a_run_that_somebody_executed_again_is_news(instance: dg.DagsterInstance
     assert not again.is_repeat
 
 
+def test_a_failed_chunk_of_a_backfill_names_its_days(instance: dg.DagsterInstance) -> None:
+    days = {"asset_partition_range_start": "2026-01-01", "asset_partition_range_end": "2026-04-10"}
+    alert = alert_of(failed_run(FIRST, **days), instance)
+    assert alert.title == "import_job failed for 2026-01-01...2026-04-10"
+
+
 @pytest.mark.parametrize(
     ("printed", "class_name", "reason"),
     [

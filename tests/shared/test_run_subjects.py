@@ -105,6 +105,54 @@ def test_a_run_that_writes_less_or_another_partition_does_not_mend(
     assert mends(instance, failed) == ""
 
 
+def run_of_days(
+    instance: dg.DagsterInstance, first: str, last: str = "", *, breaks: bool = False
+) -> dg.DagsterRun:
+    """A run of one day, or of all from the first to the last, as a chunk of a backfill is one."""
+
+    @dg.asset(
+        partitions_def=dg.DailyPartitionsDefinition("2026-01-01"),
+        backfill_policy=dg.BackfillPolicy.single_run(),
+    )
+    def measured() -> None:
+        if breaks:
+            raise dg.Failure("The application is away.")
+
+    ends = {"start": first, "end": last}
+    result = dg.materialize(
+        [measured],
+        instance=instance,
+        partition_key=None if last else first,
+        tags={f"dagster/asset_partition_range_{end}": day for end, day in ends.items() if last},
+        raise_on_error=False,
+    )
+    ended = instance.get_run_by_id(result.run_id)
+    assert ended is not None
+    return ended
+
+
+@pytest.mark.parametrize(
+    ("failed", "later", "is_mended"),
+    [
+        (("2026-01-02", "2026-01-10"), ("2026-01-02", "2026-01-10"), True),
+        (("2026-01-02", "2026-01-10"), ("2026-01-01", "2026-01-11"), True),
+        (("2026-01-02", "2026-01-10"), ("2026-01-03", "2026-01-11"), False),
+        (("2026-01-02", "2026-01-10"), ("2026-01-11", "2026-01-20"), False),
+        (("2026-01-02", "2026-01-10"), ("2026-01-02",), False),
+        (("2026-01-02",), ("2026-01-01", "2026-01-11"), True),
+        (("2026-01-02",), ("2026-01-02", "2026-01-02"), True),
+        (("2026-01-02",), ("2026-01-03", "2026-01-11"), False),
+        (("2026-01-02", "2026-01-02"), ("2026-01-02",), True),
+    ],
+)
+def test_what_failed_for_days_is_mended_by_a_run_of_all_of_them(
+    instance: dg.DagsterInstance, failed: tuple[str, ...], later: tuple[str, ...], is_mended: bool
+) -> None:
+    broken = run_of_days(instance, *failed, breaks=True)
+    mending = run_of_days(instance, *later)
+    assert mends(instance, broken) == (mending.run_id if is_mended else "")
+
+
 def test_a_success_before_the_failure_does_not_mend(instance: dg.DagsterInstance) -> None:
     run(instance, "sync_job")
     assert mends(instance, run(instance, "sync_job", breaks="b")) == ""

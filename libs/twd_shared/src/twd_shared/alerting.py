@@ -13,7 +13,7 @@ import dagster as dg
 from twd_shared.contract import CONNECTION_TAG, DATABASE_TAG, TRIGGER_TAG
 from twd_shared.errors import TwdError
 from twd_shared.resources.stores import MetadataStoreResource
-from twd_shared.run_subjects import PARTITION_TAG, RunSubject, mending_run
+from twd_shared.run_subjects import PARTITION_TAG, RunSubject, mending_run, partition_of
 from twd_shared.store.alerts import Alert, OpenFailure
 
 # Dagster sets it on the runs that it starts by itself in place of a failed one.
@@ -73,7 +73,7 @@ def success_alert(run: dg.DagsterRun, failure: OpenFailure, ui_url: str) -> Aler
 
 
 def _about(run: dg.DagsterRun) -> str:
-    return run.tags.get(PARTITION_TAG) or run.tags.get(DATABASE_TAG) or "no partition"
+    return partition_of(run) or run.tags.get(DATABASE_TAG) or "no partition"
 
 
 def _database(run: dg.DagsterRun) -> str:

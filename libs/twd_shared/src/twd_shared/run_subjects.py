@@ -9,6 +9,10 @@ import dagster as dg
 import msgspec
 
 PARTITION_TAG = "dagster/partition"
+# On a run of all partitions from one to another, in place of the tag of one.
+_FIRST_TAG, _LAST_TAG = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
+# Between the two, as Dagster writes a range for people.
+_TO = "..."
 # On a run that leaves out the steps which had succeeded in the run that it repeats.
 _RESUMES_TAG = "dagster/is_resume_retry"
 _ENDED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE]
@@ -16,7 +20,7 @@ _PAGE, _MOST_RUNS = 100, 1000
 
 
 class RunSubject(msgspec.Struct, frozen=True):
-    """What a run stands for: the assets that it writes of a partition.
+    """What a run stands for: the assets that it writes of a partition, or of a range of them.
 
     Two jobs that write the same are one subject. `job` is '' then; a run that writes no asset
     stands for its job. `assets` are sorted, as `schema/raw_schema_metadata`.
@@ -34,13 +38,13 @@ class RunSubject(msgspec.Struct, frozen=True):
         return cls(
             location_of(run),
             "" if assets else run.job_name,
-            run.tags.get(PARTITION_TAG, ""),
+            partition_of(run),
             tuple(sorted(key.to_user_string() for key in assets)),
         )
 
     def is_part_of(self, run: dg.DagsterRun, instance: dg.DagsterInstance) -> bool:
         """Whether the run does all of it, and maybe more."""
-        if (self.location, self.partition) != (location_of(run), run.tags.get(PARTITION_TAG, "")):
+        if self.location != location_of(run) or not covers(run, self.partition):
             return False
         if not self.assets:
             return run.job_name == self.job
@@ -54,6 +58,31 @@ class RunSubject(msgspec.Struct, frozen=True):
     def from_text(cls, text: str) -> RunSubject:
         """The subject that `text` gave."""
         return msgspec.json.decode(text, type=cls)
+
+
+def partition_of(run: dg.DagsterRun) -> str:
+    """The partition of a run, `first...last` of one over several, '' of one without."""
+    first, last = run.tags.get(_FIRST_TAG), run.tags.get(_LAST_TAG)
+    if first is None or last is None:
+        return run.tags.get(PARTITION_TAG, "")
+    return first if first == last else f"{first}{_TO}{last}"
+
+
+def covers(run: dg.DagsterRun, partition: str) -> bool:
+    """Whether a run is of that partition, or of all of that range, and maybe of more.
+
+    Days alone are run in ranges, and their order is that of texts.
+    """
+    own = partition_of(run)
+    if _TO not in own:
+        return own == partition
+    (first, last), (wanted, until) = _ends(own), _ends(partition)
+    return first <= wanted and until <= last
+
+
+def _ends(partition: str) -> tuple[str, str]:
+    first, _, last = partition.partition(_TO)
+    return first, last or first
 
 
 def location_of(run: dg.DagsterRun) -> str:
@@ -85,13 +114,36 @@ def mending_run(
 def _ended_runs(
     instance: dg.DagsterInstance, subject: RunSubject, since: float
 ) -> Iterator[dg.RunRecord]:
-    """Runs that may be of the subject, newest first; 1,000 at most."""
-    wanted = dg.RunsFilter(
-        job_name=subject.job or None,
-        statuses=_ENDED,
-        tags={PARTITION_TAG: subject.partition} if subject.partition else None,
-        updated_after=datetime.fromtimestamp(since, UTC),
-    )
+    """Runs that may be of the subject; of a partition and of ranges 1,000 each, newest first."""
+    partition = subject.partition
+    asked: list[dict[str, str | list[str]] | None] = []
+    if not partition:
+        asked.append(None)
+    elif _TO not in partition:
+        asked.append({PARTITION_TAG: partition})
+    if partition and (starts := _starts_until(instance, _ends(partition)[0])):
+        asked.append({_FIRST_TAG: starts})
+    for tags in asked:
+        wanted = dg.RunsFilter(
+            job_name=subject.job or None,
+            statuses=_ENDED,
+            tags=tags,
+            updated_after=datetime.fromtimestamp(since, UTC),
+        )
+        yield from _newest_runs(instance, wanted)
+
+
+def _starts_until(instance: dg.DagsterInstance, first: str) -> list[str]:
+    """The first partitions of all ranges that begin early enough."""
+    return [
+        start
+        for _, starts in instance.get_run_tags([_FIRST_TAG])
+        for start in sorted(starts)
+        if start <= first
+    ]
+
+
+def _newest_runs(instance: dg.DagsterInstance, wanted: dg.RunsFilter) -> Iterator[dg.RunRecord]:
     cursor = None
     for _ in range(_MOST_RUNS // _PAGE):
         page = instance.get_run_records(wanted, limit=_PAGE, cursor=cursor)

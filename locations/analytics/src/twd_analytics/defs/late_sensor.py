@@ -12,6 +12,7 @@ from twd_shared.contract import TRIGGER_TAG
 from twd_shared.errors import TwdError
 from twd_shared.resources.stores import ApplicationDatabaseResource, MetadataStoreResource
 from twd_shared.run_requests import Attempts, runs_in_flight
+from twd_shared.run_subjects import covers
 from twd_shared.schema_model.wording import counted
 from twd_shared.settings import Settings
 
@@ -96,7 +97,7 @@ def _requests(
     requests: list[dg.RunRequest] = []
     for day, wish in wishes.items():
         key = day.isoformat()
-        if attempts.is_due(key, wish, now) and not any(_covers(run, key) for run in running):
+        if attempts.is_due(key, wish, now) and not any(covers(run, key) for run in running):
             attempts.record(key, wish, now)
             requests.append(
                 dg.RunRequest(
@@ -106,14 +107,6 @@ def _requests(
                 )
             )
     return requests
-
-
-def _covers(run: dg.DagsterRun, day: str) -> bool:
-    """Whether the run measures that day."""
-    first = run.tags.get("dagster/asset_partition_range_start")
-    last = run.tags.get("dagster/asset_partition_range_end")
-    in_range = first is not None and last is not None and first <= day <= last
-    return in_range or run.tags.get("dagster/partition") == day
 
 
 def _nothing_to_do(
