@@ -66,6 +66,15 @@ def test_a_failed_chunk_of_a_backfill_names_its_days(instance: dg.DagsterInstanc
     assert alert.title == "import_job failed for 2026-01-01...2026-04-10"
 
 
+def test_a_run_that_no_job_names_is_named_after_its_assets(instance: dg.DagsterInstance) -> None:
+    assets = {dg.AssetKey(["training", name]) for name in ("training_examples", "trained_model")}
+    run = failed_run(FIRST, partition="shop")._replace(
+        job_name="__ASSET_JOB", asset_selection=frozenset(assets)
+    )
+    title = "run of training/trained_model, training/training_examples failed for shop"
+    assert alert_of(run, instance).title == title
+
+
 @pytest.mark.parametrize(
     ("printed", "class_name", "reason"),
     [

@@ -21,6 +21,8 @@ _RETRY_NUMBER_TAG = "dagster/retry_number"
 # On a run that no person asked for, and that is asked for again while it fails.
 _ASKED_FOR_BY_ITSELF = frozenset({TRIGGER_TAG, "dagster/sensor_name", "dagster/schedule_name"})
 _WRAPPED_BY_DAGSTER = "DagsterExecutionStepExecutionError"
+# Dagster's own name for what conditions, backfills and people run without naming a job.
+_JOB_OF_ASSETS = "__ASSET_JOB"
 
 _FAILURE_KEY = "run-failure:"
 
@@ -40,7 +42,7 @@ def failure_alert(
     return Alert(
         key=f"{_FAILURE_KEY}{event}",
         severity="failure",
-        title=f"{run.job_name} failed for {_about(run)}",
+        title=f"{_name(run)} failed for {_about(run)}",
         body=reason.strip() or "The run ended without a message; see its log.",
         link=f"{ui_url}/runs/{run.run_id}",
         database=_database(run),
@@ -65,11 +67,17 @@ def success_alert(run: dg.DagsterRun, failure: OpenFailure, ui_url: str) -> Aler
     return Alert(
         key=f"run-works-again:{run.run_id}",
         severity="recovered",
-        title=f"recovered: {run.job_name} works again for {_about(run)}",
+        title=f"recovered: {_name(run)} works again for {_about(run)}",
         body=f"It had been told: {failure.title}. This later run did the same and succeeded.",
         link=f"{ui_url}/runs/{run.run_id}",
         database=_database(run),
     )
+
+
+def _name(run: dg.DagsterRun) -> str:
+    if run.job_name != _JOB_OF_ASSETS or not run.asset_selection:
+        return run.job_name
+    return "run of " + ", ".join(sorted(key.to_user_string() for key in run.asset_selection))
 
 
 def _about(run: dg.DagsterRun) -> str:
