@@ -13,6 +13,7 @@ from twd_shared.contract import (
     SCHEMA_DOCUMENTATION,
     SCHEMA_EMBEDDINGS,
     UPDATED_EMBEDDINGS,
+    source_databases,
 )
 from twd_shared.settings import Settings
 
@@ -31,7 +32,7 @@ class Automation:
         self.instance = instance
         # Deciding what to run asks no server.
         names = ("metadata_store", "application", "catalog", "source_database", "ollama", "qdrant")
-        self._definitions = build_defs(
+        self.definitions = build_defs(
             Settings(), {name: dg.ResourceDefinition.none_resource() for name in names}
         )
         self._cursor: Any = None
@@ -39,7 +40,7 @@ class Automation:
     def tick(self) -> dict[dg.AssetKey, set[str]]:
         """Partitions requested now, by asset."""
         result = dg.evaluate_automation_conditions(
-            defs=self._definitions, instance=self.instance, cursor=self._cursor
+            defs=self.definitions, instance=self.instance, cursor=self._cursor
         )
         self._cursor = result.cursor
         requested = {key: set(result.get_requested_partitions(key)) for key in ALL}
@@ -102,6 +103,12 @@ def test_changed_documentation_alone_requests_what_writes_the_index_alone(
 def test_a_new_partition_requests_nothing_before_it_is_read(automation: Automation) -> None:
     automation.instance.add_dynamic_partitions("source_databases", ["new"])
     assert automation.tick() == {}
+
+
+def test_every_check_has_a_result_for_each_source(automation: Automation) -> None:
+    graph = automation.definitions.resolve_asset_graph()
+    of_checks = {key: graph.get(key).partitions_def for key in graph.asset_check_keys}
+    assert {key for key, found in of_checks.items() if found != source_databases} == set()
 
 
 def test_every_sensor_and_schedule_runs_without_a_click() -> None:

@@ -19,7 +19,7 @@ from twd_shared.resources.defaults import default_resources
 from twd_shared.resources.sources import SourceAccessResource
 from twd_shared.settings import Settings
 from twd_training.definitions import build_defs
-from twd_training.defs.assets import MODEL_EVALUATION_KEY, TRAINING_EXAMPLES_KEY
+from twd_training.defs.assets import MODEL_EVALUATION_KEY, RECALL_CHECK, TRAINING_EXAMPLES_KEY
 
 UPSTREAM = (RAW_SCHEMA_METADATA, SCHEMA_DOCUMENTATION, SCHEMA_EMBEDDINGS, UPDATED_EMBEDDINGS)
 # Each after its inputs, as a run writes them.
@@ -32,7 +32,7 @@ class Ticks:
 
     def __init__(self, instance: dg.DagsterInstance) -> None:
         resources = default_resources({"TWD_METADATA_DSN": "x", "TWD_APPLICATION_DSN": "x"})
-        self._definitions = build_defs(
+        self.definitions = build_defs(
             Settings(), {**resources, "source_access": SourceAccessResource()}
         )
         self._instance = instance
@@ -48,7 +48,7 @@ class Ticks:
     def tick(self) -> dict[str, set[dg.AssetKey]]:
         """The requested assets by partition."""
         result = dg.evaluate_automation_conditions(
-            self._definitions, self._instance, cursor=self._cursor
+            self.definitions, self._instance, cursor=self._cursor
         )
         self._cursor = result.cursor
         requested: dict[str, set[dg.AssetKey]] = {}
@@ -129,3 +129,9 @@ def test_what_a_person_has_served_is_evaluated_and_not_trained_again(ticks: Tick
     assert ticks.tick() == {"shop": {MODEL_EVALUATION_KEY}}
     ticks.materialize(MODEL_EVALUATION_KEY, "2")
     assert ticks.tick() == {}
+
+
+def test_the_check_of_retrieval_has_a_result_for_each_source(ticks: Ticks) -> None:
+    graph = ticks.definitions.resolve_asset_graph()
+    check = dg.AssetCheckKey(MODEL_EVALUATION_KEY, RECALL_CHECK)
+    assert graph.get(check).partitions_def == source_databases

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from twd_shared.asset_checks import check_of_sources
 from twd_shared.contract import SCHEMA_EMBEDDINGS, VERIFY_TAG
 from twd_shared.resources.failures import explained_failures
 from twd_shared.resources.servers import OllamaResource, QdrantResource
@@ -54,10 +55,10 @@ def _verifies(context: dg.AssetExecutionContext) -> bool:
 
 def index_check_spec(asset: dg.AssetKey) -> dg.AssetCheckSpec:
     """The check that an asset which writes the index makes of it."""
-    return dg.AssetCheckSpec(
+    return check_of_sources(
         _CHECK,
-        asset=asset,
-        description="The index holds as many points of the source as its snapshot needs.",
+        asset,
+        "The index holds as many points of the source as its snapshot needs.",
         blocking=True,
     )
 

@@ -13,6 +13,7 @@ from twd_schema.drift.report import markdown_report
 from twd_schema.history.confirmation import unconfirmed_tables
 from twd_schema.history.recording import Recording
 from twd_schema.history.replay import CHECKED_DIALECTS
+from twd_shared.asset_checks import check_of_sources
 from twd_shared.contract import RAW_SCHEMA_METADATA
 from twd_shared.schema_model.models import Column, Snapshot, Table, TableStatistics, kind_of
 from twd_shared.schema_model.wording import counted
@@ -22,20 +23,20 @@ _MOST_COLUMNS = 500
 _MOST_ROWS = 200
 
 SNAPSHOT_CHECKS = [
-    dg.AssetCheckSpec(
+    check_of_sources(
         "snapshot_not_empty",
-        asset=RAW_SCHEMA_METADATA.key,
-        description="The source shows at least one table.",
+        RAW_SCHEMA_METADATA.key,
+        "The source shows at least one table.",
     ),
-    dg.AssetCheckSpec(
+    check_of_sources(
         "snapshot_not_smaller",
-        asset=RAW_SCHEMA_METADATA.key,
-        description="No large share of the tables has gone at once, and none went out of sight.",
+        RAW_SCHEMA_METADATA.key,
+        "No large share of the tables has gone at once, and none went out of sight.",
     ),
-    dg.AssetCheckSpec(
+    check_of_sources(
         "ddl_replayable",
-        asset=RAW_SCHEMA_METADATA.key,
-        description="The DDL of what changed parses and, where TWD_SCRATCH_DSN names an empty "
+        RAW_SCHEMA_METADATA.key,
+        "The DDL of what changed parses and, where TWD_SCRATCH_DSN names an empty "
         "database, that of the whole schema runs there.",
     ),
 ]

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from twd_shared.asset_checks import check_of_sources
 from twd_shared.automation import on_changed_inputs, once_published
 from twd_shared.contract import (
     OLLAMA_POOL,
@@ -133,6 +134,8 @@ def training_assets(settings: Settings) -> list[dg.AssetsDefinition]:
         pool=OLLAMA_POOL,
         retry_policy=retry_policy(settings),
         check_specs=[
+            # Without partitions: of a check with them Dagster's storage takes one result without a
+            # run for each, and a person may decide over a source twice.
             dg.AssetCheckSpec(
                 PROMOTION_CHECK,
                 asset=TRAINED_MODEL.key,
@@ -181,10 +184,10 @@ def training_assets(settings: Settings) -> list[dg.AssetsDefinition]:
         pool=OLLAMA_POOL,
         retry_policy=retry_policy(settings),
         check_specs=[
-            dg.AssetCheckSpec(
+            check_of_sources(
                 RECALL_CHECK,
-                asset=MODEL_EVALUATION_KEY,
-                description=f"Recall@5 of the schema index is at least {settings.recall_bound}.",
+                MODEL_EVALUATION_KEY,
+                f"Recall@5 of the schema index is at least {settings.recall_bound}.",
             )
         ],
     )
