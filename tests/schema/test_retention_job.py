@@ -30,3 +30,12 @@ def test_the_job_tells_what_it_deleted_and_leaves_young_runs_alone(daemon: Daemo
     [output] = result.filter_events(lambda event: event.is_successful_output)
     told = output.event_specific_data.metadata
     assert (told["deleted_runs"].value, told["kept_runs"].value) == (0, 0)
+
+
+def test_a_person_who_launches_the_job_deletes_nothing_where_runs_are_kept_for_ever() -> None:
+    job = run_retention_job(Settings(run_days=0))
+    unused = {"metadata_store": dg.ResourceDefinition.none_resource()}
+    with dg.DagsterInstance.ephemeral() as instance:
+        ended = job.execute_in_process(instance=instance, resources=unused)
+        assert job.execute_in_process(instance=instance, resources=unused).success
+        assert instance.has_run(ended.run_id)

@@ -8,12 +8,19 @@ from twd_shared.alerting import failure_alert_hook, success_log_hook
 from twd_shared.run_retention import delete_old_runs
 from twd_shared.settings import RUN_DAYS, Settings
 
+_KEPT_FOR_EVER = f"Runs are kept for ever, as {RUN_DAYS.name} is 0."
+
 
 def run_retention_job(settings: Settings) -> dg.JobDefinition:
     """A job that deletes the runs that ended longer ago than the settings keep them."""
+    deletes = f"Deletes runs after {settings.run_days} days, with events and output."
 
     @dg.op(description="Runs that wrote what is still the newest of an asset are kept.")
     def delete_runs(context: dg.OpExecutionContext) -> None:
+        if settings.run_days == 0:
+            # The schedule does not ask for it then, but a person may.
+            context.log.info(_KEPT_FOR_EVER)
+            return
         ended_before = datetime.now(UTC) - timedelta(days=settings.run_days)
         old = delete_old_runs(context.instance, ended_before)
         context.add_output_metadata(
@@ -26,7 +33,7 @@ def run_retention_job(settings: Settings) -> dg.JobDefinition:
 
     @dg.job(
         name="run_retention_job",
-        description=f"Deletes runs after {settings.run_days} days, with events and output.",
+        description=deletes if settings.run_days else _KEPT_FOR_EVER,
         executor_def=dg.in_process_executor,
         hooks={success_log_hook(), failure_alert_hook(settings.ui_url)},
     )
@@ -49,7 +56,7 @@ def run_retention_schedule(settings: Settings, job: dg.JobDefinition) -> dg.Sche
     )
     def schedule() -> dg.RunRequest | dg.SkipReason:
         if settings.run_days == 0:
-            return dg.SkipReason(f"Runs are kept for ever, as {RUN_DAYS.name} is 0.")
+            return dg.SkipReason(_KEPT_FOR_EVER)
         return dg.RunRequest()
 
     return schedule
