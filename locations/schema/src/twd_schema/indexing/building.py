@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from twd_schema.indexing.shares import Reading, Shares, unconnected, using
+from twd_schema.indexing.shares import Reading, Shares, unconnected
 from twd_shared.clients.index_collections import IndexCollection
 from twd_shared.clients.ollama import Ollama
 from twd_shared.clients.schema_index import SchemaIndex
@@ -96,7 +96,7 @@ class IndexBuilder:
             return built[1]
         version, snapshot = self._snapshots.load_newest(connection_id)
         reading = Reading(unconnected(registered), snapshot, version.version)
-        _, state = self._shares.bring_up(collection, reading, using(self._ollama, collection.model))
+        _, state = self._shares.bring_up(collection, reading, self._ollama.using(collection.model))
         self._built[connection_id] = (source, state)
         return state
 

@@ -13,7 +13,6 @@ from typing import Any
 from twd_schema.indexing.asking import asked_of
 from twd_schema.indexing.building import IndexBuilder
 from twd_schema.indexing.comparison import Comparisons, Rankings, compare
-from twd_schema.indexing.shares import using
 from twd_shared.clients.index_collections import IndexCollection, Making, describe, making_of
 from twd_shared.clients.ollama import Ollama
 from twd_shared.clients.schema_index import SchemaIndex
@@ -297,7 +296,7 @@ class IndexMigration:
                 "Another collection is served than when the migration began. Nothing was changed; "
                 "run index_migration_job again, and it goes on with what was built."
             )
-        digest = using(self._ollama, candidate.model).digest()
+        digest = self._ollama.using(candidate.model).digest()
         if not digest and candidate.model_digest:
             raise ModelUnavailable(
                 f"Ollama has no model {candidate.model} any more; {candidate.name} was built by "

@@ -12,7 +12,6 @@ from twd_schema.documentation.cards import document_tables
 from twd_schema.documentation.describing import LanguageModel
 from twd_schema.documentation.documenting import gathered
 from twd_schema.indexing.documents import each_document
-from twd_schema.indexing.shares import using
 from twd_schema.indexing.sorting import HASHES, Sorting
 from twd_shared.clients.catalog import Connection
 from twd_shared.clients.embedding import embed_within
@@ -83,7 +82,7 @@ class IndexPlanner:
             snapshot = msgspec.structs.replace(snapshot, statistics=known)
         _, _, told = gathered(connection_id, snapshot, self._descriptions, self._model)
         served = self._index.served()
-        ollama = using(self._ollama, served.model) if served else self._ollama
+        ollama = self._ollama.using(served.model) if served else self._ollama
         held = (
             self._index.points(connection_id, served.name).held(HASHES)
             if served is not None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from twd_schema.indexing.reconciling import Reconciliation
-from twd_schema.indexing.shares import Reading, Shares, using
+from twd_schema.indexing.shares import Reading, Shares
 from twd_shared.clients.catalog import Connection
 from twd_shared.clients.index_collections import (
     REMEDY,
@@ -143,7 +143,7 @@ class Publisher:
                 f"The schema index {collection.name} has layout {collection.layout}, and this "
                 f"version writes {LAYOUT}. It is still served, and was not changed. {REMEDY}"
             )
-        ollama = using(self._ollama, collection.model)
+        ollama = self._ollama.using(collection.model)
         digest = ollama.digest()
         if collection.model_digest and not digest:
             raise ModelUnavailable(

@@ -175,11 +175,6 @@ def unconnected(registered: RegisteredConnection) -> Connection:
     )
 
 
-def using(ollama: Ollama, model: str) -> Ollama:
-    """The same server with that embedding model."""
-    return ollama if ollama.embed_model == model else ollama.using(model)
-
-
 def _state(
     collection: IndexCollection, reading: Reading, points: Reconciliation, source_hash: str
 ) -> IndexState:
