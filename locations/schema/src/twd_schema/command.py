@@ -31,7 +31,7 @@ from twd_shared.errors import ConfigurationError, TwdError
 from twd_shared.schema_model.ddl import schema_script, table_statements
 from twd_shared.schema_model.fingerprint import object_fingerprints, snapshot_fingerprint
 from twd_shared.schema_model.models import Snapshot
-from twd_shared.schema_model.wording import counted
+from twd_shared.schema_model.wording import counted, printable
 from twd_shared.sources.limits import ReadLimits
 from twd_shared.sources.reachability import reach_policy
 
@@ -66,7 +66,7 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """End with the usage, the message without connection strings, and status 2."""
-        super().error(_printable(_CONNECTION_STRING.sub("…", message)))
+        super().error(printable(_CONNECTION_STRING.sub("…", message)))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -76,7 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         status, text = options.run(options)
         write_output(text)
     except TwdError as error:
-        print(f"twd-schema: {_printable(str(error))}", file=sys.stderr)
+        print(f"twd-schema: {printable(str(error))}", file=sys.stderr)
         return FAILED
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -136,13 +136,13 @@ def _extract(options: argparse.Namespace) -> _Result:
         return SAME, msgspec.json.encode(snapshot, order="deterministic").decode()
     width = max(len(table.label) for table in snapshot.tables)
     lines = [
-        f"{_printable(table.label):{width}}  {table.kind:18}  "
+        f"{printable(table.label):{width}}  {table.kind:18}  "
         f"{counted(len(table.columns), 'column')}"
         for table in snapshot.tables
     ]
     fingerprint = snapshot_fingerprint(object_fingerprints(snapshot))
     lines.append(
-        f"{_printable(snapshot.database_name)}: {snapshot.dialect} {snapshot.server_version}, "
+        f"{printable(snapshot.database_name)}: {snapshot.dialect} {snapshot.server_version}, "
         f"{counted(len(snapshot.tables), 'table')}, {counted(snapshot.column_count, 'column')}, "
         f"fingerprint {fingerprint}"
     )
@@ -159,7 +159,7 @@ def _diff(options: argparse.Namespace) -> _Result:
     if options.format == "json":
         return status, msgspec.json.encode(diff.changes).decode()
     lines = [
-        f"{change.severity:8}  {change.rule:28}  {_printable(change.sentence)}"
+        f"{change.severity:8}  {change.rule:28}  {printable(change.sentence)}"
         for change in diff.changes
     ]
     differences = counted(len(diff.changes), "difference")
@@ -271,11 +271,6 @@ def _stored(operand: str, name: str) -> Snapshot:
             f"{operand} is a file that holds no snapshot. "
             "`twd-schema extract DSN --format json` writes one."
         ) from None
-
-
-def _printable(text: str) -> str:
-    """For one line of a terminal: a name may hold line breaks, or codes that steer it."""
-    return "".join(letter if letter.isprintable() else "�" for letter in text)
 
 
 if __name__ == "__main__":

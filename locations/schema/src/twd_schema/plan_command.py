@@ -17,7 +17,7 @@ from twd_shared import settings
 from twd_shared.clients.application import ApplicationDatabase
 from twd_shared.clients.catalog import catalog_of, connection_of
 from twd_shared.clients.connection_secrets import ConnectionSecrets
-from twd_shared.schema_model.wording import counted
+from twd_shared.schema_model.wording import counted, printable
 from twd_shared.sources.access import SourceAccess
 from twd_shared.store.connections import ConnectionRegistry
 from twd_shared.store.database import MetadataDatabase
@@ -150,10 +150,10 @@ def _text(database: str, found: Forecast, plan: IndexPlan) -> str:
         ]
         # The last column needs no padding, nor does one in which nothing stands.
         shown = [place for place in range(6) if any(row[place] for row in rows[1:])]
-        widths = {place: max(len(_printable(row[place])) for row in rows) for place in shown}
+        widths = {place: max(len(printable(row[place])) for row in rows) for place in shown}
         lines.append("")
         lines += [
-            "  ".join(_printable(row[place]).ljust(widths[place]) for place in shown).rstrip()
+            "  ".join(printable(row[place]).ljust(widths[place]) for place in shown).rstrip()
             for row in rows
         ]
     return "\n".join(lines)
@@ -216,8 +216,3 @@ def _source_reader(database: MetadataDatabase) -> SchemaReader:
 
 def _value(variable: settings.Variable) -> str:
     return settings.value_of(os.environ, variable)
-
-
-def _printable(text: str) -> str:
-    """For one line of a terminal: a name may hold line breaks, or codes that steer it."""
-    return "".join(letter if letter.isprintable() else "�" for letter in text)

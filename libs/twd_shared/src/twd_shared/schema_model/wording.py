@@ -32,6 +32,11 @@ def flat(text: str) -> str:
     return " ".join(clean.split())
 
 
+def printable(text: str) -> str:
+    """The text with a mark for each character that breaks or steers a line, or that XML forbids."""
+    return "".join(letter if letter.isprintable() else "�" for letter in text)
+
+
 def shortened(text: str, longest: int) -> str:
     """The text, or as much of it as `longest` characters hold and ` …`, cut between words."""
     if len(text) <= longest:

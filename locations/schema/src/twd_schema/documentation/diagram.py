@@ -18,7 +18,7 @@ from twd_schema.documentation.diagram_layout import (
     layout,
 )
 from twd_shared.schema_model.models import ForeignKey, Snapshot, Table
-from twd_shared.schema_model.wording import counted
+from twd_shared.schema_model.wording import counted, printable
 
 MOST_TABLES = 40
 _LINE, _PAD = 16, 8
@@ -109,7 +109,7 @@ def _box(table: Table, place: Place, single_schema: bool) -> str:
     height = _height(table)
     return (
         f'<svg x="{left}" y="{top}" width="{BOX_WIDTH}" height="{height}">'
-        f"<title>{escape(_printable(table.label))}: "
+        f"<title>{escape(printable(table.label))}: "
         f"{counted(len(table.columns), 'column')}</title>"
         f'<rect x="0.5" y="0.5" width="{BOX_WIDTH - 1}" height="{height - 1}" rx="4" '
         'fill="#f4f5f7" stroke="#7a869a"/>'
@@ -162,10 +162,5 @@ def _path(commands: str) -> str:
 
 
 def _short(text: str) -> str:
-    plain = _printable(text)
+    plain = printable(text)
     return escape(plain if len(plain) <= _LONGEST_NAME else plain[: _LONGEST_NAME - 1] + "…")
-
-
-def _printable(text: str) -> str:
-    # XML has no way to write most control characters.
-    return "".join(letter if letter.isprintable() else "�" for letter in text)
