@@ -82,11 +82,11 @@ def test_the_report_shows_a_new_index_alone_when_there_was_none_to_compare_with(
     assert line == "| shop | hybrid | 1 | 1.000 | 1.000 | 1.000 | 0 | 0 |"
 
 
-def test_the_report_is_a_table_that_no_name_can_break() -> None:
-    asked = question("a | b\nc?", "films")
+def test_the_report_is_a_table_that_no_name_can_break_or_have_load_a_picture() -> None:
+    asked = question("a | ![b](http://x)\nc?", "films")
     kept = compare({"sh|op": ([asked], [["films"]], [["films"]])})
     lost = compare({"sh|op": ([asked], [["films"]], [[]])})
     lines = markdown_of(Comparisons(hybrid=kept, dense=lost)).splitlines()
     fallen = "1.000 → 0.000 | 1.000 → 0.000 | 1.000 → 0.000"
     assert lines[3] == rf"| sh\|op | dense only | 1 | {fallen} | 0 | 1 |"
-    assert lines[-1] == r"| sh\|op | dense only | a \| b c? | 1 | – |"
+    assert lines[-1] == r"| sh\|op | dense only | a \| !\[b\](http://x) c? | 1 | – |"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from twd_analytics.charts import Series, as_markdown, percent_lines, stacked_bars
+from twd_shared.markdown import escaped
 from twd_shared.store.connections import RegisteredConnection
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def usage_metadata(
             _table(
                 ("connection", "table", "successful answers"),
                 (
-                    (_label(item["connection_id"], labels), _cell(item["table"]), item["count"])
+                    (_label(item["connection_id"], labels), escaped(item["table"]), item["count"])
                     for item in everything.top_tables
                 ),
             )
@@ -64,7 +65,7 @@ def usage_metadata(
                 (
                     (
                         _label(item["connection_id"], labels),
-                        _cell(f"{item['table']}.{item['column']}"),
+                        escaped(f"{item['table']}.{item['column']}"),
                         item["count"],
                     )
                     for item in everything.top_columns
@@ -263,7 +264,7 @@ def _names_table(names: Sequence[NameAccuracy], labels: Mapping[str, str]) -> st
     rows = (
         (
             _label(name.connection_id, labels),
-            _cell(".".join(part for part in (name.table_name, name.column_name) if part)),
+            escaped(".".join(part for part in (name.table_name, name.column_name) if part)),
             name.failed,
             name.generated,
             {True: "yes", False: "**no**", None: "–"}[name.is_known],
@@ -282,15 +283,7 @@ def _table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 
 def _label(connection_id: str, labels: Mapping[str, str]) -> str:
-    return _cell(labels.get(connection_id, f"connection {connection_id}"))
-
-
-def _cell(name: str) -> str:
-    """A name as it is, whatever a table of markdown would make of it."""
-    plain = " ".join(name.split())
-    for mark in "\\`*_|<>[]":
-        plain = plain.replace(mark, f"\\{mark}")
-    return plain
+    return escaped(labels.get(connection_id, f"connection {connection_id}"))
 
 
 def _shown(number: float | None) -> str:

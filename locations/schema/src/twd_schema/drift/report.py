@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import re
-
 from twd_schema.drift.changes import Change, SchemaDiff
 from twd_schema.drift.impact import IMPACT_COLUMNS, Impact, impact_columns
-from twd_shared.schema_model.wording import flat
+from twd_shared.markdown import escaped
 
 _ORDER = {"breaking": 0, "risky": 1, "safe": 2}
 _MOST_ROWS = 200
@@ -27,21 +25,16 @@ def markdown_report(diff: SchemaDiff, impact: Impact | None = None) -> str:
     columns = ("severity", "rule", "what changed", *(IMPACT_COLUMNS if impact else ()))
     lines = [_row(columns), "|---" * len(columns) + "|"]
     for change in worst_first(diff)[:_MOST_ROWS]:
-        cells = (change.severity, f"`{change.rule}`", _cell(change.sentence))
+        cells = (change.severity, f"`{change.rule}`", escaped(change.sentence))
         lines.append(
-            _row((*cells, *(map(_cell, impact_columns(change, impact)) if impact else ())))
+            _row((*cells, *(map(escaped, impact_columns(change, impact)) if impact else ())))
         )
     if len(diff.changes) > _MOST_ROWS:
         lines.append(f"\n… and {len(diff.changes) - _MOST_ROWS} more.")
     if impact and impact.unknown:
-        lines.append(f"\n{_cell(impact.unknown)}")
+        lines.append(f"\n{escaped(impact.unknown)}")
     return "\n".join(lines)
 
 
 def _row(cells: tuple[str, ...]) -> str:
     return f"| {' | '.join(cells)} |"
-
-
-def _cell(text: str) -> str:
-    # Names are a source's own: one must not end the cell, nor make the UI load a picture.
-    return re.sub(r"([\\`*\[\]<>!|])", r"\\\1", flat(text))

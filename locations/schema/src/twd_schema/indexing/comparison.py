@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from twd_shared.markdown import escaped
 from twd_shared.retrieval.questions import LabelledQuestion
 from twd_shared.retrieval.scoring import scores_of
 
@@ -145,7 +146,7 @@ def markdown_of(comparisons: Comparisons) -> str:
     ways = ((HYBRID, comparisons.hybrid), (DENSE_ONLY, comparisons.dense))
     for parts in zip(*(comparison.connections for _, comparison in ways), strict=True):
         lines += [
-            _row(_cell(part.database), way, part.before, part.after, part.better, len(part.worse))
+            _row(escaped(part.database), way, part.before, part.after, part.better, len(part.worse))
             for (way, _), part in zip(ways, parts, strict=True)
         ]
     lines += [
@@ -167,7 +168,7 @@ def markdown_of(comparisons: Comparisons) -> str:
             "| database | asked | question | before | after |",
             "|---|---|---|---|---|",
             *(
-                f"| {_cell(moved.database)} | {way} | {_cell(moved.question)} "
+                f"| {escaped(moved.database)} | {way} | {escaped(moved.question)} "
                 f"| {moved.before or '–'} | {moved.after or '–'} |"
                 for way, comparison in ways
                 for moved in comparison.worse
@@ -232,11 +233,6 @@ def _row(
     ]
     cells = [database, way, str(after.questions), *figures, str(better), str(worse)]
     return f"| {' | '.join(cells)} |"
-
-
-def _cell(text: str) -> str:
-    # A name of the source must not break the table.
-    return " ".join(text.split()).replace("\\", "\\\\").replace("|", "\\|")
 
 
 def _rounded(figures: Figures | None) -> dict[str, Any] | None:
