@@ -8,7 +8,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from twd_analytics.charts import Series, as_markdown, percent_lines, stacked_bars
+from twd_analytics.charts import Series, percent_lines, stacked_bars
+from twd_shared.markdown import picture
 
 DAYS = [date(2026, 3, 1) + timedelta(days=place) for place in range(3)]
 SVG = "{http://www.w3.org/2000/svg}"
@@ -57,6 +58,6 @@ def test_nothing_to_show_is_an_empty_picture(values: list[float | None]) -> None
 
 def test_the_picture_needs_no_file() -> None:
     svg = stacked_bars(DAYS, [Series("good", "#0a0", [1, 2, 3])])
-    told = as_markdown(svg, "Questions")
+    told = picture(svg, "Questions")
     data = told.removeprefix("![Questions](data:image/svg+xml;base64,").removesuffix(")")
     assert base64.b64decode(data).decode() == svg

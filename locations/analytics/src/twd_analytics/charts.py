@@ -6,7 +6,6 @@ Belongs here: how bars and lines are drawn. Not here: which numbers are shown (`
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -72,12 +71,6 @@ def percent_lines(days: Sequence[date], series: Sequence[Series]) -> str:
             before = (x, y)
     scale = [(0.0, "0 %"), (0.5, "50 %"), (1.0, "100 %")]
     return _picture(days, series, scale, "".join(parts))
-
-
-def as_markdown(svg: str, title: str) -> str:
-    """The picture as markdown shows it, without a file."""
-    data = base64.b64encode(svg.encode()).decode()
-    return f"![{title}](data:image/svg+xml;base64,{data})"
 
 
 def _picture(

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from twd_analytics.charts import Series, as_markdown, percent_lines, stacked_bars
-from twd_shared.markdown import escaped
+from twd_analytics.charts import Series, percent_lines, stacked_bars
+from twd_shared.markdown import escaped, picture
 from twd_shared.store.connections import RegisteredConnection
 
 if TYPE_CHECKING:
@@ -178,7 +178,7 @@ def _outcomes_picture(day: date, history: Sequence[DayTotals]) -> str:
         Series(name, color, [getattr(by_day[at], name) if at in by_day else None for at in days])
         for name, color in (("successful", _GREEN), ("failed", _RED), ("unanswered", _GREY))
     ]
-    return as_markdown(stacked_bars(days, series), "Answers a day by outcome")
+    return picture(stacked_bars(days, series), "Answers a day by outcome")
 
 
 def _rates_picture(day: date, history: Sequence[DayRates]) -> str:
@@ -195,7 +195,7 @@ def _rates_picture(day: date, history: Sequence[DayRates]) -> str:
         )
         for name, color in (("parsed", _BLUE), ("executed", _GREEN))
     ]
-    return as_markdown(percent_lines(days, series), "Share of generated SQL that parsed and ran")
+    return picture(percent_lines(days, series), "Share of generated SQL that parsed and ran")
 
 
 def _month_until(day: date) -> list[date]:

@@ -1,6 +1,5 @@
 """What the UI shows of a snapshot: metadata and asset checks of raw_schema_metadata."""
 
-import base64
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -15,6 +14,7 @@ from twd_schema.history.recording import Recording
 from twd_schema.history.replay import CHECKED_DIALECTS
 from twd_shared.asset_checks import check_of_sources
 from twd_shared.contract import RAW_SCHEMA_METADATA
+from twd_shared.markdown import picture
 from twd_shared.schema_model.models import Column, Snapshot, Table, TableStatistics, kind_of
 from twd_shared.schema_model.wording import counted
 
@@ -73,10 +73,7 @@ def snapshot_metadata(recording: Recording, changes: SchemaDiff | None) -> dict[
         metadata["statements"] = recording.statements
     svg = entity_relationship_svg(snapshot)
     if svg:
-        data = base64.b64encode(svg.encode()).decode()
-        metadata["diagram"] = dg.MetadataValue.md(
-            f"![Tables and their references](data:image/svg+xml;base64,{data})"
-        )
+        metadata["diagram"] = dg.MetadataValue.md(picture(svg, "Tables and their references"))
     if snapshot.column_count <= _MOST_COLUMNS:
         metadata["dagster/column_schema"] = dg.TableSchema(
             columns=[_column(table, item) for table in snapshot.tables for item in table.columns]

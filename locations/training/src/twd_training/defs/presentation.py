@@ -1,11 +1,11 @@
 """What the UI shows of a materialization: numbers and tables, never what a user wrote."""
 
-import base64
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from twd_shared.markdown import picture
 from twd_shared.schema_model.ddl.names import literal
 from twd_training.evaluation.history_plot import recall_svg
 from twd_training.evaluation.outcomes import OUTCOMES
@@ -156,8 +156,8 @@ def asset_url(ui_url: str, key: dg.AssetKey, partition_key: str) -> str:
 def recall_plot(evaluation: "Evaluation") -> dg.MarkdownMetadataValue:
     """Recall@5 of the knowledge base over its versions, as a picture."""
     held = evaluation.held.version if evaluation.held else None
-    data = base64.b64encode(recall_svg(evaluation.history, held).encode()).decode()
-    return dg.MetadataValue.md(f"![Recall@5 by version](data:image/svg+xml;base64,{data})")
+    svg = recall_svg(evaluation.history, held)
+    return dg.MetadataValue.md(picture(svg, "Recall@5 by version"))
 
 
 def _table(evaluation: "Evaluation") -> str:
