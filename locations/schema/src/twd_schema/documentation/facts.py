@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from twd_shared.schema_model.ddl import quote_name
+from twd_shared.schema_model.ddl.names import qualified
 from twd_shared.schema_model.keys import keys_of_tables, parents_of_partitions
 from twd_shared.schema_model.models import ForeignKey, Snapshot, Table
 from twd_shared.store.descriptions import TableName
@@ -105,7 +105,7 @@ def _reads(table: Table, parents: Mapping[TableName, TableName]) -> tuple[TableN
 def _labels(snapshot: Snapshot) -> dict[str, Sequence[str]]:
     """Labels of enums by the type as columns spell it; of domains and arrays over them too."""
     labels: dict[str, Sequence[str]] = {
-        _type_name(enum.schema, enum.name): enum.labels for enum in snapshot.enums if enum.labels
+        qualified(enum.schema, enum.name): enum.labels for enum in snapshot.enums if enum.labels
     }
     # A domain may stand on another one.
     waiting = list(snapshot.domains)
@@ -113,10 +113,6 @@ def _labels(snapshot: Snapshot) -> dict[str, Sequence[str]]:
         found = [domain for domain in waiting if domain.type in labels]
         if not found:
             break
-        labels |= {_type_name(item.schema, item.name): labels[item.type] for item in found}
+        labels |= {qualified(item.schema, item.name): labels[item.type] for item in found}
         waiting = [domain for domain in waiting if domain not in found]
     return labels | {f"{name}[]": values for name, values in labels.items()}
-
-
-def _type_name(schema: str, name: str) -> str:
-    return f"{quote_name(schema)}.{quote_name(name)}"

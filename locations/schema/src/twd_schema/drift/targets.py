@@ -6,7 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 
 from twd_schema.drift.changes import Change, SchemaDiff
-from twd_shared.schema_model.ddl.names import quote_name
+from twd_shared.schema_model.ddl.names import qualified
 from twd_shared.schema_model.models import Snapshot
 from twd_shared.sql.names import ColumnName, TableName
 
@@ -79,7 +79,7 @@ class Targets:
             column = (table, self._column(now, change))
             return Target(frozenset({table}), (column,), (column,))
         name = now if is_gone else self._types.get(now, now)
-        columns = self._columns_of_type.get(f"{quote_name(name[0])}.{quote_name(name[1])}", [])
+        columns = self._columns_of_type.get(qualified(*name), [])
         keys: tuple[ReadKey, ...] = ()
         if change.rule in _OF_A_LABEL:
             label = change.before if change.rule == "enum_label_renamed" else change.member
@@ -96,10 +96,7 @@ class Targets:
 
 def _columns_of_types(snapshot: Snapshot) -> dict[str, list[ColumnName]]:
     """Columns by the type that they have, as columns spell it; by the type of a domain too."""
-    bases = {
-        f"{quote_name(domain.schema)}.{quote_name(domain.name)}": domain.type
-        for domain in snapshot.domains
-    }
+    bases = {qualified(domain.schema, domain.name): domain.type for domain in snapshot.domains}
     found: defaultdict[str, list[ColumnName]] = defaultdict(list)
     for table in (*snapshot.tables, *snapshot.partitions):
         for column in table.columns:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from twd_shared.schema_model.ddl.names import quote_name
+from twd_shared.schema_model.ddl.names import qualified
 from twd_shared.schema_model.models import EnumType, Snapshot, Table
 from twd_shared.sql.names import ColumnName, SchemaNames, TableName
 from twd_training.examples.texts import Text, is_word, plain
@@ -89,16 +89,12 @@ class KnownTables:
 
 def _enums(snapshot: Snapshot) -> dict[str, EnumType]:
     """Enums by the type as columns spell it; domains over them stand for them."""
-    enums = {_spelt(item.schema, item.name): item for item in snapshot.enums}
+    enums = {qualified(item.schema, item.name): item for item in snapshot.enums}
     # A domain may stand on another one.
     for _ in snapshot.domains:
         enums |= {
-            _spelt(item.schema, item.name): enums[item.type]
+            qualified(item.schema, item.name): enums[item.type]
             for item in snapshot.domains
             if item.type in enums
         }
     return enums
-
-
-def _spelt(schema: str, name: str) -> str:
-    return f"{quote_name(schema)}.{quote_name(name)}"
