@@ -80,7 +80,7 @@ def test_a_kind_that_the_dialect_cannot_tell_is_unknown() -> None:
 
 
 def test_what_is_seen_is_neither_unknown_nor_gone() -> None:
-    shown = tuple((item.schema, item.name) for item in (*BEFORE.tables, *BEFORE.partitions))
+    shown = tuple((item.schema, item.name) for item in BEFORE.relations)
     read = msgspec.structs.replace(BEFORE, granted=shown, unknown=("enums", "sequences"))
     assert (unseen(KNOWN, read), vanished(KNOWN, read)) == (set(), set())
 

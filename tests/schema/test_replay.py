@@ -86,8 +86,7 @@ def objects_in(dsn: str) -> int:
 
 
 def all_statements(snapshot: Snapshot) -> list[str]:
-    tables = (*snapshot.tables, *snapshot.partitions)
-    return [text for table in tables for text in table_statements(table)]
+    return [text for table in snapshot.relations for text in table_statements(table)]
 
 
 def test_all_statements_of_pagila_parse(

@@ -377,7 +377,7 @@ def test_the_statements_of_one_table_make_it_with_its_own_sequences_and_place(
     original, copy = services.database(), services.database()
     psql(original, ONE_TABLE)
     snapshot = read(original)
-    for table in (*snapshot.tables, *snapshot.partitions):
+    for table in snapshot.relations:
         execute_all(copy, table_statements(table, sequences=snapshot.sequences))
     again = read(copy)
     assert (again.tables, again.partitions) == (snapshot.tables, snapshot.partitions)

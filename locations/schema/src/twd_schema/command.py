@@ -176,8 +176,7 @@ def _ddl(options: argparse.Namespace) -> _Result:
     if options.table is None:
         statements = schema_script(snapshot)
     else:
-        relations = (*snapshot.tables, *snapshot.partitions)
-        found = [table for table in relations if table.label == options.table]
+        found = [table for table in snapshot.relations if table.label == options.table]
         if not found:
             raise ConfigurationError(
                 f"There is no table {options.table} in {snapshot.database_name}. "

@@ -346,6 +346,11 @@ class Snapshot(_Value, frozen=True):
         )
 
     @property
+    def relations(self) -> tuple[Table, ...]:
+        """All that a statement can name: the tables, and their partitions behind them."""
+        return (*self.tables, *self.partitions)
+
+    @property
     def column_count(self) -> int:
         """Columns over all tables."""
         return sum(len(table.columns) for table in self.tables)

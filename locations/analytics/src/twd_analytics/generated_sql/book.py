@@ -82,7 +82,5 @@ class SqlBook:
         key = (connection_id, version)
         if key not in self._names:
             snapshot = self._snapshot_of(*key)
-            self._names[key] = SchemaNames(
-                snapshot.dialect, (*snapshot.tables, *snapshot.partitions)
-            )
+            self._names[key] = SchemaNames(snapshot.dialect, snapshot.relations)
         return self._names[key]

@@ -150,7 +150,7 @@ class _Statements:
         self._items: defaultdict[object, set[int]] = defaultdict(set)
         self._queries: defaultdict[object, set[int]] = defaultdict(set)
         self._documentation: defaultdict[str, set[int]] = defaultdict(set)
-        names = SchemaNames(before.dialect, (*before.tables, *before.partitions))
+        names = SchemaNames(before.dialect, before.relations)
         parsed: dict[str, References] = {}
         for place, item in enumerate(known.items):
             if item.sql:

@@ -35,7 +35,7 @@ class Present:
         self._objects = {(kind_of(item), self._fold(_label(item))) for item in snapshot.objects}
         self._enums = {_label(item): frozenset(item.labels) for item in snapshot.enums}
         self._tables: dict[str, list[Table]] = {}
-        for table in (*snapshot.tables, *snapshot.partitions):
+        for table in snapshot.relations:
             self._tables.setdefault(self._fold(table.label), []).append(table)
 
     def has(self, kind: ObjectKind, label: str) -> bool:

@@ -49,8 +49,7 @@ class Targets:
 
     def __init__(self, diff: SchemaDiff, before: Snapshot) -> None:
         """`before` is the snapshot that the diff starts from."""
-        tables = (*before.tables, *before.partitions)
-        labelled = {table.label: (table.schema, table.name) for table in tables}
+        labelled = {table.label: (table.schema, table.name) for table in before.relations}
         self._columns_of_type = _columns_of_types(before)
         self._tables: dict[TableName, TableName] = {}
         self._columns: dict[tuple[TableName, str], str] = {}
@@ -98,7 +97,7 @@ def _columns_of_types(snapshot: Snapshot) -> dict[str, list[ColumnName]]:
     """Columns by the type that they have, as columns spell it; by the type of a domain too."""
     bases = {qualified(domain.schema, domain.name): domain.type for domain in snapshot.domains}
     found: defaultdict[str, list[ColumnName]] = defaultdict(list)
-    for table in (*snapshot.tables, *snapshot.partitions):
+    for table in snapshot.relations:
         for column in table.columns:
             seen: set[str] = set()
             kind = column.type.removesuffix("[]")

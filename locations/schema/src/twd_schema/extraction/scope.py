@@ -53,7 +53,7 @@ def scoped(
         tables = tuple(filter(is_chosen, snapshot.tables))
         partitions = _folded(snapshot, tables, is_chosen, exclude)
     kept = {_key(table) for table in (*tables, *partitions)}
-    known = {_key(table) for table in (*snapshot.tables, *snapshot.partitions)}
+    known = {_key(table) for table in snapshot.relations}
     dropped = known - kept
     changed = msgspec.structs.replace(
         snapshot,

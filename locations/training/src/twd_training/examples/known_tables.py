@@ -23,10 +23,9 @@ class KnownTables:
     @classmethod
     def of(cls, snapshot: Snapshot) -> KnownTables:
         """Those of `snapshot`."""
-        relations = (*snapshot.tables, *snapshot.partitions)
         return cls(
             snapshot.dialect,
-            {(item.schema, item.name): item for item in relations},
+            {(item.schema, item.name): item for item in snapshot.relations},
             _enums(snapshot),
         )
 

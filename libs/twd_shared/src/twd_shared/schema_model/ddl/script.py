@@ -73,7 +73,7 @@ def _views_in_order(views: Iterable[Table]) -> list[Table]:
 
 
 def _statements(snapshot: Snapshot) -> Iterator[str]:
-    relations = {(item.schema, item.name): item for item in _relations(snapshot)}
+    relations = {(item.schema, item.name): item for item in snapshot.relations}
     if snapshot.routines:
         # A body may name what comes later.
         yield "SET check_function_bodies = off"
@@ -186,10 +186,6 @@ def _needs(item: SchemaObject) -> tuple[ObjectKey, ...]:
     if isinstance(item, Table):
         return item.depends_on + tuple(("table", *parent) for parent in item.inherits)
     return getattr(item, "depends_on", ())
-
-
-def _relations(snapshot: Snapshot) -> tuple[Table, ...]:
-    return (*snapshot.tables, *snapshot.partitions)
 
 
 def _created(table: Table, relations: dict[tuple[str, str], Table]) -> Iterator[str]:
