@@ -169,6 +169,11 @@ class Table(_Value, frozen=True, tag_field="object", tag="table"):
         """`schema.name`, for people; not quoted."""
         return f"{self.schema}.{self.name}"
 
+    @property
+    def is_view(self) -> bool:
+        """Whether it is made of a query, materialized or not."""
+        return self.kind in ("view", "materialized_view")
+
 
 class EnumType(_Value, frozen=True, tag_field="object", tag="enum"):
     """An enumerated type; `labels` in sort order."""

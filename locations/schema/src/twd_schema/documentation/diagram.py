@@ -28,7 +28,7 @@ _LONGEST_NAME = 28
 
 def entity_relationship_svg(snapshot: Snapshot) -> str | None:
     """The picture, or None where there are too many tables for one, or none at all."""
-    tables = [table for table in snapshot.tables if table.kind not in ("view", "materialized_view")]
+    tables = [table for table in snapshot.tables if not table.is_view]
     if not 0 < len(tables) <= MOST_TABLES:
         return None
     named = {(table.schema, table.name): table for table in tables}

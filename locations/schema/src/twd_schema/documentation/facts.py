@@ -96,7 +96,7 @@ def _incoming(
 
 
 def _reads(table: Table, parents: Mapping[TableName, TableName]) -> tuple[TableName, ...]:
-    if table.kind not in ("view", "materialized_view"):
+    if not table.is_view:
         return ()
     read = [(schema, name) for kind, schema, name in table.depends_on if kind in _RELATIONS]
     return tuple(sorted({parents.get(name, name) for name in read}))

@@ -24,7 +24,6 @@ from twd_shared.schema_model.wording import relationship, shortened
 REST = -1
 """Where the part of a table starts that belongs to no column."""
 
-_VIEWS = ("view", "materialized_view")
 _Item = TypeVar("_Item")
 
 
@@ -80,8 +79,9 @@ class TableParts:
 
     def frame(self) -> str:
         """What stands around the columns and keys of any part."""
-        is_view = self._table.kind in _VIEWS
-        return "Columns:\n\n" + ("" if is_view else ddl_of(self._part(0, 0), self._dialect))
+        return "Columns:\n\n" + (
+            "" if self._table.is_view else ddl_of(self._part(0, 0), self._dialect)
+        )
 
     def text(self, start: int, stop: int) -> str:
         """Sentences and DDL of the columns from `start` to before `stop`."""
@@ -100,7 +100,7 @@ class TableParts:
         return "\n".join(lines) + (f"\n\n{ddl}" if ddl else "")
 
     def _ddl(self, start: int, stop: int) -> str:
-        if self._table.kind in _VIEWS:
+        if self._table.is_view:
             # A view's statement is its query: none of it belongs to a column.
             return ddl_of(self._silent, self._dialect) if start == REST else ""
         part = self._part(start, stop)

@@ -26,7 +26,6 @@ DocumentPart = Literal["ddl", "documentation", "sql"]
 
 # Raised when documents of equal content are written in another form: they are published anew.
 _FORM = "2"
-_VIEWS = ("view", "materialized_view")
 _NO_NAMESPACE = uuid.UUID(int=0)
 # Of memories, fixed: equal content makes equal points. Vanna 2 looks for the newest pairs among the
 # newest memories of both kinds, so pairs are the newer ones.
@@ -173,7 +172,7 @@ def documents_of(
 
 def _has_statements(table: Table) -> bool:
     """Whether there is DDL of it: none of a view whose text the role that reads was not shown."""
-    return table.kind not in _VIEWS or table.definition is not None
+    return not table.is_view or table.definition is not None
 
 
 def content_hash_of(documents: Iterable[Document]) -> str:

@@ -30,7 +30,6 @@ SAMPLE = 16
 
 _LEAST_COSINE = 0.999
 _WORD = re.compile(r"[\w$]+")
-_VIEWS = frozenset({"view", "materialized_view"})
 _MOST_NAMED = 3
 
 
@@ -100,12 +99,12 @@ def shortened_ddl(material: Material) -> list[Finding]:
     shortened = [
         table.label
         for table in material.snapshot.tables
-        if table.kind not in _VIEWS and table.label in texts
+        if not table.is_view and table.label in texts
         if not _names_columns("\n".join(texts[table.label]), table, dialect)
     ]
     if not shortened:
         return []
-    tables = sum(table.kind not in _VIEWS for table in material.snapshot.tables)
+    tables = sum(not table.is_view for table in material.snapshot.tables)
     return [
         Finding(
             "text_shortened",
@@ -195,7 +194,7 @@ def _some(names: Sequence[str]) -> str:
 
 def _has_statements(table: Table) -> bool:
     # A view whose text was not shown to the role that reads has none.
-    return table.kind not in _VIEWS or table.definition is not None
+    return not table.is_view or table.definition is not None
 
 
 def _names_columns(text: str, table: Table, dialect: str) -> bool:

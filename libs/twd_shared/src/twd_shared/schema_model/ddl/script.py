@@ -189,7 +189,7 @@ def _needs(item: SchemaObject) -> tuple[ObjectKey, ...]:
 
 
 def _created(table: Table, relations: dict[tuple[str, str], Table]) -> Iterator[str]:
-    if table.kind in ("view", "materialized_view"):
+    if table.is_view:
         yield view_statement(table, with_data=table.kind == "view")
         yield from view_default_statements(table)
         return

@@ -59,7 +59,7 @@ def table_statements(
     without, as the server makes them by itself. Its foreign keys are inside: where tables refer to
     each other in a circle, use `schema_script`.
     """
-    if table.kind in ("view", "materialized_view"):
+    if table.is_view:
         if table.definition is None:
             # Not shown to the role that reads: better no statement than a wrong one.
             return []
