@@ -19,7 +19,6 @@ from twd_schema.documentation.spelling import Spelling, spelling_of
 from twd_schema.indexing.chunks import Chunk, chunks_of, longest_comment
 from twd_schema.indexing.excerpts import (
     ToldTable,
-    ddl_of,
     with_short_comments,
     without_comments,
 )
@@ -33,6 +32,7 @@ from twd_shared.retrieval.terms import (
     document_terms,
     naming_words,
 )
+from twd_shared.schema_model.ddl import table_ddl
 from twd_shared.schema_model.fingerprint import content_fingerprint
 from twd_shared.schema_model.models import Column, ForeignKey, Snapshot, Table
 from twd_shared.schema_model.wording import flat, said, shortened
@@ -145,12 +145,12 @@ def _documents_of_table(
     spelling = spelling_of(table)
     card = write_card(table, facts, spelling)
     silent = without_comments(table)
-    silent_ddl = ddl_of(silent, dialect)
+    silent_ddl = table_ddl(silent, dialect)
     told = ToldTable(table, facts, spelling, dialect)
     chunks = chunks_of(connection.database_name, told, card, silent_ddl, origins.budget)
     small = _small_payload(connection, table, facts, len(chunks))
     short = with_short_comments(table, longest_comment(table))
-    ddl = silent_ddl if silent is table else ddl_of(short, dialect)
+    ddl = silent_ddl if silent is table else table_ddl(short, dialect)
     large = _large_payload(table, card, ddl)
     for number, chunk in enumerate(chunks):
         texts = _term_texts(connection.database_name, table, facts, spelling, chunk, number)

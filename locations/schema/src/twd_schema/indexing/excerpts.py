@@ -17,7 +17,7 @@ import msgspec
 from twd_schema.documentation.cards import column_lines, surroundings
 from twd_schema.documentation.facts import TableFacts
 from twd_schema.documentation.spelling import Spelling
-from twd_shared.schema_model.ddl import table_statements
+from twd_shared.schema_model.ddl import table_ddl
 from twd_shared.schema_model.models import Table
 from twd_shared.schema_model.wording import relationship, shortened
 
@@ -35,12 +35,6 @@ class ToldTable:
     facts: TableFacts
     spelling: Spelling
     dialect: str
-
-
-def ddl_of(table: Table, dialect: str) -> str:
-    """The table's statements, each ended by a semicolon; '' where a view's query is not shown."""
-    statements = table_statements(table, dialect)
-    return ";\n".join(statements) + ";" if statements else ""
 
 
 def without_comments(table: Table) -> Table:
@@ -80,7 +74,7 @@ class TableParts:
     def frame(self) -> str:
         """What stands around the columns and keys of any part."""
         return "Columns:\n\n" + (
-            "" if self._table.is_view else ddl_of(self._part(0, 0), self._dialect)
+            "" if self._table.is_view else table_ddl(self._part(0, 0), self._dialect)
         )
 
     def text(self, start: int, stop: int) -> str:
@@ -102,9 +96,9 @@ class TableParts:
     def _ddl(self, start: int, stop: int) -> str:
         if self._table.is_view:
             # A view's statement is its query: none of it belongs to a column.
-            return ddl_of(self._silent, self._dialect) if start == REST else ""
+            return table_ddl(self._silent, self._dialect) if start == REST else ""
         part = self._part(start, stop)
-        return "" if part == self._part(0, 0) else ddl_of(part, self._dialect)
+        return "" if part == self._part(0, 0) else table_ddl(part, self._dialect)
 
     def _part(self, start: int, stop: int) -> Table:
         table = self._silent

@@ -16,7 +16,7 @@ from twd_shared.clients.embedding_models import Purpose
 from twd_shared.schema_model.ddl import table_ddl
 from twd_shared.schema_model.fingerprint import content_fingerprint
 from twd_shared.schema_model.keys import keys_of_tables
-from twd_shared.schema_model.models import Snapshot, Table
+from twd_shared.schema_model.models import Snapshot
 from twd_shared.schema_model.wording import relationship
 from twd_shared.store.documentation import TableCard
 from twd_training.examples.models import TrainingItem
@@ -150,9 +150,9 @@ def documents_of(
     tables = {(table.schema, table.name): table for table in snapshot.tables}
     keys = keys_of_tables(snapshot)
     documents = [
-        Document("ddl", "schema", table_ddl(table, snapshot.dialect), (table.label,))
+        Document("ddl", "schema", ddl, (table.label,))
         for table in snapshot.tables
-        if _has_statements(table)
+        if (ddl := table_ddl(table, snapshot.dialect))
     ]
     documents += [
         Document("documentation", "relationship", relationship(table, key), ends)
@@ -168,11 +168,6 @@ def documents_of(
     documents += [_of_user(item) for item in items]
     once = {(document.part, document.searchable): document for document in reversed(documents)}
     return sorted(once.values(), key=lambda one: (one.part, one.source, one.searchable))
-
-
-def _has_statements(table: Table) -> bool:
-    """Whether there is DDL of it: none of a view whose text the role that reads was not shown."""
-    return not table.is_view or table.definition is not None
 
 
 def content_hash_of(documents: Iterable[Document]) -> str:

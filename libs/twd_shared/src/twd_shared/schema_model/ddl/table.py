@@ -46,8 +46,12 @@ _OF_ROW = ("ROW START", "ROW END")
 
 
 def table_ddl(table: Table, dialect: str = "postgresql") -> str:
-    """The statements of the table as one text for people and models, each ended by a semicolon."""
-    return ";\n".join(table_statements(table, dialect)) + ";"
+    """The statements of the table as one text for people and models, each ended by a semicolon.
+
+    '' where a view's query is not shown.
+    """
+    statements = table_statements(table, dialect)
+    return ";\n".join(statements) + ";" if statements else ""
 
 
 def table_statements(
