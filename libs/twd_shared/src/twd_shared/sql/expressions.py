@@ -76,14 +76,12 @@ class Expressions(ABC):
         """The rows that stand before a column's dot, from the innermost query outwards."""
         alias = self.names.fold(column.args["table"])
         schema = column.args.get("db")
-        around: Scope | None = scope
-        while around is not None:
+        for around in scope.and_around():
             for name, rows in (*around.sources, *around.join_aliases):
                 if name == alias and (
                     schema is None or self.names.is_in_schema(rows, self.names.fold(schema))
                 ):
                     return rows
-            around = around.parent
         return None
 
     def find(self, column: exp.Column, scope: Scope) -> Origins | None:
@@ -94,8 +92,7 @@ class Expressions(ABC):
         if column.args.get("table"):
             rows = self.qualifier(column, scope)
             return rows.by_name.get(name) if rows else None
-        around: Scope | None = scope
-        while around is not None:
+        for around in scope.and_around():
             found = around.named(name)
             if found is None:
                 found = around.outputs.get(name)
@@ -104,7 +101,6 @@ class Expressions(ABC):
             if any(name == alias for alias, _ in around.sources):
                 # A whole row, which reads the table as a star does.
                 return NOTHING
-            around = around.parent
         return None
 
     def _field(self, dot: exp.Dot, scope: Scope) -> None:
@@ -117,10 +113,10 @@ class Expressions(ABC):
         ):
             return
         alias, name = self.names.fold(row.this), self.names.fold(dot.expression)
-        around: Scope | None = scope
-        while around is not None and around.named(alias) is None:
+        for around in scope.and_around():
+            if around.named(alias) is not None:
+                return
             for known, rows in around.sources:
                 if known == alias:
                     self.columns |= rows.by_name.get(name, NOTHING)
                     return
-            around = around.parent
