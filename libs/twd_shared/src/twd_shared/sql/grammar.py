@@ -44,7 +44,6 @@ _SYNTAX_ERROR = "42601"
 # Classes of errors that say nothing of the statement: the connection is lost, the server is out of
 # memory, shut down or broken. https://www.postgresql.org/docs/current/errcodes-appendix.html
 _LOST_CLASSES = ("08", "53", "57P", "58", "XX")
-_LOST = (OSError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError)
 
 _COMMENT = re.compile(r"--|/\*")
 # What parts words for the parser and not for PostgreSQL.
@@ -137,7 +136,7 @@ class PostgresGrammar:
     def _reached(self) -> Iterator[None]:
         try:
             yield
-        except (*_LOST, asyncpg.PostgresError) as error:
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             raise MetadataUnavailable(
                 f"The metadata database at {place_of(self._url)}, whose grammar SQL is checked by,"
                 f" is not available ({type(error).__name__}). Check that PostgreSQL runs and "
