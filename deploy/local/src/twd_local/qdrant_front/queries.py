@@ -40,9 +40,9 @@ class QueryReader:
         self._spaces = spaces
         self._shard = shard
 
-    def query(self, fields: Fields, default_limit: int = 10) -> edge.QueryRequest:
+    def query(self, fields: Fields) -> edge.QueryRequest:
         """Read the body of a query; the caller finishes `fields`. Raises: ApiError."""
-        limit = fields.integer("limit", default_limit, minimum=1)
+        limit = fields.integer("limit", 10, minimum=1)
         scoring, wanted, prefetches = self._scoring(fields, limit)
         if prefetches and scoring is None:
             raise ApiError(

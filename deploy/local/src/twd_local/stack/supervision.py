@@ -76,7 +76,6 @@ def write_configuration(
                 "command": service.command,
                 "release": service.release,
                 "environment": environment | dict(service.environment),
-                "address": service.address,
             },
         )
         launcher = (sys.executable, "-I", "-S", str(Path(launch.__file__)), str(specification))

@@ -7,7 +7,7 @@ server says of a mistake has the class of what the others say of it.
 from __future__ import annotations
 
 import re
-from typing import Literal, get_args
+from typing import Literal
 
 ErrorClass = Literal[
     "syntax",
@@ -20,7 +20,6 @@ ErrorClass = Literal[
     "empty_result",
     "other",
 ]
-ERROR_CLASSES: tuple[ErrorClass, ...] = get_args(ErrorClass)
 
 _MYSQL = r"(?:\(|error )"
 """What stands before a number of MySQL's."""
