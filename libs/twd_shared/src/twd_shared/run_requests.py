@@ -13,6 +13,7 @@ import dagster as dg
 import msgspec
 
 from twd_shared.alerting import run_tags
+from twd_shared.run_subjects import PARTITION_TAG
 from twd_shared.store.connections import RegisteredConnection
 
 _FIRST_WAIT_SECONDS = 60.0
@@ -96,7 +97,7 @@ def is_in_flight(
     instance: dg.DagsterInstance, connection: RegisteredConnection, assets: Sequence[dg.AssetKey]
 ) -> bool:
     """Whether a run of the connection's partition that writes one of the assets is not over."""
-    return bool(runs_in_flight(instance, assets, {"dagster/partition": connection.partition_key}))
+    return bool(runs_in_flight(instance, assets, {PARTITION_TAG: connection.partition_key}))
 
 
 def runs_in_flight(

@@ -14,6 +14,7 @@ from twd_shared.alerting import run_tags
 from twd_shared.contract import VERIFY_TAG, source_databases
 from twd_shared.errors import TwdError
 from twd_shared.resources.stores import MetadataStoreResource
+from twd_shared.run_subjects import PARTITION_TAG
 from twd_shared.settings import Settings
 from twd_shared.store.connections import RegisteredConnection
 
@@ -112,7 +113,7 @@ def _slot_at(moment: datetime, hour: int) -> int:
 def _verified_since(instance: dg.DagsterInstance, moment: datetime) -> set[str]:
     """Partitions whose verification was requested since, however it ended."""
     runs = instance.get_runs(dg.RunsFilter(tags={VERIFY_TAG: "all"}, created_after=moment))
-    return {run.tags.get("dagster/partition", "") for run in runs}
+    return {run.tags.get(PARTITION_TAG, "") for run in runs}
 
 
 def _request(
