@@ -98,22 +98,11 @@ class Document:
             content = {"question": self.question, "sql": self.text}
         else:
             content = {self.part: self.text}
-        return content | {
-            "source": self.source,
-            "tables": list(self.tables),
-            "content_hash": self.content_hash,
-            "model": model,
-        }
+        return content | self._ours(model)
 
     def langchain_payload(self, model: str) -> dict[str, Any]:
         """Payload as `langchain_qdrant.QdrantVectorStore` reads it."""
-        metadata: dict[str, Any] = {
-            "kind": self.part,
-            "source": self.source,
-            "tables": list(self.tables),
-            "content_hash": self.content_hash,
-            "model": model,
-        }
+        metadata = {"kind": self.part, **self._ours(model)}
         if self.part == "sql":
             metadata |= {"question": self.question, "sql": self.text}
         return {"page_content": self.searchable, "metadata": metadata}
@@ -131,13 +120,15 @@ class Document:
                 "timestamp": _TIME_OF_PAIRS,
                 "success": True,
             }
-        metadata = {
+        return memory | {"metadata": self._ours(model)}
+
+    def _ours(self, model: str) -> dict[str, Any]:
+        return {
             "source": self.source,
             "tables": list(self.tables),
             "content_hash": self.content_hash,
             "model": model,
         }
-        return memory | {"metadata": metadata}
 
 
 def documents_of(
