@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
-from typing import Any, NamedTuple
+from collections.abc import Callable, Collection, Iterator
+from typing import NamedTuple
 
 import msgspec
 
@@ -100,7 +100,7 @@ def _pair(table: Table, kind: _Kind, old: _Inner, new: _Inner) -> Iterator[Chang
     if not _alike(old, new):
         before, after = described(old), described(new)
         if before == after:
-            before, after = _definition(old) or before, _definition(new) or after
+            before, after = old.definition or before, new.definition or after
         rule = f"{kind.rule}_changed"
         if isinstance(old, Index) and isinstance(new, Index) and old.unique > new.unique:
             rule = "unique_index_removed"
@@ -143,7 +143,7 @@ def _matched(
     pairs: list[tuple[_Inner, _Inner]] = []
     gone: list[_Inner] = []
 
-    def take(one: _Inner, fits: Any) -> bool:
+    def take(one: _Inner, fits: Callable[[_Inner, _Inner], bool]) -> bool:
         for place, other in enumerate(waiting):
             if fits(one, other):
                 pairs.append((one, waiting.pop(place)))
@@ -173,10 +173,6 @@ def _alike(one: _Inner, other: _Inner) -> bool:
 
 def _bare(item: _Inner) -> _Inner:
     return msgspec.structs.replace(item, name="", comment=None)
-
-
-def _definition(item: _Inner) -> str | None:
-    return item.definition
 
 
 def _change(

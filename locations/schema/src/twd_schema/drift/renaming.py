@@ -90,7 +90,7 @@ class _Names:
         if isinstance(item, DomainType) and isinstance(now, DomainType):
             # Since PostgreSQL 18 a NOT NULL has a name, and one that is the usual one is not told.
             usual = (f"{item.name}_not_null", f"{now.name}_not_null")
-            checks = _alike(item.constraints, now.constraints, pairs, "definition")
+            checks = _alike(item.constraints, now.constraints, pairs)
             return _with(
                 _texts(item, now, pairs, "type", "default"),
                 constraints=_usual_told(checks, now.constraints, usual[:1], usual[1:]),
@@ -130,7 +130,7 @@ class _Names:
         primary = (_renamed_key(item.primary_key, renamed),) if item.primary_key else ()
         unique = [_renamed_key(key, renamed) for key in item.unique_constraints]
         foreign = [self._foreign_key(key, renamed) for key in item.foreign_keys]
-        checks = _alike(item.constraints, now.constraints, pairs, "definition")
+        checks = _alike(item.constraints, now.constraints, pairs)
         part = item.partition_of
         if part is not None and now.partition_of is not None:
             schema, table = self._pairing.new_relation(part.schema, part.table)
@@ -140,9 +140,9 @@ class _Names:
             schema=now.schema,
             name=now.name,
             columns=_columns(columns, now.columns, pairs),
-            primary_key=next(iter(_alike(primary, keys, pairs, "definition")), None),
-            unique_constraints=_alike(unique, keys, pairs, "definition"),
-            foreign_keys=_alike(foreign, now.foreign_keys, pairs, "definition"),
+            primary_key=next(iter(_alike(primary, keys, pairs)), None),
+            unique_constraints=_alike(unique, keys, pairs),
+            foreign_keys=_alike(foreign, now.foreign_keys, pairs),
             constraints=_usual_told(checks, now.constraints, _usual_names(item), _usual_names(now)),
             indexes=tuple(_index(index, now.indexes, renamed, pairs) for index in item.indexes),
             partition_of=part,
@@ -207,17 +207,19 @@ def _renamed_key(key: Key, renamed: Mapping[str, str]) -> Key:
     return _with(key, columns=_mapped(key.columns, renamed))
 
 
-def _alike(
-    items: Iterable[_Named], now: Iterable[_Named], pairs: NamePairs, field: str
-) -> tuple[_Named, ...]:
-    """The items with their texts as in that of the same name, or in any that only follows."""
+def _alike(items: Iterable[_Named], now: Iterable[_Named], pairs: NamePairs) -> tuple[_Named, ...]:
+    """The items with their definitions as in that of the same name, or in any that only follows."""
     others = list(now)
     by_name = {other.name: other for other in others}
     return tuple(
-        _texts(item, by_name[item.name], pairs, field)
+        _texts(item, by_name[item.name], pairs, "definition")
         if item.name in by_name
         else next(
-            (told for other in others if (told := _texts(item, other, pairs, field)) is not item),
+            (
+                told
+                for other in others
+                if (told := _texts(item, other, pairs, "definition")) is not item
+            ),
             item,
         )
         for item in items
