@@ -68,13 +68,16 @@ class Shares:
         """
         connection_id = reading.connection.connection_id
         reconciler = self._reconciler(collection, connection_id)
-        if recorded is not None and recorded.collection == collection.name and not verify:
+        # What is recorded of another collection says nothing of this one.
+        is_of_this = recorded is not None and recorded.collection == collection.name
+        trusted = recorded if is_of_this and not verify else None
+        if trusted is not None:
             # Two servers are asked at once.
             with ThreadPoolExecutor(1, "twd-index") as aside:
-                unchanged = aside.submit(reconciler.untouched, recorded)
+                unchanged = aside.submit(reconciler.untouched, trusted)
                 source_hash = self.source_hash(collection, reading)
-                if recorded.source_hash == source_hash and (points := unchanged.result()):
-                    return points, replace(recorded, snapshot_version=reading.version)
+                if trusted.source_hash == source_hash and (points := unchanged.result()):
+                    return points, replace(trusted, snapshot_version=reading.version)
         else:
             source_hash = self.source_hash(collection, reading)
 
@@ -90,11 +93,7 @@ class Shares:
         # What is here already outlives this: looking through it for garbage takes 0.1 s and more.
         gc.freeze()
         try:
-            known = (
-                self._known(reconciler, recorded)
-                if recorded is not None and recorded.collection == collection.name and not verify
-                else {}
-            )
+            known = self._known(reconciler, trusted) if trusted is not None else {}
             points = reconciler.reconcile(
                 each_changed(*self._told(collection, reading), known, code_revision()),
                 ollama,
