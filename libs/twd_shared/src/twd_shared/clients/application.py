@@ -27,6 +27,12 @@ _REFUSALS = (
     asyncpg.ReadOnlySQLTransactionError,
 )
 
+_ABOUT_TABLES = (
+    asyncpg.UndefinedTableError,
+    asyncpg.UndefinedColumnError,
+    asyncpg.InsufficientPrivilegeError,
+)
+
 _COLUMNS = """
 select attname::text, format_type(base.id, base.modifier) as type
 from pg_attribute, lateral (
@@ -49,6 +55,11 @@ def text_of(column: str, kind: str) -> str:
     # No text holds a NUL.
     said = f"{column} #>> '{{}}'"
     return f"(case when position('\\u0000' in {written}) > 0 then {written} else {said} end)"
+
+
+def now_like(kind: str) -> str:
+    """SQL of this moment as a column of that type holds it: without a zone a time is in UTC."""
+    return "now()" if "with time zone" in kind else "now() at time zone 'UTC'"
 
 
 class ApplicationDatabase:
@@ -81,6 +92,19 @@ class ApplicationDatabase:
         """
         rows = self.fetch(_COLUMNS, table)
         return {row["attname"]: row["type"] for row in rows}
+
+    def columns_with(self, table: str, *names: str) -> dict[str, str]:
+        """As `columns`. Raises: ApplicationRefused where the table or one of `names` is missing."""
+        columns = self.columns(table)
+        missing = [name for name in names if name not in columns]
+        if missing:
+            what = f"no column {', '.join(missing)} in table" if columns else "no table"
+            raise ApplicationRefused(
+                f"The application database {self.place} has {what} {table!r}. "
+                f"Check that {APPLICATION_DSN.name} names the application's database and that "
+                "the application's own migrations have run."
+            )
+        return columns
 
     async def _fetch(self, query: str, arguments: tuple[Any, ...]) -> list[asyncpg.Record]:
         try:
@@ -140,8 +164,6 @@ class ApplicationDatabase:
 
 def _reason(error: asyncpg.PostgresError) -> str:
     """Kind of refusal; of the server's text only that about tables, which holds no secret."""
-    if isinstance(error, asyncpg.UndefinedTableError | asyncpg.UndefinedColumnError):
-        return str(error)
-    if isinstance(error, asyncpg.InsufficientPrivilegeError):
+    if isinstance(error, _ABOUT_TABLES):
         return str(error)
     return type(error).__name__

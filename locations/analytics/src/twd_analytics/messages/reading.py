@@ -18,7 +18,6 @@ from twd_analytics.messages.columnar import batches
 from twd_analytics.messages.days import LAST_ANSWERS, bounds_of
 from twd_analytics.messages.turns import answers_among, with_earlier_questions
 from twd_shared.clients.application import ApplicationDatabase, text_of
-from twd_shared.errors import ApplicationRefused
 from twd_shared.sql.parsing import LONGEST_SQL
 
 _LONGEST_QUESTION = 2_000
@@ -240,17 +239,10 @@ class MessageLog:
 
     @cached_property
     def _columns(self) -> Mapping[str, str]:
+        known: dict[str, Mapping[str, str]] = {}
         for table, names in _REQUIRED.items():
-            columns = self._database.columns(table)
-            missing = [name for name in names if name not in columns]
-            if missing:
-                what = f"no column {', '.join(missing)} in table" if columns else "no table"
-                raise ApplicationRefused(
-                    f"The application database {self._database.place} has {what} {table!r}. "
-                    "Check that TWD_APPLICATION_DSN names the application's database and that "
-                    "the application's own migrations have run."
-                )
-        return self._database.columns("messages")
+            known[table] = self._database.columns_with(table, *names)
+        return known["messages"]
 
     @cached_property
     def _mark(self) -> str:

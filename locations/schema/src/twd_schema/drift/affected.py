@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import sqlalchemy as sa
 
-from twd_shared.clients.application import ApplicationDatabase, text_of
-from twd_shared.errors import ApplicationRefused, TwdError
+from twd_shared.clients.application import ApplicationDatabase, now_like, text_of
+from twd_shared.errors import TwdError
 from twd_shared.schema_model.wording import shortened
 from twd_shared.sql.names import TableName
 from twd_shared.sql.parsing import unfenced
@@ -169,16 +169,7 @@ class _Queries(NamedTuple):
 
 def _recent_queries(application: ApplicationDatabase, connection_id: str) -> _Queries:
     """The newest queries of the last days."""
-    columns = application.columns("messages")
-    missing = {"conversation_id", "sql_query", "created_at"} - columns.keys()
-    if missing:
-        what = f"no column {', '.join(sorted(missing))} in table" if columns else "no table"
-        raise ApplicationRefused(
-            f"The application database {application.place} has {what} 'messages'. Check that "
-            "TWD_APPLICATION_DSN names the application's database."
-        )
-    # Without a zone a time is taken for UTC, as everywhere in this project.
-    now = "now()" if "with time zone" in columns["created_at"] else "now() at time zone 'UTC'"
+    columns = application.columns_with("messages", "conversation_id", "created_at", "sql_query")
     knows_connection = "connection_id" in columns
     # Some applications note the connection at the question only, which is the message before.
     of_this = """
@@ -192,7 +183,7 @@ def _recent_queries(application: ApplicationDatabase, connection_id: str) -> _Qu
     select {sql} as sql, conversation.user_id::text as user_id
     from messages message
     left join conversations conversation on conversation.id = message.conversation_id
-    where message.created_at >= {now} - make_interval(days => $1)
+    where message.created_at >= {now_like(columns["created_at"])} - make_interval(days => $1)
       and length({sql}) between 1 and {_LONGEST_SQL}
       {of_this if knows_connection else ""}
     order by message.created_at desc

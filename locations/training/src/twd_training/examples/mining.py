@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from twd_shared.clients.application import ApplicationDatabase, text_of
+from twd_shared.clients.application import ApplicationDatabase, now_like, text_of
 from twd_shared.sql.names import SchemaNames
 from twd_shared.sql.parsing import unfenced
 from twd_shared.sql_references import references_in
@@ -26,7 +26,17 @@ _MOST_READ = 5_000
 _LONGEST = 20_000
 # Whoever asks about the same tables again so soon was not content, or asks for more.
 _CORRECTED_WITHIN = timedelta(minutes=30)
-_NEEDED = frozenset({"conversation_id", "role", "content", "sql_query", "query_result"})
+_NEEDED = frozenset(
+    {
+        "connection_id",
+        "content",
+        "conversation_id",
+        "created_at",
+        "query_result",
+        "role",
+        "sql_query",
+    }
+)
 
 # Some applications note the connection at the question only.
 # Both may be written at one moment: a user's message comes first.
@@ -83,12 +93,10 @@ def read_answers(application: ApplicationDatabase, connection_id: str) -> list[A
     ApplicationUnavailable and ApplicationRefused.
     """
     columns = application.columns("messages")
-    if not columns.keys() >= {*_NEEDED, "connection_id", "created_at"}:
+    if not columns.keys() >= _NEEDED:
         return []
-    # Without a zone a time is taken for UTC, as everywhere in this project.
-    now = "now()" if "with time zone" in columns["created_at"] else "now() at time zone 'UTC'"
     query = _ANSWERS.format(
-        now=now,
+        now=now_like(columns["created_at"]),
         question=text_of("question.content", columns["content"]),
         sql=text_of("message.sql_query", columns["sql_query"]),
         without_error=_WITHOUT_ERROR.format(error=text_of("message.error", columns["error"]))
