@@ -66,17 +66,14 @@ def follows(old: str | None, new: str | None, pairs: NamePairs) -> bool:
 def _tokens(text: str) -> list[_Token]:
     found: list[_Token] = []
     for match in _TOKEN.finditer(text):
-        kind = match.lastgroup or ""
         if match["space"] is not None:
             continue
         if match["quoted"] is not None:
             found.append(("name", match["quoted"][1:-1].replace('""', '"')))
         elif match["word"] is not None:
             found.append(("name", match["word"]))
-        elif match["literal"] is not None:
-            found.append(("literal", match["literal"]))
         else:
-            found.append((kind, match[0]))
+            found.append((match.lastgroup or "", match[0]))
     return found
 
 
