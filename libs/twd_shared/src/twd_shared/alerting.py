@@ -10,7 +10,7 @@ import traceback
 
 import dagster as dg
 
-from twd_shared.contract import CONNECTION_TAG, DATABASE_TAG, TRIGGER_TAG
+from twd_shared.contract import DATABASE_TAG, TRIGGER_TAG
 from twd_shared.errors import TwdError
 from twd_shared.resources.stores import MetadataStoreResource
 from twd_shared.run_subjects import PARTITION_TAG, RunSubject, mending_run, partition_of
@@ -184,11 +184,6 @@ def run_recovery_sensor(ui_url: str, interval_seconds: int) -> dg.SensorDefiniti
         return dg.SkipReason(f"{len(page.failures)} failures were open, {recovered} work again.")
 
     return sensor
-
-
-def run_tags(connection_id: str, database_name: str, trigger: str) -> dict[str, str]:
-    """Tags of a requested run: which connection, which database, what asked for it."""
-    return {CONNECTION_TAG: connection_id, DATABASE_TAG: database_name, TRIGGER_TAG: trigger}
 
 
 def _removed_partitions(metadata_store: MetadataStoreResource) -> set[str]:

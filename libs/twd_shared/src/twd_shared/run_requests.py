@@ -12,7 +12,7 @@ from collections.abc import Collection, Mapping, Sequence
 import dagster as dg
 import msgspec
 
-from twd_shared.alerting import run_tags
+from twd_shared.contract import CONNECTION_TAG, DATABASE_TAG, TRIGGER_TAG
 from twd_shared.run_subjects import PARTITION_TAG
 from twd_shared.store.connections import RegisteredConnection
 
@@ -106,6 +106,11 @@ def runs_in_flight(
     """The runs with all of these tags that write one of the assets and are not over."""
     runs = instance.get_runs(dg.RunsFilter(tags=dict(tags), statuses=IN_FLIGHT))
     return [run for run in runs if not {*assets}.isdisjoint(assets_of(instance, run))]
+
+
+def run_tags(connection_id: str, database_name: str, trigger: str) -> dict[str, str]:
+    """Tags of a requested run: which connection, which database, what asked for it."""
+    return {CONNECTION_TAG: connection_id, DATABASE_TAG: database_name, TRIGGER_TAG: trigger}
 
 
 def assets_of(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Collection[dg.AssetKey]:

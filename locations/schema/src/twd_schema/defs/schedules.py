@@ -10,10 +10,10 @@ import dagster as dg
 
 from twd_schema.defs.jobs import ALL_OF_A_SOURCE
 from twd_schema.lifecycle.slots import slot_of
-from twd_shared.alerting import run_tags
 from twd_shared.contract import VERIFY_TAG, source_databases
 from twd_shared.errors import TwdError
 from twd_shared.resources.stores import MetadataStoreResource
+from twd_shared.run_requests import run_tags
 from twd_shared.run_subjects import PARTITION_TAG
 from twd_shared.settings import Settings
 from twd_shared.store.connections import RegisteredConnection
