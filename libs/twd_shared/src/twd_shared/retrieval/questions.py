@@ -53,7 +53,7 @@ def generated_questions(snapshot: Snapshot, most: int = MOST_GENERATED) -> list[
         for table in snapshot.tables
         for question in (*_on_table(table), *_on_relationships(table, labels))
     }
-    return sorted(made.values(), key=lambda question: _order(question.text))[:most]
+    return sorted(made.values(), key=lambda question: steady_order(question.text))[:most]
 
 
 def question_set_hash(questions: Sequence[LabelledQuestion]) -> str:
@@ -103,5 +103,6 @@ def _on_relationships(table: Table, labels: set[str]) -> list[LabelledQuestion]:
     return questions
 
 
-def _order(text: str) -> bytes:
+def steady_order(text: str) -> bytes:
+    """A key by which texts are drawn at random, and the same ones each time."""
     return hashlib.sha256(text.encode()).digest()

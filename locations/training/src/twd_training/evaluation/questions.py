@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 
-from twd_shared.retrieval.questions import LabelledQuestion, generated_questions, language_of
+from twd_shared.retrieval.questions import (
+    LabelledQuestion,
+    generated_questions,
+    language_of,
+    steady_order,
+)
 from twd_shared.schema_model.models import Snapshot
 from twd_training.examples.models import TrainingItem
 
@@ -36,7 +40,7 @@ def questions_of_users(items: Iterable[TrainingItem]) -> list[LabelledQuestion]:
     ]
     if len(questions) <= MOST_OF_USERS:
         return questions
-    return sorted(questions, key=lambda one: _order(one.text))[:MOST_OF_USERS]
+    return sorted(questions, key=lambda one: steady_order(one.text))[:MOST_OF_USERS]
 
 
 def taught_pairs(items: Iterable[TrainingItem]) -> list[TrainingItem]:
@@ -50,8 +54,6 @@ def taught_pairs(items: Iterable[TrainingItem]) -> list[TrainingItem]:
         if item.kind == "question_sql" and item.accepted and item.source == "user"
         if item.question and item.tables
     ]
-    return sorted(pairs, key=lambda one: (_order(one.question or ""), one.item_id))[:MOST_GENERATED]
-
-
-def _order(text: str) -> bytes:
-    return hashlib.sha256(text.encode()).digest()
+    return sorted(pairs, key=lambda one: (steady_order(one.question or ""), one.item_id))[
+        :MOST_GENERATED
+    ]
