@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from twd_schema.documentation.facts import TableFacts, Told, facts_of
+from twd_schema.documentation.facts import Descriptions, TableFacts, facts_of
 from twd_schema.documentation.spelling import Spelling, spelling_of
 from twd_shared.schema_model.fingerprint import content_fingerprint, object_fingerprint
 from twd_shared.schema_model.models import Column, Snapshot, Table
@@ -33,7 +33,9 @@ _KIND_WORDS = {
 }
 
 
-def document_tables(snapshot: Snapshot, descriptions: Told | None = None) -> list[TableCard]:
+def document_tables(
+    snapshot: Snapshot, descriptions: Descriptions | None = None
+) -> list[TableCard]:
     """The card of each table of the snapshot, in the snapshot's order.
 
     `descriptions` are told if their table and column are there.

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import msgspec
 
 from twd_schema.documentation.cards import document_tables
 from twd_schema.documentation.describing import Described, LanguageModel, describe_tables
-from twd_schema.documentation.facts import facts_of
+from twd_schema.documentation.facts import Descriptions, facts_of
 from twd_shared.schema_model.fingerprint import content_fingerprint
 from twd_shared.schema_model.models import Snapshot, Table
 from twd_shared.schema_model.wording import counted
-from twd_shared.store.descriptions import DescriptionStore, TableName
+from twd_shared.store.descriptions import DescriptionStore
 from twd_shared.store.documentation import DocumentationStore, TableCard
 from twd_shared.store.snapshots import SnapshotStore
 
-Descriptions = Mapping[TableName, Mapping[str, str]]
 """What is said of tables, by column; of the table itself by ''."""
 
 
@@ -98,7 +97,7 @@ def gathered(
     return described, people, told
 
 
-def _describe(people: Mapping[TableName, Mapping[str, str]], table: Table) -> bool:
+def _describe(people: Descriptions, table: Table) -> bool:
     names = {"", *(column.name for column in table.columns)}
     return not names.isdisjoint(people.get((table.schema, table.name), ()))
 

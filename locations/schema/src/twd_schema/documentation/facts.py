@@ -17,7 +17,7 @@ from twd_shared.store.descriptions import TableName
 # A view may read a partition of a table by itself.
 _RELATIONS = ("table", "partition")
 
-Told = Mapping[TableName, Mapping[str, str]]
+Descriptions = Mapping[TableName, Mapping[str, str]]
 """Descriptions by table and column; '' = the table itself."""
 
 Categories = Mapping[TableName, Mapping[str, Sequence[str]]]
@@ -53,7 +53,7 @@ class TableFacts:
 
 
 def facts_of(
-    snapshot: Snapshot, descriptions: Told, categories: Categories | None = None
+    snapshot: Snapshot, descriptions: Descriptions, categories: Categories | None = None
 ) -> dict[TableName, TableFacts]:
     """The facts of each table of the snapshot, by (schema, table).
 
