@@ -27,9 +27,9 @@ def estimated_length(text: str) -> int:
     return 3 * len(text) - 2 * len(text.encode("ascii", "ignore"))
 
 
-def cut_text(text: str) -> str:
-    """The text's beginning whose estimated length is `LONGEST_TEXT` at most."""
-    while (excess := estimated_length(text) - LONGEST_TEXT) > 0:
+def cut_text(text: str, longest: int = LONGEST_TEXT) -> str:
+    """The text's beginning whose estimated length is `longest` at most."""
+    while (excess := estimated_length(text) - longest) > 0:
         text = text[: -((excess + 2) // 3)]
     return text
 

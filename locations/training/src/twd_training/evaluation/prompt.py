@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from twd_shared.clients.embedding import estimated_length
+from twd_shared.clients.embedding import cut_text, estimated_length
 from twd_shared.schema_model.fingerprint import content_fingerprint
 
 FORM = "1"
@@ -59,16 +59,9 @@ def _fitting(texts: Iterable[str], longest: int) -> str:
     taken: list[str] = []
     for text in texts:
         if not taken:
-            text = _beginning(text, longest)
+            text = cut_text(text, longest)
         longest -= estimated_length(text)
         if longest < 0:
             break
         taken.append(text)
     return "\n\n".join(taken)
-
-
-def _beginning(text: str, longest: int) -> str:
-    text = text[:longest]
-    while (excess := estimated_length(text) - longest) > 0:
-        text = text[: -((excess + 2) // 3)]
-    return text
