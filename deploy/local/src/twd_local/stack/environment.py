@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote
 
+from twd_local.postgres.running import dsn_of
 from twd_local.stack.errors import StackError
 from twd_local.stack.home import Home
 from twd_local.stack.names import LOCATIONS, ORDER
@@ -89,20 +89,15 @@ def read_env_file(path: Path) -> dict[str, str]:
     return values
 
 
-def dsn(user: str, secret: str, port: int, database: str) -> str:
-    """The address of a database of the local PostgreSQL."""
-    return f"postgresql://{user}:{quote(secret, safe='')}@127.0.0.1:{port}/{database}"
-
-
 def admin_dsn(home: Home, ports: Mapping[str, int], database: str = "postgres") -> str:
     """The address by which the stack itself, and nothing else, manages the local PostgreSQL."""
-    return dsn("postgres", password(home.secrets / "postgres"), ports["postgres"], database)
+    return dsn_of(ports["postgres"], password(home.secrets / "postgres"), database)
 
 
 def application_admin_dsn(home: Home, ports: Mapping[str, int]) -> str:
     """The address by which the sample application reads and writes its own database."""
     secret = password(home.secrets / APPLICATION_ROLE)
-    return dsn(APPLICATION_ROLE, secret, ports["postgres"], APPLICATION_DATABASE)
+    return dsn_of(ports["postgres"], secret, APPLICATION_DATABASE, APPLICATION_ROLE)
 
 
 def compose_environment(
@@ -130,13 +125,13 @@ def compose_environment(
     }
     if not external.metadata:
         secret = password(home.secrets / METADATA_ROLE)
-        local[settings.METADATA_DSN.name] = dsn(
-            METADATA_ROLE, secret, ports["postgres"], METADATA_DATABASE
+        local[settings.METADATA_DSN.name] = dsn_of(
+            ports["postgres"], secret, METADATA_DATABASE, METADATA_ROLE
         )
     if not external.application:
         secret = password(home.secrets / APPLICATION_READER)
-        local[settings.APPLICATION_DSN.name] = dsn(
-            APPLICATION_READER, secret, ports["postgres"], APPLICATION_DATABASE
+        local[settings.APPLICATION_DSN.name] = dsn_of(
+            ports["postgres"], secret, APPLICATION_DATABASE, APPLICATION_READER
         )
         local[settings.API_URL.name] = f"http://127.0.0.1:{ports['application']}"
     if not external.qdrant:
