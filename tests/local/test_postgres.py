@@ -9,7 +9,6 @@ import contextlib
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -21,6 +20,7 @@ from typing import Any
 import psycopg2
 import pytest
 
+from twd_local.listening import free_port
 from twd_local.postgres.cluster import prepare, remove
 from twd_local.postgres.databases import ensure_database, ensure_role, wait_ready
 from twd_local.postgres.locations import PostgresError, resolve_locations
@@ -59,12 +59,6 @@ def command(data_dir: Path, port: int, password_file: Path) -> list[str]:
         *(sys.executable, "-m", "twd_local.postgres", "--data-dir", str(data_dir)),
         *("--port", str(port), "--password-file", str(password_file)),
     ]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def test_it_is_utf8_on_loopback_with_scram(server: RunningPostgres) -> None:

@@ -1,7 +1,6 @@
-"""The check that a stand-in can listen on its port, with a message that says what to do.
+"""Ports of 127.0.0.1: the check that a stand-in can listen on its own, and one that is free.
 
-Belongs here: what every stand-in's command line needs before it binds. Not here: choosing free
-ports for a whole stack.
+Not here: choosing the ports of a whole stack.
 """
 
 from __future__ import annotations
@@ -9,6 +8,7 @@ from __future__ import annotations
 import errno
 import socket
 import sys
+from collections.abc import Collection
 
 
 def refuse_taken_port(what: str, port: int) -> None:
@@ -29,3 +29,13 @@ def refuse_taken_port(what: str, port: int) -> None:
             )
             sys.stderr.write(message)
             raise SystemExit(2) from None
+
+
+def free_port(taken: Collection[int] = ()) -> int:
+    """A port on which nothing listens now, and none of `taken`."""
+    while True:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        if port not in taken:
+            return port

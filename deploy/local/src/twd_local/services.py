@@ -24,8 +24,8 @@ import httpx
 import psycopg2
 
 from twd_local.application.tables import create_tables, session
+from twd_local.listening import free_port
 from twd_local.postgres import RunningPostgres, ensure_database, start_postgres
-from twd_local.postgres.running import free_port
 from twd_local.sources import ensure_reader_role, load_source, with_database, with_login
 from twd_local.sources.load import psql_path
 

@@ -11,10 +11,10 @@ from pathlib import Path
 
 from twd_local.dagster_api import DagsterApi
 from twd_local.deploy.release import Release, build, current, point_current_to, prune
+from twd_local.listening import free_port
 from twd_local.stack.errors import StackError
 from twd_local.stack.home import REPOSITORY, Home
 from twd_local.stack.plan import Say, Stack, started_stack
-from twd_local.stack.ports import any_free_port
 from twd_local.stack.readiness import DEADLINE_SECONDS, code_server_is_serving, last_lines
 from twd_local.stack.services import code_server_command
 from twd_local.stack.supervision import Supervisor
@@ -65,7 +65,7 @@ def _try_out(release: Release, environment: Mapping[str, str]) -> None:
     # Beside the server that serves, on a port of its own: code that does not load, or ends its
     # server, must not replace code that works.
     log = release.path / "trial.log"
-    port = any_free_port()
+    port = free_port()
     with log.open("w") as output:
         server = subprocess.Popen(
             code_server_command(str(release.python), release.location, port),

@@ -7,13 +7,13 @@ Belongs here: start, address, stop. Not here: the foreground command of a proces
 from __future__ import annotations
 
 import signal
-import socket
 import subprocess
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 from urllib.parse import quote
 
+from twd_local.listening import free_port
 from twd_local.postgres.cluster import prepare, server_command, server_environment
 from twd_local.postgres.databases import wait_ready
 from twd_local.postgres.locations import Locations, PostgresError
@@ -106,10 +106,3 @@ def start_postgres(
         running.stop()
         raise
     return running
-
-
-def free_port() -> int:
-    """Return a port of 127.0.0.1 that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import socket
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from twd_local.listening import free_port
 from twd_local.stack.private_files import write_private_json
 
 USUAL_PORTS = {
@@ -60,18 +61,8 @@ def assign_ports(
         if wanted and wanted not in ports.values() and is_free(wanted):
             ports[name] = wanted
             continue
-        ports[name] = any_free_port(ports.values())
+        ports[name] = free_port(ports.values())
         if wanted:
             say(f"Port {wanted} is taken by another program: {name} uses {ports[name]} instead.")
     write_private_json(path, remembered | ports)
     return ports
-
-
-def any_free_port(taken: Collection[int] = ()) -> int:
-    """A port on which nothing listens now, and none of `taken`."""
-    while True:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        if port not in taken:
-            return port
