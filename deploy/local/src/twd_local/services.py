@@ -16,16 +16,16 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
-import psycopg2
 
 from twd_local.application.tables import create_tables, session
 from twd_local.listening import free_port
 from twd_local.postgres import RunningPostgres, ensure_database, start_postgres
+from twd_local.postgres.databases import autocommitting
 from twd_local.sources import ensure_reader_role, load_source, with_database, with_login
 from twd_local.sources.load import psql_path
 
@@ -81,12 +81,10 @@ def _obey(commands: dict[str, Callable[..., str]]) -> None:
 def _work_for_tests(dsn: str) -> None:
     # Tests make hundreds of databases and throw them away: they need not survive a power cut, and
     # a worker a database that looks after it, again and again, takes more than the tests do.
-    with closing(psycopg2.connect(dsn)) as connection:
-        connection.autocommit = True
-        with connection.cursor() as cursor:
-            for setting in ("fsync", "full_page_writes", "synchronous_commit", "autovacuum"):
-                cursor.execute(f"alter system set {setting} = off")
-            cursor.execute("select pg_reload_conf()")
+    with autocommitting(dsn) as cursor:
+        for setting in ("fsync", "full_page_writes", "synchronous_commit", "autovacuum"):
+            cursor.execute(f"alter system set {setting} = off")
+        cursor.execute("select pg_reload_conf()")
 
 
 def _database(postgres: RunningPostgres, name: str) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import psycopg2
 from psycopg2 import errors, extensions, sql
@@ -27,7 +26,7 @@ def wait_ready(dsn: str, deadline_seconds: float) -> None:
     deadline = time.monotonic() + deadline_seconds
     while True:
         try:
-            with _connected(dsn) as cursor:
+            with autocommitting(dsn) as cursor:
                 cursor.execute("SELECT 1")
             return
         except psycopg2.OperationalError as error:
@@ -52,7 +51,7 @@ def ensure_role(admin_dsn: str, name: str, password: str, *, member_of: Sequence
 
     The password leaves this process only as a SCRAM verifier, so no log can show it.
     """
-    with _connected(admin_dsn) as cursor:
+    with autocommitting(admin_dsn) as cursor:
         verifier = extensions.encrypt_password(
             password, name, scope=cursor.connection, algorithm="scram-sha-256"
         )
@@ -69,7 +68,7 @@ def ensure_role(admin_dsn: str, name: str, password: str, *, member_of: Sequence
 
 def ensure_database(admin_dsn: str, name: str, owner: str | None = None) -> None:
     """Create a database unless it exists, and give it its owner."""
-    with _connected(admin_dsn) as cursor:
+    with autocommitting(admin_dsn) as cursor:
         cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", (name,))
         if cursor.fetchone() is None:
             # Somebody else may have been faster; the result is the same.
@@ -87,7 +86,8 @@ def ensure_database(admin_dsn: str, name: str, owner: str | None = None) -> None
 
 
 @contextlib.contextmanager
-def _connected(dsn: str) -> Iterator[Any]:
+def autocommitting(dsn: str) -> Iterator[extensions.cursor]:
+    """A cursor of a session of its own, each statement of which is committed at once."""
     connection = psycopg2.connect(dsn, connect_timeout=5)
     try:
         connection.autocommit = True

@@ -12,15 +12,14 @@ import os
 import shutil
 import subprocess
 import tempfile
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, cast
 from urllib.parse import unquote, urlsplit
 
-import psycopg2
 from psycopg2 import sql
 
+from twd_local.postgres.databases import autocommitting
 from twd_local.sources.reader import grant_reader, with_database
 
 FIXTURES = Path(__file__).parents[3] / "fixtures"
@@ -72,22 +71,20 @@ def load_source(
     if name not in SOURCES:
         raise SourceLoadError(f"there is no sample database {name!r}: {', '.join(SOURCES)}")
     target = database or name
-    with closing(psycopg2.connect(admin_dsn, connect_timeout=5)) as connection:
-        connection.autocommit = True  # databases are not made in transactions
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_lock(%s, hashtext(%s))", (_LOAD_LOCK, target))
-            cursor.execute("SELECT FROM pg_database WHERE datname = %s", (target,))
-            missing = cursor.fetchone() is None
-            if missing:
-                unfinished = f"loading_{target}"
-                half, whole = sql.Identifier(unfinished), sql.Identifier(target)
-                # Left behind by a run that was killed.
-                cursor.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(half))
-                cursor.execute(
-                    sql.SQL("CREATE DATABASE {} TEMPLATE template0 ENCODING 'UTF8'").format(half)
-                )
-                _run_psql(with_database(admin_dsn, unfinished), name, fixtures)
-                cursor.execute(sql.SQL("ALTER DATABASE {} RENAME TO {}").format(half, whole))
+    with autocommitting(admin_dsn) as cursor:  # databases are not made in transactions
+        cursor.execute("SELECT pg_advisory_lock(%s, hashtext(%s))", (_LOAD_LOCK, target))
+        cursor.execute("SELECT FROM pg_database WHERE datname = %s", (target,))
+        missing = cursor.fetchone() is None
+        if missing:
+            unfinished = f"loading_{target}"
+            half, whole = sql.Identifier(unfinished), sql.Identifier(target)
+            # Left behind by a run that was killed.
+            cursor.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(half))
+            cursor.execute(
+                sql.SQL("CREATE DATABASE {} TEMPLATE template0 ENCODING 'UTF8'").format(half)
+            )
+            _run_psql(with_database(admin_dsn, unfinished), name, fixtures)
+            cursor.execute(sql.SQL("ALTER DATABASE {} RENAME TO {}").format(half, whole))
     grant_reader(with_database(admin_dsn, target), reader_role)
     return missing
 

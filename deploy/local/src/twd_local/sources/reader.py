@@ -11,7 +11,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 import psycopg2
 from psycopg2 import sql
 
-from twd_local.postgres.databases import ensure_role
+from twd_local.postgres.databases import autocommitting, ensure_role
 
 # Two grants on one object at once fail with "tuple concurrently updated": they take turns.
 _GRANT_LOCK = 7_302_117
@@ -38,23 +38,19 @@ def ensure_reader_role(
     Raises: psycopg2.Error.
     """
     name = sql.Identifier(role)
-    with closing(psycopg2.connect(admin_dsn, connect_timeout=5)) as connection:
-        connection.autocommit = True
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_lock(%s)", (_GRANT_LOCK,))
-            ensure_role(admin_dsn, role, password)
-            for statement in (
-                sql.SQL("ALTER ROLE {} NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION").format(
-                    name
-                ),
-                # Much of what is asked in the role's name is wrong, and told to whoever asks.
-                sql.SQL("ALTER ROLE {} SET log_min_messages = fatal").format(name),
-                sql.SQL("ALTER ROLE {} SET default_transaction_read_only = on").format(name),
-                sql.SQL("ALTER ROLE {} SET statement_timeout = {}").format(
-                    name, sql.Literal(statement_timeout_ms)
-                ),
-            ):
-                cursor.execute(statement)
+    with autocommitting(admin_dsn) as cursor:
+        cursor.execute("SELECT pg_advisory_lock(%s)", (_GRANT_LOCK,))
+        ensure_role(admin_dsn, role, password)
+        for statement in (
+            sql.SQL("ALTER ROLE {} NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION").format(name),
+            # Much of what is asked in the role's name is wrong, and told to whoever asks.
+            sql.SQL("ALTER ROLE {} SET log_min_messages = fatal").format(name),
+            sql.SQL("ALTER ROLE {} SET default_transaction_read_only = on").format(name),
+            sql.SQL("ALTER ROLE {} SET statement_timeout = {}").format(
+                name, sql.Literal(statement_timeout_ms)
+            ),
+        ):
+            cursor.execute(statement)
 
 
 def grant_reader(database_dsn: str, role: str) -> None:

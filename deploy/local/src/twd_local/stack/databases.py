@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import closing
 
-import psycopg2
 from psycopg2 import sql
 
-from twd_local.postgres.databases import ensure_database, ensure_role
+from twd_local.postgres.databases import autocommitting, ensure_database, ensure_role
 from twd_local.sources.reader import ensure_reader_role, grant_reader
 from twd_local.stack.environment import (
     APPLICATION_DATABASE,
@@ -47,7 +45,5 @@ def _close_to_others(server: str, database: str) -> None:
 
 
 def _execute(server: str, statement: sql.Composed) -> None:
-    with closing(psycopg2.connect(server)) as connection:
-        connection.autocommit = True
-        with connection.cursor() as cursor:
-            cursor.execute(statement)
+    with autocommitting(server) as cursor:
+        cursor.execute(statement)
