@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 
 import psycopg2
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
 
 from twd_shared.clients.dsn import place_of, postgresql_url
@@ -27,6 +28,16 @@ _CAUSES = (
 _NOT_ALLOWED = "42501"
 # No such schema, table, column: it is another database, or one of another release.
 _MISSING = ("3F000", "42P01", "42703")
+
+
+def text_rows(names: tuple[str, ...], rows: Iterable[Sequence[str]]) -> sa.TableValuedAlias:
+    """The rows as a table of texts with columns of these names, sent as one array a column."""
+    columns = list(zip(*rows, strict=True)) or [() for _ in names]
+    return (
+        sa.func.unnest(*(sa.literal(list(column), ARRAY(sa.Text)) for column in columns))
+        .table_valued(*(sa.column(name, sa.Text) for name in names))
+        .render_derived()
+    )
 
 
 class MetadataDatabase:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import ARRAY, insert
+from sqlalchemy.dialects.postgresql import insert
 
 from twd_shared.schema_model.fingerprint import key_of
 from twd_shared.schema_model.models import (
@@ -19,6 +19,7 @@ from twd_shared.schema_model.models import (
     encode,
     kind_of,
 )
+from twd_shared.store.database import text_rows
 from twd_shared.store.tables import schema_objects, snapshot_objects
 
 _MOST_KEPT = 30_000
@@ -71,7 +72,7 @@ def objects_of(
     fingerprints = list(rows.scalars())
     objects = decoded.among(fingerprints)
     if missing := set(fingerprints) - objects.keys():
-        wanted = _rows(("fingerprint",), ((fingerprint,) for fingerprint in missing))
+        wanted = text_rows(("fingerprint",), ((fingerprint,) for fingerprint in missing))
         # As text: the driver would make Python values of the body first.
         bodies = transaction.execute(
             sa.select(schema_objects.c.fingerprint, sa.cast(schema_objects.c.body, sa.Text)).join(
@@ -88,7 +89,7 @@ def end_objects(
     transaction: sa.Connection, connection_id: str, keys: Iterable[ObjectKey], version: int
 ) -> None:
     """Record that `version` is the first without these contents of the objects."""
-    ended = _rows(("kind", "schema_name", "object_name"), keys)
+    ended = text_rows(("kind", "schema_name", "object_name"), keys)
     held = snapshot_objects
     transaction.execute(
         sa.update(held)
@@ -114,7 +115,7 @@ def start_objects(
     contents = {fingerprints[key]: item for key, item in objects.items()}
     _store(transaction, contents)
     names = ("kind", "schema_name", "object_name", "fingerprint")
-    started = _rows(names, ((*key, fingerprints[key]) for key in objects))
+    started = text_rows(names, ((*key, fingerprints[key]) for key in objects))
     held = snapshot_objects
     transaction.execute(
         sa.insert(held).from_select(
@@ -126,7 +127,7 @@ def start_objects(
 
 def _store(transaction: sa.Connection, contents: Mapping[str, SchemaObject]) -> None:
     names = ("fingerprint", "kind", "body")
-    given = _rows(
+    given = text_rows(
         names,
         (
             (fingerprint, kind_of(item), encode(item).decode())
@@ -138,14 +139,4 @@ def _store(transaction: sa.Connection, contents: Mapping[str, SchemaObject]) -> 
         insert(schema_objects)
         .from_select(list(names), sa.select(given.c.fingerprint, given.c.kind, body))
         .on_conflict_do_nothing()
-    )
-
-
-def _rows(names: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> sa.TableValuedAlias:
-    """The rows as a table of texts with columns of these names."""
-    columns = list(zip(*rows, strict=True)) or [() for _ in names]
-    return (
-        sa.func.unnest(*(sa.literal(list(column), ARRAY(sa.Text)) for column in columns))
-        .table_valued(*(sa.column(name, sa.Text) for name in names))
-        .render_derived()
     )

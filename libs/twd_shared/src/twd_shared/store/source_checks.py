@@ -8,9 +8,9 @@ from datetime import datetime
 from typing import Literal
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import ARRAY, insert
+from sqlalchemy.dialects.postgresql import insert
 
-from twd_shared.store.database import MetadataDatabase
+from twd_shared.store.database import MetadataDatabase, text_rows
 from twd_shared.store.sync_tables import source_checks
 
 Freshness = Literal["fresh", "drifted", "unreadable", "given_up"]
@@ -54,16 +54,7 @@ class SourceCheckStore:
         if not checks:
             return
         names = ("connection_id", "signal", "fingerprint", "freshness", "cause")
-        given = (
-            sa.func.unnest(
-                *(
-                    sa.literal([getattr(item, name) for item in checks], ARRAY(sa.Text))
-                    for name in names
-                )
-            )
-            .table_valued(*(sa.column(name, sa.Text) for name in names))
-            .render_derived()
-        )
+        given = text_rows(names, ([getattr(item, name) for name in names] for item in checks))
         fresh_at = sa.case((given.c.freshness == "fresh", sa.func.now()))
         statement = insert(source_checks).from_select(
             [*names, "fresh_at"], sa.select(*(given.c[name] for name in names), fresh_at)
