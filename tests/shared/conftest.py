@@ -12,9 +12,13 @@ import dagster as dg
 import pytest
 
 from twd_shared.clients.catalog import Connection
+from twd_shared.clients.webhook import Webhook
+from twd_shared.store.alert_delivery import AlertDelivery
+from twd_shared.store.alerts import AlertOutbox
 from twd_shared.store.connections import ConnectionRegistry
 from twd_shared.store.database import MetadataDatabase
 
+from ..webhook_server import WebhookServer
 from .sample_names import pagila, pagila_tables
 from .source_ticks import BOTH, WHILE_TICKING, Automation, index, report, snapshot
 
@@ -116,3 +120,20 @@ def automation(monkeypatch: pytest.MonkeyPatch) -> Iterator[Automation]:
         yield made
     # Of a tick that failed before it came to it.
     WHILE_TICKING.clear()
+
+
+@pytest.fixture
+def webhook() -> Iterator[WebhookServer]:
+    server = WebhookServer()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def outbox(database: MetadataDatabase) -> AlertOutbox:
+    return AlertOutbox(database)
+
+
+@pytest.fixture
+def delivery(database: MetadataDatabase, webhook: WebhookServer) -> AlertDelivery:
+    return AlertDelivery(database, Webhook(webhook.url))

@@ -9,54 +9,20 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
 
 from twd_shared.clients.webhook import Webhook, WebhookUnavailable
 from twd_shared.clients.webhook_formats import WebhookMessage
 from twd_shared.store.alert_delivery import AlertDelivery
-from twd_shared.store.alerts import Alert, AlertOutbox
+from twd_shared.store.alerts import AlertOutbox
 from twd_shared.store.database import MetadataDatabase
-from twd_shared.store.tables import alerts
 
 from ..webhook_server import Answer, WebhookServer
-
-
-@pytest.fixture
-def webhook() -> Iterator[WebhookServer]:
-    server = WebhookServer()
-    yield server
-    server.close()
-
-
-@pytest.fixture
-def outbox(database: MetadataDatabase) -> AlertOutbox:
-    return AlertOutbox(database)
-
-
-@pytest.fixture
-def delivery(database: MetadataDatabase, webhook: WebhookServer) -> AlertDelivery:
-    return AlertDelivery(database, Webhook(webhook.url))
-
-
-def alert(key: str = "a") -> Alert:
-    return Alert(key, "breaking", f"title {key}", "body", "http://ui/runs/1", "shop")
-
-
-def kept(database: MetadataDatabase) -> list[Any]:
-    with database.begin() as transaction:
-        return list(transaction.execute(sa.select(alerts).order_by(alerts.c.sequence)))
-
-
-def waits_end(database: MetadataDatabase) -> None:
-    """Let the time pass for which the webhook is left alone."""
-    with database.begin() as transaction:
-        transaction.execute(sa.update(alerts).values(not_before=sa.func.now()))
-
+from .alert_rows import alert, kept, waits_end
 
 # --- a webhook that misbehaves, and senders that do -----------------------------------------
 

@@ -4,46 +4,18 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
 from datetime import timedelta
-from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
-from twd_shared.clients.webhook import Webhook
 from twd_shared.store.alert_delivery import AlertDelivery
 from twd_shared.store.alerts import Alert, AlertOutbox
 from twd_shared.store.database import MetadataDatabase
 from twd_shared.store.tables import alerts
 
 from ..webhook_server import Answer, WebhookServer
-
-
-@pytest.fixture
-def webhook() -> Iterator[WebhookServer]:
-    server = WebhookServer()
-    yield server
-    server.close()
-
-
-@pytest.fixture
-def outbox(database: MetadataDatabase) -> AlertOutbox:
-    return AlertOutbox(database)
-
-
-@pytest.fixture
-def delivery(database: MetadataDatabase, webhook: WebhookServer) -> AlertDelivery:
-    return AlertDelivery(database, Webhook(webhook.url))
-
-
-def alert(key: str = "a") -> Alert:
-    return Alert(key, "breaking", f"title {key}", "body", "http://ui/runs/1", "shop")
-
-
-def kept(database: MetadataDatabase) -> list[Any]:
-    with database.begin() as transaction:
-        return list(transaction.execute(sa.select(alerts).order_by(alerts.c.sequence)))
+from .alert_rows import alert, kept, waits_end
 
 
 def wait_seconds(database: MetadataDatabase) -> float:
@@ -51,12 +23,6 @@ def wait_seconds(database: MetadataDatabase) -> float:
     left = sa.func.extract("epoch", sa.func.max(alerts.c.not_before) - sa.func.clock_timestamp())
     with database.begin() as transaction:
         return float(transaction.execute(sa.select(left)).scalar_one())
-
-
-def waits_end(database: MetadataDatabase) -> None:
-    """Let the time pass for which the webhook is left alone."""
-    with database.begin() as transaction:
-        transaction.execute(sa.update(alerts).values(not_before=sa.func.now()))
 
 
 # --- raising --------------------------------------------------------------------------------

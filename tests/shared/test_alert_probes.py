@@ -2,41 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
-
-import pytest
 import sqlalchemy as sa
 
-from twd_shared.clients.webhook import Webhook
 from twd_shared.store.alert_delivery import AlertDelivery
 from twd_shared.store.alerts import Alert, AlertOutbox
 from twd_shared.store.database import MetadataDatabase
-from twd_shared.store.tables import alerts
 
 from ..webhook_server import Answer, WebhookServer
-
-
-@pytest.fixture
-def webhook() -> Iterator[WebhookServer]:
-    server = WebhookServer()
-    yield server
-    server.close()
-
-
-@pytest.fixture
-def delivery(database: MetadataDatabase, webhook: WebhookServer) -> AlertDelivery:
-    return AlertDelivery(database, Webhook(webhook.url))
+from .alert_rows import kept
 
 
 def raise_all(database: MetadataDatabase, keys: str) -> None:
     for key in keys:
         AlertOutbox(database).raise_alert(Alert(key, "breaking", key, "body"))
-
-
-def rows(database: MetadataDatabase) -> list[Any]:
-    with database.begin() as transaction:
-        return list(transaction.execute(sa.select(alerts).order_by(alerts.c.sequence)))
 
 
 def change(database: MetadataDatabase, statement: str) -> None:
@@ -60,7 +38,7 @@ def test_a_message_at_which_the_webhook_always_fails_is_put_aside_after_five_att
     assert webhook.titles == []
     ticks(database, delivery, 1)
     assert webhook.titles == ["b", "c"]
-    refused = rows(database)[0]
+    refused = kept(database)[0]
     assert refused.refused_at is not None
     assert "answered 500" in refused.last_error
     assert "took another message" in refused.last_error
@@ -93,8 +71,8 @@ def test_a_webhook_that_is_down_for_days_has_no_message_put_aside_and_keeps_the_
     webhook.answer = Answer(500)
     raise_all(database, "abc")
     ticks(database, delivery, 30)
-    assert [row.refused_at for row in rows(database)] == [None] * 3
-    assert [row.attempts for row in rows(database)] == [30, 0, 0]
+    assert [row.refused_at for row in kept(database)] == [None] * 3
+    assert [row.attempts for row in kept(database)] == [30, 0, 0]
     webhook.answer = Answer()
     delivery.deliver()
     assert webhook.titles == ["a", "b", "c"]
@@ -107,7 +85,7 @@ def test_a_webhook_that_comes_back_at_the_probe_gets_all(
     webhook.answers = [Answer(503)] * 5
     ticks(database, delivery, 5)
     assert webhook.titles == ["b", "a", "c"]
-    assert [row.refused_at for row in rows(database)] == [None] * 3
+    assert [row.refused_at for row in kept(database)] == [None] * 3
 
 
 def test_a_webhook_that_asks_to_be_left_alone_gets_no_probe(

@@ -92,11 +92,6 @@ def test_a_reason_has_no_class_in_front(printed: str, class_name: str | None, re
 # --- what works again -----------------------------------------------------------------------
 
 
-@pytest.fixture
-def outbox(database: MetadataDatabase) -> AlertOutbox:
-    return AlertOutbox(database)
-
-
 REASONS = {
     "failure": (dg.Failure("The source is away."), "The source is away."),
     "exception": (ValueError("two: of three"), "two: of three"),
