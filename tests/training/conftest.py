@@ -11,6 +11,7 @@ import psycopg2
 import pytest
 import sqlalchemy as sa
 
+from twd_shared.clients.application import ApplicationDatabase
 from twd_shared.clients.catalog import Connection
 from twd_shared.clients.index_collections import making_of
 from twd_shared.clients.index_layout import Point, point_id
@@ -32,6 +33,8 @@ from twd_shared.store.database import MetadataDatabase
 from twd_shared.store.documentation import TableCard
 from twd_shared.store.index_states import IndexState
 from twd_training.definitions import build_defs
+from twd_training.examples.collecting import Collected, collect_examples
+from twd_training.examples.store import TrainingSet
 from twd_training.knowledge_base.collections import Collections
 
 CUSTOMER = Table(
@@ -115,6 +118,16 @@ class Location:
     @property
     def key(self) -> str:
         return self.connection.partition_key
+
+    def collect(self, connection: Connection | None = None) -> Collected:
+        """What `training_examples` does, of the connection as it is listed or as it is given."""
+        return collect_examples(
+            connection or self.listed,
+            ApplicationDatabase(self.application_dsn),
+            self.store.snapshots,
+            TrainingSet(self.database),
+            self.access,
+        )
 
     def register(self) -> None:
         self.store.connections.register([self._listed])

@@ -32,7 +32,6 @@ from twd_training.evaluation import executing, generating
 from twd_training.evaluation.executing import SourceQueries
 from twd_training.evaluation.generating import Servers, evaluate_generated
 from twd_training.evaluation.outcomes import Compared, Generated
-from twd_training.examples.collecting import collect_examples
 from twd_training.examples.store import TrainingSet
 from twd_training.knowledge_base import material
 from twd_training.knowledge_base.training import train
@@ -290,13 +289,7 @@ class Shop:
     def train(self) -> None:
         """What `training_examples` and `trained_model` do."""
         resources = self.location.resources
-        collect_examples(
-            self.connection,
-            resources["application"].database,
-            self.location.store.snapshots,
-            TrainingSet(self.location.database),
-            self.location.access,
-        )
+        self.location.collect(self.connection)
         train(
             self.location.key,
             self.location.database,

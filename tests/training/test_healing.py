@@ -8,12 +8,10 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import pytest
 
-from twd_shared.clients.application import ApplicationDatabase
 from twd_shared.schema_model.identities import Identities, Identity
 from twd_shared.schema_model.models import Column, DomainType, EnumType, Snapshot, Table
-from twd_training.examples.collecting import Collected, collect_examples
+from twd_training.examples.collecting import Collected
 from twd_training.examples.models import TrainingItem
-from twd_training.examples.store import TrainingSet
 from twd_training.knowledge_base.material import read_material
 
 from .conftest import Location
@@ -79,13 +77,7 @@ class Shop:
         return saved.version.version
 
     def collect(self) -> Collected:
-        return collect_examples(
-            self._location.listed,
-            ApplicationDatabase(self._location.application_dsn),
-            self._location.store.snapshots,
-            TrainingSet(self._location.database),
-            self._location.access,
-        )
+        return self._location.collect()
 
     def after(self, schema: Schema) -> Collected:
         self.becomes(schema)

@@ -6,9 +6,7 @@ import unicodedata
 
 import pytest
 
-from twd_shared.clients.application import ApplicationDatabase
-from twd_training.examples.collecting import Collected, collect_examples
-from twd_training.examples.store import TrainingSet
+from twd_training.examples.collecting import Collected
 
 from .conftest import CUSTOMER, WAREHOUSE, Location
 
@@ -69,13 +67,7 @@ class Talk:
         self._allow("{}")
 
     def collect(self) -> Collected:
-        return collect_examples(
-            self._location.listed,
-            ApplicationDatabase(self._location.application_dsn),
-            self._location.store.snapshots,
-            TrainingSet(self._location.database),
-            self._location.access,
-        )
+        return self._location.collect()
 
     def taught(self) -> dict[str | None, str]:
         return {item.question: item.content for item in self.collect().items if item.accepted}

@@ -8,14 +8,13 @@ import psycopg2
 import pytest
 import sqlalchemy as sa
 
-from twd_shared.clients.application import ApplicationDatabase
 from twd_shared.clients.catalog import Connection
 from twd_shared.clients.training_options import TrainingOptions
 from twd_shared.errors import SourceBusy, SourceRefused
 from twd_shared.sources.access import SourceAccess
 from twd_shared.store.host_readings import HostReadings
 from twd_training.examples.changes import wishes_of
-from twd_training.examples.collecting import Collected, collect_examples
+from twd_training.examples.collecting import Collected
 from twd_training.examples.planning import SourcePlanner
 from twd_training.examples.store import TrainingSet
 
@@ -60,13 +59,7 @@ def asked(dsn: str) -> Connection:
 
 
 def collect(location: Location, dsn: str) -> Collected:
-    return collect_examples(
-        asked(dsn),
-        ApplicationDatabase(location.application_dsn),
-        location.store.snapshots,
-        TrainingSet(location.database),
-        location.access,
-    )
+    return location.collect(asked(dsn))
 
 
 def refusals(location: Location, dsn: str, *statements: str) -> dict[str, str]:
@@ -164,12 +157,8 @@ def test_a_pair_that_types_break_is_put_into_quarantine_and_comes_back(
 
 def test_a_connection_that_does_not_allow_it_is_not_asked(location: Location) -> None:
     location.teach("select sum(full_name) from customer", "How much?")
-    collected = collect_examples(
-        Connection("7", "shop", "postgresql", True, "postgresql://nobody@127.0.0.1:9/none"),
-        ApplicationDatabase(location.application_dsn),
-        location.store.snapshots,
-        TrainingSet(location.database),
-        location.access,
+    collected = location.collect(
+        Connection("7", "shop", "postgresql", True, "postgresql://nobody@127.0.0.1:9/none")
     )
     assert (collected.items[0].accepted, collected.asked_source) == (True, False)
 

@@ -8,7 +8,6 @@ from twd_shared.clients.application import ApplicationDatabase
 from twd_shared.errors import ApplicationUnavailable
 from twd_shared.store.connections import RegisteredConnection
 from twd_training.examples.changes import wishes_of
-from twd_training.examples.collecting import Collected, collect_examples
 from twd_training.examples.store import TrainingSet
 from twd_training.examples.submissions import read_markers, read_submissions
 
@@ -17,28 +16,18 @@ from .conftest import CUSTOMER, INVOICE, Location
 pytestmark = pytest.mark.integration
 
 
-def collect(location: Location) -> Collected:
-    return collect_examples(
-        location.listed,
-        ApplicationDatabase(location.application_dsn),
-        location.store.snapshots,
-        TrainingSet(location.database),
-        location.access,
-    )
-
-
 def test_only_what_changed_is_written(location: Location) -> None:
     location.teach("Customers buy.")
     location.teach("select count(*) from invoice", "How many invoices?")
     location.teach("select nope from invoice", "What?")
-    first = collect(location)
+    first = location.collect()
     assert (first.outcome.added, first.outcome.rejected) == (3, 1)
-    again = collect(location)
+    again = location.collect()
     assert (again.outcome.added, again.outcome.unchanged, again.outcome.rejected) == (0, 3, 1)
     assert again.fingerprint == first.fingerprint
     location.execute("update training_data set content = 'They pay.' where question is null")
     location.execute("delete from training_data where question = 'What?'")
-    changed = collect(location)
+    changed = location.collect()
     assert (changed.outcome.updated, changed.outcome.removed) == (1, 1)
     assert changed.fingerprint != first.fingerprint
     accepted = TrainingSet(location.database).accepted(location.connection_id)
@@ -47,9 +36,9 @@ def test_only_what_changed_is_written(location: Location) -> None:
 
 def test_a_pair_is_quarantined_once_its_table_is_gone(location: Location) -> None:
     location.teach("select city from stock.warehouse", "Which cities?")
-    before = collect(location)
+    before = location.collect()
     location.read_schema(CUSTOMER, INVOICE)
-    after = collect(location)
+    after = location.collect()
     outcomes = [(one.outcome.quarantined, one.outcome.rejected) for one in (before, after)]
     assert (outcomes, after.outcome.updated) == ([(0, 0), (1, 0)], 1)
     assert after.items[0].reason == "table stock.warehouse does not exist"
@@ -59,12 +48,12 @@ def test_other_connections_data_is_left_out(location: Location) -> None:
     location.execute(
         "insert into training_data (connection_id, kind, content) values (8, 'documentation', 'x')"
     )
-    assert collect(location).items == ()
+    assert location.collect().items == ()
 
 
 def test_an_application_without_the_table_has_no_training_data(location: Location) -> None:
     location.execute("drop table training_data")
-    collected = collect(location)
+    collected = location.collect()
     assert (collected.reading.has_table, collected.items) == (False, ())
     assert read_markers(ApplicationDatabase(location.application_dsn)) == {}
 
@@ -72,7 +61,7 @@ def test_an_application_without_the_table_has_no_training_data(location: Locatio
 def test_rows_of_unknown_kind_are_counted(location: Location) -> None:
     location.execute("alter table training_data drop constraint training_data_kind_check")
     location.teach("?", kind="riddle")
-    assert collect(location).reading.unknown_kinds == 1
+    assert location.collect().reading.unknown_kinds == 1
 
 
 def test_the_marker_sees_a_row_deleted_and_another_added(location: Location) -> None:
@@ -103,7 +92,7 @@ def test_a_row_without_content_is_rejected_and_the_others_are_taken(location: Lo
         "insert into training_data (connection_id, kind, content) values (7, 'documentation', null)"
     )
     location.teach("Customers buy.")
-    assert [item.reason for item in collect(location).items] == ["it is empty", ""]
+    assert [item.reason for item in location.collect().items] == ["it is empty", ""]
 
 
 def test_an_application_that_is_down_is_named_without_its_password() -> None:

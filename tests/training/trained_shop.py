@@ -11,7 +11,6 @@ from twd_shared.clients.ollama import Ollama
 from twd_shared.schema_model.models import Column, ForeignKey, Table
 from twd_shared.store.tables import alerts, model_servings, model_versions
 from twd_training.examples.changes import wishes_of
-from twd_training.examples.collecting import collect_examples
 from twd_training.examples.store import TrainingSet
 from twd_training.examples.submissions import read_markers
 from twd_training.knowledge_base.collections import Collections
@@ -94,13 +93,7 @@ class TrainedShop:
 
     def collect(self) -> None:
         """What `training_examples` does."""
-        collect_examples(
-            self.location.listed,
-            self.location.resources["application"].database,
-            self.location.store.snapshots,
-            TrainingSet(self.location.database),
-            self.location.access,
-        )
+        self.location.collect()
 
     def train(self, tolerance: float = 0.01) -> Trained:
         """What `training_examples` and `trained_model` do."""
