@@ -256,6 +256,32 @@ def test_failures_of_a_connection_that_was_taken_out_are_closed_and_not_told(
     assert titles(database) == [FAILED]
 
 
+def test_a_failure_whose_alert_could_not_be_written_is_told_at_the_next_tick(
+    instance: dg.DagsterInstance, metadata_dsn: str, database: MetadataDatabase
+) -> None:
+    sensor = run_failure_alert_sensor("http://ui", 30)
+
+    def tick(dsn: str, cursor: str | None) -> str | None:
+        store = MetadataStoreResource(dsn=dsn)
+        with dg.build_sensor_context(
+            instance=instance, cursor=cursor, resources={"metadata_store": store}
+        ) as context:
+            return sensor.evaluate_tick(context).cursor
+
+    begun = tick(metadata_dsn, None)
+
+    @dg.job(name="sync_job")
+    def made() -> None:
+        step()
+
+    tags = {"dagster/partition": "shop", "breaks": "yes"}
+    made.execute_in_process(instance=instance, tags=tags, raise_on_error=False)
+    with pytest.raises(dg.DagsterError, match="metadata database"):
+        tick("postgresql://u:p@127.0.0.1:9/meta", begun)
+    tick(metadata_dsn, begun)
+    assert titles(database) == [FAILED]
+
+
 def test_hook_and_sensor_alert_once_of_a_run_and_of_its_repeats(
     instance: dg.DagsterInstance, metadata_dsn: str, database: MetadataDatabase
 ) -> None:

@@ -137,9 +137,14 @@ def run_failure_alert_sensor(ui_url: str, interval_seconds: int) -> dg.SensorDef
             if first is not None
             else context.failure_event.message or ""
         )
-        metadata_store.alerts.raise_alert(
-            failure_alert(context.dagster_run, context.instance, reason, ui_url)
-        )
+        try:
+            metadata_store.alerts.raise_alert(
+                failure_alert(context.dagster_run, context.instance, reason, ui_url)
+            )
+        except TwdError as error:
+            # After any other kind of error Dagster goes on with the next run, and this one would
+            # never be told. Those before it in the tick come again, and are known by their keys.
+            raise dg.DagsterError(str(error)) from None
 
     return sensor
 
