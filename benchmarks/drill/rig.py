@@ -135,7 +135,7 @@ def rig() -> Iterator[Rig]:
                 ("source", "postgres"),
             )
         }
-        made = Rig(stack.home, stack, links, Clock(stack.home.root))
+        made = Rig(stack.home, stack, links, Clock(stack.home.root.parent))
         exits.callback(made.api.close)
         ensure_reader_role(made.admin, _READER, _READER_PASSWORD)
         _go_through_proxies(made)

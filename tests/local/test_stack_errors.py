@@ -165,6 +165,17 @@ def test_the_demo_says_so_too(
     assert f"error: The operating system refused: {file}" in capsys.readouterr().out
 
 
+def test_a_folder_that_holds_other_things_is_not_deleted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "thesis.txt").touch()
+    (tmp_path / "logs").mkdir()
+    monkeypatch.setenv("TWD_HOME", str(tmp_path))
+    assert stack(["clean"]) == 1
+    assert f"{tmp_path} holds what is not the stack's: thesis.txt." in capsys.readouterr().err
+    assert {path.name for path in tmp_path.iterdir()} >= {"thesis.txt", "logs"}
+
+
 @pytest.fixture
 def started_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
     """The home of a stack that was started and has no environment of its own."""

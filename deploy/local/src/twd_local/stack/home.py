@@ -95,6 +95,16 @@ class Home:
             return path
         return Path(tempfile.gettempdir()) / f"twd-{os.getuid()}-{self.stack_id}" / "s.sock"
 
+    @property
+    def contents(self) -> tuple[Path, ...]:
+        """All that the stack keeps in its folder, which may hold files of others as well."""
+        others = ("compute_logs", "artifacts", "backups", "lock")
+        return (
+            *(self.logs, self.services, self.secrets, self.ports_file, self.releases),
+            *(self.dagster_home, self.postgres_data, self.qdrant_data),
+            *(self.root / name for name in others),
+        )
+
     def create(self) -> None:
         """Create the folders; those that hold passwords are the owner's alone."""
         self.root.mkdir(parents=True, exist_ok=True)

@@ -74,8 +74,18 @@ def down(home: Home, say: Say = print) -> None:
 
 
 def clean(home: Home, say: Say = print) -> None:
-    """End the stack and delete its folder, databases included."""
+    """End the stack and delete what it keeps, databases included.
+
+    Raises StackError, and deletes nothing, if its folder holds anything else: TWD_HOME may name a
+    folder of other things.
+    """
     with home.locked():
+        own = set(home.contents)
+        if others := sorted(path.name for path in home.root.iterdir() if path not in own):
+            raise StackError(
+                f"{home.root} holds what is not the stack's: {', '.join(others[:10])}. Nothing was "
+                "deleted. Move it away, or correct TWD_HOME."
+            )
         _stop(home, Supervisor(home))
         elsewhere = used_data_dir(home.postgres_data)
         for folder in (elsewhere, home.supervisor_socket.parent, home.root):
