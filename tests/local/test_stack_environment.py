@@ -15,6 +15,7 @@ from twd_local.stack.environment import (
 from twd_local.stack.errors import StackError
 from twd_local.stack.home import REPOSITORY, Home
 from twd_local.stack.names import LOCATIONS, ORDER
+from twd_local.stack.plan import chosen_home
 from twd_local.stack.ports import USUAL_PORTS
 from twd_shared import contract
 
@@ -81,6 +82,15 @@ def test_sources_on_this_machine_may_be_read_unless_the_user_says_otherwise(tmp_
     )
     given = compose_environment(home, {"TWD_SOURCE_HOSTS": "public"}, USUAL_PORTS)
     assert given["TWD_SOURCE_HOSTS"] == "public"
+
+
+def test_the_home_may_stand_in_the_env_file_and_the_environment_wins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ".env").write_text(f"TWD_HOME={tmp_path}/large-disk\n")
+    monkeypatch.setattr("twd_local.stack.plan.REPOSITORY", tmp_path)
+    assert chosen_home({}).root == tmp_path / "large-disk"
+    assert chosen_home({"TWD_HOME": f"{tmp_path}/other"}).root == tmp_path / "other"
 
 
 def test_settings_that_a_running_stack_was_not_started_with_are_named(tmp_path: Path) -> None:

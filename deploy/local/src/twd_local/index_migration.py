@@ -11,8 +11,7 @@ from typing import Any
 
 from twd_local.dagster_api import DagsterApi
 from twd_local.stack.errors import StackError
-from twd_local.stack.home import Home
-from twd_local.stack.plan import started_stack
+from twd_local.stack.plan import chosen_home, started_stack
 
 _POLL_SECONDS = 1.0
 _ENDED = ("SUCCESS", "FAILURE", "CANCELED")
@@ -82,7 +81,7 @@ def main(arguments: list[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     config = {"rebuild": chosen.rebuild, "accept_loss": chosen.accept_loss}
     try:
-        stack = started_stack(Home.from_environment(os.environ))
+        stack = started_stack(chosen_home(os.environ))
         with closing(DagsterApi(stack.ui_url)) as api:
             return int(not _follow(api, _launch(api, config)))
     except StackError as error:

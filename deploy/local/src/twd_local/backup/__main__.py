@@ -16,6 +16,7 @@ from twd_local.backup.servers import Servers, servers_of
 from twd_local.backup.writers import writers_stopped
 from twd_local.stack.errors import FORESEEN, StackError, explained
 from twd_local.stack.home import Home
+from twd_local.stack.plan import chosen_home
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -30,9 +31,9 @@ def main(arguments: list[str] | None = None) -> int:
     restoring.add_argument("folder", type=Path)
     restoring.add_argument("--yes", action="store_true", help="do not ask")
     chosen = parser.parse_args(arguments)
-    home = Home.from_environment(os.environ)
     started = time.monotonic()
     try:
+        home = chosen_home(os.environ)
         if chosen.command == "save":
             folder = chosen.folder or home.root / "backups" / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
             with home.locked():

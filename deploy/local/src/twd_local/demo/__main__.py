@@ -21,9 +21,8 @@ from twd_local.demo.summary import print_built, print_questions
 from twd_local.sources.load import SourceLoadError
 from twd_local.stack.environment import External
 from twd_local.stack.errors import FORESEEN, StackError, explained
-from twd_local.stack.home import Home
 from twd_local.stack.lifecycle import up
-from twd_local.stack.plan import Stack, given_environment
+from twd_local.stack.plan import Stack, chosen_home, given_environment
 from twd_shared import settings
 from twd_shared.store.database import MetadataDatabase
 
@@ -75,7 +74,7 @@ def run(console: Console, environment: Mapping[str, str]) -> None:
         console.print(line, soft_wrap=True, markup=False)
 
     say("Starting the stack")
-    stack = up(Home.from_environment(environment), environment, DEMO_SETTINGS, say)
+    stack = up(chosen_home(environment), environment, DEMO_SETTINGS, say)
     phase("stack")
     say("Loading the sample databases")
     load_sources(stack, say)

@@ -11,8 +11,9 @@ from twd_local.deploy.cluster import deploy_with_helm
 from twd_local.deploy.compose import deploy_with_compose
 from twd_local.deploy.local import deploy_locally
 from twd_local.stack.errors import FORESEEN, explained
-from twd_local.stack.home import REPOSITORY, Home
+from twd_local.stack.home import REPOSITORY
 from twd_local.stack.names import LOCATIONS
+from twd_local.stack.plan import chosen_home
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -33,8 +34,9 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         match chosen.target:
             case "local":
-                home = Home.from_environment(os.environ)
-                deploy_locally(home, chosen.location, chosen.sources or REPOSITORY)
+                deploy_locally(
+                    chosen_home(os.environ), chosen.location, chosen.sources or REPOSITORY
+                )
             case "compose":
                 deploy_with_compose(chosen.location, os.environ, REPOSITORY)
             case _:

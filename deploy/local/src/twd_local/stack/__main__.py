@@ -14,7 +14,7 @@ from twd_local.stack.errors import FORESEEN, StackError, explained
 from twd_local.stack.home import Home
 from twd_local.stack.lifecycle import clean, down, up
 from twd_local.stack.names import ORDER
-from twd_local.stack.plan import started_stack
+from twd_local.stack.plan import chosen_home, started_stack
 from twd_local.stack.status import served_environment, status_lines
 from twd_shared.command_output import write_output
 
@@ -36,8 +36,8 @@ def main(arguments: list[str] | None = None) -> int:
     run.add_argument("words", nargs=argparse.REMAINDER, metavar="-- command")
     commands.add_parser("connect", help="register the database NAME at DSN (from the environment)")
     chosen = parser.parse_args(arguments)
-    home = Home.from_environment(os.environ)
     try:
+        home = chosen_home(os.environ)
         match chosen.command:
             case "up":
                 stack = up(home, os.environ)

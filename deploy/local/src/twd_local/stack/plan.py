@@ -57,6 +57,11 @@ def given_environment(environment: Mapping[str, str]) -> dict[str, str]:
     return read_env_file(REPOSITORY / ".env") | dict(environment)
 
 
+def chosen_home(environment: Mapping[str, str]) -> Home:
+    """The home that TWD_HOME names in the environment or, if it does not, in `.env`."""
+    return Home.from_environment(given_environment(environment))
+
+
 def plan(home: Home, given: Mapping[str, str], supervisor: Supervisor, say: Say) -> Stack:
     """Decide which services run where; ports and passwords are remembered in `home`."""
     home.create()
