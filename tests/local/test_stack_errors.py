@@ -165,15 +165,26 @@ def test_the_demo_says_so_too(
     assert f"error: The operating system refused: {file}" in capsys.readouterr().out
 
 
-def test_a_folder_that_holds_other_things_is_not_deleted(
+def test_a_folder_in_which_no_stack_was_is_not_deleted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / "thesis.txt").touch()
     (tmp_path / "logs").mkdir()
     monkeypatch.setenv("TWD_HOME", str(tmp_path))
     assert stack(["clean"]) == 1
-    assert f"{tmp_path} holds what is not the stack's: thesis.txt." in capsys.readouterr().err
-    assert {path.name for path in tmp_path.iterdir()} >= {"thesis.txt", "logs"}
+    assert f"{tmp_path} holds other things, and no stack was ever" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["logs"]
+
+
+def test_what_others_keep_in_the_folder_of_a_stack_is_not_deleted_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Home(tmp_path).create()
+    for name in ("thesis.txt", ".ports.json.17", "postgres.tmp-ab"):
+        (tmp_path / name).touch()
+    monkeypatch.setenv("TWD_HOME", str(tmp_path))
+    assert stack(["clean"]) == 0
+    assert "What is not its own stays: thesis.txt." in capsys.readouterr().out
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
 
 
 @pytest.fixture

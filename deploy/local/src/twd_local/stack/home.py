@@ -96,13 +96,21 @@ class Home:
         return Path(tempfile.gettempdir()) / f"twd-{os.getuid()}-{self.stack_id}" / "s.sock"
 
     @property
+    def was_used(self) -> bool:
+        """Whether a stack was ever started here."""
+        return self.services.is_dir() or self.ports_file.is_file()
+
+    @property
     def contents(self) -> tuple[Path, ...]:
-        """All that the stack keeps in its folder, which may hold files of others as well."""
+        """What the stack keeps in its folder, which may hold files of others as well."""
         others = ("compute_logs", "artifacts", "backups", "lock")
         return (
             *(self.logs, self.services, self.secrets, self.ports_file, self.releases),
             *(self.dagster_home, self.postgres_data, self.qdrant_data),
             *(self.root / name for name in others),
+            # What a start that was killed has left.
+            *self.root.glob(f"{self.postgres_data.name}.tmp-*"),
+            *self.root.glob(f".{self.ports_file.name}.*"),
         )
 
     def create(self) -> None:

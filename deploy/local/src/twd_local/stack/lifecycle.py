@@ -43,7 +43,7 @@ def up(
             if _everything_answers(home, supervisor):
                 stack = started_stack(home)
                 say("The stack is already running.")
-                if changed := set_since(given_environment(environment), stack.environment):
+                if changed := set_since(given, stack.environment):
                     say(
                         f"It was started with other values of {', '.join(changed)}. "
                         "To use those that are set now: make down, then make up."
@@ -74,23 +74,29 @@ def down(home: Home, say: Say = print) -> None:
 
 
 def clean(home: Home, say: Say = print) -> None:
-    """End the stack and delete what it keeps, databases included.
+    """End the stack and delete what it keeps, databases included, and nothing else.
 
-    Raises StackError, and deletes nothing, if its folder holds anything else: TWD_HOME may name a
-    folder of other things.
+    Raises StackError if the folder holds things and no stack was ever started there: TWD_HOME may
+    name another one by mistake.
     """
+    if home.root.is_dir() and any(home.root.iterdir()) and not home.was_used:
+        raise StackError(
+            f"{home.root} holds other things, and no stack was ever started there. Nothing was "
+            "deleted. Correct TWD_HOME."
+        )
     with home.locked():
-        own = set(home.contents)
-        if others := sorted(path.name for path in home.root.iterdir() if path not in own):
-            raise StackError(
-                f"{home.root} holds what is not the stack's: {', '.join(others[:10])}. Nothing was "
-                "deleted. Move it away, or correct TWD_HOME."
-            )
         _stop(home, Supervisor(home))
         elsewhere = used_data_dir(home.postgres_data)
-        for folder in (elsewhere, home.supervisor_socket.parent, home.root):
-            shutil.rmtree(folder, ignore_errors=True)
-        say(f"Deleted {home.root}.")
+        for path in (elsewhere, home.supervisor_socket.parent, *home.contents):
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
+    if left := sorted(path.name for path in home.root.iterdir()):
+        say(f"Deleted the stack in {home.root}. What is not its own stays: {', '.join(left[:10])}.")
+        return
+    home.root.rmdir()
+    say(f"Deleted {home.root}.")
 
 
 def prepare_releases(home: Home, say: Say = print) -> dict[str, Release]:
