@@ -23,6 +23,7 @@ _ASKED_FOR_BY_ITSELF = frozenset({TRIGGER_TAG, "dagster/sensor_name", "dagster/s
 _WRAPPED_BY_DAGSTER = "DagsterExecutionStepExecutionError"
 # Dagster's own name for what conditions, backfills and people run without naming a job.
 _JOB_OF_ASSETS = "__ASSET_JOB"
+_MOST_NAMED = 3
 
 _FAILURE_KEY = "run-failure:"
 
@@ -77,7 +78,9 @@ def success_alert(run: dg.DagsterRun, failure: OpenFailure, ui_url: str) -> Aler
 def _name(run: dg.DagsterRun) -> str:
     if run.job_name != _JOB_OF_ASSETS or not run.asset_selection:
         return run.job_name
-    return "run of " + ", ".join(sorted(key.to_user_string() for key in run.asset_selection))
+    keys = sorted(key.to_user_string() for key in run.asset_selection)
+    more = len(keys) - _MOST_NAMED
+    return f"run of {', '.join(keys[:_MOST_NAMED])}" + (f" and {more} more" if more > 0 else "")
 
 
 def _about(run: dg.DagsterRun) -> str:

@@ -48,7 +48,7 @@ class WatchedRunLauncher(DefaultRunLauncher):
         Such a server (a container that waits for its runs) refuses new ones, which Dagster takes
         for the run's own failure. A run that finds no server waits in the queue for the next one.
 
-        One that a busy server was told of, and whose start it did not confirm in time, does not: it
+        One that a busy server was asked to start, and did not in time say that it did, does not: it
         may begin. A second process of it would end at once, and be taken for the end of the run.
         """
         try:
@@ -57,7 +57,7 @@ class WatchedRunLauncher(DefaultRunLauncher):
             if not _was_too_slow(error):
                 raise
             self._instance.report_engine_event(
-                "The code server was told to start the run, and did not say in time that it did. "
+                "The code server was asked to start the run, and did not say in time that it did. "
                 "The run is not sent again: if it does not start, run monitoring says so.",
                 context.dagster_run,
             )
@@ -124,7 +124,8 @@ class WatchedRunLauncher(DefaultRunLauncher):
 
 
 def _was_too_slow(error: DagsterUserCodeUnreachableError) -> bool:
-    # A server that cannot be reached, or goes away, has other codes.
+    # A server that cannot be reached, or goes away, has other codes. Whether one that is busy has
+    # heard of the run, this does not tell.
     cause = error.__cause__
     return isinstance(cause, grpc.Call) and cause.code() == grpc.StatusCode.DEADLINE_EXCEEDED
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import dagster as dg
 import msgspec
@@ -121,7 +121,8 @@ def _ended_runs(
         asked.append(None)
     elif _TO not in partition:
         asked.append({PARTITION_TAG: partition})
-    if partition and (starts := _starts_until(instance, _ends(partition)[0])):
+    first, _ = _ends(partition)
+    if _is_day(first) and (starts := _starts_until(instance, first)):
         asked.append({_FIRST_TAG: starts})
     for tags in asked:
         wanted = dg.RunsFilter(
@@ -133,8 +134,16 @@ def _ended_runs(
         yield from _newest_runs(instance, wanted)
 
 
+def _is_day(partition: str) -> bool:
+    try:
+        date.fromisoformat(partition)
+    except ValueError:
+        return False
+    return True
+
+
 def _starts_until(instance: dg.DagsterInstance, first: str) -> list[str]:
-    """The first partitions of all ranges that begin early enough."""
+    """The first days of all ranges that begin early enough."""
     return [
         start
         for _, starts in instance.get_run_tags([_FIRST_TAG])
