@@ -57,7 +57,7 @@ def check_connections_job(settings: Settings) -> dg.JobDefinition:
         for number, item in enumerate(item for item in known if item.is_active):
             yield dg.DynamicOutput(item.partition_key, mapping_key=str(number))
 
-    @dg.op
+    @dg.op(retry_policy=retry_policy(settings))
     def check_connection(
         context: dg.OpExecutionContext,
         partition_key: str,

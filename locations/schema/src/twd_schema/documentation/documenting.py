@@ -17,8 +17,6 @@ from twd_shared.store.descriptions import DescriptionStore
 from twd_shared.store.documentation import DocumentationStore, TableCard
 from twd_shared.store.snapshots import SnapshotStore
 
-"""What is said of tables, by column; of the table itself by ''."""
-
 
 @dataclass(frozen=True, slots=True)
 class Documented:

@@ -28,7 +28,7 @@ CHECKED_DIALECTS = ("postgresql", "sqlite")
 
 _TIMEOUT_SECONDS = 60
 _MOST_ERRORS = 20
-_LOST = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
+_FAILURES = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
 # Whether the role may leave its database: read and write files, or run programs.
 _IS_POWERFUL = """
@@ -117,7 +117,7 @@ async def _parse_errors(dsn: str, statements: Iterable[str]) -> list[str]:
                         break
         finally:
             connection.terminate()
-    except _LOST as error:
+    except _FAILURES as error:
         raise MetadataUnavailable(
             f"The metadata database at {place_of(url)}, which parses DDL, is not available "
             f"({type(error).__name__}). Check that PostgreSQL runs and TWD_METADATA_DSN is right."
@@ -140,7 +140,7 @@ async def _replay_error(dsn: str, script: Sequence[str]) -> str | None:
         finally:
             # Cut off, the server takes back what was not committed.
             connection.terminate()
-    except _LOST as error:
+    except _FAILURES as error:
         return (
             f"{where} is not available ({type(error).__name__}). "
             f"Start it, correct {SCRATCH_DSN.name}, or leave it empty: DDL is then only parsed."

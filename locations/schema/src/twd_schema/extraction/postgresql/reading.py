@@ -185,12 +185,12 @@ class _Answers:
     """Has the builder take the answers of one reading, each as soon as those it needs are taken."""
 
     def __init__(
-        self, builder: SnapshotBuilder, group: asyncio.TaskGroup, statements: Mapping[str, str]
+        self, builder: SnapshotBuilder, group: asyncio.TaskGroup, asked: Mapping[str, str]
     ) -> None:
         self._builder, self._group = builder, group
         # What is still to be asked, shared by the sessions.
-        self._asked = iter(statements.items())
-        self._taken = {name: asyncio.Event() for name in statements}
+        self._asked = iter(asked.items())
+        self._taken = {name: asyncio.Event() for name in asked}
 
     async def ask(self, session: asyncpg.Connection) -> None:
         """Ask what nobody has asked yet, one after the other, until all is asked."""

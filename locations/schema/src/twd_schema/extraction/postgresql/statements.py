@@ -59,8 +59,9 @@ order by r.oid, a.attnum
 def statements(major: int, *, shared: bool = False, samples: bool = False) -> dict[str, str]:
     """What is sent to a server of that major release, by what it asks for.
 
-    In this order: first what others must wait for, last what takes least. If they are `shared` by
-    two sessions, no answer is left for the end that takes long. The order of rows is not promised.
+    In this order: first what others must wait for, last what takes least, samples among it. If they
+    are `shared` by two sessions, dependencies come apart, so that both have work until the end. The
+    order of rows is not promised.
     """
     # What there is little of comes together, each answer as JSON, for the sake of the round trips.
     objects = {"places": PLACES, "types": TYPES, "routines": ROUTINES, "seen": SEEN}
