@@ -48,7 +48,7 @@ def main() -> int:
     begun = time.perf_counter()
     snapshot = read_source(sent)
     read = time.perf_counter()
-    relations = (*snapshot.tables, *snapshot.partitions)
+    relations = snapshot.relations
     # Held until the end, for those who want all of it at once.
     texts = [table_ddl(table) for table in relations]
     written = time.perf_counter()

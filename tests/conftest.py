@@ -20,6 +20,7 @@ from twd_shared.store.migrate import upgrade
 
 from .databases import Databases
 from .servers_folder import servers_folder
+from .webhook_server import WebhookServer
 
 ROOT = Path(__file__).parents[1]
 
@@ -127,3 +128,11 @@ def qdrant_url(services: Services) -> str:
 def ollama_url(services: Services) -> str:
     """The Ollama server's address."""
     return services.ollama
+
+
+@pytest.fixture
+def webhook() -> Iterator[WebhookServer]:
+    """A webhook of this test's own, which keeps what it is sent."""
+    server = WebhookServer()
+    yield server
+    server.close()

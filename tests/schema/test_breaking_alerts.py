@@ -28,13 +28,6 @@ LINK = "http://ui/runs/1"
 
 
 @pytest.fixture
-def webhook() -> Iterator[WebhookServer]:
-    server = WebhookServer()
-    yield server
-    server.close()
-
-
-@pytest.fixture
 def resources(
     resources: dict[str, Any], metadata_dsn: str, application_dsn: str, webhook: WebhookServer
 ) -> Iterator[dict[str, Any]]:

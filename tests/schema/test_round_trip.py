@@ -107,6 +107,21 @@ def assert_round_trip(services: Any, read: Any, dump: Any) -> Callable[[str], No
     return check
 
 
+@pytest.fixture
+def assert_comes_back(
+    services: Any, psql: Any, assert_round_trip: Callable[[str], None]
+) -> Callable[[str], str]:
+    """Assert it of a new database that the statements make; gives its address."""
+
+    def check(statements: str) -> str:
+        dsn = services.database()
+        psql(dsn, statements)
+        assert_round_trip(dsn)
+        return dsn
+
+    return check
+
+
 @pytest.mark.parametrize("name", ["pagila", "chinook", "northwind"])
 def test_a_sample_database_comes_back_the_same(
     services: Any, assert_round_trip: Any, name: str
@@ -127,42 +142,26 @@ def shared_fixture(name: str) -> str:
     return path.read_text()
 
 
-def test_the_later_pagila_with_55_partitions_comes_back_the_same(
-    services: Any, psql: Any, assert_round_trip: Any
-) -> None:
-    dsn = services.database()
-    psql(dsn, shared_fixture("pagila/schema_2026-07.sql"))
-    assert_round_trip(dsn)
+def test_the_later_pagila_with_55_partitions_comes_back_the_same(assert_comes_back: Any) -> None:
+    assert_comes_back(shared_fixture("pagila/schema_2026-07.sql"))
 
 
 @pytest.mark.parametrize("version", ["2019-10", "2026-03"])
-def test_openstreetmap_comes_back_the_same(
-    services: Any, psql: Any, assert_round_trip: Any, version: str
-) -> None:
+def test_openstreetmap_comes_back_the_same(assert_comes_back: Any, version: str) -> None:
     text = shared_fixture(f"openstreetmap/structure_{version}.sql")
     # The server of the tests has no btree_gist, which one index needs; the method is another here.
     text = re.sub(r"^(CREATE|COMMENT ON) EXTENSION .*btree_gist.*$", "", text, flags=re.M)
     text = text.replace("changesets USING gist", "changesets USING brin")
-    dsn = services.database()
-    psql(dsn, text)
-    assert_round_trip(dsn)
+    assert_comes_back(text)
 
 
 @pytest.mark.parametrize("name", ["odd_schema.sql", "odd_schema_18.sql"])
-def test_odd_but_legal_schemas_come_back_the_same(
-    services: Any, psql: Any, assert_round_trip: Any, name: str
-) -> None:
-    dsn = services.database()
-    psql(dsn, (Path(__file__).parent / name).read_text())
-    assert_round_trip(dsn)
+def test_odd_but_legal_schemas_come_back_the_same(assert_comes_back: Any, name: str) -> None:
+    assert_comes_back((Path(__file__).parent / name).read_text())
 
 
-def test_what_a_child_has_otherwise_than_its_parent_comes_back(
-    services: Any, psql: Any, assert_round_trip: Any
-) -> None:
-    dsn = services.database()
-    psql(dsn, CHILDREN)
-    assert_round_trip(dsn)
+def test_what_a_child_has_otherwise_than_its_parent_comes_back(assert_comes_back: Any) -> None:
+    assert_comes_back(CHILDREN)
 
 
 CHILDREN = """
@@ -187,11 +186,9 @@ alter table e alter g set expression as (a * 7);
 
 
 def test_a_table_whose_indexes_call_functions_of_its_rows_comes_back(
-    services: Any, psql: Any, assert_round_trip: Any
+    assert_comes_back: Any,
 ) -> None:
-    dsn = services.database()
-    psql(dsn, INDEXED_BY_ROW)
-    assert_round_trip(dsn)
+    assert_comes_back(INDEXED_BY_ROW)
 
 
 INDEXED_BY_ROW = """
@@ -211,11 +208,9 @@ create index on names (a_short(names.*), z_short(names.*));
 
 
 def test_what_an_indexed_function_calls_in_its_text_comes_with_it(
-    services: Any, read: Any, psql: Any, assert_round_trip: Any
+    read: Any, assert_comes_back: Any
 ) -> None:
-    dsn = services.database()
-    psql(dsn, CALLED_IN_TEXTS)
-    assert_round_trip(dsn)
+    dsn = assert_comes_back(CALLED_IN_TEXTS)
     names = {item.name for item in read(dsn).routines}
     assert names == {"a_mark", "Đơn_vị", "InText", "slug", "unacc"}
 
@@ -234,12 +229,8 @@ create index on posts (slug(title));
 """
 
 
-def test_what_makes_values_of_a_range_type_comes_with_the_type(
-    services: Any, psql: Any, assert_round_trip: Any
-) -> None:
-    dsn = services.database()
-    psql(dsn, RANGES)
-    assert_round_trip(dsn)
+def test_what_makes_values_of_a_range_type_comes_with_the_type(assert_comes_back: Any) -> None:
+    assert_comes_back(RANGES)
 
 
 RANGES = """
@@ -251,11 +242,9 @@ create view all_trips as select span_multirange(driven) + rest as total from tri
 
 
 def test_an_aggregate_comes_back_with_how_its_final_functions_are_called(
-    services: Any, psql: Any, assert_round_trip: Any
+    assert_comes_back: Any,
 ) -> None:
-    dsn = services.database()
-    psql(dsn, AGGREGATES)
-    assert_round_trip(dsn)
+    assert_comes_back(AGGREGATES)
 
 
 AGGREGATES = """
@@ -346,11 +335,9 @@ def test_what_is_set_for_a_toast_table_comes_back(
 
 
 def test_a_public_schema_that_was_made_again_comes_back_without_a_comment(
-    services: Any, psql: Any, assert_round_trip: Any
+    assert_comes_back: Any,
 ) -> None:
-    dsn = services.database()
-    psql(dsn, "drop schema public; create schema public; create table t (a int);")
-    assert_round_trip(dsn)
+    assert_comes_back("drop schema public; create schema public; create table t (a int);")
 
 
 def test_a_foreign_table_comes_back_where_its_wrapper_is(services: Any, read: Any) -> None:

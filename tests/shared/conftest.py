@@ -123,13 +123,6 @@ def automation(monkeypatch: pytest.MonkeyPatch) -> Iterator[Automation]:
 
 
 @pytest.fixture
-def webhook() -> Iterator[WebhookServer]:
-    server = WebhookServer()
-    yield server
-    server.close()
-
-
-@pytest.fixture
 def outbox(database: MetadataDatabase) -> AlertOutbox:
     return AlertOutbox(database)
 

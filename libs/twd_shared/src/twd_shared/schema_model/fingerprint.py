@@ -18,11 +18,11 @@ from twd_shared.schema_model.models import (
 
 def key_of(schema_object: SchemaObject) -> ObjectKey:
     """The identity of a schema object inside its database."""
-    kind = kind_of(schema_object)
+    name = schema_object.name
     if isinstance(schema_object, Routine):
         # Routines are told apart by their arguments as well.
-        return (kind, schema_object.schema, f"{schema_object.name}({schema_object.arguments})")
-    return (kind, schema_object.schema, schema_object.name)
+        name = f"{name}({schema_object.arguments})"
+    return (kind_of(schema_object), schema_object.schema, name)
 
 
 def objects_by_key(snapshot: Snapshot) -> dict[ObjectKey, SchemaObject]:
