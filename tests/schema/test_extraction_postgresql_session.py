@@ -5,7 +5,9 @@ from __future__ import annotations
 import socket
 import struct
 import threading
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from typing import Any
 
@@ -134,7 +136,7 @@ def test_a_reading_says_who_it_is_and_binds_itself(tap: WireTap, read: Any, sour
         "search_path": "",
         "default_transaction_read_only": "on",
         "statement_timeout": "60000",
-        "lock_timeout": "5000",
+        "lock_timeout": "100",
     }
     assert {name: tap.settings.get(name) for name in expected} == expected
 
@@ -251,6 +253,26 @@ def test_tables_that_come_and_go_beside_a_reading_do_not_disturb_it(
     )
     assert [table.name for table in read(source).tables] == ["open_shops", "shops", "moods"]
     assert len(tap.statements) == 9
+
+
+def test_a_migration_that_locks_what_is_read_one_by_one_is_not_ended_for_a_deadlock(
+    reader: SchemaReader, services: Any, execute: Any
+) -> None:
+    dsn = services.database()
+    for name in ("earlier", "later"):
+        execute(dsn, f"create table {name} (id int)", f"create view of_{name} as table {name}")
+    connection = Connection("7", "shop", "postgresql", True, dsn)
+    with ThreadPoolExecutor(1) as aside, closing(psycopg2.connect(dsn)) as migration:
+        steps = migration.cursor()
+        steps.execute("alter table later add done boolean")
+        reading = aside.submit(reader.read, connection)
+        # The server looks for a deadlock when a session has waited a second: the reading's turn,
+        # were it still to wait, is over, and the next one is the migration's.
+        time.sleep(1.5)
+        steps.execute("alter table earlier add done boolean")
+        migration.commit()
+        tables = {table.name: len(table.columns) for table in reading.result().tables}
+    assert (tables["earlier"], tables["later"]) == (2, 2)
 
 
 @pytest.fixture(scope="module")

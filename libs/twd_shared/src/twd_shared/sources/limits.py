@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class ReadLimits:
-    """Limits in seconds: to connect, for all statements, to wait for a lock."""
+    """Limits in seconds: to connect, for all statements, to come by locks that others hold."""
 
     connect_seconds: float = 10.0
     statement_seconds: float = 60.0

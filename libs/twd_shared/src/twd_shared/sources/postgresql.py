@@ -14,6 +14,9 @@ from twd_shared.sources.limits import ReadLimits
 
 # The first with transaction ids of 64 bits, by which a change during the reading is noticed.
 _OLDEST_RELEASE = 13
+# Two sessions that wait for each other: the server ends the one that has waited a second first
+# (deadlock_timeout). That must not be one of the source's own, so ours never waits for long.
+_LOCK_WAIT_SECONDS = 0.1
 # The driver has no error of its own for it.
 _NO_ENCRYPTION = "rejected SSL upgrade"
 
@@ -31,6 +34,7 @@ async def open_session(
 ) -> asyncpg.Connection:
     """A read-only session with these limits; raises what `source_errors` explains.
 
+    Each lock is waited for a tenth of a second; LockNotAvailableError ends the transaction then.
     With `own_search_path` a name without schema means what it means to the role; else nothing.
     """
     session = await asyncpg.connect(
@@ -47,7 +51,7 @@ async def open_session(
             **({} if own_search_path else {"search_path": ""}),
             "default_transaction_read_only": "on",
             "statement_timeout": str(int(limits.statement_seconds * 1000)),
-            "lock_timeout": str(int(limits.lock_seconds * 1000)),
+            "lock_timeout": str(int(_LOCK_WAIT_SECONDS * 1000)),
             "idle_in_transaction_session_timeout": "0",
             # How the server writes constants; a source may have set any of them to its own taste.
             "datestyle": "ISO, YMD",
@@ -105,7 +109,12 @@ def source_errors(label: str, address: SourceAddress, limits: ReadLimits) -> Ite
             f"{where} holds a name or comment that is not text in the encoding that the database "
             "claims (often SQL_ASCII). Rename it, or move the database to UTF8."
         ) from None
-    except (asyncpg.QueryCanceledError, asyncpg.LockNotAvailableError, TimeoutError):
+    except asyncpg.LockNotAvailableError:
+        raise SourceUnavailable(
+            f"{where}: another session (a migration?) holds locks on what was to be read, for "
+            "longer than is waited for. Nothing was read; it is tried again later."
+        ) from None
+    except (asyncpg.QueryCanceledError, TimeoutError):
         raise SourceUnavailable(
             f"{where} did not answer in time (connect {limits.connect_seconds:g} s, "
             f"statements {limits.statement_seconds:g} s). Check its load and the network."

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import threading
+import time
 from collections.abc import Callable, Iterable, Mapping
 
 import asyncpg
@@ -29,6 +30,8 @@ from twd_shared.sources.limits import ReadLimits
 from twd_shared.sources.postgresql import open_session, source_errors
 
 _ATTEMPTS = 3
+# Between two attempts while somebody holds a lock.
+_PAUSE_SECONDS = 0.3
 _BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
 
@@ -48,18 +51,26 @@ async def read_postgresql(
     cut off gives no snapshot.
     """
     reading = _Reading(address, limits, samples, on_statement)
+    patient_until = time.monotonic() + limits.lock_seconds
     with source_errors(label, address, limits):
         # The limit over all of it is for a server that accepts and then says nothing.
         async with asyncio.timeout(limits.connect_seconds + limits.statement_seconds):
-            for attempt in range(1, _ATTEMPTS + 1):
+            attempt = 1
+            while attempt <= _ATTEMPTS:
                 try:
                     return await reading.snapshot()
                 except ObjectVanished:
-                    continue
+                    attempt += 1
                 except asyncpg.InternalServerError:
                     # So the server says, too, that what it deparses was dropped meanwhile.
                     if attempt == _ATTEMPTS:
                         raise
+                    attempt += 1
+                except asyncpg.LockNotAvailableError:
+                    if time.monotonic() > patient_until:
+                        raise
+                    # With its session the reading has let go of all locks of its own.
+                    await asyncio.sleep(_PAUSE_SECONDS)
     raise SourceUnavailable(
         f"{label} at {address.place} changed its schema during each of {_ATTEMPTS} readings. "
         "Nothing was recorded; it is read again later."
