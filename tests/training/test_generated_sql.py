@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from typing import Any
 
 import dagster as dg
 import msgspec
+import psycopg2
 import pytest
 import sqlalchemy as sa
 
@@ -19,6 +21,7 @@ from twd_shared.errors import (
     CatalogUnavailable,
     SourceBusy,
     SourceRefused,
+    SourceUnavailable,
     UnusableConnectionString,
 )
 from twd_shared.resources.servers import OllamaResource
@@ -236,6 +239,13 @@ def test_bytes_that_are_no_text_are_a_failure_of_the_query(services: Any) -> Non
     dsn = sa.make_url(services.postgres).set(database="ascii").render_as_string(False)
     failed = compare(dsn, "select 1", "select chr(233)")
     assert failed == Compared("failed", "CharacterNotInRepertoireError")
+
+
+def test_a_table_that_a_migration_has_locked_is_no_failure_of_the_query(source: str) -> None:
+    with closing(psycopg2.connect(source)) as migration:
+        migration.cursor().execute("alter table invoice add note text")
+        with pytest.raises(SourceUnavailable, match="holds locks"):
+            compare(source, COUNT, "select count(*) from invoice")
 
 
 def test_a_wrong_password_is_told_without_it(shared_source: str) -> None:

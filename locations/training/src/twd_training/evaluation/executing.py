@@ -40,8 +40,8 @@ _OF_THE_SOURCE = (
     "select exists (select from pg_catalog.pg_proc where proname = any ($1::pg_catalog.text[])"
     " and pronamespace <> 'pg_catalog'::pg_catalog.regnamespace)"
 )
-# Beginnings of SQLSTATEs that say that the source is going away, whatever it was asked.
-_OF_THE_SERVER = ("08", "57P", "58")
+# Beginnings of SQLSTATEs that blame no query: the source is going away, or a table is locked.
+_OF_THE_SERVER = ("08", "55P03", "57P", "58")
 
 
 class _QueryFailed(Exception):
