@@ -57,6 +57,8 @@ class MetadataDatabase:
             max_overflow=-1,
             pool_pre_ping=True,
             hide_parameters=True,
+            # Upserts of many rows too would else be sent, and waited for, one by one.
+            executemany_mode="values_plus_batch",
             connect_args={"connect_timeout": 10, "application_name": "twd"},
         )
 
