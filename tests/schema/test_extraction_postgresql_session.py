@@ -19,6 +19,8 @@ from twd_schema.extraction.reading import SchemaReader
 from twd_shared.clients.catalog import Connection
 from twd_shared.clients.extraction_options import ExtractionOptions
 from twd_shared.errors import SourceRefused, SourceUnavailable
+from twd_shared.sources.limits import ReadLimits
+from twd_shared.sources.reachability import reach_policy
 
 
 class WireTap:
@@ -253,6 +255,22 @@ def test_tables_that_come_and_go_beside_a_reading_do_not_disturb_it(
     )
     assert [table.name for table in read(source).tables] == ["open_shops", "shops", "moods"]
     assert len(tap.statements) == 9
+
+
+def test_a_reader_that_is_lost_on_its_way_leaves_nothing_locked(tap: WireTap, source: str) -> None:
+    is_over = threading.Event()
+    # The server does not hear the COMMIT any more, and not even that the connection has ended.
+    tap.before = lambda number: is_over.wait() if number == 7 else None
+    url = sa.make_url(source).set(port=tap.port, query={"sslmode": "disable"})
+    connection = Connection("7", "shop", "postgresql", True, url.render_as_string(False))
+    limits = ReadLimits(connect_seconds=1, statement_seconds=1)
+    with pytest.raises(SourceUnavailable):
+        SchemaReader(frozenset({"postgresql"}), limits, reach_policy("loopback", "")).read(
+            connection
+        )
+    with closing(psycopg2.connect(source, options="-c lock_timeout=5s")) as migration:
+        migration.cursor().execute("alter table shops add phone text")
+    is_over.set()
 
 
 def test_a_migration_that_locks_what_is_read_one_by_one_is_not_ended_for_a_deadlock(

@@ -52,7 +52,8 @@ async def open_session(
             "default_transaction_read_only": "on",
             "statement_timeout": str(int(limits.statement_seconds * 1000)),
             "lock_timeout": str(int(_LOCK_WAIT_SECONDS * 1000)),
-            "idle_in_transaction_session_timeout": "0",
+            # Of a client that is lost the server hears nothing: its locks must not outlive it.
+            "idle_in_transaction_session_timeout": str(int(limits.statement_seconds * 1000)),
             # How the server writes constants; a source may have set any of them to its own taste.
             "datestyle": "ISO, YMD",
             "intervalstyle": "postgres",
