@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+import psycopg2
 import pytest
 import sqlalchemy as sa
 
@@ -373,6 +377,30 @@ def test_the_columns_are_read_in_a_transaction_that_cannot_write(application: An
 def test_reading_columns_takes_no_longer_than_it_may(application: Any) -> None:
     with pytest.raises(ApplicationUnavailable, match="within 1 s"):
         list(batches(ApplicationDatabase(application.dsn, 1), "select pg_sleep(20)"))
+
+
+def test_a_migration_of_the_application_is_not_ended_for_a_deadlock(application: Any) -> None:
+    with ThreadPoolExecutor(1) as aside, closing(psycopg2.connect(application.dsn)) as migration:
+        steps = migration.cursor()
+        # The reading joins both tables, and has locked the other one by now.
+        steps.execute("alter table conversations add title text")
+        reading = aside.submit(log_of(application).read, DAY)
+        time.sleep(1.5)
+        steps.execute("alter table messages add rating int")
+        with pytest.raises(ApplicationUnavailable, match=r"has a table locked that is read"):
+            reading.result()
+        migration.commit()
+    assert log_of(application).read(DAY).answers.is_empty()
+
+
+def test_a_table_that_is_locked_for_a_moment_is_waited_for(application: Any) -> None:
+    database = ApplicationDatabase(application.dsn)
+    with ThreadPoolExecutor(1) as aside, closing(psycopg2.connect(application.dsn)) as migration:
+        migration.cursor().execute("lock table messages in access exclusive mode")
+        reading = aside.submit(database.fetch, "select count(*) from messages")
+        time.sleep(1)
+        migration.rollback()
+        assert reading.result()[0][0] == 0
 
 
 def test_a_connection_that_is_cut_while_columns_are_read_is_told(

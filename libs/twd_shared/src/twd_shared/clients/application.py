@@ -8,6 +8,7 @@ which stand in the domain folder that needs them, and the list of connections (`
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import Any
 
 import asyncpg
@@ -18,6 +19,12 @@ from twd_shared.settings import APPLICATION_DSN
 
 _CONNECT_SECONDS = 10
 _STATEMENT_SECONDS = 300
+# For locks that others hold, and between two attempts to come by them.
+_PATIENCE_SECONDS = 10
+_PAUSE_SECONDS = 0.5
+
+LOCKED = "55P03"
+"""SQLSTATE of a statement that had to wait too long for a lock."""
 
 # What PostgreSQL says when only a person can change the outcome.
 _REFUSALS = (
@@ -73,6 +80,13 @@ class ApplicationDatabase:
         self.dsn = own.render_as_string(hide_password=False)
         """Its address with the password, for a driver that a location opens by itself."""
         self.statement_ms = statement_seconds * 1000
+        self.limits = (
+            f"set local statement_timeout = {self.statement_ms}",
+            # Of two that wait for each other the server ends the one that has waited for a second
+            # first: not a migration of the application.
+            "set local lock_timeout = 500",
+        )
+        """Statements that a transaction begins with."""
         self.place = place_of(url)
         """Where the database is, for messages: host:port/name."""
 
@@ -110,17 +124,31 @@ class ApplicationDatabase:
         try:
             connection = await self._connect()
             try:
-                async with connection.transaction(readonly=True):
-                    await connection.execute(f"set local statement_timeout = {self.statement_ms}")
-                    return await connection.fetch(query, *arguments)
+                return await self._fetch_patiently(connection, query, arguments)
             finally:
                 await connection.close(timeout=_CONNECT_SECONDS)
         except _REFUSALS as error:
             raise self.refused(_reason(error)) from None
         except asyncpg.QueryCanceledError:
             raise self.too_slow() from None
+        except asyncpg.LockNotAvailableError:
+            raise self.locked() from None
         except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             raise self.unavailable(type(error).__name__) from None
+
+    async def _fetch_patiently(
+        self, connection: asyncpg.Connection, query: str, arguments: tuple[Any, ...]
+    ) -> list[asyncpg.Record]:
+        patient_until = time.monotonic() + _PATIENCE_SECONDS
+        while True:
+            try:
+                async with connection.transaction(readonly=True):
+                    await connection.execute(";".join(self.limits))
+                    return await connection.fetch(query, *arguments)
+            except asyncpg.LockNotAvailableError:
+                if time.monotonic() > patient_until:
+                    raise
+            await asyncio.sleep(_PAUSE_SECONDS)
 
     def refused(self, reason: str) -> ApplicationRefused:
         """What to raise when it answers that it will not; `reason` holds no secret."""
@@ -135,6 +163,13 @@ class ApplicationDatabase:
             f"The application database {self.place} did not answer within "
             f"{self.statement_ms // 1000} s. Look at its load and at the indexes of the "
             "tables that are read (messages.created_at, messages.conversation_id)."
+        )
+
+    def locked(self) -> ApplicationUnavailable:
+        """What to raise when a table that is read stays locked."""
+        return ApplicationUnavailable(
+            f"The application database {self.place} has a table locked that is read (a migration?)."
+            " It is read again later."
         )
 
     def unavailable(self, kind: str) -> ApplicationUnavailable:

@@ -17,7 +17,7 @@ import polars as pl
 import sqlalchemy as sa
 from adbc_driver_postgresql import dbapi
 
-from twd_shared.clients.application import ApplicationDatabase
+from twd_shared.clients.application import LOCKED, ApplicationDatabase
 
 _CANCELED = "57014"
 # Of SQLSTATE: login, database, access, what a value is. Only a person can change these.
@@ -50,7 +50,8 @@ def _fetched(database: ApplicationDatabase, query: str) -> Generator[pl.DataFram
         dsn = address.render_as_string(hide_password=False)
         with closing(dbapi.connect(dsn)) as connection, connection.cursor() as cursor:
             cursor.execute("set transaction read only")
-            cursor.execute(f"set local statement_timeout = {database.statement_ms}")
+            for limit in database.limits:
+                cursor.execute(limit)
             cursor.execute(query)
             arrays: Iterator[nanoarrow.Array] = iter(  # pyright: ignore[reportCallIssue]
                 nanoarrow.ArrayStream(cursor.fetch_arrow())  # pyright: ignore[reportArgumentType]
@@ -60,6 +61,8 @@ def _fetched(database: ApplicationDatabase, query: str) -> Generator[pl.DataFram
     except adbc.Error as error:
         if error.sqlstate == _CANCELED:
             raise database.too_slow() from None
+        if error.sqlstate == LOCKED:
+            raise database.locked() from None
         if (error.sqlstate or "").startswith(_REFUSALS):
             raise database.refused(f"SQLSTATE {error.sqlstate}") from None
         raise database.unavailable(type(error).__name__) from None
