@@ -378,7 +378,9 @@ def test_an_answer_is_cut_flattened_and_held_against_the_table() -> None:
         '{"table": 3, "columns": {}}',
         '{"table": "x", "columns": ["id"]}',
         "null",
+        '{"table": "x", "columns": {"id": ' + "[" * 5000 + "}",
     ],
+    ids=lambda answer: answer[:40],
 )
 def test_an_answer_of_another_form_is_malformed(answer: str) -> None:
     with pytest.raises(MalformedAnswer):

@@ -81,7 +81,8 @@ def descriptions_in(answer: str, table: Table) -> dict[str, str]:
     start, end = answer.find("{"), answer.rfind("}")
     try:
         given = msgspec.json.decode(answer[start : end + 1], type=_Answer)
-    except msgspec.DecodeError:
+    # A model that says the same for ever opens more brackets than can be followed.
+    except (msgspec.DecodeError, RecursionError):
         raise MalformedAnswer("The answer is not the JSON object that was asked for.") from None
     whole = _cleaned(given.table)
     if not whole:
