@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
 
 from twd_schema.command import main
+from twd_schema.documentation.documenting import document_connection
 from twd_schema.indexing.migration import IndexMigration, MigrationOptions
 from twd_schema.indexing.rollback import Rollback, roll_back
 from twd_shared.clients.catalog import Connection
+from twd_shared.clients.index_points import ConnectionPoints
 from twd_shared.errors import IndexRejected, MigrationRefused
 from twd_shared.resources.servers import OllamaResource
+from twd_shared.store.descriptions import DescriptionStore
 from twd_shared.store.index_locks import IndexLocks
 
 from .index_shop import LARGE, SIX, SMALL, Shop, table
@@ -55,6 +58,24 @@ def test_what_has_not_changed_since_needs_no_model(shop: Shop, faults: Callable[
     done = go_back(shop)
     assert (done.up_to_date, done.behind) == (1, {})
     assert shop.store.index_states.get("7").model == LARGE
+
+
+def test_what_is_documented_while_it_compares_is_published_by_the_next(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = ConnectionPoints.held
+
+    def meanwhile(points: ConnectionPoints, keys: Sequence[str]) -> Any:
+        monkeypatch.undo()
+        store, descriptions = shop.store, DescriptionStore(shop.database)
+        descriptions.edit("7", ("public", "films"), "", "Moving pictures")
+        document_connection("7", store.snapshots, store.documentation, descriptions, None)
+        return held(points, keys)
+
+    monkeypatch.setattr(ConnectionPoints, "held", meanwhile)
+    assert go_back(shop).up_to_date == 1
+    assert shop.publish(*SIX).points.embedded == 1
+    assert shop.find("moving pictures")[0] == "films"
 
 
 def test_it_stands_also_when_a_connection_cannot_be_caught_up(

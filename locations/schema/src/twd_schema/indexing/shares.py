@@ -111,10 +111,10 @@ class Shares:
         Asks no model and changes nothing.
         """
         reconciler = self._reconciler(collection, reading.connection.connection_id)
+        # Before the documents: documentation that is written meanwhile must not be in it.
+        source_hash = self.source_hash(collection, reading)
         points = reconciler.compare(each_document(*self._told(collection, reading)))
-        if points is None:
-            return None
-        return _state(collection, reading, points, self.source_hash(collection, reading))
+        return points and _state(collection, reading, points, source_hash)
 
     def source_hash(self, collection: IndexCollection, reading: Reading) -> str:
         """Of all that a connection's points are made of."""
