@@ -330,6 +330,20 @@ def test_what_a_person_writes_while_the_model_is_asked_is_told_at_once(
     assert "Written meanwhile" in shop.card("film")
 
 
+def test_a_schema_that_is_read_while_the_model_is_asked_about_an_older_one_is_told(
+    shop: Shop, server: ModelServer
+) -> None:
+    def newer() -> None:
+        server.before_answering = lambda: None
+        shop.document(FILM, ACTOR, model="")
+
+    server.before_answering = newer
+    documented = shop.document(FILM)
+    assert documented.version == 2
+    assert "The rating" in shop.card("film")
+    assert "A row of actor" in shop.card("actor")
+
+
 # --- questions and answers, without a server -----------------------------------------------------
 
 

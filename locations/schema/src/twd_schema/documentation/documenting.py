@@ -56,6 +56,10 @@ def document_connection(
     # The few values of columns are kept apart, as they change without a new version.
     snapshot = msgspec.structs.replace(schema, statistics=snapshots.statistics(connection_id))
     described, people, told = gathered(connection_id, snapshot, descriptions, model)
+    newest = snapshots.newest(connection_id)
+    if newest is not None and newest.version > version.version:
+        # Another run was quicker than the model. What it answered is kept.
+        return document_connection(connection_id, snapshots, documentation, descriptions, model)
     cards = document_tables(snapshot, told)
     documentation.replace(connection_id, version.version, cards)
     by_people = sum(_describe(people, table) for table in snapshot.tables)
