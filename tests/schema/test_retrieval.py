@@ -14,8 +14,8 @@ import pytest
 from twd_schema.extraction.reading import SchemaReader
 from twd_schema.indexing.publication import Publisher
 from twd_shared.clients.catalog import Connection
-from twd_shared.errors import EmbeddingUnavailable, IndexRejected, IndexUnavailable
-from twd_shared.resources.servers import OllamaResource
+from twd_shared.errors import EmbeddingUnavailable, IndexOutdated, IndexRejected, IndexUnavailable
+from twd_shared.resources.servers import OllamaResource, QdrantResource
 from twd_shared.retrieval.candidates import TableName, label
 from twd_shared.retrieval.explaining import explain
 from twd_shared.retrieval.prompt import sql_prompt
@@ -215,6 +215,15 @@ def test_a_model_replaced_by_one_of_another_dimension_is_refused_with_the_remedy
     body = {"model": "m", "embeddings": [[0.1, 0.2, 0.3]], "prompt_eval_count": 2}
     faults("ollama", {"path": "/api/embed", "status": 200, "body": body})
     with pytest.raises(IndexRejected, match=r"3 dimensions.*make migrate-index"):
+        ask(shop, "7", "customers")
+
+
+def test_an_index_of_another_layout_is_refused_until_it_is_replaced(shop: Shop) -> None:
+    qdrant = shop.resources["qdrant"]
+    qdrant.client.update_collection(shop.index.names().live, metadata={"layout": "0.9"})
+    # A reader that has never seen the collection.
+    shop.resources["qdrant"] = QdrantResource(url=qdrant.url, collection_name=shop.index.alias)
+    with pytest.raises(IndexOutdated, match=r"has layout 0\.9, .*reads 1\.1.*index_layout_sensor"):
         ask(shop, "7", "customers")
 
 

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from twd_shared.clients.embedding import embed_within
-from twd_shared.clients.index_layout import point_id
+from twd_shared.clients.index_layout import LAYOUT, point_id
 from twd_shared.clients.index_points import ConnectionPoints
 from twd_shared.clients.ollama import Ollama
 from twd_shared.clients.schema_index import IndexCollection, SchemaIndex
-from twd_shared.errors import IndexRejected
+from twd_shared.errors import IndexOutdated, IndexRejected
 from twd_shared.retrieval.candidates import Candidate, Relationship, TableName, candidates_of, label
 from twd_shared.retrieval.question import Asked, read_question
 from twd_shared.retrieval.ranking import (
@@ -82,9 +82,10 @@ def retrieve_tables(
     """The tables of the connection that a question is about, `limit` at most; fewer if clear.
 
     The question is embedded by the model that made the index, whatever model is configured. All
-    is read from one physical collection, so that an answer never mixes two. Raises the errors of
-    the embedding and the index, TypeError or ValueError for a connection or limit that cannot be;
-    the answer is empty when nothing of the connection is indexed.
+    is read from one physical collection, so that an answer never mixes two. Raises IndexOutdated
+    for one of another layout, the errors of the embedding and the index, TypeError or ValueError
+    for a connection or limit that cannot be; the answer is empty when nothing of the connection is
+    indexed.
     """
     if limit < 1:
         raise ValueError(f"An answer has at least one table, not {limit}.")
@@ -131,6 +132,7 @@ def _retrieve(
     collection = index.served()
     if collection is None:
         return Retrieval()
+    _require_layout(collection)
     asked = read_question(question)
     model = ollama.using(collection.model)
     vector, note = None, _replaced(model, collection)
@@ -171,6 +173,15 @@ def _candidates(
         for place, hits in zip(crowded, more, strict=True):
             found[place] = candidates_of(*hits)
     return found
+
+
+def _require_layout(collection: IndexCollection) -> None:
+    if collection.layout != LAYOUT:
+        raise IndexOutdated(
+            f"The schema index {collection.name} has layout {collection.layout}, and this version "
+            f"reads {LAYOUT}. An index of an earlier release is replaced by index_layout_sensor; "
+            "where the index is of a later one, update what reads it."
+        )
 
 
 def _replaced(model: Ollama, collection: IndexCollection) -> str:
