@@ -18,6 +18,7 @@ from twd_schema.drift.store import DiffStore
 from twd_schema.extraction.reading import SchemaReader
 from twd_schema.indexing.publication import Publisher
 from twd_shared.clients.catalog import Connection
+from twd_shared.errors import IndexOutdated
 from twd_shared.store.descriptions import DescriptionStore
 from twd_shared.store.tables import metadata, training_items
 
@@ -317,6 +318,22 @@ def test_without_ollama_the_time_is_not_known(
     out = capsys.readouterr().out
     assert "re-embeds 3 of 4 documents, time not known" in out
     assert "\ntime: not known (" in out
+
+
+def test_an_index_that_a_sync_would_not_write_is_told(
+    source: Source,
+    execute: Execute,
+    faults: Callable[..., None],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    listed = {"models": [{"model": "twd-lexical:latest", "digest": "f" * 64}]}
+    faults("ollama", {"path": "/api/tags", "status": 200, "body": listed})
+    with pytest.raises(IndexOutdated):
+        source.sync()
+    assert main(["plan", "shop"]) == 0
+    assert "\nindex: a sync would not write it. The schema" in capsys.readouterr().out
+    execute(source.shop.connection.connection_string, *CHANGES)
+    assert "pulled again" in planned(capsys)[1]["unknown"][0]
 
 
 def test_an_application_that_is_away_is_told(

@@ -195,7 +195,8 @@ def _documents(plan: IndexPlan) -> str:
 
 def _unknown(impact: Impact, plan: IndexPlan) -> list[str]:
     time_unknown = f"time: not known ({plan.time_unknown})" if plan.time_unknown else ""
-    return [text for text in (impact.unknown, time_unknown) if text]
+    outdated = f"index: a sync would not write it. {plan.outdated}" if plan.outdated else ""
+    return [text for text in (outdated, impact.unknown, time_unknown) if text]
 
 
 def _duration(seconds: float) -> str:

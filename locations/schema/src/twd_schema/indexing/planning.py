@@ -12,12 +12,14 @@ from twd_schema.documentation.cards import document_tables
 from twd_schema.documentation.describing import LanguageModel
 from twd_schema.documentation.documenting import gathered
 from twd_schema.indexing.documents import each_document
+from twd_schema.indexing.publication import model_of
 from twd_schema.indexing.sorting import HASHES, Sorting
 from twd_shared.clients.catalog import Connection
 from twd_shared.clients.embedding import embed_within
+from twd_shared.clients.index_collections import IndexCollection
 from twd_shared.clients.ollama import Ollama
 from twd_shared.clients.schema_index import SchemaIndex
-from twd_shared.errors import ModelUnavailable, TwdError
+from twd_shared.errors import IndexOutdated, ModelUnavailable, TwdError
 from twd_shared.schema_model.models import Snapshot
 from twd_shared.store.descriptions import DescriptionStore
 from twd_shared.store.snapshots import SnapshotStore
@@ -30,6 +32,7 @@ class IndexPlan:
     """How many documents would be embedded, written again without that, deleted, left alone.
 
     `seconds` is how long embedding would take; None = not known, and `time_unknown` says why.
+    `outdated` is why a sync would do none of it: the index must be replaced first; else ''.
     """
 
     embedded: int
@@ -38,6 +41,7 @@ class IndexPlan:
     unchanged: int
     seconds: float | None
     time_unknown: str = ""
+    outdated: str = ""
 
     @property
     def total(self) -> int:
@@ -105,7 +109,19 @@ class IndexPlanner:
             unchanged=sorting.unchanged,
             seconds=seconds,
             time_unknown=problem,
+            outdated=_outdated(served, self._ollama) if served else "",
         )
+
+
+def _outdated(served: IndexCollection, ollama: Ollama) -> str:
+    try:
+        model_of(served, ollama)
+    except IndexOutdated as error:
+        return str(error)
+    except TwdError:
+        # A model or a server that is away may be back by then.
+        return ""
+    return ""
 
 
 def _seconds_for(ollama: Ollama, texts: Sequence[str]) -> tuple[float | None, str]:

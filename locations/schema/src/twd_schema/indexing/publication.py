@@ -83,7 +83,7 @@ class Publisher:
             points, state = self._shares.bring_up(
                 collection,
                 Reading(connection, snapshot, version),
-                self._model_of(collection),
+                model_of(collection, self._ollama),
                 self._states.get(connection_id),
                 held.still_held,
                 verify=verify,
@@ -133,29 +133,31 @@ class Publisher:
                 f"Nothing was changed. {REMEDY}"
             )
 
-    def _model_of(self, collection: IndexCollection) -> Ollama:
-        """The model that made the collection; raises IndexOutdated if it is not the same now.
 
-        Raises ModelUnavailable if it is not there.
-        """
-        if collection.layout != LAYOUT:
-            raise IndexOutdated(
-                f"The schema index {collection.name} has layout {collection.layout}, and this "
-                f"version writes {LAYOUT}. It is still served, and was not changed. {REMEDY}"
-            )
-        ollama = self._ollama.using(collection.model)
-        digest = ollama.digest()
-        if collection.model_digest and not digest:
-            raise ModelUnavailable(
-                f"Ollama does not have model {collection.model}, which made the schema index "
-                f"{collection.name}. Pull it: ollama pull {collection.model}. The index is still "
-                "served, and was not changed."
-            )
-        if digest != collection.model_digest:
-            made_now = collection.making._replace(model_digest=digest)
-            raise IndexOutdated(
-                f"The schema index {collection.name} was made by {describe(collection.making)}, "
-                f"but Ollama now has {describe(made_now)}: it was pulled again, and its vectors "
-                f"do not compare. The index is still served, and was not changed. {REMEDY}"
-            )
-        return ollama
+def model_of(collection: IndexCollection, ollama: Ollama) -> Ollama:
+    """The model that made the collection, asked from the server of `ollama`.
+
+    Raises IndexOutdated if it is not the same now, or the layout is not that of this code;
+    ModelUnavailable if it is not there; EmbeddingUnavailable when the server is away.
+    """
+    if collection.layout != LAYOUT:
+        raise IndexOutdated(
+            f"The schema index {collection.name} has layout {collection.layout}, and this "
+            f"version writes {LAYOUT}. It is still served, and was not changed. {REMEDY}"
+        )
+    made_by = ollama.using(collection.model)
+    digest = made_by.digest()
+    if collection.model_digest and not digest:
+        raise ModelUnavailable(
+            f"Ollama does not have model {collection.model}, which made the schema index "
+            f"{collection.name}. Pull it: ollama pull {collection.model}. The index is still "
+            "served, and was not changed."
+        )
+    if digest != collection.model_digest:
+        made_now = collection.making._replace(model_digest=digest)
+        raise IndexOutdated(
+            f"The schema index {collection.name} was made by {describe(collection.making)}, "
+            f"but Ollama now has {describe(made_now)}: it was pulled again, and its vectors "
+            f"do not compare. The index is still served, and was not changed. {REMEDY}"
+        )
+    return made_by
