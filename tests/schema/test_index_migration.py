@@ -22,6 +22,7 @@ from twd_schema.indexing.migration import (
 from twd_schema.indexing.reconciling import Reconciler
 from twd_shared.clients import index_collections
 from twd_shared.clients.catalog import Connection
+from twd_shared.clients.index_collections import IndexCollection
 from twd_shared.clients.index_layout import LAYOUT
 from twd_shared.errors import EmbeddingUnavailable, MigrationRefused, ModelUnavailable
 from twd_shared.resources.servers import OllamaResource, QdrantResource
@@ -113,6 +114,26 @@ def test_a_connection_that_is_taken_out_while_it_is_built_is_not_in_it(
     monkeypatch.setattr(migration, "compare", meanwhile)
     done = migrate(shop)
     assert shop.index.counts(done.served.name) == {"7": 6}
+
+
+def test_a_first_import_does_not_serve_what_a_migration_builds(
+    resources: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop = Shop(resources)
+    shop.read(*SIX)
+    built: list[str] = []
+    build = building.IndexBuilder.build
+
+    def meanwhile(builder: Any, collection: IndexCollection, served: Any) -> None:
+        built.append(collection.name)
+        shop.publish(*SIX)
+        build(builder, collection, served)
+
+    monkeypatch.setattr(building.IndexBuilder, "build", meanwhile)
+    with pytest.raises(MigrationRefused, match="Another collection is served"):
+        migrate(shop)
+    assert live(shop)[0] not in built
+    assert shop.held() == sorted(one.name for one in SIX)
 
 
 def test_an_index_that_is_served_already_is_not_built_again(shop: Shop) -> None:

@@ -115,9 +115,10 @@ class Publisher:
             # In this order: measuring the budget tells most of what describes the model.
             budget = self._ollama.token_budget()
             making = making_of(self._ollama.embedding_model())
-            collection = self._index.unserved(making) or self._index.create(
-                making, budget, self._builds.names()
-            )
+            collection = self._index.unserved(making)
+            # What a migration builds, it alone writes to.
+            if collection is None or self._builds.status(collection.name) == "building":
+                collection = self._index.create(making, budget, self._builds.names())
             held.still_held()
             alone.still_held()
             self._index.serve(collection.name)
