@@ -17,19 +17,12 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from twd_shared.errors import MetadataUnavailable, SourceBusy
 from twd_shared.settings import METADATA_DSN, SOURCE_HOST_READINGS
-from twd_shared.store.database import MetadataDatabase
+from twd_shared.store.database import KEEPALIVES, MetadataDatabase
 
 _FIRST_PAUSE_SECONDS = 0.05
 _LONGEST_PAUSE_SECONDS = 0.5
 # A metadata database that takes longer is told as what it is: nobody waits for it for ever.
 _ANSWER_SECONDS = 5.0
-
-# A machine that is cut off or switched off closes no session: two minutes later the server does.
-_KEEPALIVES = sa.text(
-    "select set_config('tcp_keepalives_idle', '60', false),"
-    " set_config('tcp_keepalives_interval', '15', false),"
-    " set_config('tcp_keepalives_count', '4', false)"
-)
 
 
 class HostPlace:
@@ -127,7 +120,7 @@ class HostReadings:
         session = self._session = self._session or self._database.open_session()
         try:
             if is_new:
-                session.execute(_KEEPALIVES)
+                session.execute(sa.text(f"select {KEEPALIVES}"))
             place.number = session.execute(
                 _first_free(numbers), {"key": _key(place.host)}
             ).scalar_one()

@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError
 
 from twd_shared.clients.dsn import place_of
 from twd_shared.errors import MetadataUnavailable
-from twd_shared.store.database import MetadataDatabase
+from twd_shared.store.database import KEEPALIVES, MetadataDatabase
 
 _Lock = Literal[
     "pg_advisory_xact_lock",
@@ -100,8 +100,8 @@ class IndexLocks:
 
 def _take(transaction: sa.Connection, function: _Lock, what: str, key: str) -> bool:
     # The functions that wait give nothing, which PostgreSQL calls void.
-    answer = transaction.execute(
-        sa.text(f"select {function}(hashtextextended(:key, 0))::text"),
+    *_, answer = transaction.execute(
+        sa.text(f"select {KEEPALIVES}, {function}(hashtextextended(:key, 0))::text"),
         {"key": f"twd.schema_index.{what}:{key}"},
-    ).scalar_one()
+    ).one()
     return answer != "false"
