@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from benchmarks.index.model_server import MODEL
 from benchmarks.services import Services
 from twd_schema.documentation.documenting import document_connection
-from twd_schema.indexing.documents import Document, documents_of
+from twd_schema.indexing.documents import Document, each_document
 from twd_schema.indexing.publication import Publication, Publisher
 from twd_shared.clients.catalog import Connection
 from twd_shared.clients.index_collections import IndexCollection
@@ -64,7 +64,7 @@ class OwnIndex:
     def documents(self, snapshot: Snapshot, version: int, budget: TokenBudget) -> list[Document]:
         """What a publication writes."""
         cards = DocumentationStore(self.database).cards(self.connection.connection_id)
-        return documents_of(self.connection, snapshot, version, cards, budget)
+        return list(each_document(self.connection, snapshot, version, cards, budget))
 
 
 OpenIndex = Callable[[str, str], AbstractContextManager[OwnIndex]]

@@ -9,7 +9,7 @@ import pytest
 
 from twd_schema.documentation.cards import document_tables
 from twd_schema.indexing import documents as documents_module
-from twd_schema.indexing.documents import Document, documents_of
+from twd_schema.indexing.documents import Document, each_document
 from twd_shared.clients.catalog import Connection
 from twd_shared.clients.index_layout import point_id
 from twd_shared.clients.token_budget import TokenBudget, TokenRates
@@ -89,7 +89,7 @@ def document(
     version: int = 1,
 ) -> Document:
     """The only document of the table."""
-    made = documents_of(SHOP, whole, version, cards, BUDGET)
+    made = each_document(SHOP, whole, version, cards, BUDGET)
     [found] = [item for item in made if item.payload["table_name"] == table]
     return found
 
@@ -199,7 +199,7 @@ def test_the_point_is_the_tables_own() -> None:
 
 
 def test_no_connection_string_reaches_a_document() -> None:
-    for item in documents_of(SHOP, WHOLE, 1, (), BUDGET):
+    for item in each_document(SHOP, WHOLE, 1, (), BUDGET):
         assert CANARY not in msgspec.json.encode([item.text, item.payload]).decode()
 
 
@@ -211,8 +211,8 @@ def test_another_version_of_the_same_schema_changes_no_hash() -> None:
 
 def test_a_comment_changes_both_hashes_of_its_table_alone() -> None:
     changed = msgspec.structs.replace(ORDERS, comment="What a customer sent back")
-    before = documents_of(SHOP, WHOLE, 1, (), BUDGET)
-    after = documents_of(SHOP, snapshot(CUSTOMERS, LINES, changed), 1, (), BUDGET)
+    before = list(each_document(SHOP, WHOLE, 1, (), BUDGET))
+    after = list(each_document(SHOP, snapshot(CUSTOMERS, LINES, changed), 1, (), BUDGET))
     assert [
         (old.text_hash == new.text_hash, old.content_hash == new.content_hash)
         for old, new in zip(before, after, strict=True)

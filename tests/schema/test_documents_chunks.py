@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from twd_schema.indexing.documents import Document, documents_of
+from twd_schema.indexing.documents import Document, each_document
 from twd_shared.clients.catalog import Connection
 from twd_shared.clients.token_budget import TokenBudget, TokenRates
 from twd_shared.schema_model.models import (
@@ -32,7 +32,7 @@ def chunks(limit: int, *tables: Table) -> list[Document]:
         dialect="postgresql", database_name="shop", server_version="16", tables=tables
     )
     budget = TokenBudget(limit, RATES)
-    made = documents_of(SHOP, snapshot, 1, (), budget)
+    made = list(each_document(SHOP, snapshot, 1, (), budget))
     assert [budget.tokens(item.text) for item in made if not budget.fits(item.text)] == []
     return [item for item in made if item.payload["table_name"] == tables[0].name]
 

@@ -79,22 +79,6 @@ class Document:
         return document_terms(**self.term_texts._asdict())
 
 
-def documents_of(
-    connection: Connection,
-    snapshot: Snapshot,
-    version: int,
-    cards: Iterable[TableCard],
-    budget: TokenBudget,
-) -> list[Document]:
-    """The documents of all tables, in the snapshot's order; chunks of a table count from 0.
-
-    `cards` are the stored documentation: their descriptions and categories are told, where their
-    table and column are still there. A table without one is told from the snapshot alone.
-    `version` goes into the payload as the version that a point was written for.
-    """
-    return list(each_document(connection, snapshot, version, cards, budget))
-
-
 def each_document(
     connection: Connection,
     snapshot: Snapshot,
@@ -102,7 +86,13 @@ def each_document(
     cards: Iterable[TableCard],
     budget: TokenBudget,
 ) -> Iterator[Document]:
-    """What `documents_of` gives, each made when it is asked for."""
+    """The documents of all tables, in the snapshot's order, each made when it is asked for.
+
+    Chunks of a table count from 0. `cards` are the stored documentation: their descriptions and
+    categories are told, where their table and column are still there. A table without one is told
+    from the snapshot alone. `version` goes into the payload as the version that a point was
+    written for.
+    """
     for item in each_changed(connection, snapshot, version, cards, budget, {}, ""):
         # Nothing is known of any table.
         if isinstance(item, Document):
