@@ -23,7 +23,6 @@ from twd_shared.store.connections import ConnectionRegistry
 from twd_shared.store.database import MetadataDatabase
 from twd_shared.store.descriptions import DescriptionStore
 from twd_shared.store.host_readings import HostReadings
-from twd_shared.store.snapshots import SnapshotStore
 
 if TYPE_CHECKING:
     from twd_schema.drift.changes import SchemaDiff
@@ -96,7 +95,6 @@ def _plan(options: argparse.Namespace) -> tuple[int, str]:
         planner = IndexPlanner(
             index,
             Ollama(_value(settings.OLLAMA_BASE_URL), _value(settings.EMBED_MODEL)),
-            SnapshotStore(database),
             DescriptionStore(database),
             _value(settings.LLM_MODEL),
         )

@@ -6,8 +6,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import msgspec
-
 from twd_schema.documentation.cards import document_tables
 from twd_schema.documentation.describing import LanguageModel
 from twd_schema.documentation.documenting import gathered
@@ -22,7 +20,6 @@ from twd_shared.clients.schema_index import SchemaIndex
 from twd_shared.errors import IndexOutdated, ModelUnavailable, TwdError
 from twd_shared.schema_model.models import Snapshot
 from twd_shared.store.descriptions import DescriptionStore
-from twd_shared.store.snapshots import SnapshotStore
 
 _SAMPLES = 16
 
@@ -61,14 +58,12 @@ class IndexPlanner:
         self,
         index: SchemaIndex,
         ollama: Ollama,
-        snapshots: SnapshotStore,
         descriptions: DescriptionStore,
         language_model: str = "",
     ) -> None:
         """`language_model` is the name of the one that describes tables; '' = none."""
         self._index = index
         self._ollama = ollama
-        self._snapshots = snapshots
         self._descriptions = descriptions
         self._model = LanguageModel(language_model, _ask_nothing) if language_model else None
 
@@ -81,9 +76,6 @@ class IndexPlanner:
         published what `Ollama.token_budget` raises.
         """
         connection_id = connection.connection_id
-        if not snapshot.statistics:
-            known = self._snapshots.statistics(connection_id)
-            snapshot = msgspec.structs.replace(snapshot, statistics=known)
         _, _, told = gathered(connection_id, snapshot, self._descriptions, self._model)
         served = self._index.served()
         ollama = self._ollama.using(served.model) if served else self._ollama
