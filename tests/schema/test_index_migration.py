@@ -20,6 +20,7 @@ from twd_schema.indexing.migration import (
     MigrationOptions,
 )
 from twd_schema.indexing.reconciling import Reconciler
+from twd_schema.lifecycle.removal import take_out
 from twd_shared.clients import index_collections
 from twd_shared.clients.catalog import Connection
 from twd_shared.clients.index_collections import IndexCollection
@@ -114,6 +115,23 @@ def test_a_connection_that_is_taken_out_while_it_is_built_is_not_in_it(
     monkeypatch.setattr(migration, "compare", meanwhile)
     done = migrate(shop)
     assert shop.index.counts(done.served.name) == {"7": 6}
+
+
+def test_a_connection_that_is_taken_out_while_others_are_built_does_not_stop_the_migration(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = Shop(shop.resources, Connection("8", "other", "postgresql", True, ""))
+    other.publish(*SIX)
+    bring_up = building.Shares.bring_up
+
+    def meanwhile(shares: Any, collection: Any, reading: Any, *others: Any) -> Any:
+        if reading.connection.connection_id == "8":
+            assert take_out("7", shop.index, shop.database)
+        return bring_up(shares, collection, reading, *others)
+
+    monkeypatch.setattr(building.Shares, "bring_up", meanwhile)
+    done = migrate(shop)
+    assert shop.index.counts(done.served.name) == {"8": 6}
 
 
 def test_a_first_import_does_not_serve_what_a_migration_builds(

@@ -47,7 +47,7 @@ class IndexBuilder:
         self._built: dict[str, tuple[_Source, IndexState]] = {}
 
     def build(self, collection: IndexCollection, served: Mapping[str, int]) -> None:
-        """Bring every active connection into the collection and count what it holds of each.
+        """Bring every active connection into the collection; others may be taken out meanwhile.
 
         `served` are the points by connection of what is served now. A connection that was never
         read is left out, unless something of it is served: then MigrationRefused is raised.
@@ -57,10 +57,9 @@ class IndexBuilder:
             state = self._bring_up(collection, registered, served)
             told = counted(state.point_count, "point") if state else "left out, it was never read"
             self._say(f"{number}/{len(active)} {registered.partition_key}: {told}.")
-        self._require_counted(collection)
 
     def catch_up(self, collection: IndexCollection, served: Mapping[str, int]) -> list[IndexState]:
-        """Do it again for what has changed since; gives what the collection holds then.
+        """Do it again for what has changed since; gives what is counted in the collection then.
 
         While this runs nobody else may publish. What the collection holds of connections that were
         taken out meanwhile is deleted.
