@@ -234,6 +234,13 @@ def test_a_malformed_answer_is_asked_for_once_more(shop: Shop, server: ModelServ
     assert "\nFilms\n" in shop.card("film")
 
 
+def test_a_model_that_thinks_aloud_in_the_same_form_is_understood(
+    shop: Shop, server: ModelServer
+) -> None:
+    server.answer = lambda shown: f'<think>As {{"table": "…"}}?</think>\n{described(shown)}'
+    assert (shop.document(FILM).by_model, len(server.asked)) == (1, 1)
+
+
 def test_a_table_with_two_malformed_answers_goes_without_and_is_counted(
     shop: Shop, server: ModelServer
 ) -> None:

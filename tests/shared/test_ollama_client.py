@@ -184,6 +184,11 @@ def test_without_a_language_model_the_setting_is_named() -> None:
         Ollama("http://127.0.0.1:9", "m").generate("hello")
 
 
+def test_what_a_language_model_thinks_aloud_is_no_part_of_its_answer(http_server: Any) -> None:
+    http_server.answer({"model": "m", "response": "<think>{} or 2?</think>\nselect 1"})
+    assert Ollama(http_server.url, "m", "writer").generate("hello").strip() == "select 1"
+
+
 def test_how_long_a_prompt_may_be_is_told_to_the_server(http_server: Any) -> None:
     http_server.answer({"model": "m", "response": "select 1"})
     writer = Ollama(http_server.url, "m", "writer")

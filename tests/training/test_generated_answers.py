@@ -34,7 +34,6 @@ def outcome_of(answer: str) -> str:
         "select 1; -- that is all",
         "```sql\nselect 1;\n```",
         "Here it is:\n```\nselect 1\n```\nIt counts customers. Then delete them.",
-        "<think>delete from customer</think>\nselect 1",
         "with x as (select 1) select * from x",
         "(select 1) union all select 2",
         "values (1)",

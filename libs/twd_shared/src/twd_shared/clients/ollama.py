@@ -43,6 +43,7 @@ _BATCH = 64
 _CONCURRENT_BATCHES = 4
 _ATTEMPTS = 4
 _TIMEOUT_SECONDS = 120.0
+_THOUGHT = "</think>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +172,7 @@ class Ollama:
     ) -> str:
         """The language model's answer to `prompt`, without sampling (temperature 0).
 
+        What the model thought aloud before it is left out.
         `context_tokens` is how much prompt and answer may be together: of a longer prompt the
         server leaves out the beginning, without a word. None = the server's own choice.
         Raises what `embed` raises but for TextsTooLong.
@@ -183,7 +185,7 @@ class Ollama:
             given = {name: value for name, value in lengths.items() if value is not None}
             body = {"prompt": prompt, "stream": False, "options": {"temperature": 0, **given}}
             answer = await http.ask("/api/generate", GenerateResponse, model=self._model, body=body)
-            return answer.response or ""
+            return (answer.response or "").rpartition(_THOUGHT)[2]
 
         return run_apart(self._connected(ask))
 

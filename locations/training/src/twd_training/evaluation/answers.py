@@ -29,12 +29,11 @@ _STATEMENT = re.compile(
       |notify|prepare|execute|declare|refresh|reindex|cluster|comment|security)\b""",
     re.IGNORECASE | re.VERBOSE,
 )
-_REASONED = "</think>"
 
 
 def sql_in(answer: str) -> str:
-    """The SQL of an answer, without fence and without what the model thought aloud before it."""
-    text = unfenced(answer.rpartition(_REASONED)[2]).replace("\0", " ").strip()
+    """The SQL of an answer, without fence."""
+    text = unfenced(answer).replace("\0", " ").strip()
     # JSON can hold half of a surrogate pair, which neither database can.
     return text.encode("utf-8", "replace").decode()
 
