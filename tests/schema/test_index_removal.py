@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from twd_schema.lifecycle.removal import take_out
 from twd_shared.clients.catalog import Connection
+from twd_shared.errors import IndexUnavailable
 from twd_shared.store.index_locks import IndexLocks
+from twd_shared.store.index_states import IndexStateStore
 
 from .index_shop import LARGE, SIX, Shop
 from .test_index_migration import configure, migrate
@@ -47,3 +50,18 @@ def test_it_is_put_off_while_another_collection_is_put_in_place(shop: Shop) -> N
 def test_another_connection_that_is_published_does_not_put_it_off(shop: Shop) -> None:
     with IndexLocks(shop.database, shop.index.alias).publishing("8"):
         assert take_out("7", shop.index, shop.database)
+
+
+def test_one_that_is_active_again_before_all_of_it_is_gone_counts_as_not_indexed(
+    shop: Shop, faults: Callable[..., None]
+) -> None:
+    configure(shop, LARGE)
+    migrate(shop, rebuild=True)
+    faults("qdrant", {"path": "/points/delete", "status": 500, "skip": 1})
+    with pytest.raises(IndexUnavailable):
+        take_out("7", shop.index, shop.database)
+    faults("qdrant")
+    recorded = IndexStateStore(shop.database).get("7")
+    assert recorded is not None
+    assert not recorded.is_complete
+    assert shop.publish(*SIX).points.present == 6

@@ -21,14 +21,16 @@ def take_out(connection_id: str, index: SchemaIndex, database: MetadataDatabase)
 
     False, and nothing is done, while it is being published or another collection is put in place:
     then a later tick does it. The points go first and the marks last: cut off half-way, the next
-    tick does it again.
+    tick does it again, or a connection that is active again by then is imported again.
     """
     with IndexLocks(database, index.alias).taking_out(connection_id) as held:
         if held:
             held.still_held()
+            states = IndexStateStore(database)
+            states.begin(connection_id)
             index.delete_connection(connection_id)
             DocumentationStore(database).delete(connection_id)
-            IndexStateStore(database).delete(connection_id)
+            states.delete(connection_id)
             IndexOrigins(database).delete(connection_id)
             SourceCheckStore(database).delete(connection_id)
             ConnectionRegistry(database).deactivate(connection_id)
