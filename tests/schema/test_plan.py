@@ -18,7 +18,7 @@ from twd_schema.drift.store import DiffStore
 from twd_schema.extraction.reading import SchemaReader
 from twd_schema.indexing.publication import Publisher
 from twd_shared.clients.catalog import Connection
-from twd_shared.errors import IndexOutdated
+from twd_shared.errors import IndexOutdated, IndexRejected
 from twd_shared.store.descriptions import DescriptionStore
 from twd_shared.store.tables import metadata, training_items
 
@@ -334,6 +334,17 @@ def test_an_index_that_a_sync_would_not_write_is_told(
     assert "\nindex: a sync would not write it. The schema" in capsys.readouterr().out
     execute(source.shop.connection.connection_string, *CHANGES)
     assert "pulled again" in planned(capsys)[1]["unknown"][0]
+
+
+def test_an_index_that_is_lost_is_an_error_as_it_is_for_a_sync(
+    source: Source, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in source.shop.index.collections():
+        source.shop.resources["qdrant"].client.delete_collection(name)
+    with pytest.raises(IndexRejected, match="is gone"):
+        source.sync()
+    assert main(["plan", "shop"]) == 2
+    assert "make migrate-index" in capsys.readouterr().err
 
 
 def test_an_application_that_is_away_is_told(

@@ -23,6 +23,7 @@ from twd_shared.store.connections import ConnectionRegistry
 from twd_shared.store.database import MetadataDatabase
 from twd_shared.store.descriptions import DescriptionStore
 from twd_shared.store.host_readings import HostReadings
+from twd_shared.store.index_states import IndexStateStore
 
 if TYPE_CHECKING:
     from twd_schema.drift.changes import SchemaDiff
@@ -96,6 +97,7 @@ def _plan(options: argparse.Namespace) -> tuple[int, str]:
             index,
             Ollama(_value(settings.OLLAMA_BASE_URL), _value(settings.EMBED_MODEL)),
             DescriptionStore(database),
+            IndexStateStore(database),
             _value(settings.LLM_MODEL),
         )
         plan = planner.plan(connection, found.snapshot)

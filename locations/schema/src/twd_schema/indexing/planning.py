@@ -10,7 +10,7 @@ from twd_schema.documentation.cards import document_tables
 from twd_schema.documentation.describing import LanguageModel
 from twd_schema.documentation.documenting import gathered
 from twd_schema.indexing.documents import each_document
-from twd_schema.indexing.publication import model_of
+from twd_schema.indexing.publication import model_of, require_nothing_lost
 from twd_schema.indexing.sorting import HASHES, Sorting
 from twd_shared.clients.catalog import Connection
 from twd_shared.clients.embedding import embed_within
@@ -20,6 +20,7 @@ from twd_shared.clients.schema_index import SchemaIndex
 from twd_shared.errors import IndexOutdated, ModelUnavailable, TwdError
 from twd_shared.schema_model.models import Snapshot
 from twd_shared.store.descriptions import DescriptionStore
+from twd_shared.store.index_states import IndexStateStore
 
 _SAMPLES = 16
 
@@ -59,12 +60,14 @@ class IndexPlanner:
         index: SchemaIndex,
         ollama: Ollama,
         descriptions: DescriptionStore,
+        states: IndexStateStore,
         language_model: str = "",
     ) -> None:
         """`language_model` is the name of the one that describes tables; '' = none."""
         self._index = index
         self._ollama = ollama
         self._descriptions = descriptions
+        self._states = states
         self._model = LanguageModel(language_model, _ask_nothing) if language_model else None
 
     def plan(self, connection: Connection, snapshot: Snapshot) -> IndexPlan:
@@ -78,6 +81,8 @@ class IndexPlanner:
         connection_id = connection.connection_id
         _, _, told = gathered(connection_id, snapshot, self._descriptions, self._model)
         served = self._index.served()
+        if served is None:
+            require_nothing_lost(self._index, self._states)
         ollama = self._ollama.using(served.model) if served else self._ollama
         held = (
             self._index.points(connection_id, served.name).held(HASHES)

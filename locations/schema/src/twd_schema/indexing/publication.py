@@ -111,7 +111,7 @@ class Publisher:
             # Another connection's first import may have been quicker.
             if (served := self._index.served()) is not None:
                 return served
-            self._require_nothing_lost()
+            require_nothing_lost(self._index, self._states)
             # In this order: measuring the budget tells most of what describes the model.
             budget = self._ollama.token_budget()
             making = making_of(self._ollama.embedding_model())
@@ -125,14 +125,16 @@ class Publisher:
             self._builds.record(collection, "served")
             return collection
 
-    def _require_nothing_lost(self) -> None:
-        own = pattern_of(self._index.alias)
-        if lost := sorted(filter(own.fullmatch, self._states.collections())):
-            # A first collection in its place would hold this one connection, and seem to be all.
-            raise IndexRejected(
-                f"The collection that was served as {self._index.alias} is gone: {lost[-1]}. "
-                f"Nothing was changed. {REMEDY}"
-            )
+
+def require_nothing_lost(index: SchemaIndex, states: IndexStateStore) -> None:
+    """Where nothing is served: raises IndexRejected if by the records something was."""
+    own = pattern_of(index.alias)
+    if lost := sorted(filter(own.fullmatch, states.collections())):
+        # A first collection in its place would hold one connection, and seem to be all.
+        raise IndexRejected(
+            f"The collection that was served as {index.alias} is gone: {lost[-1]}. "
+            f"Nothing was changed. {REMEDY}"
+        )
 
 
 def model_of(collection: IndexCollection, ollama: Ollama) -> Ollama:
