@@ -254,6 +254,19 @@ def test_a_table_with_two_malformed_answers_goes_without_and_is_counted(
     )
 
 
+def test_a_model_that_answers_rubbish_alone_is_not_asked_about_every_table(
+    shop: Shop, server: ModelServer
+) -> None:
+    many = [table(f"t{number:02}", "id") for number in range(60)]
+    server.answer = lambda shown: "I am sorry, I cannot."
+    documented = shop.document(*many)
+    assert (len(documented.cards), documented.by_model) == (60, 0)
+    assert len(server.asked) < 60
+    assert "not asked about the others. The language model gave a malformed" in documented.problem
+    server.answer = described
+    assert shop.document(*many).by_model == 60
+
+
 def test_a_server_that_fails_is_left_alone_and_the_next_run_fills_in(
     shop: Shop, server: ModelServer
 ) -> None:

@@ -25,6 +25,8 @@ from twd_shared.store.descriptions import DescriptionStore, ModelAnswer, TableNa
 _AT_ONCE = 4
 # So many tables in a row for which the server failed, after its own retries, and it is left alone.
 _FAILURES_IN_A_ROW = 3
+# A model that answers rubbish alone would be asked for hours, each time, and documentation waits.
+_MALFORMED_IN_A_ROW = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +60,8 @@ def describe_tables(
     """Descriptions of the tables, by the model or by what it answered to the same question before.
 
     An answer that is malformed twice leaves its table without; so does a server that fails. After
-    three failures in a row, or when the server lacks the model, the others are not asked. Raises
-    the errors of the store alone.
+    three failures or twenty such tables in a row, or when the server lacks the model, the others
+    are not asked. Raises the errors of the store alone.
     """
     kept = store.of_model(connection_id)
     described = Described({})
@@ -112,7 +114,7 @@ def _ask_all(
     def answer(inquiry: _Inquiry) -> Mapping[str, str] | None:
         return None if given_up.is_set() else inquiry.answer()
 
-    failures = 0
+    failures = malformed = 0
     with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="describing") as threads:
         futures = {threads.submit(answer, inquiry): inquiry for inquiry in inquiries}
         try:
@@ -121,6 +123,13 @@ def _ask_all(
                     texts = future.result()
                 except MalformedAnswer:
                     described.malformed += 1
+                    malformed += 1
+                    if malformed == _MALFORMED_IN_A_ROW:
+                        described.problem = (
+                            f"After {malformed} tables in a row without an answer of use the "
+                            "language model was not asked about the others."
+                        )
+                        given_up.set()
                 except TwdError as error:
                     described.problem = str(error)
                     failures += 1
@@ -134,6 +143,7 @@ def _ask_all(
                     store.keep_answer(connection_id, name, ModelAnswer(asked, texts))
                     described.texts[name] = texts
                     described.answered += 1
+                    malformed = 0
                 failures = 0
         finally:
             # What goes wrong here must not wait for a thousand questions.
