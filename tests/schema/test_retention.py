@@ -9,9 +9,13 @@ from uuid import uuid4
 import pytest
 import sqlalchemy as sa
 
+from twd_schema.documentation.documenting import document_connection
 from twd_schema.history.retention import forget_gone_connections, forget_old_versions
 from twd_shared.resources.stores import MetadataStoreResource
 from twd_shared.schema_model.models import Snapshot, Table
+from twd_shared.store.database import MetadataDatabase
+from twd_shared.store.descriptions import DescriptionStore
+from twd_shared.store.documentation import DocumentationStore
 from twd_shared.store.snapshots import SnapshotStore
 from twd_shared.store.tables import training_items
 
@@ -97,6 +101,17 @@ def test_nothing_of_a_forgotten_schema_is_left(snapshots: SnapshotStore, gone: s
         ):
             assert connection.execute(sa.text(f"select count(*) from twd.{table}")).scalar() == 0
         assert connection.execute(sa.text("select count(*) from twd.connections")).scalar() == 1
+
+
+def test_what_was_documented_while_it_was_taken_out_is_forgotten_too(
+    snapshots: SnapshotStore, gone: sa.Engine, metadata_dsn: str
+) -> None:
+    database = MetadataDatabase(metadata_dsn)
+    documentation = DocumentationStore(database)
+    document_connection("7", snapshots, documentation, DescriptionStore(database), None)
+    forget_gone_connections(snapshots, 9)
+    assert documentation.cards("7") == []
+    database.close()
 
 
 def test_a_connection_that_is_paused_and_still_listed_keeps_its_history(

@@ -14,7 +14,13 @@ import sqlalchemy as sa
 
 from twd_shared.store.renames import forget_renames
 from twd_shared.store.snapshot_locks import lock_contents
-from twd_shared.store.sync_tables import breaking_changes, renames, table_identities
+from twd_shared.store.sync_tables import (
+    breaking_changes,
+    index_origins,
+    renames,
+    source_checks,
+    table_identities,
+)
 from twd_shared.store.tables import (
     connections,
     descriptions,
@@ -24,6 +30,7 @@ from twd_shared.store.tables import (
     schema_objects,
     snapshot_objects,
     snapshots,
+    table_documentation,
     table_statistics,
     training_items,
 )
@@ -38,6 +45,10 @@ _HISTORY = (
     table_identities,
     # Of a connection that was paused before it went.
     training_items,
+    # Of a run that was going on when it was taken out.
+    table_documentation,
+    source_checks,
+    index_origins,
 )
 
 
