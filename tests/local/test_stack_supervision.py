@@ -19,6 +19,7 @@ from twd_local.postgres.locations import resolve_locations
 from twd_local.stack import processes
 from twd_local.stack.errors import StackError
 from twd_local.stack.home import Home
+from twd_local.stack.lifecycle import down
 from twd_local.stack.readiness import wait_until_ready
 from twd_local.stack.services import Service
 from twd_local.stack.supervision import Supervisor, write_configuration
@@ -35,6 +36,19 @@ SERVER = textwrap.dedent("""
     time.sleep(600)
 """)
 FAILING = "import sys; print('the reason why'); sys.exit(3)"
+# Asked to end, it ends what it has begun, as the daemon ends its ticks: they ask a code server.
+DAEMON = textwrap.dedent("""
+    import pathlib, signal, sys, time
+    folder = pathlib.Path(sys.argv[1])
+    def end(*_):
+        time.sleep(0.5)
+        server = pathlib.Path("/proc", (folder / "server").read_text())
+        (folder / "served").write_text(str(server.exists()))
+        sys.exit()
+    signal.signal(signal.SIGTERM, end)
+    (folder / "ready").touch()
+    time.sleep(600)
+""")
 
 
 @pytest.fixture
@@ -120,6 +134,22 @@ def test_a_deep_home_gets_a_socket_elsewhere(tmp_path: Path) -> None:
     home.create()
     assert home.supervisor_socket.parent.stat().st_mode & 0o077 == 0
     home.supervisor_socket.parent.rmdir()
+
+
+def test_code_servers_serve_until_the_daemon_has_ended(home: Home, tmp_path: Path) -> None:
+    daemon = Service("daemon", (sys.executable, "-c", DAEMON, str(tmp_path)))
+    server = Service(
+        "schema", (sys.executable, "-c", "import time; time.sleep(600)"), stop_signal="KILL"
+    )
+    write_configuration(home, [server, daemon], {})
+    supervisor = Supervisor(home)
+    supervisor.start()
+    supervisor.start_process("schema")
+    (tmp_path / "server").write_text(str(supervisor.pid_if_alive("schema")))
+    supervisor.start_process("daemon")
+    wait_until_ready(home, supervisor, daemon, (tmp_path / "ready").exists)
+    down(home)
+    assert (tmp_path / "served").read_text() == "True"
 
 
 def test_one_command_at_a_time(home: Home) -> None:

@@ -193,9 +193,10 @@ def _stop(home: Home, supervisor: Supervisor) -> int:
     before = len(processes.members(home))
     if supervisor.is_running():
         try:
-            # First what starts runs, then the runs, which note their end in the database, then
-            # the rest: supervisord ends it, the database last.
-            supervisor.stop(["daemon", "webserver", *LOCATIONS])
+            # First what asks for runs, whose ticks need the code servers to end well, then these
+            # and the runs, which note their end in the database, then the rest, the database last.
+            supervisor.stop(["daemon", "webserver"])
+            supervisor.stop(LOCATIONS)
             known = {process["pid"] for process in supervisor.processes().values()}
             workers = [
                 process
