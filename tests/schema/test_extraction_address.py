@@ -20,6 +20,11 @@ def test_an_address_is_taken_apart(connection_to: Any) -> None:
     )
 
 
+def test_a_database_is_named_as_psql_would_have_it(connection_to: Any) -> None:
+    address = source_address(connection_to("postgresql://u:p@h/Web%20shop%40home"), ALLOWED)
+    assert address.database == "Web shop@home"
+
+
 def test_an_ipv6_address_is_an_address(connection_to: Any) -> None:
     assert source_address(connection_to("postgresql://u@[::1]:5432/shop"), ALLOWED).host == "::1"
 
@@ -47,6 +52,8 @@ def test_an_address_never_prints_its_password(connection_to: Any) -> None:
         ("postgresql://u:p@a,127.0.0.1/shop", "a host that cannot exist"),
         ("postgresql://u:p@[fe80::1%25eth0]/shop", "a host that cannot exist"),
         ("postgresql://u:p@[fe80::1%eth0]/shop", "a host that cannot exist"),
+        ("postgresql://u%00options%00-c%20x=1:p@h/shop", "user or database that cannot exist"),
+        ("postgresql://u:p@h/shop%00options%00-c%20x=1", "user or database that cannot exist"),
         ("postgresql://u:p@h:99999/shop", "port 99999; ports go from 1 to 65535"),
         ("postgresql://u:p@h:0/shop", "port 0; ports go from 1 to 65535"),
         ("postgresql://u:p@h:-1/shop", "port -1; ports go from 1 to 65535"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from dataclasses import dataclass, field
+from urllib.parse import unquote
 
 import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError
@@ -93,6 +94,11 @@ def source_address(connection: Connection, allowed_dialects: frozenset[str]) -> 
     if "@" in url.host or "@" in url.database:
         # The end of the password would stand in every message as the host or the database.
         raise _unusable(connection, "has an @ in its user or password; write it as %40")
+    # SQLAlchemy decodes user and password alone, and other clients the name as well.
+    database = unquote(url.database)
+    if "\0" in f"{url.username}{database}":
+        # Drivers send it as it is, and the server takes what follows for options.
+        raise _unusable(connection, "names a user or database that cannot exist")
     if not _is_host(url.host):
         raise _unusable(connection, "names a host that cannot exist")
     if port is not None and not 1 <= port <= _LAST_PORT:
@@ -106,7 +112,7 @@ def source_address(connection: Connection, allowed_dialects: frozenset[str]) -> 
         dialect=connection.db_type,
         host=url.host,
         port=port,
-        database=url.database,
+        database=database,
         user=url.username or "",
         password=url.password or "",
         ssl_mode=str(ssl_mode),
