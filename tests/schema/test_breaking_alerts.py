@@ -189,9 +189,9 @@ def test_a_first_reading_tells_nothing(teller: Teller) -> None:
 
 def test_a_message_says_whom_the_change_hits(teller: Teller) -> None:
     teller.tell(schema(FULL))
-    teller.tell(schema(LESS), total="breaks 2 training questions")
+    teller.tell(schema(LESS), total="breaks 2 training items")
     [row] = teller.rows
-    assert "\nFor whom: breaks 2 training questions\n" in row.body
+    assert "\nFor whom: breaks 2 training items\n" in row.body
     assert (row.severity, row.link, row.database_name) == ("breaking", LINK, "shop")
 
 

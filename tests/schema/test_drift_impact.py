@@ -196,7 +196,7 @@ def test_what_is_removed_hits_its_statements_though_another_took_its_name(
     world.taught("What is hit?", query)
     impact = world.impact(reader, *statements)
     assert told(impact.breaking) == (
-        "breaks 1 training question and 1 query of 1 user in the last 30 days"
+        "breaks 1 training item and 1 query of 1 user in the last 30 days"
     )
 
 
@@ -288,7 +288,7 @@ def test_more_training_questions_than_are_looked_at_are_told_as_at_least_as_many
             )
         )
     impact = world.impact(reader, "drop table visits")
-    assert told(impact.breaking) == "breaks at least 5000 training questions"
+    assert told(impact.breaking) == "breaks at least 5000 training items"
     assert impact.unknown == "training items: only the newest 5,000 were looked at"
 
 
@@ -361,11 +361,11 @@ def test_at_most_five_questions_are_named_by_their_beginning(
     ("affected", "sentence"),
     [
         (Affected(documents=3), ""),
-        (Affected(question_count=1), "breaks 1 training question"),
+        (Affected(question_count=1), "breaks 1 training item"),
         (Affected(queries=1, users=1), "breaks 1 query of 1 user in the last 30 days"),
         (
             Affected(question_count=2, queries=14, users=3),
-            "breaks 2 training questions and 14 queries of 3 users in the last 30 days",
+            "breaks 2 training items and 14 queries of 3 users in the last 30 days",
         ),
     ],
 )
@@ -384,7 +384,7 @@ def test_a_report_tells_whom_each_change_hits(world: World, reader: SchemaReader
     )
     report = markdown_report(diff, found_impact(diff, before, surroundings, "7"))
     heading, _, row = report.splitlines()
-    assert heading.endswith("| documents | training questions | user queries (users) |")
+    assert heading.endswith("| documents | training items | user queries (users) |")
     assert row.endswith("|  | 1: “When \\| why?” | 1 (1) |")
 
 

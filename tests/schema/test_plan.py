@@ -182,7 +182,7 @@ def test_a_plan_tells_changes_documents_time_and_whom_they_hit(
     summary, empty, heading, *rows = capsys.readouterr().out.splitlines()
     assert summary == (
         "shop: adds 1 table, drops 1 table, changes 2 tables; re-embeds 3 of 4 documents "
-        "in about 1 s, deletes 1; breaks 1 training question and 2 queries of 2 users in the last "
+        "in about 1 s, deletes 1; breaks 1 training item and 2 queries of 2 users in the last "
         "30 days."
     )
     assert (empty, heading.split()[:2]) == ("", ["severity", "rule"])

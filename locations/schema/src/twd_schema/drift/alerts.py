@@ -17,10 +17,10 @@ MOST_SINGLE = 10
 MOST_LISTED = 30
 
 _REMEDIES = {
-    "table_removed": "Stop using it in queries and training questions, or bring it back.",
-    "table_renamed": "Use its new name, {after}, in queries and training questions.",
-    "column_removed": "Stop using it in queries and training questions, or bring it back.",
-    "column_renamed": "Use its new name, {after}, in queries and training questions.",
+    "table_removed": "Stop using it in queries and training items, or bring it back.",
+    "table_renamed": "Use its new name, {after}, in queries and training items.",
+    "column_removed": "Stop using it in queries and training items, or bring it back.",
+    "column_renamed": "Use its new name, {after}, in queries and training items.",
     "column_type_changed": "Check what compares it, joins on it or casts it.",
     **dict.fromkeys(
         ("enum_renamed", "domain_renamed", "composite_renamed", "range_renamed"),
@@ -30,7 +30,7 @@ _REMEDIES = {
     "enum_label_renamed": "Compare with its new name, {after}.",
 }
 _REMEDY_OF_OTHERS = "Stop using it in queries, or bring it back."
-_REMEDY_OF_MANY = "Correct the queries and training questions that use what changed, or undo it."
+_REMEDY_OF_MANY = "Correct the queries and training items that use what changed, or undo it."
 
 _REMEDY_OF_ADAPTED = "What to do: change back what was adapted to it meanwhile."
 

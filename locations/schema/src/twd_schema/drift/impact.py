@@ -28,7 +28,7 @@ from twd_shared.sql_references import References, references_in
 _MOST_NAMED = 5
 _AT_LEAST = "at least "
 
-IMPACT_COLUMNS = ("documents", "training questions", "user queries (users)")
+IMPACT_COLUMNS = ("documents", "training items", "user queries (users)")
 """Headings of what `impact_columns` gives."""
 
 
@@ -77,14 +77,14 @@ class Impact:
 
 
 def told(affected: Affected) -> str:
-    """For people: "breaks 2 training questions and 14 queries of 3 users in the last 30 days".
+    """For people: "breaks 2 training items and 14 queries of 3 users in the last 30 days".
 
     '' if it hits neither.
     """
     parts: list[str] = []
     if affected.question_count:
         least = _AT_LEAST if affected.questions_are_least else ""
-        parts.append(f"{least}{counted(affected.question_count, 'training question')}")
+        parts.append(f"{least}{counted(affected.question_count, 'training item')}")
     if affected.queries:
         queries = counted(affected.queries, "query", "queries")
         users = f" of {counted(affected.users, 'user')}" if affected.users else ""
