@@ -101,6 +101,16 @@ def test_settings_that_a_running_stack_was_not_started_with_are_named(tmp_path: 
     assert set_since(given, started) == ["TWD_LATE_DAYS"]
 
 
+def test_a_relative_folder_is_one_from_where_the_env_file_is(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    home.create()
+    given = {"TWD_SECRETS_FOLDER": "secrets", "TWD_COMPUTE_LOG_DIR": "/var/log/runs"}
+    environment = compose_environment(home, given, USUAL_PORTS)
+    assert environment["TWD_SECRETS_FOLDER"] == str(REPOSITORY / "secrets")
+    assert environment["TWD_COMPUTE_LOG_DIR"] == "/var/log/runs"
+    assert set_since(given, environment) == []
+
+
 def test_passwords_stay_the_same_and_are_for_the_owner_alone(tmp_path: Path) -> None:
     home = Home(tmp_path)
     home.create()

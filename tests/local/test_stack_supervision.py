@@ -110,6 +110,15 @@ def test_a_killed_service_is_started_again(home: Home, tmp_path: Path) -> None:
     wait_for(lambda: supervisor.pid_if_alive("schema") not in (0, before))
 
 
+def test_dagster_finds_no_env_file_that_would_win_over_the_environment(
+    home: Home, tmp_path: Path
+) -> None:
+    supervisor, service = start(home, SERVER, str(tmp_path))
+    wait_until_ready(home, supervisor, service, (tmp_path / "ready").exists)
+    # Not where .env is: Dagster's commands would read it once more, over what they were given.
+    assert psutil.Process(supervisor.pid_if_alive("schema")).cwd() == str(home.dagster_home)
+
+
 def test_a_service_that_ends_is_reported_with_the_end_of_its_log(home: Home) -> None:
     supervisor, service = start(home, FAILING)
     with pytest.raises(StackError, match="the reason why") as failure:

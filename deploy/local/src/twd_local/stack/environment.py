@@ -12,7 +12,7 @@ from pathlib import Path
 
 from twd_local.postgres.running import dsn_of
 from twd_local.stack.errors import StackError
-from twd_local.stack.home import Home
+from twd_local.stack.home import REPOSITORY, Home
 from twd_local.stack.names import LOCATIONS, ORDER
 from twd_local.stack.private_files import password
 from twd_shared import settings
@@ -28,6 +28,11 @@ APPLICATION_READER = "twd_application_reader"
 
 STACK_ID = "TWD_STACK_ID"
 APPLICATION_ADMIN_DSN = "TWD_LOCAL_APPLICATION_ADMIN_DSN"
+
+_FOLDERS = {
+    variable.name
+    for variable in (settings.SECRETS_FOLDER, settings.COMPUTE_LOG_DIR, settings.ARTIFACT_DIR)
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,4 +157,9 @@ def set_since(given: Mapping[str, str], environment: Mapping[str, str]) -> list[
 
 def _chosen(given: Mapping[str, str]) -> dict[str, str]:
     names = {variable.name for variable in settings.VARIABLES}
-    return {name: value for name, value in given.items() if name in names and value}
+    return {
+        # Processes work in a folder of their own: a relative path is one from where .env is.
+        name: str(REPOSITORY / value) if name in _FOLDERS else value
+        for name, value in given.items()
+        if name in names and value
+    }

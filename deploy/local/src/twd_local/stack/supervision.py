@@ -17,7 +17,7 @@ from supervisor.xmlrpc import SupervisorTransport
 from twd_local.stack import launch
 from twd_local.stack.environment import STACK_ID
 from twd_local.stack.errors import StackError
-from twd_local.stack.home import REPOSITORY, Home
+from twd_local.stack.home import Home
 from twd_local.stack.private_files import write_private, write_private_json
 from twd_local.stack.services import Service
 
@@ -96,7 +96,9 @@ def _section(template: str, home: Home, **values: str) -> str:
     places = {
         "logs": str(home.logs),
         "services": str(home.services),
-        "directory": str(REPOSITORY),
+        # Dagster's commands take a file .env of the folder that they work in for their environment,
+        # over what they were given. There is none here.
+        "directory": str(home.dagster_home),
     }
     # supervisord expands %(name)s: a percent sign in a folder's name is doubled.
     return template.format(
