@@ -36,6 +36,19 @@ SERVER = textwrap.dedent("""
     time.sleep(600)
 """)
 FAILING = "import sys; print('the reason why'); sys.exit(3)"
+# As Dagster does where a location's code does not load, from under as many calls.
+WRAPPING = textwrap.dedent("""
+    def load():
+        try:
+            raise ValueError("TWD_TIMEZONE must name a time zone")
+        except ValueError as error:
+            raise RuntimeError("it does not load") from error
+    call = load
+    for depth in range(15):
+        exec(f"def call_{depth}(inner=call):\\n    inner()")
+        call = globals()[f"call_{depth}"]
+    call()
+""")
 # Asked to end, it ends what it has begun, as the daemon ends its ticks: they ask a code server.
 DAEMON = textwrap.dedent("""
     import pathlib, signal, sys, time
@@ -124,6 +137,13 @@ def test_a_service_that_ends_is_reported_with_the_end_of_its_log(home: Home) -> 
     with pytest.raises(StackError, match="the reason why") as failure:
         wait_until_ready(home, supervisor, service, lambda: False, deadline_seconds=20)
     assert "schema ended while starting" in str(failure.value)
+
+
+def test_what_an_error_passes_on_is_told_as_well(home: Home) -> None:
+    supervisor, service = start(home, WRAPPING)
+    with pytest.raises(StackError, match="it does not load") as failure:
+        wait_until_ready(home, supervisor, service, lambda: False, deadline_seconds=20)
+    assert "TWD_TIMEZONE must name a time zone" in str(failure.value)
 
 
 def test_no_password_is_on_a_command_line_or_readable_by_others(home: Home, tmp_path: Path) -> None:

@@ -21,6 +21,9 @@ from twd_local.stack.supervision import Supervisor
 
 DEADLINE_SECONDS = 120.0
 _LAST_LINES = 20
+# Python tells first what happened, then at length what passed it on: Dagster, which loads code.
+_PASSED_ON = "The above exception was the direct cause of the following exception:"
+_LONGEST_PASSING_ON = 60
 
 _PATHS = {
     "qdrant": "/readyz",
@@ -93,11 +96,14 @@ def wait_until_ready(
 
 
 def last_lines(path: Path, count: int = _LAST_LINES) -> str:
-    """The end of a log file, indented."""
+    """The end of a log file, indented; of an error that passes another one on, the ends of both."""
     if not path.exists():
         return "  (no log)"
-    lines = path.read_text(errors="replace").splitlines()[-count:]
-    return "\n".join(f"  {line}" for line in lines)
+    lines = path.read_text(errors="replace").splitlines()
+    if _PASSED_ON in lines[-_LONGEST_PASSING_ON:]:
+        cause = lines[: len(lines) - lines[::-1].index(_PASSED_ON)]
+        lines = [*cause[-count // 2 :], "…", *lines[-count // 2 :]]
+    return "\n".join(f"  {line}" for line in lines[-count - 1 :])
 
 
 def _failure(home: Home, service: Service, what: str) -> StackError:
