@@ -132,6 +132,12 @@ def test_connection_is_registered_once_and_listed_since_an_id(api: httpx.Client)
     assert len(api.get(PATH, params={"since_id": -5}).json()["connections"]) == 2
 
 
+@pytest.mark.parametrize("kept", ["secret:shop", "fernet:gAAAAABrDIYhy2ZApE2I"])
+def test_what_stands_for_a_connection_string_is_taken_as_one(api: httpx.Client, kept: str) -> None:
+    answer = api.post(PATH, json=connection_body(connection_string=kept))
+    assert (answer.status_code, answer.json()["connection_string"]) == (201, kept)
+
+
 def test_equal_requests_at_once_make_one_connection(api: httpx.Client) -> None:
     with ThreadPoolExecutor(6) as pool:
         answers = list(pool.map(lambda _: api.post(PATH, json=connection_body()), range(6)))

@@ -15,6 +15,7 @@ from psycopg2 import errors, sql
 from psycopg2.extras import Json, RealDictCursor
 
 from twd_local.application.tables import Connection
+from twd_shared.clients.connection_secrets import ENCRYPTED, KEPT
 from twd_shared.clients.extraction_options import ExtractionOptions
 from twd_shared.clients.option_fields import options_in
 from twd_shared.clients.training_options import TrainingOptions
@@ -173,7 +174,12 @@ def _checked_text(name: str, value: object) -> str:
 
 
 def _check_connection_string(value: str) -> None:
-    """Check the shape `scheme://…` with a sane port; whether it works is found out by using it."""
+    """Check the shape `scheme://…` with a sane port; whether it works is found out by using it.
+
+    What stands in place of a connection string that is kept elsewhere has no such shape.
+    """
+    if value.startswith((KEPT, ENCRYPTED)):
+        return
     problem = "connection_string must look like postgresql://user:password@host:5432/database"
     try:
         parts = urlsplit(value)
