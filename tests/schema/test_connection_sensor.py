@@ -57,6 +57,16 @@ def test_an_imported_connection_asks_for_nothing_more(daemon: Daemon, imported: 
     assert "all that are active are imported" in daemon.reason("new_connection_sensor")
 
 
+def test_a_connection_that_cannot_be_read_is_told_beside_those_that_are_imported(
+    daemon: Daemon, catalog: Any, imported: str
+) -> None:
+    catalog.add(8, "sealed", "secret:gone")
+    assert daemon.reason("new_connection_sensor") == (
+        "1 connection listed, all that are active are imported. "
+        "1 other cannot be read: this tick's log says why."
+    )
+
+
 def test_a_second_connection_of_the_same_name_gets_a_partition_of_its_own(
     daemon: Daemon, catalog: Any, shop: str
 ) -> None:

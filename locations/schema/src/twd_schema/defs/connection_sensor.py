@@ -155,7 +155,7 @@ def new_connection_sensor(
         ]
         return dg.SensorResult(
             run_requests=requests,
-            skip_reason=None if requests else _nothing_to_import(len(listed), plan.to_import),
+            skip_reason=None if requests else _nothing_to_import(listing, plan.to_import),
             dynamic_partitions_requests=[item for item in changes if item.partition_keys],
             cursor=_Memory(attempts.cursor(), absences.counts).cursor(),
         )
@@ -163,10 +163,15 @@ def new_connection_sensor(
     return sensor
 
 
-def _nothing_to_import(listed: int, waiting: tuple[RegisteredConnection, ...]) -> dg.SkipReason:
+def _nothing_to_import(
+    listing: Listing, waiting: tuple[RegisteredConnection, ...]
+) -> dg.SkipReason:
     if not waiting:
+        listed = counted(len(listing.connections), "connection")
+        others = counted(len(listing.unreadable), "other")
         return dg.SkipReason(
-            f"{counted(listed, 'connection')} listed, all that are active are imported."
+            f"{listed} listed, all that are active are imported."
+            + (f" {others} cannot be read: this tick's log says why." if listing.unreadable else "")
         )
     names = ", ".join(item.partition_key for item in waiting[:10])
     return dg.SkipReason(
