@@ -78,6 +78,20 @@ def test_an_answer_whose_question_is_not_among_them_is_open() -> None:
     ]
 
 
+def test_an_answer_has_no_connection_of_another_answer() -> None:
+    found = answers_among(
+        messages(
+            {"conversation_id": 1, "is_answer": True, "connection_id": "5"},
+            {"conversation_id": 1, "is_answer": True},
+            {"conversation_id": 2, "is_answer": False, "connection_id": "7"},
+            {"conversation_id": 2, "is_answer": True},
+        ),
+        START,
+        END,
+    )
+    assert dict(found.select("id", "connection_id").rows()) == {0: "5", 1: None, 3: "7"}
+
+
 def test_what_was_valid_at_the_moment_of_an_answer_stands_at_it() -> None:
     answers = pl.DataFrame(
         {

@@ -42,7 +42,9 @@ def answers_among(messages: pl.DataFrame, start: datetime, end: datetime) -> pl.
         answers.drop("question")
         .hstack(asked)
         # Some applications note the connection at the question only.
-        .with_columns(connection_id=pl.coalesce("connection_id", "asked_of"))
+        .with_columns(
+            connection_id=pl.coalesce("connection_id", pl.when(~pl.col("is_open")).then("asked_of"))
+        )
         .drop("asked_of")
     )
 
