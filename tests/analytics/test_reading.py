@@ -229,12 +229,21 @@ def test_texts_may_be_strings_in_json(
     assert log.read(DAY + timedelta(days=1)).answers["question"].to_list() == ["old?"]
 
 
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (r'"nul \u0000?"', r'"nul \u0000?"'),
+        (r'"half a \uD83D?"', r'"half a \uD83D?"'),
+        (r'"its \ude00 \ud83d\ude00?"', r'"its \ude00 \ud83d\ude00?"'),
+        (r'"a whole \uD83D\ude00?"', "a whole 😀?"),
+    ],
+)
 def test_a_string_in_json_that_no_text_can_hold_is_read_as_it_is_written(
-    application: Any, ask: Build, answer: Build
+    application: Any, ask: Build, answer: Build, content: str, told: str
 ) -> None:
     application.execute("alter table messages alter content type json using to_json(content)")
-    application.talk("an", NOON, ask(r'"nul \u0000?"'), answer("select 1", content='"there"'))
-    assert log_of(application).read(DAY).answers["question"].to_list() == [r'"nul \u0000?"']
+    application.talk("an", NOON, ask(content), answer("select 1", content='"there"'))
+    assert log_of(application).read(DAY).answers["question"].to_list() == [told]
 
 
 def test_a_column_of_a_domain_is_read_as_the_type_below_it(

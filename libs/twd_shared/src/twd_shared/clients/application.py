@@ -54,14 +54,17 @@ order by attnum
 """
 
 
+# What JSON may spell and no text holds: a NUL, and half of a surrogate pair.
+_PAIR, _NO_TEXT = r"\\ud[89ab]..\\ud[c-f]..", r"\\u(0000|d[89a-f])"
+
+
 def text_of(column: str, kind: str) -> str:
     """SQL of what a column of that type says: of a string in JSON its text, without the quotes."""
     written = f"{column}::text"
     if not kind.startswith("json"):
         return written
-    # No text holds a NUL.
-    said = f"{column} #>> '{{}}'"
-    return f"(case when position('\\u0000' in {written}) > 0 then {written} else {said} end)"
+    is_no_text = f"regexp_replace({written}, '{_PAIR}', '', 'gi') ~* '{_NO_TEXT}'"
+    return f"(case when {is_no_text} then {written} else {column} #>> '{{}}' end)"
 
 
 def now_like(kind: str) -> str:
