@@ -61,3 +61,12 @@ def test_the_picture_needs_no_file() -> None:
     told = picture(svg, "Questions")
     data = told.removeprefix("![Questions](data:image/svg+xml;base64,").removesuffix(")")
     assert base64.b64decode(data).decode() == svg
+
+
+def test_the_greatest_number_of_a_scale_stands_in_the_picture_as_a_whole() -> None:
+    svg = stacked_bars(DAYS[:1], [Series("good", "#0a0", [2**31 - 1])])
+    root = ElementTree.fromstring(svg)  # noqa: S314
+    [label] = [one for one in root.iter(f"{SVG}text") if one.text == "2,147,483,647"]
+    assert label.get("text-anchor") == "end"
+    # Digits and commas of a sans-serif font of 11 pixels.
+    assert float(label.get("x", "")) >= 10 * 6.2 + 3 * 3.1

@@ -12,7 +12,8 @@ from datetime import date
 from html import escape
 
 _WIDTH, _HEIGHT = 640, 150
-_LEFT, _TOP, _RIGHT, _BELOW = 52, 28, 12, 24
+# On the left there is room for the greatest number that a column of counts holds.
+_LEFT, _TOP, _RIGHT, _BELOW = 80, 28, 12, 24
 _GRID, _INK, _GAP = "#d0d7de", "#57606a", 2
 
 
