@@ -296,8 +296,11 @@ def test_a_view_of_messages_may_be_read(application: Any, ask: Build, answer: Bu
     application.execute("alter table messages rename to messages_of_all")
     application.execute("create view messages as select * from messages_of_all")
     log = log_of(application)
+    empty = DAY + timedelta(days=1)
+    states = log.states_of([DAY, empty])
     read = log.read(DAY)
-    assert (read.answers.height, read.state) == (1, log.states_of([DAY])[DAY])
+    assert (read.answers.height, read.state) == (1, states[DAY])
+    assert log.read(empty).state == states[empty] == "0:0"
 
 
 @pytest.mark.parametrize(

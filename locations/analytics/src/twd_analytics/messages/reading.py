@@ -102,7 +102,8 @@ order by conversation_id, created_at desc, id desc
 """
 
 _STATES = """
-select bounds.day, count(message.id) as messages, coalesce(sum({mark}), 0)::text as marks
+select bounds.day, count(message.id) as messages,
+       coalesce(sum({mark}) filter (where message.id is not null), 0)::text as marks
 from unnest($1::date[], $2::{moment}[], $3::{moment}[]) bounds(day, first, last)
 left join messages message on message.role in ('user', 'assistant')
   and message.created_at >= bounds.first and message.created_at < bounds.last
