@@ -34,9 +34,8 @@ _SIGNS: tuple[tuple[ErrorClass, str], ...] = (
     ),
     (
         "unknown_column",
-        r"column .* does not exist|unknown column|no such column|no field .* in|\b42703\b|"
-        + _MYSQL
-        + r"1054\b",
+        r"column .* does not exist|unknown column|no such column|no field .* in"
+        r"|not present in both tables|\b42703\b|" + _MYSQL + r"1054\b",
     ),
     (
         "unknown_table",
@@ -44,7 +43,12 @@ _SIGNS: tuple[tuple[ErrorClass, str], ...] = (
         r"|no such table|missing from-clause|invalid reference to from-clause"
         r"|\b(42P01|3F000)\b|" + _MYSQL + r"(1146|1109|1051|1049)\b",
     ),
-    ("ambiguous_column", r"is ambiguous|ambiguous column|\b42702\b|" + _MYSQL + r"1052\b"),
+    (
+        "ambiguous_column",
+        r"is ambiguous|ambiguous column|more than once in (left|right) table|\b42702\b|"
+        + _MYSQL
+        + r"1052\b",
+    ),
     (
         "timeout",
         r"timed? ?out|execution time exceeded|\b57014\b|" + _MYSQL + r"(3024|1205)\b",
@@ -54,20 +58,21 @@ _SIGNS: tuple[tuple[ErrorClass, str], ...] = (
         r"operator does not exist|function .* does not exist|no such function|type .*does not exist"
         r"|wrong number of arguments|parameter count|is not unique|invalid (input )?value"
         r"|invalid input syntax|malformed (array|record|range|multirange|json)"
-        r"|cannot cast|could not (determine|convert)"
+        r"|cannot cast|cannot subscript|could not (determine|convert|identify)"
         r"|datatype mismatch|data type|must be type|cannot be matched|is of type|incorrect .* value"
         r"|truncated incorrect|illegal mix|(?<!term )out of range"
         r"|\b(42883|42725|42704|42804|42846|22P02|22007|22008|22003)\b|"
         + _MYSQL
-        + r"(1292|1366|1305|1582|1267|4078)\b",
+        + r"(1292|1366|1305|1582|1267|1525|4078|4161)\b",
     ),
     (
         "syntax",
         r"syntax|unterminated|incomplete input|unrecognized token|must appear in the group by"
         r"|not in group by|required before having|having clause on|cannot be nested"
         r"|not allowed in|allowed only in|misuse|use of group function|requires an over clause"
-        r"|subquery has too many|must return only one column|operand should contain|sub-select"
-        r"|same number of|different number of|must all be the same length"
+        r"|subquery has too (many|few)|must return only one column|operand should contain"
+        r"|sub-select|must match initial order by|same number of|different number of"
+        r"|must all be the same length"
         r"|must appear in select list|not in select list|term out of range"
         r"|must have (an|its own) alias|specified more than once|not unique table"
         r"|\b(42601|42803|42P10|42P20|42712)\b|"
