@@ -291,6 +291,18 @@ def test_a_role_that_may_not_read_is_told_so_for_good(application: Any) -> None:
     application.execute("drop role no_reader")
 
 
+def test_an_address_may_hold_blanks_in_its_password_and_its_options(application: Any) -> None:
+    application.execute("create role worker login password 'two words + more'")
+    address = sa.make_url(application.dsn).set(username="worker", password="two words + more")
+    asked = address.update_query_dict({"options": "-c search_path=app,public -c work_mem=4MB"})
+    database = ApplicationDatabase(asked.render_as_string(hide_password=False))
+    question = "select current_setting('search_path') as path, current_setting('work_mem') as mem"
+    told = {"path": "app,public", "mem": "4MB"}
+    assert [row for batch in batches(database, question) for row in batch.to_dicts()] == [told]
+    assert dict(database.fetch(question)[0]) == told
+    application.execute("drop role worker")
+
+
 def test_a_view_of_messages_may_be_read(application: Any, ask: Build, answer: Build) -> None:
     application.talk("an", NOON, ask("a?"), answer("select 1", "[1]"))
     application.execute("alter table messages rename to messages_of_all")

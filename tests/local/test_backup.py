@@ -28,7 +28,7 @@ from qdrant_client import QdrantClient, models
 
 from twd_local.backup import metadata_restore, restoring
 from twd_local.backup.__main__ import main
-from twd_local.backup.database import session, tool_path
+from twd_local.backup.database import run_tool, session, tool_path
 from twd_local.backup.index_names import OurCollections, beside
 from twd_local.backup.manifest import NAME, Manifest, read_manifest
 from twd_local.backup.restoring import make_ready, require_known_revision, restore
@@ -484,6 +484,23 @@ def test_rights_on_the_database_are_kept(world: World) -> None:
 def test_a_server_newer_than_the_programs_is_told_with_the_remedy() -> None:
     with pytest.raises(StackError, match="client programs of PostgreSQL 99"):
         tool_path("pg_dump", 99)
+
+
+def test_an_address_may_hold_blanks_in_its_password_and_its_options(
+    services: Any, tmp_path: Path
+) -> None:
+    role = {"username": f"u_{uuid.uuid4().hex[:12]}", "password": "two words + more"}
+    admin = sa.make_url(services.postgres)
+    url = admin.set(**role).update_query_dict({"options": "-c search_path=app -c work_mem=4MB"})
+    with session(admin) as cursor:
+        cursor.execute(f"create role {role['username']} login password '{role['password']}'")
+        try:
+            with session(url) as asked:
+                asked.execute("show search_path")
+                assert asked.fetchone() == ("app",)
+            run_tool(url, "pg_dump", 1, "--file", str(tmp_path / "dump"))
+        finally:
+            cursor.execute(f"drop role {role['username']}")
 
 
 def test_without_a_stack_both_addresses_are_needed(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from psycopg2 import extensions
 
 from twd_local.sources.load import psql_path
 from twd_local.stack.errors import StackError
-from twd_shared.clients.dsn import place_of
+from twd_shared.clients.dsn import libpq_address, place_of
 
 _LONGEST_QUOTE = 2000
 
@@ -34,8 +34,7 @@ def with_database(url: sa.URL, name: str) -> sa.URL:
 def session(url: sa.URL, *, autocommit: bool = True) -> Iterator[Any]:
     """A cursor; raises StackError naming the database when the server refuses."""
     try:
-        address = url.render_as_string(hide_password=False)
-        with closing(psycopg2.connect(address, connect_timeout=10)) as connection:
+        with closing(psycopg2.connect(libpq_address(url), connect_timeout=10)) as connection:
             connection.autocommit = autocommit
             with connection.cursor() as cursor:
                 yield cursor
@@ -51,7 +50,7 @@ def session(url: sa.URL, *, autocommit: bool = True) -> Iterator[Any]:
 
 def run_tool(url: sa.URL, tool: str, at_least: int, *arguments: str) -> None:
     """Run pg_dump or pg_restore on the database at `url`; raises StackError with its words."""
-    parts = extensions.parse_dsn(url.render_as_string(hide_password=False))
+    parts = extensions.parse_dsn(libpq_address(url))
     password = parts.pop("password", None)
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
     if password is not None:

@@ -34,6 +34,12 @@ def postgresql_url(dsn: str, variable: str) -> sa.URL:
     return url.set(drivername="postgresql")
 
 
+def libpq_address(url: sa.URL) -> str:
+    """The address with its password as libpq reads it, to which a blank is %20 and nothing else."""
+    place, mark, query = url.render_as_string(hide_password=False).partition("?")
+    return place.replace(" ", "%20") + mark + query.replace("+", "%20")
+
+
 def place_of(url: sa.URL) -> str:
     """Where the database is, for messages: host:port/name."""
     return f"{url.host or 'local socket'}:{url.port or 5432}/{url.database}"

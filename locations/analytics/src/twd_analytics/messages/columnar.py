@@ -18,6 +18,7 @@ import sqlalchemy as sa
 from adbc_driver_postgresql import dbapi
 
 from twd_shared.clients.application import LOCKED, ApplicationDatabase
+from twd_shared.clients.dsn import libpq_address
 
 _CANCELED = "57014"
 # Of SQLSTATE: login, database, access, what a value is. Only a person can change these.
@@ -46,8 +47,7 @@ def batches(database: ApplicationDatabase, query: str) -> Iterator[pl.DataFrame]
 
 def _fetched(database: ApplicationDatabase, query: str) -> Generator[pl.DataFrame]:
     try:
-        address = sa.make_url(database.dsn).update_query_dict(_OPTIONS)
-        dsn = address.render_as_string(hide_password=False)
+        dsn = libpq_address(sa.make_url(database.dsn).update_query_dict(_OPTIONS))
         with closing(dbapi.connect(dsn)) as connection, connection.cursor() as cursor:
             cursor.execute("set transaction read only")
             for limit in database.limits:
