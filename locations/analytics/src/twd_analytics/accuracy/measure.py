@@ -49,4 +49,6 @@ def measure_accuracy(
             day, accuracy_of_day(kinds, book), open_questions(kinds, book, question_characters)
         )
         store.replace_day(day, log.timezone, read.state, measured.accuracy, measured.open_questions)
+        # Texts of all days are kept for as long as there is a frame of one.
+        del read, answers, kinds
         yield measured

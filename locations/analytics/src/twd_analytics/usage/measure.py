@@ -33,4 +33,6 @@ def measure_usage(
         answers = with_version(read.answers, changes, "schema_version")
         usage = usage_of_day(answers, book, question_characters)
         store.replace_day(day, log.timezone, read.state, usage)
+        # Texts of all days are kept for as long as there is a frame of one.
+        del read, answers
         yield day, usage
