@@ -435,6 +435,16 @@ def test_what_no_run_has_judged_yet_is_not_published_if_it_does_not_fit(
     assert [item.question for item in items] == ["How much?"]
 
 
+def test_what_no_run_has_judged_yet_is_not_published_if_it_means_something_else(
+    shop: Shop, location: Location
+) -> None:
+    location.teach("select city from customer natural join invoice", "Where?")
+    shop.collect()
+    shop.becomes(changed(changed(SHOP, CUSTOMER, full_name=3, city=2), INVOICE, city=4))
+    items = read_material("7", location.database).items
+    assert [item.question for item in items] == ["How much?"]
+
+
 def test_a_row_of_rubbish_is_rejected_and_spoils_no_other(shop: Shop, location: Location) -> None:
     location.teach("rows ? select from", "What?")
     collected = shop.collect()

@@ -29,32 +29,36 @@ class Material:
 
 
 def _fitting(
-    training_set: TrainingSet, connection_id: str, version: int, snapshot: Snapshot
+    connection_id: str, version: int, snapshot: Snapshot, database: MetadataDatabase
 ) -> list[TrainingItem]:
-    """The accepted items; of those that an older snapshot judged, what fits the newest by names.
+    """The accepted items; of those that an older snapshot judged, what still is right by names.
 
     They are judged whole by the next run that can read the application.
     """
+    training_set = TrainingSet(database)
     items = training_set.accepted(connection_id)
     if training_set.judged_by(connection_id) >= version:
         return items
     # Here, as the SQL parser takes a third of a second to import.
     from twd_training.examples.checking import check
+    from twd_training.examples.healing import settled
     from twd_training.examples.known_tables import KnownTables
+    from twd_training.examples.past import Past
 
     known = KnownTables.of(snapshot)
-    return [
-        item
-        for item in items
-        if check(Submission("", item.kind, item.question, item.content), "", known).accepted
-        and known.labels.issuperset(item.names)
-    ]
+    past = Past(SnapshotStore(database), connection_id, version, known)
+
+    def is_right(item: TrainingItem) -> bool:
+        submission = Submission("", item.kind, item.question, item.content)
+        return settled(check(submission, "", known), item, version, known, past).accepted
+
+    return [item for item in items if is_right(item)]
 
 
 def read_material(connection_id: str, database: MetadataDatabase) -> Material:
     """The connection's newest inputs; raises UnknownConnection if its schema was never read."""
     version, snapshot = SnapshotStore(database).load_newest(connection_id)
     cards = DocumentationStore(database).cards(connection_id)
-    items = _fitting(TrainingSet(database), connection_id, version.version, snapshot)
+    items = _fitting(connection_id, version.version, snapshot, database)
     documents = documents_of(snapshot, cards, items)
     return Material(version.version, snapshot, cards, items, documents)
