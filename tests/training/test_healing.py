@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
@@ -359,6 +360,26 @@ def test_items_that_say_the_same_are_accepted_once(shop: Shop, location: Locatio
     assert of(collected, "Who?").accepted
     location.execute("delete from training_data where question = 'Who?'")
     assert of(shop.collect(), "who?").accepted
+
+
+@pytest.mark.parametrize(
+    "once_more", ["Wer  KAUFT für uns?", unicodedata.normalize("NFD", "Wer kauft für uns?")]
+)
+def test_the_same_question_is_the_same_however_its_letters_are_written(
+    shop: Shop, location: Location, once_more: str
+) -> None:
+    location.teach(NAMES, "Wer kauft für uns?")
+    location.teach(NAMES, once_more)
+    assert of(shop.collect(), once_more).reason == "an earlier one says the same"
+
+
+def test_the_same_documentation_is_the_same_however_its_letters_are_written(
+    shop: Shop, location: Location
+) -> None:
+    location.teach("Rechnungen für Kunden: brutto.")
+    location.teach(unicodedata.normalize("NFD", "Rechnungen  für Kunden: brutto."))
+    told = [item.accepted for item in shop.collect().items if item.kind == "documentation"]
+    assert told == [True, False]
 
 
 def test_an_unchanged_set_is_not_written_again(shop: Shop, location: Location) -> None:

@@ -17,6 +17,7 @@ from twd_training.examples.models import TrainingItem
 from twd_training.examples.planning import SourcePlanner
 from twd_training.examples.store import Outcome, TrainingSet
 from twd_training.examples.submissions import Reading, read_submissions
+from twd_training.examples.texts import plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +155,8 @@ def without_repeats(items: Iterable[TrainingItem]) -> Iterator[TrainingItem]:
     # Users' own come before what their messages' answers teach.
     taught: set[str] = set()
     for item in judged:
-        said, asked = _said(item), normalised_question(item.question or "")
+        said = _said(item)
+        _, asked, _ = said
         reason = ""
         if said in quarantined:
             reason = "one that says the same is in quarantine"
@@ -173,5 +175,8 @@ def without_repeats(items: Iterable[TrainingItem]) -> Iterator[TrainingItem]:
 
 
 def _said(item: TrainingItem) -> tuple[str, str, str]:
-    question = " ".join((item.question or "").split()).casefold()
-    return (item.kind, question, " ".join(item.content.split()).rstrip("; "))
+    content = " ".join(item.content.split()).rstrip("; ")
+    # Case and form of letters may count in SQL.
+    is_prose = item.kind == "documentation"
+    asked = normalised_question(item.question or "")
+    return (item.kind, asked, plain(content) if is_prose else content)
