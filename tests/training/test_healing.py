@@ -329,6 +329,20 @@ def test_documentation_is_broken_by_the_loss_of_what_it_tells_of(
     assert all(item.accepted for item in shop.after(SHOP).items)
 
 
+def test_documentation_of_tables_of_one_name_is_whole_as_long_as_there_is_one(
+    shop: Shop, location: Location
+) -> None:
+    tenants: Schema = {**SHOP, ("tenant", "customer"): (5, {"customer_id": 1, "city": 2})}
+    location.teach("The city of a customer is where we deliver.")
+    location.teach("Our first tenant.customer lives in the city.")
+    assert all(item.accepted for item in shop.after(tenants).items)
+    told = {item.content[:3]: item for item in shop.after(SHOP).items}
+    assert told["The"].accepted
+    assert told["Our"].reason == "tenant.customer does not exist any more"
+    lost = shop.after(changed(SHOP, CUSTOMER, city=None))
+    assert "public.customer.city does not exist any more" in {item.reason for item in lost.items}
+
+
 def test_ddl_of_a_view_is_broken_by_the_loss_of_what_it_reads(
     shop: Shop, location: Location
 ) -> None:

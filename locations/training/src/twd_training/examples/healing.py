@@ -13,6 +13,7 @@ from twd_training.examples.checking import check
 from twd_training.examples.known_tables import KnownTables
 from twd_training.examples.models import Submission, TrainingItem
 from twd_training.examples.past import Past, Then
+from twd_training.examples.texts import Text, plain
 
 
 def settled(
@@ -56,7 +57,7 @@ def _lost(item: TrainingItem, before: TrainingItem, known: KnownTables, then: Th
     needed = _needed(before, then)
     for name in needed:
         now = renamed.get(name, name)
-        if now in item.names:
+        if now in item.names or (now == name and _names_another(item, name)):
             continue
         if name not in known.labels:
             return f"{name} does not exist any more"
@@ -76,6 +77,17 @@ def _lost(item: TrainingItem, before: TrainingItem, known: KnownTables, then: Th
         if text != item.content and (text is not None or not means_the_same(*told)):
             return f"{moved} is called {renamed[moved]} now"
     return ""
+
+
+def _names_another(item: TrainingItem, name: str) -> bool:
+    """Whether documentation, which does not say the schema, names the same of another one too."""
+    schema, _, inside = name.partition(".")
+    label = f"{schema}.{inside.partition('.')[0]}"
+    return (
+        item.kind == "documentation"
+        and any(other.partition(".")[2] == inside for other in item.names)
+        and not Text(item.content).names(plain(label))
+    )
 
 
 def _needed(before: TrainingItem, then: Then) -> tuple[str, ...]:
