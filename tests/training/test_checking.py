@@ -101,6 +101,7 @@ def ddl(sql: str, known: KnownTables = KNOWN) -> TrainingItem:
         ('select "Số tiền" from "Đơn ""hàng"""', {HOSTILE.label}),
         ("select id from a.log", {"a.log"}),
         ("select full_name from customer; -- by name", {"public.customer"}),
+        ("select @customer_id from customer where full_name <> ':id $1 ?'", {"public.customer"}),
     ],
 )
 def test_a_query_on_what_exists_is_accepted_with_its_tables(sql: str, tables: set[str]) -> None:
@@ -133,6 +134,10 @@ def test_a_query_on_what_exists_is_accepted_with_its_tables(sql: str, tables: se
             "select customer_id from customer union select customer_id, full_name from customer",
             "the parts of its UNION do not have the same number of columns",
         ),
+        ("select full_name from customer where customer_id = $1", "it has parameters"),
+        ("select full_name from customer where customer_id = :id limit 3", "it has parameters"),
+        ("select full_name from customer where customer_id = %(id)s", "it has parameters"),
+        ("select full_name from customer limit ?", "it has parameters"),
         ("select 1; select 2", "it holds 2 statements, not one"),
         ("select 1; select 2; -- both", "it holds 2 statements, not one"),
         ("", "it is empty"),
@@ -165,6 +170,12 @@ def test_a_deeply_nested_statement_is_rejected_not_fatal() -> None:
 def test_mysql_names_are_compared_without_case() -> None:
     known = KnownTables.of(snapshot_of(CUSTOMER, dialect="mysql"))
     assert pair("select `FULL_NAME` from `Customer`", known).tables == ("public.customer",)
+
+
+def test_a_mysql_variable_is_no_parameter() -> None:
+    known = KnownTables.of(snapshot_of(CUSTOMER, dialect="mysql"))
+    assert pair("select @row := @row + 1, full_name from customer", known).accepted
+    assert not pair("select full_name from customer where customer_id = ?", known).accepted
 
 
 @pytest.mark.parametrize(

@@ -94,7 +94,15 @@ def _read_by_query(sql: str, known: KnownTables) -> References:
     is_query = isinstance(statements[0], exp.Query | exp.Values)
     if not is_query or not only_reads(statements, known.dialect):
         raise Rejected("it is not a statement that only reads")
+    if any(_is_parameter(node, known.dialect) for node in statements[0].walk()):
+        raise Rejected("it has parameters, such as $1")
     return _sound(references_of(statements, known.names), known)
+
+
+def _is_parameter(node: exp.Expr, dialect: str) -> bool:
+    # MySQL's variables are always there.
+    is_variable = dialect == "mysql" and isinstance(node, exp.Parameter)
+    return isinstance(node, exp.Parameter | exp.Placeholder) and not is_variable
 
 
 def _sound(found: References, known: KnownTables) -> References:
