@@ -123,6 +123,19 @@ def test_what_is_not_certain_is_not_told(sql: str) -> None:
     assert told(sql) is None
 
 
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "select stock.size_of(city) from stock.warehouse",
+        "select city from stock.warehouse where city = 'x'::stock.place",
+        "select city from stock.warehouse cross join stock.cities_near(3) as near",
+    ],
+)
+def test_whether_a_function_or_type_left_the_schema_with_a_table_is_not_guessed(sql: str) -> None:
+    assert told(sql) is None
+    assert told(sql.replace("stock.", "depot.").replace("depot.warehouse", "stock.warehouse"))
+
+
 def test_a_new_name_that_another_table_has_too_is_not_guessed() -> None:
     before = [table("a", "x"), table("b", "y")]
     after = [table("a", "y"), table("b", "y")]

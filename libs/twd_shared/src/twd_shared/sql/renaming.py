@@ -63,7 +63,7 @@ def in_new_names(
     try:
         for statement in statements:
             places.statement(statement)
-            if places.gives_old_names(statement):
+            if places.gives_old_names(statement) or places.names_left_schema(statement):
                 return None
     except (NotUnderstood, SqlglotError, RecursionError):
         return None
@@ -160,6 +160,20 @@ class _Places(Statements):
             isinstance(item, exp.Identifier) and self.names.fold(item) in old for item in given
         )
 
+    def names_left_schema(self, statement: exp.Expr) -> bool:
+        """Whether a function or type is of a schema that a table has left: did it go along?"""
+        left = {
+            self.names.folded(old[0])
+            for old, new in self._new_names.tables.items()
+            if new[0] != old[0]
+        }
+        named = [dot.this for dot in statement.find_all(exp.Dot)]
+        named += [item.args.get("db") for item in statement.find_all(exp.Table) if _is_call(item)]
+        return any(
+            isinstance(schema, exp.Identifier) and self.names.fold(schema) in left
+            for schema in named
+        )
+
     def find(self, column: exp.Column, scope: Scope) -> Origins | None:
         origins = super().find(column, scope)
         if origins:
@@ -223,3 +237,7 @@ class _Places(Statements):
         if "start" not in place:
             raise NotUnderstood
         self.changes[place["start"], place["end"]] = name
+
+
+def _is_call(item: exp.Table) -> bool:
+    return not isinstance(item.this, exp.Identifier)
