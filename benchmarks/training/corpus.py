@@ -25,6 +25,7 @@ from twd_shared.clients.application import ApplicationDatabase
 from twd_shared.clients.catalog import Connection
 from twd_shared.clients.training_options import TrainingOptions
 from twd_shared.sources.access import SourceAccess
+from twd_shared.sql.grammar import PostgresGrammar
 from twd_shared.store.connections import ConnectionRegistry
 from twd_shared.store.database import MetadataDatabase
 from twd_shared.store.migrate import upgrade
@@ -219,6 +220,7 @@ class _Trained:
         self._snapshots = SnapshotStore(database)
         self._set = TrainingSet(database)
         self._application = ApplicationDatabase(sample.application)
+        self._grammar = PostgresGrammar(sample.metadata_dsn)
         reader = SchemaReader.within(_ACCESS)
         policy = DropPolicy(confirm_seconds=0)
         self._recorder = SnapshotRecorder(reader, self._snapshots, registry, policy)
@@ -233,7 +235,7 @@ class _Trained:
     def _items(self, connection: Connection) -> dict[str, TrainingItem]:
         self._recorder.record(connection)
         collected = collect_examples(
-            connection, self._application, self._snapshots, self._set, _ACCESS
+            connection, self._application, self._snapshots, self._set, _ACCESS, self._grammar
         )
         if collected.unplanned:
             raise RuntimeError(f"The source was not asked: {collected.unplanned}")

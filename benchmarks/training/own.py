@@ -17,6 +17,7 @@ from twd_shared.clients.ollama import Ollama
 from twd_shared.clients.qdrant import open_client
 from twd_shared.schema_model.models import Snapshot
 from twd_shared.sources.access import SourceAccess
+from twd_shared.sql.grammar import PostgresGrammar
 from twd_shared.store.connections import ConnectionRegistry
 from twd_shared.store.database import MetadataDatabase
 from twd_shared.store.descriptions import DescriptionStore
@@ -86,6 +87,7 @@ class OwnTraining:
             SnapshotStore(self._database),
             TrainingSet(self._database),
             _NO_SOURCE,
+            PostgresGrammar(self._application),
         )
         return sum(item.accepted for item in collected.items)
 

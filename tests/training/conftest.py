@@ -28,6 +28,7 @@ from twd_shared.schema_model.ddl import table_ddl
 from twd_shared.schema_model.models import Column, ForeignKey, Key, Snapshot, Table
 from twd_shared.settings import Settings
 from twd_shared.sources.access import SourceAccess
+from twd_shared.sql.grammar import PostgresGrammar
 from twd_shared.store.connections import RegisteredConnection
 from twd_shared.store.database import MetadataDatabase
 from twd_shared.store.documentation import TableCard
@@ -127,6 +128,7 @@ class Location:
             self.store.snapshots,
             TrainingSet(self.database),
             self.access,
+            PostgresGrammar(self.store.dsn),
         )
 
     def register(self) -> None:

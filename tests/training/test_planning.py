@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import psycopg2
 import pytest
 import sqlalchemy as sa
@@ -18,7 +19,7 @@ from twd_training.examples.collecting import Collected
 from twd_training.examples.planning import SourcePlanner
 from twd_training.examples.store import TrainingSet
 
-from .conftest import Location
+from .conftest import CUSTOMER, Location, snapshot_of
 
 pytestmark = pytest.mark.integration
 
@@ -109,6 +110,37 @@ def test_a_statement_that_is_refused_spoils_no_other(location: Location, source:
     refused = refusals(location, source, "select nowhere.nope(1)", "select $1", SUM)
     assert SUM not in refused
     assert len(refused) == 2
+
+
+OF_MYSQL = "select full_name from customer limit 5, 10"
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        OF_MYSQL,
+        "select full_name from customer,",
+        "select full_name from customer where customer_id in ()",
+        "select [full_name] from customer",
+    ],
+)
+def test_what_postgresql_cannot_parse_is_rejected_though_the_source_is_not_asked(
+    location: Location, sql: str
+) -> None:
+    location.teach(sql, "Who?")
+    location.teach(SUM, "How much?")
+    told = {item.question: item.reason for item in location.collect().items}
+    assert told == {"Who?": "PostgreSQL cannot parse it", "How much?": ""}
+
+
+@pytest.mark.parametrize("other", [{"dialect": "mysql"}, {"server_version": "99.1"}])
+def test_the_grammar_of_an_older_server_or_another_dialect_is_not_asked(
+    location: Location, other: dict[str, str]
+) -> None:
+    snapshot = msgspec.structs.replace(snapshot_of(CUSTOMER), **other)
+    location.store.snapshots.save("7", snapshot)
+    location.teach(OF_MYSQL, "Who?")
+    assert [item.accepted for item in location.collect().items] == [True]
 
 
 def test_nothing_runs(location: Location, source: str) -> None:

@@ -90,6 +90,11 @@ class PostgresGrammar:
         self._connection.terminate()
         self._runner.close()
 
+    @property
+    def release(self) -> int:
+        """The server's major version: a newer one takes what an older one refuses."""
+        return self._connection.get_server_version().major
+
     def refused(self, statements: Sequence[str]) -> set[int]:
         """The places of the texts that are no SQL of PostgreSQL's; a text may hold several.
 

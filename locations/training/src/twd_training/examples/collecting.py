@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from twd_shared.clients.application import ApplicationDatabase
@@ -18,6 +20,9 @@ from twd_training.examples.planning import SourcePlanner
 from twd_training.examples.store import Outcome, TrainingSet
 from twd_training.examples.submissions import Reading, read_submissions
 from twd_training.examples.texts import plain
+
+if TYPE_CHECKING:
+    from twd_shared.sql.grammar import PostgresGrammar
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +52,14 @@ def collect_examples(
     snapshots: SnapshotStore,
     training_set: TrainingSet,
     access: SourceAccess,
+    grammar: PostgresGrammar,
 ) -> Collected:
     """Make the connection's training set what users wrote, checked against its newest snapshot.
 
     Where the connection's training options allow it, the source is asked about the pairs too,
     within the limits of `access`. If it cannot be asked now, what was not accepted before is not
-    accepted either, and the connection is trained again later.
+    accepted either, and the connection is trained again later. Where they do not, `grammar` says
+    what PostgreSQL would not parse.
 
     Raises ApplicationUnavailable, ApplicationRefused, MetadataUnavailable, and UnknownConnection
     when there is no snapshot yet.
@@ -80,6 +87,8 @@ def collect_examples(
         planner, problem = SourcePlanner(access, connection), ""
         if asks:
             checked, problem = _planned(checked, planner, edit.before)
+        elif known.dialect == "postgresql":
+            checked = _in_grammar(checked, grammar, snapshot.server_version)
         items = _worth_keeping(
             without_repeats(
                 settled(item, edit.before.get(item.item_id), version.version, known, past)
@@ -106,12 +115,32 @@ def _planned(
     except TwdError as error:
         problem = str(error)
         refused = {item.item_id: _not_asked(item, stored.get(item.item_id)) for item in asked}
+    return _without(refused, items), problem
+
+
+def _without(refused: Mapping[UUID, str], items: Iterable[TrainingItem]) -> list[TrainingItem]:
+    """The items, of which those are not accepted that there is a reason for."""
     return [
         replace(item, accepted=False, reason=refused[item.item_id])
         if refused.get(item.item_id)
         else item
         for item in items
-    ], problem
+    ]
+
+
+def _in_grammar(
+    items: list[TrainingItem], grammar: PostgresGrammar, server_version: str
+) -> list[TrainingItem]:
+    """The items with what PostgreSQL's grammar refuses; our parser takes more."""
+    asked = [item for item in items if item.kind == "question_sql" and item.accepted]
+    if not asked:
+        return items
+    release = re.match(r"\d+", server_version)
+    with grammar:
+        if release and grammar.release < int(release[0]):
+            return items
+        places = grammar.refused([item.content for item in asked])
+    return _without({asked[place].item_id: "PostgreSQL cannot parse it" for place in places}, items)
 
 
 def _worth_keeping(items: Iterable[TrainingItem]) -> tuple[TrainingItem, ...]:
