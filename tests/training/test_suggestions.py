@@ -117,6 +117,18 @@ def test_the_command_lists_them(
     assert json.loads(capsys.readouterr().out)[0]["asked"] == 1
 
 
+def test_what_a_user_asked_does_not_steer_the_terminal(
+    metadata_dsn: str,
+    ask: Ask,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    ask("who \x1b[2Jpays?")
+    monkeypatch.setenv("TWD_METADATA_DSN", metadata_dsn)
+    assert main(["shop"]) == DONE
+    assert "who �[2Jpays" in capsys.readouterr().out
+
+
 def test_a_source_that_is_not_known_is_named(
     metadata_dsn: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

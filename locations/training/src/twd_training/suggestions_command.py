@@ -12,6 +12,7 @@ from contextlib import closing
 from twd_shared import settings
 from twd_shared.command_output import write_output
 from twd_shared.errors import TwdError
+from twd_shared.schema_model.wording import printable
 from twd_shared.store.connections import ConnectionRegistry
 from twd_shared.store.database import MetadataDatabase
 from twd_shared.store.open_questions import SUGGESTED_DAYS, Suggestion, suggestions
@@ -59,7 +60,7 @@ def _told(database: str, found: Sequence[Suggestion]) -> list[str]:
     lines = [f"{'asked':>5}  {'last':<10}  {'':<2}  question"]
     lines += [
         f"{one.asked:>5}  {one.last_day}  {one.language or '–':<2}  "
-        f"{one.question or '(its text is not kept: TWD_QUESTION_CHARACTERS is 0)'}"
+        f"{printable(one.question) or '(its text is not kept: TWD_QUESTION_CHARACTERS is 0)'}"
         for one in found[:_MOST_TOLD]
     ]
     if len(found) > _MOST_TOLD:
