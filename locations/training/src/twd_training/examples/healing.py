@@ -24,12 +24,11 @@ def settled(
     `before` is the same item as it is stored. What was never right, or was written anew, stands as
     it was checked.
     """
-    was_right = (
-        before is not None
-        and before.content_hash == item.content_hash
-        and before.accepted_version is not None
-    )
-    if before is None or before.accepted_version is None or not was_right:
+    if (
+        before is None
+        or before.accepted_version is None
+        or before.content_hash != item.content_hash
+    ):
         return replace(item, accepted_version=version) if item.accepted else item
     reason = item.reason
     if before.accepted_version < version:
