@@ -194,7 +194,9 @@ def without_repeats(items: Iterable[TrainingItem]) -> Iterator[TrainingItem]:
         elif item.source == "messages" and asked in taught:
             reason = "a user taught what answers its question"
         if item.accepted and reason:
-            yield replace(item, accepted=False, reason=reason, accepted_version=None)
+            # It is right all the same: what breaks the other one later breaks it too.
+            right_in = item.accepted_version if item.source == "user" else None
+            yield replace(item, accepted=False, reason=reason, accepted_version=right_in)
             continue
         if item.accepted:
             seen.add(said)

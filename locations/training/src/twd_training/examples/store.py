@@ -74,12 +74,14 @@ class Edit:
                 written.item_id.not_in(sa.select(rows.item_id).where(of_connection)),
             )
         )
+        # Accepted, or only not because an earlier one says the same.
+        is_right = rows.accepted_version.is_not(None) & rows.quarantined_since.is_(None)
         self.transaction.execute(
             sa.update(training_items)
             .where(of_connection, rows.snapshot_version != version)
             .values(
                 snapshot_version=version,
-                accepted_version=sa.case((rows.accepted, version), else_=rows.accepted_version),
+                accepted_version=sa.case((is_right, version), else_=rows.accepted_version),
             )
         )
         _record(self.transaction, self.connection_id, marker, len(now))
