@@ -401,6 +401,15 @@ def test_the_sensor_skips_with_a_reason_when_the_application_is_down(
     assert "hidden" not in reason
 
 
+def test_the_sensor_asks_for_nothing_while_the_table_of_training_data_is_gone(
+    location: Location, instance: dg.DagsterInstance
+) -> None:
+    location.teach("Customers buy.")
+    assert run(location, instance).success
+    location.execute("alter table training_data rename to elsewhere")
+    assert "has no table training_data any more" in skipped(tick(location, instance))
+
+
 def test_the_sensor_runs_from_the_start() -> None:
     from twd_shared.settings import Settings
     from twd_training.defs.jobs import training_job

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from twd_shared.clients.application import ApplicationDatabase
-from twd_shared.errors import ApplicationUnavailable
+from twd_shared.errors import ApplicationRefused, ApplicationUnavailable
 from twd_shared.store.connections import RegisteredConnection
 from twd_training.examples.changes import wishes_of
 from twd_training.examples.store import TrainingSet
@@ -56,6 +56,17 @@ def test_an_application_without_the_table_has_no_training_data(location: Locatio
     collected = location.collect()
     assert (collected.reading.has_table, collected.items) == (False, ())
     assert read_markers(ApplicationDatabase(location.application_dsn)) == {}
+
+
+def test_a_table_that_is_gone_is_no_deletion_of_what_users_taught(location: Location) -> None:
+    location.teach("An invoice is never deleted.")
+    location.collect()
+    location.execute("alter table training_data rename to elsewhere")
+    with pytest.raises(ApplicationRefused, match="has no table training_data any more"):
+        location.collect()
+    assert len(TrainingSet(location.database).accepted("7")) == 1
+    location.execute("create table training_data (like elsewhere)")
+    assert location.collect().items == ()
 
 
 def test_rows_of_unknown_kind_are_counted(location: Location) -> None:

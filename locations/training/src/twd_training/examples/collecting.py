@@ -75,7 +75,8 @@ def collect_examples(
     # All is read while the set is held: of two runs at once, the later writes what is newer.
     with training_set.editing(connection_id) as edit:
         version, snapshot = snapshots.load_newest(connection_id)
-        reading = read_submissions(application, connection_id)
+        had_some = any(item.source == "user" for item in edit.before.values())
+        reading = read_submissions(application, connection_id, had_some=had_some)
         known = KnownTables.of(snapshot)
         past = Past(snapshots, connection_id, version.version, known)
         mined = (

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from twd_shared.clients.application import ApplicationDatabase
+from twd_shared.errors import ApplicationRefused
 from twd_training.examples.models import KINDS, Submission
 
 # Which table the role sees by that name, or null; asked first, because it may not exist.
@@ -45,12 +46,15 @@ class Reading:
     unknown_kinds: int
 
 
-def read_submissions(application: ApplicationDatabase, connection_id: str) -> Reading:
-    """Everything that users wrote for a connection; raises ApplicationUnavailable.
+def read_submissions(
+    application: ApplicationDatabase, connection_id: str, *, had_some: bool = False
+) -> Reading:
+    """Everything that users wrote for a connection.
 
     The marker is read before the rows: a change in between is noticed later, never lost.
+    Raises ApplicationUnavailable, and ApplicationRefused as `read_markers`.
     """
-    if not _has_table(application):
+    if not _has_table(application, had_some):
         return Reading((), "", has_table=False, unknown_kinds=0)
     markers = application.fetch(_MARKERS, connection_id)
     rows = application.fetch(_ROWS, connection_id)
@@ -67,14 +71,27 @@ def read_submissions(application: ApplicationDatabase, connection_id: str) -> Re
     )
 
 
-def read_markers(application: ApplicationDatabase) -> dict[str, str]:
-    """Marker by connection id, for those that have training data; raises ApplicationUnavailable."""
-    if not _has_table(application):
+def read_markers(application: ApplicationDatabase, *, had_some: bool = False) -> dict[str, str]:
+    """Marker by connection id, for those that have training data.
+
+    Raises ApplicationUnavailable, and ApplicationRefused if there was some and the table is gone.
+    """
+    if not _has_table(application, had_some):
         return {}
     return {
         str(row["connection_id"]): str(row["marker"]) for row in application.fetch(_MARKERS, None)
     }
 
 
-def _has_table(application: ApplicationDatabase) -> bool:
-    return bool(application.fetch(_PRESENT)[0]["present"])
+def _has_table(application: ApplicationDatabase, had_some: bool) -> bool:
+    if application.fetch(_PRESENT)[0]["present"]:
+        return True
+    if had_some:
+        # Another database by mistake, or a migration on its way, is no deletion by users.
+        raise ApplicationRefused(
+            f"The application database {application.place} has no table training_data any more. "
+            "What users taught stays as it was. Check that TWD_APPLICATION_DSN names the "
+            "application's database and that the application's own migrations have run; if users "
+            "teach no more, leave the table there, empty."
+        )
+    return False
