@@ -264,13 +264,14 @@ def test_a_reader_that_is_lost_on_its_way_leaves_nothing_locked(tap: WireTap, so
     url = sa.make_url(source).set(port=tap.port, query={"sslmode": "disable"})
     connection = Connection("7", "shop", "postgresql", True, url.render_as_string(False))
     limits = ReadLimits(connect_seconds=1, statement_seconds=1)
-    with pytest.raises(SourceUnavailable):
-        SchemaReader(frozenset({"postgresql"}), limits, reach_policy("loopback", "")).read(
-            connection
-        )
-    with closing(psycopg2.connect(source, options="-c lock_timeout=5s")) as migration:
-        migration.cursor().execute("alter table shops add phone text")
-    is_over.set()
+    reader = SchemaReader(frozenset({"postgresql"}), limits, reach_policy("loopback", ""))
+    try:
+        with pytest.raises(SourceUnavailable):
+            reader.read(connection)
+        with closing(psycopg2.connect(source, options="-c lock_timeout=10s")) as migration:
+            migration.cursor().execute("alter table shops add phone text")
+    finally:
+        is_over.set()
 
 
 def test_a_migration_that_locks_what_is_read_one_by_one_is_not_ended_for_a_deadlock(

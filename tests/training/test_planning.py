@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from typing import Any
 
 import msgspec
@@ -250,6 +253,19 @@ def test_a_table_that_is_locked_is_no_fault_of_the_statement(
             assert SourcePlanner(access, asked(source)).refusals([SUM]) == {}
     finally:
         connection.close()
+
+
+def test_a_table_that_is_locked_for_a_moment_does_not_hide_a_fault(
+    location: Location, source: str
+) -> None:
+    access = SourceAccess.configured("postgresql", "loopback", "", 20)
+    wrong = "select total_amount || 1 + 'x' from invoice"
+    with ThreadPoolExecutor(1) as aside, closing(psycopg2.connect(source)) as migration:
+        migration.cursor().execute("lock table invoice")
+        asking = aside.submit(SourcePlanner(access, asked(source)).refusals, [wrong])
+        time.sleep(1)
+        migration.rollback()
+        assert asking.result().keys() == {wrong}
 
 
 def test_new_pairs_wait_for_a_source_that_is_down(location: Location, source: str) -> None:

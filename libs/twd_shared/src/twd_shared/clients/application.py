@@ -8,20 +8,18 @@ which stand in the domain folder that needs them, and the list of connections (`
 from __future__ import annotations
 
 import asyncio
-import time
 from typing import Any
 
 import asyncpg
 
 from twd_shared.clients.dsn import place_of, postgresql_url
 from twd_shared.errors import ApplicationRefused, ApplicationUnavailable, ConfigurationError
+from twd_shared.lock_patience import LockPatience
 from twd_shared.settings import APPLICATION_DSN
 
 _CONNECT_SECONDS = 10
 _STATEMENT_SECONDS = 300
-# For locks that others hold, and between two attempts to come by them.
-_PATIENCE_SECONDS = 10
-_PAUSE_SECONDS = 0.5
+_LOCK_SECONDS = 10
 
 LOCKED = "55P03"
 """SQLSTATE of a statement that had to wait too long for a lock."""
@@ -142,16 +140,15 @@ class ApplicationDatabase:
     async def _fetch_patiently(
         self, connection: asyncpg.Connection, query: str, arguments: tuple[Any, ...]
     ) -> list[asyncpg.Record]:
-        patient_until = time.monotonic() + _PATIENCE_SECONDS
+        patience = LockPatience(_LOCK_SECONDS)
         while True:
             try:
                 async with connection.transaction(readonly=True):
                     await connection.execute(";".join(self.limits))
                     return await connection.fetch(query, *arguments)
             except asyncpg.LockNotAvailableError:
-                if time.monotonic() > patient_until:
+                if not await patience.pause():
                     raise
-            await asyncio.sleep(_PAUSE_SECONDS)
 
     def refused(self, reason: str) -> ApplicationRefused:
         """What to raise when it answers that it will not; `reason` holds no secret."""

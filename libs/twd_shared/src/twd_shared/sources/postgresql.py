@@ -15,7 +15,8 @@ from twd_shared.sources.limits import ReadLimits
 # The first with transaction ids of 64 bits, by which a change during the reading is noticed.
 _OLDEST_RELEASE = 13
 # Two sessions that wait for each other: the server ends the one that has waited a second first
-# (deadlock_timeout). That must not be one of the source's own, so ours never waits for long.
+# (deadlock_timeout). That must not be one of the source's own, so ours never waits for long. What
+# is left is the tenth of a second in which one of our waits begins when theirs is nearly over.
 _LOCK_WAIT_SECONDS = 0.1
 # The driver has no error of its own for it.
 _NO_ENCRYPTION = "rejected SSL upgrade"
@@ -52,8 +53,11 @@ async def open_session(
             "default_transaction_read_only": "on",
             "statement_timeout": str(int(limits.statement_seconds * 1000)),
             "lock_timeout": str(int(_LOCK_WAIT_SECONDS * 1000)),
-            # Of a client that is lost the server hears nothing: its locks must not outlive it.
-            "idle_in_transaction_session_timeout": str(int(limits.statement_seconds * 1000)),
+            # Of a client that is lost the server hears nothing: its locks must not outlive it by
+            # more than the whole of a reading may take.
+            "idle_in_transaction_session_timeout": str(
+                int((limits.connect_seconds + limits.statement_seconds) * 1000)
+            ),
             # How the server writes constants; a source may have set any of them to its own taste.
             "datestyle": "ISO, YMD",
             "intervalstyle": "postgres",

@@ -13,21 +13,17 @@ from collections.abc import Iterable
 import asyncpg
 
 from twd_shared.clients.catalog import Connection
+from twd_shared.lock_patience import LockPatience
 from twd_shared.sources.access import SourceAccess
 from twd_shared.sources.address import SourceAddress
 from twd_shared.sources.postgresql import open_session, source_errors
 
 _LONGEST_REASON = 200
-# Beginnings of SQLSTATEs for which no statement is to blame: connection, resources, operator,
-# system. https://www.postgresql.org/docs/18/errcodes-appendix.html
-_OF_THE_SERVER = ("08", "53", "57P", "58", "XX")
-# The role lacks a right that users of the application may have; a table is locked, or the plan
-# takes too long today.
-_NOT_TOLD = (
-    asyncpg.InsufficientPrivilegeError,
-    asyncpg.LockNotAvailableError,
-    asyncpg.QueryCanceledError,
-)
+# Beginnings of SQLSTATEs for which no statement is to blame: connection, resources, locks,
+# operator, system. https://www.postgresql.org/docs/18/errcodes-appendix.html
+_OF_THE_SERVER = ("08", "53", "55P03", "57P", "58", "XX")
+# The role lacks a right that users of the application may have, or the plan takes too long today.
+_NOT_TOLD = (asyncpg.InsufficientPrivilegeError, asyncpg.QueryCanceledError)
 _SECONDS_A_STATEMENT = 0.1
 
 
@@ -63,13 +59,22 @@ class SourcePlanner:
                 + _SECONDS_A_STATEMENT * len(statements)
             ):
                 session = await open_session(address, limits, "twd-training", own_search_path=True)
+                patience = LockPatience(limits.lock_seconds)
                 try:
-                    return {sql: await _refusal(session, sql) for sql in statements}
+                    return {sql: await _refusal(session, sql, patience) for sql in statements}
                 finally:
                     session.terminate()
 
 
-async def _refusal(session: asyncpg.Connection, sql: str) -> str:
+async def _refusal(session: asyncpg.Connection, sql: str, patience: LockPatience) -> str:
+    try:
+        return await _answer(session, sql)
+    except asyncpg.LockNotAvailableError:
+        # A migration is on its way; if it is a long one, nothing is told against the statement.
+        return await _refusal(session, sql, patience) if await patience.pause() else ""
+
+
+async def _answer(session: asyncpg.Connection, sql: str) -> str:
     try:
         async with session.transaction(readonly=True):
             # The extended protocol takes one statement alone, whatever stands in the text.

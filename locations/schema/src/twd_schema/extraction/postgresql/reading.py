@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import threading
-import time
 from collections.abc import Callable, Iterable, Mapping
 
 import asyncpg
@@ -24,14 +23,13 @@ from twd_schema.extraction.postgresql.statements import (
 )
 from twd_schema.extraction.postgresql.values import ObjectVanished, Rows
 from twd_shared.errors import SourceUnavailable
+from twd_shared.lock_patience import LockPatience
 from twd_shared.schema_model.models import Snapshot
 from twd_shared.sources.address import SourceAddress
 from twd_shared.sources.limits import ReadLimits
 from twd_shared.sources.postgresql import open_session, source_errors
 
 _ATTEMPTS = 3
-# Between two attempts while somebody holds a lock.
-_PAUSE_SECONDS = 0.3
 _BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
 
@@ -51,7 +49,7 @@ async def read_postgresql(
     cut off gives no snapshot.
     """
     reading = _Reading(address, limits, samples, on_statement)
-    patient_until = time.monotonic() + limits.lock_seconds
+    patience = LockPatience(limits.lock_seconds)
     with source_errors(label, address, limits):
         # The limit over all of it is for a server that accepts and then says nothing.
         async with asyncio.timeout(limits.connect_seconds + limits.statement_seconds):
@@ -67,10 +65,9 @@ async def read_postgresql(
                         raise
                     attempt += 1
                 except asyncpg.LockNotAvailableError:
-                    if time.monotonic() > patient_until:
-                        raise
                     # With its session the reading has let go of all locks of its own.
-                    await asyncio.sleep(_PAUSE_SECONDS)
+                    if not await patience.pause():
+                        raise
     raise SourceUnavailable(
         f"{label} at {address.place} changed its schema during each of {_ATTEMPTS} readings. "
         "Nothing was recorded; it is read again later."
