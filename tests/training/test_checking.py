@@ -102,6 +102,10 @@ def ddl(sql: str, known: KnownTables = KNOWN) -> TrainingItem:
         ("select id from a.log", {"a.log"}),
         ("select full_name from customer; -- by name", {"public.customer"}),
         ("select @customer_id from customer where full_name <> ':id $1 ?'", {"public.customer"}),
+        (
+            "select (string_to_array(full_name, ' '))[:customer_id + 1] from customer",
+            {"public.customer"},
+        ),
     ],
 )
 def test_a_query_on_what_exists_is_accepted_with_its_tables(sql: str, tables: set[str]) -> None:

@@ -415,6 +415,15 @@ def test_what_says_the_same_as_an_item_in_quarantine_is_not_accepted(
     assert (again.accepted, again.reason) == (False, "one that says the same is in quarantine")
 
 
+def test_an_item_comes_back_whose_twin_was_taught_while_it_was_wrong(
+    shop: Shop, location: Location
+) -> None:
+    shop.after(changed(SHOP, CUSTOMER, full_name=3, city=2))
+    location.teach(NAMES, "who?")
+    shop.collect()
+    assert of(shop.after(SHOP), "Who?").accepted
+
+
 def test_what_said_the_same_is_not_accepted_when_the_item_in_quarantine_is_deleted(
     shop: Shop, location: Location
 ) -> None:

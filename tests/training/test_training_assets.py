@@ -18,6 +18,7 @@ from twd_training.defs.assets import (
     TRAINING_EXAMPLES_KEY,
 )
 from twd_training.defs.sensors import training_data_sensor
+from twd_training.examples.store import TrainingSet
 from twd_training.knowledge_base import material
 from twd_training.knowledge_base.collections import Collections
 from twd_training.knowledge_base.names import alias_of
@@ -408,6 +409,16 @@ def test_the_sensor_asks_for_nothing_while_the_table_of_training_data_is_gone(
     assert run(location, instance).success
     location.execute("alter table training_data rename to elsewhere")
     assert "has no table training_data any more" in skipped(tick(location, instance))
+
+
+def test_the_sensor_goes_on_where_there_never_was_such_a_table(
+    location: Location, instance: dg.DagsterInstance
+) -> None:
+    location.execute("drop table training_data")
+    assert run(location, instance).success
+    # As a training leaves it whose source could not be asked about mined pairs.
+    TrainingSet(location.database).mark_published(location.connection_id, " unplanned")
+    assert "has no table" not in skipped(tick(location, instance))
 
 
 def test_the_sensor_runs_from_the_start() -> None:

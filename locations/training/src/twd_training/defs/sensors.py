@@ -59,11 +59,10 @@ def training_data_sensor(
             ):
                 context.log.info(f"Removed the knowledge base of {removed.partition_key}.")
             partitions = set(context.instance.get_dynamic_partitions(str(source_databases.name)))
-            published = training_set.published_markers()
             wishes = wishes_of(
                 [item for item in connections if item.partition_key in partitions],
-                now=read_markers(application.database, had_some=any(published.values())),
-                published=published,
+                now=read_markers(application.database, had_some=training_set.has_taught()),
+                published=training_set.published_markers(),
                 live=versions.trained_snapshots(),
                 indexed=metadata_store.index_states.snapshot_versions(
                     published_before=datetime.now(UTC) - _LEFT_TO_AUTOMATION

@@ -100,9 +100,11 @@ def _read_by_query(sql: str, known: KnownTables) -> References:
 
 
 def _is_parameter(node: exp.Expr, dialect: str) -> bool:
-    # MySQL's variables are always there.
-    is_variable = dialect == "mysql" and isinstance(node, exp.Parameter)
-    return isinstance(node, exp.Parameter | exp.Placeholder) and not is_variable
+    if isinstance(node, exp.Parameter):
+        # @ begins a variable of MySQL, which is always there, and is an operator of PostgreSQL.
+        return dialect == "sqlite" or isinstance(node.this, exp.Literal)
+    # The parser takes the end of a slice, a[:n], for a parameter too.
+    return isinstance(node, exp.Placeholder) and not node.find_ancestor(exp.Bracket)
 
 
 def _sound(found: References, known: KnownTables) -> References:

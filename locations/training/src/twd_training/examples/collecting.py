@@ -196,7 +196,8 @@ def without_repeats(items: Iterable[TrainingItem]) -> Iterator[TrainingItem]:
             reason = "a user taught what answers its question"
         if item.accepted and reason:
             # It is right all the same: what breaks the other one later breaks it too.
-            right_in = item.accepted_version if item.source == "user" else None
+            is_right = item.source == "user" and said not in quarantined
+            right_in = item.accepted_version if is_right else None
             yield replace(item, accepted=False, reason=reason, accepted_version=right_in)
             continue
         if item.accepted:

@@ -129,6 +129,12 @@ class TrainingSet:
             stored = _stored(transaction, connection_id).values()
         return sorted((item for item in stored if item.accepted), key=lambda item: item.item_id)
 
+    def has_taught(self) -> bool:
+        """Whether any item of any connection is one that a user wrote."""
+        query = sa.select(sa.exists().where(training_items.c.source == "user"))
+        with self._database.begin() as transaction:
+            return transaction.execute(query).scalar_one()
+
     def judged_by(self, connection_id: str) -> int:
         """The oldest snapshot version that an item of the connection was judged by; 0 = none is."""
         query = sa.select(sa.func.min(training_items.c.snapshot_version)).where(
@@ -205,8 +211,11 @@ def _stored(transaction: sa.Connection, connection_id: str) -> dict[UUID, Traini
 
 
 def _differs(item: TrainingItem, stored: TrainingItem | None) -> bool:
-    # That it still fits a newer snapshot is no news of it.
-    return stored is None or item != replace(stored, accepted_version=item.accepted_version)
+    if stored is None:
+        return True
+    # That it still fits a newer snapshot is no news of it; that it ever fitted one is.
+    was_right, is_right = (one.accepted_version is not None for one in (stored, item))
+    return was_right != is_right or item != replace(stored, accepted_version=item.accepted_version)
 
 
 def _write(
