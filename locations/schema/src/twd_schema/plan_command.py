@@ -145,7 +145,7 @@ def _text(database: str, found: Forecast, plan: IndexPlan) -> str:
     ]
     if rows:
         rows = [
-            ("severity", "rule", "what changed", "documents", "questions", "queries (users)"),
+            ("severity", "rule", "what changed", "documents", "items", "queries (users)"),
             *rows,
         ]
         # The last column needs no padding, nor does one in which nothing stands.

@@ -74,6 +74,8 @@ def describe_tables(
         else:
             open_tables.append(inquiry)
     described.cached = len(described.texts)
+    # Not by name: of neighbours that alike get no answer of use, all after them would get none.
+    open_tables.sort(key=lambda inquiry: inquiry.content_hash)
     _ask_all(connection_id, open_tables, store, described)
     return described
 

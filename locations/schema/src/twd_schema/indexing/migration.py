@@ -129,7 +129,6 @@ class IndexMigration:
             if not options.rebuild:
                 return self._finish(live, live.name, "It is served already; nothing was built.")
         candidate = self._candidate(making, options.rebuild)
-        self._builds.record(candidate, "building", {_REBUILD: options.rebuild})
         self._say(f"Building {candidate.name} by {describe(making)}.")
         served_counts = self._counts(before)
         self._builder.build(candidate, served_counts)
@@ -178,6 +177,7 @@ class IndexMigration:
             # After a rollback, most of the way forward again is still there.
             kept, _ = self._readable(previous)
             if kept is not None and kept.making == making:
+                self._builds.record(kept, "building", {_REBUILD: rebuild})
                 return kept
         with self._locks.creating():
             begun = self._index.unserved(making)
@@ -186,9 +186,12 @@ class IndexMigration:
                 self._index.drop(begun.name)
                 self._builds.record_dropped(begun.name)
                 begun = None
-            return begun or self._index.create(
+            candidate = begun or self._index.create(
                 making, self._ollama.token_budget(), self._builds.names()
             )
+            # In here: a first import takes what nobody is known to build.
+            self._builds.record(candidate, "building", {_REBUILD: rebuild})
+            return candidate
 
     def _is_unfinished_rebuild(self, collection: IndexCollection) -> bool:
         name = collection.name

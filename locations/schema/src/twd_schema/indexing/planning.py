@@ -17,7 +17,7 @@ from twd_shared.clients.embedding import embed_within
 from twd_shared.clients.index_collections import IndexCollection
 from twd_shared.clients.ollama import Ollama
 from twd_shared.clients.schema_index import SchemaIndex
-from twd_shared.errors import IndexOutdated, ModelUnavailable, TwdError
+from twd_shared.errors import IndexOutdated, IndexRejected, ModelUnavailable, TwdError
 from twd_shared.schema_model.models import Snapshot
 from twd_shared.store.descriptions import DescriptionStore
 from twd_shared.store.index_states import IndexStateStore
@@ -30,7 +30,7 @@ class IndexPlan:
     """How many documents would be embedded, written again without that, deleted, left alone.
 
     `seconds` is how long embedding would take; None = not known, and `time_unknown` says why.
-    `outdated` is why a sync would do none of it: the index must be replaced first; else ''.
+    `outdated` is why a sync would do none of it: the index is lost or must be replaced; else ''.
     """
 
     embedded: int
@@ -81,8 +81,6 @@ class IndexPlanner:
         connection_id = connection.connection_id
         _, _, told = gathered(connection_id, snapshot, self._descriptions, self._model)
         served = self._index.served()
-        if served is None:
-            require_nothing_lost(self._index, self._states)
         ollama = self._ollama.using(served.model) if served else self._ollama
         held = (
             self._index.points(connection_id, served.name).held(HASHES)
@@ -106,19 +104,21 @@ class IndexPlanner:
             unchanged=sorting.unchanged,
             seconds=seconds,
             time_unknown=problem,
-            outdated=_outdated(served, self._ollama) if served else "",
+            outdated=self._outdated(served),
         )
 
-
-def _outdated(served: IndexCollection, ollama: Ollama) -> str:
-    try:
-        model_of(served, ollama)
-    except IndexOutdated as error:
-        return str(error)
-    except TwdError:
-        # A model or a server that is away may be back by then.
+    def _outdated(self, served: IndexCollection | None) -> str:
+        try:
+            if served is None:
+                require_nothing_lost(self._index, self._states)
+            else:
+                model_of(served, self._ollama)
+        except (IndexOutdated, IndexRejected) as error:
+            return str(error)
+        except TwdError:
+            # A model or a server that is away may be back by then.
+            return ""
         return ""
-    return ""
 
 
 def _seconds_for(ollama: Ollama, texts: Sequence[str]) -> tuple[float | None, str]:
