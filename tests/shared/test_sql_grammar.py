@@ -129,6 +129,13 @@ def test_only_names_and_words_are_sent() -> None:
     ]
 
 
+def test_an_address_may_hold_what_only_libpq_understands(dsn: str) -> None:
+    with PostgresGrammar(
+        f"{dsn}?connect_timeout=5&keepalives_idle=30&gssencmode=disable"
+    ) as opened:
+        assert opened.refused(["select 1", "select from from"]) == {1}
+
+
 def test_a_server_that_is_not_there_is_told_by_its_place() -> None:
     unreached = PostgresGrammar("postgresql://user:secret@127.0.0.1:1/twd")
     with pytest.raises(MetadataUnavailable) as told, unreached:

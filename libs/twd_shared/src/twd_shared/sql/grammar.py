@@ -25,14 +25,21 @@ from twd_shared.settings import METADATA_DSN
 from twd_shared.sql.parsing import LONGEST_SQL
 
 _TIMEOUT_SECONDS = 60
-_SESSION = {
-    "application_name": "twd",
-    "default_transaction_read_only": "on",
-    "lock_timeout": "1000",
-    # Nothing of the database is found by its name alone.
-    "search_path": "",
-    "statement_timeout": "10000",
-}
+_OF_LIBPQ = (
+    "channel_binding",
+    "connect_timeout",
+    "gssencmode",
+    "keepalives",
+    "keepalives_count",
+    "keepalives_idle",
+    "keepalives_interval",
+    "tcp_user_timeout",
+)
+# Nothing of the database is found by its name alone.
+_SESSION = """
+set application_name = 'twd'; set default_transaction_read_only = on; set lock_timeout = 1000;
+set search_path = ''; set statement_timeout = 10000
+"""
 # What is asked is wrong more often than not, as no table is found: each is an error in the server's
 # log, if the role may not say otherwise. Older servers cannot allow it to.
 _HAS_PRIVILEGE = (15,)
@@ -106,12 +113,14 @@ class PostgresGrammar:
 
     async def _connect(self) -> asyncpg.Connection:
         connection = await asyncpg.connect(
-            self._url.render_as_string(hide_password=False),
+            # libpq's own, which this driver would send to the server.
+            self._url.difference_update_query(_OF_LIBPQ).render_as_string(hide_password=False),
             timeout=_TIMEOUT_SECONDS,
             command_timeout=_TIMEOUT_SECONDS,
             statement_cache_size=0,
-            server_settings=_SESSION,
         )
+        # Not at its start: a pooler refuses what it does not know.
+        await connection.execute(_SESSION)
         if connection.get_server_version() >= _HAS_PRIVILEGE:
             await connection.execute(_KEEP_OUT_OF_LOG)
         return connection
