@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import uuid
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
@@ -43,6 +44,8 @@ def test_nothing_of_a_day_is_kept_once_it_is_measured(
         application.talk(
             "an", noon, ask(f"What was sold on {day}?"), answer(f"select '{day}'", "[1]")
         )
+    # What the errors of other tests hold.
+    gc.collect()
     log = MessageLog(ApplicationDatabase(application.dsn), "UTC")
     database = MetadataDatabase(metadata_dsn)
     usage, accuracy = QueryStatsStore(database), AccuracyStore(database)

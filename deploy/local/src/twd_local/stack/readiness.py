@@ -102,8 +102,8 @@ def last_lines(path: Path, count: int = _LAST_LINES) -> str:
     lines = path.read_text(errors="replace").splitlines()
     if _PASSED_ON in lines[-_LONGEST_PASSING_ON:]:
         cause = lines[: len(lines) - lines[::-1].index(_PASSED_ON)]
-        lines = [*cause[-count // 2 :], "…", *lines[-count // 2 :]]
-    return "\n".join(f"  {line}" for line in lines[-count - 1 :])
+        lines = [*cause[-count // 2 :], "…", *lines[-count // 2 + 1 :]]
+    return "\n".join(f"  {line}" for line in lines[-count:])
 
 
 def _failure(home: Home, service: Service, what: str) -> StackError:
