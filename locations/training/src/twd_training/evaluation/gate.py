@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
-from functools import cached_property
 from typing import Any
 
 from twd_shared.clients.ollama import Ollama
@@ -52,10 +51,6 @@ class Gate:
         self._ollama = ollama
         self._tolerance = tolerance
 
-    def prepare(self, model: str) -> None:
-        """Have `model` embed the questions; raises the errors of the embedding."""
-        self._asked.embedded(model)
-
     def judge(
         self,
         candidate: Candidate,
@@ -68,24 +63,27 @@ class Gate:
         The live version is asked as if it lacked what is `wrong` in it, as that will not be served
         in any case. Raises the errors of the embedding and the index.
         """
+        questions = labelled_questions(self._material.snapshot, self._material.items)
+        asked = KnowledgeBaseQuestions(questions, self._collections, self._ollama)
         with ThreadPoolExecutor(1, "twd-gate") as apart:
-            # Nothing of it needs what is read back meanwhile.
-            asking = apart.submit(self._scores, candidate, live, wrong)
+            # The model's server has nothing else to do while documents are read back.
+            embedding = apart.submit(asked.embedded, candidate.model.name)
             findings = [
                 *missing_documents(self._material, stored),
                 *shortened_ddl(self._material),
                 *self._altered(candidate),
                 *self._foreign(candidate, stored),
             ]
-            scores = asking.result()
-        if live is not None:
-            findings += self._fallen(scores)
+            embedding.result()
         comparison: dict[str, Any] = {
             "live_version": live.version if live else None,
             "tolerance": self._tolerance,
-            **scores,
-            "findings": [asdict(finding) for finding in findings],
         }
+        scores = self._scores(questions, asked, candidate, live, wrong) if questions else {}
+        if live is not None:
+            findings += self._fallen(scores)
+        comparison |= scores
+        comparison["findings"] = [asdict(finding) for finding in findings]
         return Verdict(_reason(findings), comparison)
 
     def stands_by(self, held: ModelVersion) -> bool:
@@ -125,33 +123,26 @@ class Gate:
             [given[one.text] for one in points],
         ) or duplicate_vectors([given[text] for text in texts])
 
-    @cached_property
-    def _questions(self) -> Sequence[LabelledQuestion]:
-        return labelled_questions(self._material.snapshot, self._material.items)
-
-    @cached_property
-    def _asked(self) -> KnowledgeBaseQuestions:
-        return KnowledgeBaseQuestions(self._questions, self._collections, self._ollama)
-
     def _scores(
-        self, candidate: Candidate, live: ModelVersion | None, wrong: Collection[str]
+        self,
+        questions: Sequence[LabelledQuestion],
+        asked: KnowledgeBaseQuestions,
+        candidate: Candidate,
+        live: ModelVersion | None,
+        wrong: Collection[str],
     ) -> dict[str, Any]:
         """Figures of both; of a first version too, as they may be all that is left to compare."""
-        if not self._questions:
-            return {}
         model = candidate.model
-        ours = self._asked.scores(candidate.version, model.name, model.dimension)
+        ours = asked.scores(candidate.version, model.name, model.dimension)
         scores = {
-            "question_set_hash": question_set_hash(self._questions),
-            "question_count": len(self._questions),
+            "question_set_hash": question_set_hash(questions),
+            "question_count": len(questions),
             "candidate": _figures(ours),
         }
         if live is None:
             return scores
         recorded = self._recorded(live)
-        theirs = recorded or _figures(
-            self._asked.scores(live.version, live.model, live.dimension, wrong)
-        )
+        theirs = recorded or _figures(asked.scores(live.version, live.model, live.dimension, wrong))
         return scores | {"live": theirs, "live_is_recorded": recorded is not None}
 
     def _recorded(self, live: ModelVersion) -> dict[str, float] | None:

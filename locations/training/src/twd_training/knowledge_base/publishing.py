@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
@@ -52,10 +51,6 @@ class Verdict:
 
 class Judge(Protocol):
     """Decides whether a candidate is served in place of the live version."""
-
-    def prepare(self, model: str) -> None:
-        """Do what needs no candidate, only the model that it is made by, while it is built."""
-        ...
 
     def judge(
         self,
@@ -146,18 +141,18 @@ class Publisher:
             self._collections.drop({held.version})
             self._versions.forget_collections(self._connection_id, [held.version])
             held = None
-        embedded, before = 0, None
+        embedded = 0
         is_new = held is None or not (
             is_beside(held, live)
             and self._gate.stands_by(held)
             and self._holds(held, documents, content_hash, digest)
         )
         if held is None or is_new:
-            held, embedded, before = self._make(material, content_hash, live)
+            held, embedded = self._make(material, content_hash, live)
         else:
             self._versions.confirm(self._connection_id, held.version, material.snapshot_version)
         published = (
-            self._serve(held, live, documents, before)
+            self._serve(held, live, documents)
             if held.held_reason == NOT_YET_SERVED
             else self._hold(held, live)
         )
@@ -183,20 +178,13 @@ class Publisher:
         material: Material,
         content_hash: str,
         live: ModelVersion | None,
-    ) -> tuple[ModelVersion, int, Mapping[str, Stored]]:
-        """Build a version, have it judged and record it.
-
-        Gives it, how many texts were new, and what the live version holds.
-        """
+    ) -> tuple[ModelVersion, int]:
+        """Build a version, have it judged and record it; gives it, and how many texts were new."""
         documents, model = material.documents, self._ollama.embedding_model()
         served = self._collections.served() or 0
         number = max(self._versions.newest_number(self._connection_id), served) + 1
-        with ThreadPoolExecutor(1, "twd-gate") as apart:
-            preparing = apart.submit(self._gate.prepare, model.name)
-            reading = apart.submit(self._stored, live)
-            embedded = self._build(number, documents, model)
-            preparing.result()
-            stored = reading.result()
+        embedded = self._build(number, documents, model)
+        stored = self._collections.stored(live.version) if live else {}
         wrong = self._withdrawal.wrong_in(live, stored) if live else frozenset[str]()
         candidate = Candidate(number, model, model_id_of(model))
         verdict = self._gate.judge(candidate, live, stored, wrong)
@@ -205,20 +193,12 @@ class Publisher:
         )
         # Before it is served: what is served must be known, also after a kill.
         self._versions.record(version)
-        return version, embedded, stored
-
-    def _stored(self, live: ModelVersion | None) -> Mapping[str, Stored]:
-        return self._collections.stored(live.version) if live else {}
+        return version, embedded
 
     def _serve(
-        self,
-        held: ModelVersion,
-        live: ModelVersion | None,
-        documents: Sequence[Document],
-        before: Mapping[str, Stored] | None,
+        self, held: ModelVersion, live: ModelVersion | None, documents: Sequence[Document]
     ) -> Published:
-        """Serve `held` in place of `live`, which holds what is in `before`, None = not read yet."""
-        before = self._stored(live) if before is None else before
+        before = self._collections.stored(live.version) if live else {}
         self._collections.serve(held.version)
         self._versions.make_live(self._connection_id, held.version)
         drop_others(self._connection_id, self._collections, self._versions, held.version, None)
@@ -241,7 +221,7 @@ class Publisher:
             live, withdrawn = self._withdrawal.withdraw(live)
         number = live.version if live else None
         drop_others(self._connection_id, self._collections, self._versions, number, held.version)
-        left = self._stored(live)
+        left = self._collections.stored(live.version) if live else {}
         return Published(
             live,
             held,
