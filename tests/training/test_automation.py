@@ -19,7 +19,12 @@ from twd_shared.resources.defaults import default_resources
 from twd_shared.resources.sources import SourceAccessResource
 from twd_shared.settings import Settings
 from twd_training.definitions import build_defs
-from twd_training.defs.assets import MODEL_EVALUATION_KEY, RECALL_CHECK, TRAINING_EXAMPLES_KEY
+from twd_training.defs.assets import (
+    MODEL_EVALUATION_KEY,
+    PROMOTION_CHECK,
+    RECALL_CHECK,
+    TRAINING_EXAMPLES_KEY,
+)
 
 UPSTREAM = (RAW_SCHEMA_METADATA, SCHEMA_DOCUMENTATION, SCHEMA_EMBEDDINGS, UPDATED_EMBEDDINGS)
 # Each after its inputs, as a run writes them.
@@ -131,7 +136,11 @@ def test_what_a_person_has_served_is_evaluated_and_not_trained_again(ticks: Tick
     assert ticks.tick() == {}
 
 
-def test_the_check_of_retrieval_has_a_result_for_each_source(ticks: Ticks) -> None:
+def test_each_check_has_a_result_for_each_source(ticks: Ticks) -> None:
     graph = ticks.definitions.resolve_asset_graph()
-    check = dg.AssetCheckKey(MODEL_EVALUATION_KEY, RECALL_CHECK)
-    assert graph.get(check).partitions_def == source_databases
+    checks = {
+        dg.AssetCheckKey(TRAINED_MODEL.key, PROMOTION_CHECK),
+        dg.AssetCheckKey(MODEL_EVALUATION_KEY, RECALL_CHECK),
+    }
+    assert graph.asset_check_keys == checks
+    assert {graph.get(check).partitions_def for check in checks} == {source_databases}

@@ -55,6 +55,12 @@ def newest_check(instance: dg.DagsterInstance) -> dg.AssetCheckEvaluation:
     return evaluation
 
 
+def status_by_source(instance: dg.DagsterInstance) -> dict[str | None, str]:
+    """What Dagster says of the check for each source that it was made of."""
+    kept = instance.event_log_storage.get_asset_check_partition_info([CHECK])
+    return {one.partition_key: one.latest_execution_status.value for one in kept}
+
+
 def test_what_a_person_has_served_is_the_newest_data_version(
     dagster_home: dg.DagsterInstance, location: Location
 ) -> None:
@@ -84,8 +90,21 @@ def test_the_check_of_what_is_served_follows_the_decision(
     assert main(["rollback", location.key]) == 0
     held = newest_check(dagster_home)
     assert (held.passed, held.metadata["held_version"].value) == (False, 2)
+    assert status_by_source(dagster_home) == {location.key: "FAILED"}
     assert main(["promote", location.key]) == 0
     assert newest_check(dagster_home).passed
+    assert status_by_source(dagster_home) == {location.key: "SUCCEEDED"}
+
+
+def test_the_check_follows_a_decision_over_what_dagster_keeps_no_run_of(
+    dagster_home: dg.DagsterInstance, location: Location
+) -> None:
+    for run_id in dagster_home.get_run_ids():
+        dagster_home.delete_run(run_id)
+    dagster_home.wipe_assets([TRAINED_MODEL.key])
+    for decision, said in (("rollback", "FAILED"), ("promote", "SUCCEEDED")) * 2:
+        assert main([decision, location.key]) == 0
+        assert status_by_source(dagster_home) == {location.key: said}
 
 
 def test_a_decision_that_was_taken_before_tells_nothing(

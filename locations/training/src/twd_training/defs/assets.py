@@ -138,12 +138,10 @@ def training_assets(settings: Settings) -> list[dg.AssetsDefinition]:
         pool=OLLAMA_POOL,
         retry_policy=retry_policy(settings),
         check_specs=[
-            # Without partitions: of a check with them Dagster's storage takes one result without a
-            # run for each, and a person may decide over a source twice.
-            dg.AssetCheckSpec(
+            check_of_sources(
                 PROMOTION_CHECK,
-                asset=TRAINED_MODEL.key,
-                description="What the inputs give now is served, and no version is held back.",
+                TRAINED_MODEL.key,
+                "What the inputs give now is served, and no version is held back.",
             )
         ],
     )
