@@ -15,9 +15,11 @@ from twd_local.stack.environment import (
 from twd_local.stack.errors import StackError
 from twd_local.stack.home import REPOSITORY, Home
 from twd_local.stack.names import LOCATIONS, ORDER
-from twd_local.stack.plan import chosen_home
+from twd_local.stack.plan import chosen_home, plan
 from twd_local.stack.ports import USUAL_PORTS
+from twd_local.stack.supervision import Supervisor
 from twd_shared import contract
+from twd_shared.errors import ConfigurationError
 
 
 def test_the_locations_are_the_same_everywhere() -> None:
@@ -99,6 +101,22 @@ def test_settings_that_a_running_stack_was_not_started_with_are_named(tmp_path: 
     started = compose_environment(home, {"TWD_TIMEZONE": "UTC", "TWD_RUN_DAYS": "9"}, USUAL_PORTS)
     given = {"TWD_TIMEZONE": "UTC", "TWD_RUN_DAYS": "", "TWD_LATE_DAYS": "3", "PATH": "/bin"}
     assert set_since(given, started) == ["TWD_LATE_DAYS"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("TWD_PORTS", "foo"),
+        ("TWD_SOURCE_DIALECTS", "postgresql,oracle"),
+        ("TWD_SOURCE_HOSTS", "*"),
+        ("TWD_MAX_CONCURRENT_RUNS", "0"),
+    ],
+)
+def test_a_stack_with_a_wrong_setting_is_not_planned(tmp_path: Path, name: str, value: str) -> None:
+    home = Home(tmp_path / "home")
+    with pytest.raises(ConfigurationError, match=f"^{name} .*'"):
+        plan(home, {name: value}, Supervisor(home), print)
+    assert not home.root.exists()
 
 
 def test_a_relative_folder_is_one_from_where_the_env_file_is(tmp_path: Path) -> None:

@@ -6,11 +6,19 @@ from typing import Any
 
 import pytest
 
-from twd_shared.errors import UnknownDialect, UnusableConnectionString
+from twd_schema.extraction.reading import READABLE_DIALECTS
+from twd_shared import settings
+from twd_shared.errors import ConfigurationError, UnknownDialect, UnusableConnectionString
 from twd_shared.sources.address import SourceAddress, source_address
 
 ALLOWED = frozenset({"postgresql", "mysql"})
 CANARY = "canary-77"
+
+
+def test_each_database_type_that_is_read_may_be_allowed_and_no_other() -> None:
+    settings.check({"TWD_SOURCE_DIALECTS": " , ".join(READABLE_DIALECTS)})
+    with pytest.raises(ConfigurationError, match="TWD_SOURCE_DIALECTS"):
+        settings.check({"TWD_SOURCE_DIALECTS": "postgresql,oracle"})
 
 
 def test_an_address_is_taken_apart(connection_to: Any) -> None:

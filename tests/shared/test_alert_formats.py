@@ -10,7 +10,7 @@ import pytest
 
 from twd_shared.clients.webhook_formats import Style, WebhookMessage, content_of, style_of
 from twd_shared.errors import ConfigurationError
-from twd_shared.settings import ALERT_FORMATS, alert_format
+from twd_shared.settings import ALERT_FORMAT, ALERT_FORMATS, value_of
 
 MOMENT = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
 NASTY = "<!channel> @everyone & <@U1> *bold* _it_ ~no~ `code` [a](http://x) | > quote # head \\"
@@ -56,10 +56,11 @@ def test_a_format_that_is_named_wins_over_the_address() -> None:
 
 
 def test_the_setting_takes_the_formats_that_there_are_and_no_other() -> None:
-    assert {alert_format({"TWD_ALERT_FORMAT": name}) for name in ALERT_FORMATS} == {*ALERT_FORMATS}
-    assert alert_format({}) == "auto"
-    with pytest.raises(ConfigurationError, match="TWD_ALERT_FORMAT must be auto, slack"):
-        alert_format({"TWD_ALERT_FORMAT": "teams"})
+    read = {value_of({"TWD_ALERT_FORMAT": name}, ALERT_FORMAT) for name in ALERT_FORMATS}
+    assert read == {*ALERT_FORMATS}
+    assert value_of({}, ALERT_FORMAT) == "auto"
+    with pytest.raises(ConfigurationError, match="TWD_ALERT_FORMAT must be one of auto, slack"):
+        value_of({"TWD_ALERT_FORMAT": "teams"}, ALERT_FORMAT)
 
 
 # --- generic JSON ---------------------------------------------------------------------------

@@ -7,7 +7,7 @@ import dagster as dg
 import pytest
 
 from twd_shared.contract import OLLAMA_POOL
-from twd_shared.instance import prepare
+from twd_shared.instance import main, prepare
 
 
 @pytest.mark.parametrize("is_on_postgresql", [False, True])
@@ -22,3 +22,11 @@ def test_the_pool_that_protects_ollama_is_there_before_the_first_run_and_at_each
             prepare(instance)
         [pool] = instance.event_log_storage.get_pool_limits()
     assert (pool.name, pool.limit, pool.from_default) == (OLLAMA_POOL, 3, True)
+
+
+def test_an_instance_in_which_no_run_would_ever_start_is_not_prepared(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TWD_MAX_CONCURRENT_RUNS", "0")
+    assert main() == 2
+    assert "TWD_MAX_CONCURRENT_RUNS must be a whole number from 1" in capsys.readouterr().err

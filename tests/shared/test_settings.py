@@ -14,6 +14,7 @@ from twd_shared.errors import (
     TransientError,
     TwdError,
 )
+from twd_shared.resources.defaults import default_resources
 from twd_shared.settings import Settings
 
 
@@ -58,11 +59,55 @@ def test_values_are_read_from_the_environment() -> None:
         ("TWD_DROP_SHARE", "30"),
         ("TWD_CONFIRM_SECONDS", "-1"),
         ("TWD_SNAPSHOT_DAYS", "for ever"),
+        # Not a date any more, more digits than Python reads, and digits of another script.
+        ("TWD_LATE_DAYS", "99999999"),
+        ("TWD_RUN_DAYS", "9" * 5000),
+        ("TWD_RUN_DAYS", "\u0669"),
+        ("TWD_TIMEZONE", "Mars/Olympus"),
+        ("TWD_UI_URL", "ui.example"),
     ],
 )
 def test_a_bad_value_names_its_variable(name: str, value: str) -> None:
-    with pytest.raises(ConfigurationError, match=name):
+    with pytest.raises(ConfigurationError, match=f"{name} must be .*, not {value!r}"):
         Settings.from_environment({name: value})
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "allowed"),
+    [
+        ("TWD_MAX_CONCURRENT_RUNS", "0", "a whole number from 1"),
+        ("TWD_SOURCE_DIALECTS", "postgres", "some of postgresql, mysql, sqlite"),
+        ("TWD_SOURCE_DIALECTS", ",", "some of postgresql, mysql, sqlite"),
+        ("TWD_CATALOG", "API", "one of api, database"),
+        ("TWD_SOURCE_TIMEOUT_SECONDS", "1e3", "a whole number from 1"),
+        ("QDRANT_URL", "qdrant:6333", "begins with http:// or https://"),
+    ],
+)
+def test_a_check_of_all_says_what_is_allowed(name: str, value: str, allowed: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"^{name} must be .*{allowed}.*, not '{value}'"):
+        settings.check({name: value})
+
+
+def test_a_check_of_all_asks_for_nothing_that_is_not_set() -> None:
+    settings.check({"TWD_METADATA_DSN": "", "TWD_MAX_CONCURRENT_RUNS": ""})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("TWD_ALERT_WEBHOOK_URL", "hooks.example/hidden"),
+        ("OLLAMA_BASE_URL", "htp://user:hidden@ollama.example"),
+    ],
+)
+def test_a_secret_is_refused_without_being_repeated(name: str, value: str) -> None:
+    with pytest.raises(ConfigurationError, match=name) as refused:
+        settings.check({name: value})
+    assert "hidden" not in str(refused.value)
+
+
+def test_a_location_with_a_wrong_secret_does_not_load() -> None:
+    with pytest.raises(ConfigurationError, match="TWD_ALERT_WEBHOOK_URL must be an address"):
+        default_resources({"TWD_ALERT_WEBHOOK_URL": "hooks.example/hidden"})
 
 
 def test_a_required_variable_that_is_missing_says_what_it_is_for() -> None:

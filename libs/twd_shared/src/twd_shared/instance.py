@@ -3,11 +3,14 @@
 To be run before the first Dagster process of a release, once. Doing it again changes nothing.
 """
 
+import os
 import sys
 
 import dagster as dg
 
+from twd_shared import settings
 from twd_shared.contract import OLLAMA_POOL
+from twd_shared.errors import ConfigurationError
 
 
 def prepare(instance: dg.DagsterInstance) -> None:
@@ -28,7 +31,15 @@ def prepare(instance: dg.DagsterInstance) -> None:
 
 
 def main() -> int:
-    """Prepare the instance that DAGSTER_HOME names."""
+    """Prepare the instance that DAGSTER_HOME names; 2 = a setting is missing or wrong.
+
+    dagster.yaml reads some by itself, and takes what it cannot mean: none of 0 runs ever starts.
+    """
+    try:
+        settings.check(os.environ)
+    except ConfigurationError as error:
+        print(error, file=sys.stderr)
+        return 2
     with dg.DagsterInstance.get() as instance:
         prepare(instance)
     return 0

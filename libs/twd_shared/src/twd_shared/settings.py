@@ -7,11 +7,20 @@ shows the variable's name and never its value.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from twd_shared.errors import ConfigurationError
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What a value must be, in words and as a test of a value that is not empty."""
+
+    words: str
+    is_kept: Callable[[str], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +31,52 @@ class Variable:
     default: str | None
     purpose: str
     secret: bool = False
+    rule: Rule | None = None
+
+
+def _whole(least: int, most: int = 1_000_000) -> Rule:
+    def is_kept(text: str) -> bool:
+        return bool(re.fullmatch("[0-9]{1,9}", text)) and least <= int(text) <= most
+
+    return Rule(f"a whole number from {least} to {most}", is_kept)
+
+
+def one_of(*names: str) -> Rule:
+    """The rule that a value is one of `names`."""
+    return Rule(f"one of {', '.join(names)}", names.__contains__)
+
+
+def _some_of(*names: str) -> Rule:
+    def is_kept(text: str) -> bool:
+        entries = entries_of(text)
+        return bool(entries) and set(entries) <= set(names)
+
+    return Rule(f"some of {', '.join(names)}, comma-separated", is_kept)
+
+
+def _is_share(text: str) -> bool:
+    try:
+        return 0 <= float(text) <= 1
+    except ValueError:
+        return False
+
+
+def _is_time_zone(text: str) -> bool:
+    try:
+        ZoneInfo(text)
+    except (ValueError, OSError, ZoneInfoNotFoundError):
+        return False
+    return True
+
+
+_SHARE = Rule("a number from 0 to 1", _is_share)
+_TIME_ZONE = Rule("a time zone, such as UTC or Asia/Ho_Chi_Minh", _is_time_zone)
+_HTTP = Rule(
+    "an address that begins with http:// or https://",
+    lambda text: bool(re.match(r"https?://[^/\s]", text, re.IGNORECASE)),
+)
+# A hundred years: dates and intervals of databases go no further than they must.
+_MOST_DAYS = 36_500
 
 
 METADATA_DSN = Variable(
@@ -33,22 +88,30 @@ METADATA_DSN = Variable(
 APPLICATION_DSN = Variable(
     "TWD_APPLICATION_DSN", None, "The application's PostgreSQL, read only", secret=True
 )
-API_URL = Variable("TWD_API_URL", "http://127.0.0.1:8000", "The application's HTTP API")
+API_URL = Variable("TWD_API_URL", "http://127.0.0.1:8000", "The application's HTTP API", rule=_HTTP)
 CATALOG = Variable(
-    "TWD_CATALOG", "api", "Where connections are listed: api, or database (database_connections)"
+    "TWD_CATALOG",
+    "api",
+    "Where connections are listed: api, or database (database_connections)",
+    rule=one_of("api", "database"),
 )
-QDRANT_URL = Variable("QDRANT_URL", "http://127.0.0.1:6333", "Qdrant's REST address")
+QDRANT_URL = Variable("QDRANT_URL", "http://127.0.0.1:6333", "Qdrant's REST address", rule=_HTTP)
 QDRANT_API_KEY = Variable("QDRANT_API_KEY", "", "Qdrant's key, if it asks for one", secret=True)
 INDEX_ALIAS = Variable(
     "TWD_INDEX_ALIAS", "talkwdata_schemas", "Alias under which the schema index is read"
 )
-OLLAMA_BASE_URL = Variable("OLLAMA_BASE_URL", "http://127.0.0.1:11434", "Ollama's address")
+OLLAMA_BASE_URL = Variable(
+    "OLLAMA_BASE_URL", "http://127.0.0.1:11434", "Ollama's address", rule=_HTTP
+)
 EMBED_MODEL = Variable("TWD_EMBED_MODEL", "nomic-embed-text", "Ollama model that embeds texts")
 LLM_MODEL = Variable(
     "TWD_LLM_MODEL", "", "Ollama model that writes SQL and describes tables; empty = none"
 )
 SOURCE_DIALECTS = Variable(
-    "TWD_SOURCE_DIALECTS", "postgresql,mysql", "Database types that may be read, comma-separated"
+    "TWD_SOURCE_DIALECTS",
+    "postgresql,mysql",
+    "Database types that may be read, comma-separated",
+    rule=_some_of("postgresql", "mysql", "sqlite"),
 )
 SOURCE_HOSTS = Variable(
     "TWD_SOURCE_HOSTS",
@@ -62,28 +125,37 @@ SOURCE_FILES = Variable(
     "Folders of SQLite files that may be read, comma-separated; empty = none",
 )
 SOURCE_TIMEOUT_SECONDS = Variable(
-    "TWD_SOURCE_TIMEOUT_SECONDS", "60", "Limit of one statement on a source database, seconds"
+    "TWD_SOURCE_TIMEOUT_SECONDS",
+    "60",
+    "Limit of one statement on a source database, seconds",
+    rule=_whole(1),
 )
 SOURCE_HOST_READINGS = Variable(
     "TWD_SOURCE_HOST_READINGS",
     "12",
     "Readings of sources on one host and port at once, over all runs and sensors",
+    rule=_whole(1),
 )
 DROP_SHARE = Variable(
     "TWD_DROP_SHARE",
     "0.3",
     "Share of a schema's tables that may vanish before a second reading must confirm it, 0 to 1",
+    rule=_SHARE,
 )
-CONFIRM_SECONDS = Variable("TWD_CONFIRM_SECONDS", "30", "Wait before that second reading, seconds")
+CONFIRM_SECONDS = Variable(
+    "TWD_CONFIRM_SECONDS", "30", "Wait before that second reading, seconds", rule=_whole(0)
+)
 SNAPSHOT_DAYS = Variable(
     "TWD_SNAPSHOT_DAYS",
     "0",
     "Days that superseded versions of a schema are kept; 0 = for ever",
+    rule=_whole(0, _MOST_DAYS),
 )
 RUN_DAYS = Variable(
     "TWD_RUN_DAYS",
     "90",
     "Days that runs which ended are kept, with events and output; 0 = for ever",
+    rule=_whole(0, _MOST_DAYS),
 )
 CONNECTION_KEYS = Variable(
     "TWD_CONNECTION_KEYS",
@@ -101,55 +173,75 @@ SCRATCH_DSN = Variable(
     secret=True,
 )
 NEW_CONNECTION_SECONDS = Variable(
-    "TWD_NEW_CONNECTION_SECONDS", "30", "Interval of new_connection_sensor, seconds"
+    "TWD_NEW_CONNECTION_SECONDS", "30", "Interval of new_connection_sensor, seconds", rule=_whole(1)
 )
 SCHEMA_CHANGE_SECONDS = Variable(
-    "TWD_SCHEMA_CHANGE_SECONDS", "300", "Interval of schema_change_sensor, seconds"
+    "TWD_SCHEMA_CHANGE_SECONDS", "300", "Interval of schema_change_sensor, seconds", rule=_whole(1)
 )
 AUTOMATION_SECONDS = Variable(
-    "TWD_AUTOMATION_SECONDS", "30", "Interval of the automation-condition sensors, seconds"
+    "TWD_AUTOMATION_SECONDS",
+    "30",
+    "Interval of the automation-condition sensors, seconds",
+    rule=_whole(1),
 )
-TIMEZONE = Variable("TWD_TIMEZONE", "UTC", "Time zone of schedules and of a day of statistics")
+TIMEZONE = Variable(
+    "TWD_TIMEZONE", "UTC", "Time zone of schedules and of a day of statistics", rule=_TIME_ZONE
+)
 ALERT_WEBHOOK_URL = Variable(
     "TWD_ALERT_WEBHOOK_URL",
     "",
     "Webhook that gets alerts; empty = kept in twd.alerts only",
     secret=True,
+    rule=_HTTP,
 )
+ALERT_FORMATS = ("auto", "slack", "discord", "json")
 ALERT_FORMAT = Variable(
     "TWD_ALERT_FORMAT",
     "auto",
     "Format of that webhook: slack, discord, json, or auto = told by its address",
+    rule=one_of(*ALERT_FORMATS),
 )
-ALERT_FORMATS = ("auto", "slack", "discord", "json")
-UI_URL = Variable("TWD_UI_URL", "http://127.0.0.1:3000", "Address of the Dagster UI, for links")
-RUN_MAX_RETRIES = Variable("TWD_RUN_MAX_RETRIES", "3", "Retries of an asset after a passing error")
-RUN_RETRY_SECONDS = Variable("TWD_RUN_RETRY_SECONDS", "10", "Wait before such a retry, seconds")
+UI_URL = Variable(
+    "TWD_UI_URL", "http://127.0.0.1:3000", "Address of the Dagster UI, for links", rule=_HTTP
+)
+RUN_MAX_RETRIES = Variable(
+    "TWD_RUN_MAX_RETRIES", "3", "Retries of an asset after a passing error", rule=_whole(0)
+)
+RUN_RETRY_SECONDS = Variable(
+    "TWD_RUN_RETRY_SECONDS", "10", "Wait before such a retry, seconds", rule=_whole(0)
+)
 RECALL_BOUND = Variable(
     "TWD_RECALL_BOUND",
     "0.6",
     "Recall@5 under which an evaluation warns and a new index must not fall, 0 to 1",
+    rule=_SHARE,
 )
 PROMOTION_TOLERANCE = Variable(
     "TWD_PROMOTION_TOLERANCE",
     "0.01",
     "Share by which recall@5 of a new knowledge base may be lower before it is held back, 0 to 1",
+    rule=_SHARE,
 )
 QUESTION_CHARACTERS = Variable(
     "TWD_QUESTION_CHARACTERS",
     "200",
     "Characters that statistics keep of a question's text; 0 = texts are not kept",
+    rule=_whole(0),
 )
 LATE_DAYS = Variable(
-    "TWD_LATE_DAYS", "7", "Days back in which late messages have a day measured again; 0 = none"
+    "TWD_LATE_DAYS",
+    "7",
+    "Days back in which late messages have a day measured again; 0 = none",
+    rule=_whole(0, _MOST_DAYS),
 )
 FRESHNESS_SECONDS = Variable(
     "TWD_FRESHNESS_SECONDS",
     "900",
     "Objective: within it a change of a source is in its knowledge base, seconds",
+    rule=_whole(1),
 )
 MAX_CONCURRENT_RUNS = Variable(
-    "TWD_MAX_CONCURRENT_RUNS", "4", "Runs at once over all locations (dagster.yaml)"
+    "TWD_MAX_CONCURRENT_RUNS", "4", "Runs at once over all locations (dagster.yaml)", rule=_whole(1)
 )
 COMPUTE_LOG_DIR = Variable(
     "TWD_COMPUTE_LOG_DIR", None, "Folder of the runs' stdout and stderr (dagster.yaml)"
@@ -223,76 +315,51 @@ class Settings:
     def from_environment(cls, environment: Mapping[str, str]) -> Settings:
         """Read the settings from `environment`; raises ConfigurationError on a bad value."""
         return cls(
-            new_connection_seconds=positive_number(environment, NEW_CONNECTION_SECONDS),
-            schema_change_seconds=positive_number(environment, SCHEMA_CHANGE_SECONDS),
-            automation_seconds=positive_number(environment, AUTOMATION_SECONDS),
-            timezone=_time_zone(environment),
-            run_max_retries=_whole_number(environment, RUN_MAX_RETRIES, least=0),
-            run_retry_seconds=_whole_number(environment, RUN_RETRY_SECONDS, least=0),
-            recall_bound=_share(environment, RECALL_BOUND),
-            promotion_tolerance=_share(environment, PROMOTION_TOLERANCE),
-            question_characters=_whole_number(environment, QUESTION_CHARACTERS, least=0),
-            late_days=_whole_number(environment, LATE_DAYS, least=0),
-            drop_share=_share(environment, DROP_SHARE),
-            confirm_seconds=_whole_number(environment, CONFIRM_SECONDS, least=0),
-            snapshot_days=_whole_number(environment, SNAPSHOT_DAYS, least=0),
-            run_days=_whole_number(environment, RUN_DAYS, least=0),
+            new_connection_seconds=whole_number(environment, NEW_CONNECTION_SECONDS),
+            schema_change_seconds=whole_number(environment, SCHEMA_CHANGE_SECONDS),
+            automation_seconds=whole_number(environment, AUTOMATION_SECONDS),
+            timezone=value_of(environment, TIMEZONE),
+            run_max_retries=whole_number(environment, RUN_MAX_RETRIES),
+            run_retry_seconds=whole_number(environment, RUN_RETRY_SECONDS),
+            recall_bound=float(value_of(environment, RECALL_BOUND)),
+            promotion_tolerance=float(value_of(environment, PROMOTION_TOLERANCE)),
+            question_characters=whole_number(environment, QUESTION_CHARACTERS),
+            late_days=whole_number(environment, LATE_DAYS),
+            drop_share=float(value_of(environment, DROP_SHARE)),
+            confirm_seconds=whole_number(environment, CONFIRM_SECONDS),
+            snapshot_days=whole_number(environment, SNAPSHOT_DAYS),
+            run_days=whole_number(environment, RUN_DAYS),
             ui_url=value_of(environment, UI_URL).rstrip("/"),
         )
 
 
 def value_of(environment: Mapping[str, str], variable: Variable) -> str:
-    """The variable's value or default; raises ConfigurationError if required and unset."""
+    """The variable's value or default; raises ConfigurationError if that is missing or wrong."""
     value = environment.get(variable.name) or variable.default
     if value is None:
         raise ConfigurationError(
             f"{variable.name} is not set. It names: {variable.purpose}. "
             "See the configuration table in README.md."
         )
+    if value and variable.rule and not variable.rule.is_kept(value):
+        # An address may hold a password where none belongs.
+        shown = "" if variable.secret or "@" in value else f", not {value!r}"
+        raise ConfigurationError(f"{variable.name} must be {variable.rule.words}{shown}.")
     return value
 
 
-def alert_format(environment: Mapping[str, str]) -> str:
-    """The format of alerts; raises ConfigurationError if it is none that is known."""
-    name = value_of(environment, ALERT_FORMAT)
-    if name not in ALERT_FORMATS:
-        raise ConfigurationError(
-            f"{ALERT_FORMAT.name} must be {', '.join(ALERT_FORMATS)}, not {name!r}."
-        )
-    return name
+def whole_number(environment: Mapping[str, str], variable: Variable) -> int:
+    """The value of a variable whose rule is a whole number; raises as `value_of`."""
+    return int(value_of(environment, variable))
 
 
-def _time_zone(environment: Mapping[str, str]) -> str:
-    name = value_of(environment, TIMEZONE)
-    try:
-        ZoneInfo(name)
-    except (ValueError, OSError, ZoneInfoNotFoundError):
-        raise ConfigurationError(
-            f"{TIMEZONE.name} must name a time zone, such as UTC or Asia/Ho_Chi_Minh, not {name!r}."
-        ) from None
-    return name
+def check(environment: Mapping[str, str]) -> None:
+    """Read every variable that is set; raises ConfigurationError for the first that is wrong."""
+    for variable in VARIABLES:
+        if environment.get(variable.name):
+            value_of(environment, variable)
 
 
-def positive_number(environment: Mapping[str, str], variable: Variable) -> int:
-    """The variable as a whole number of at least 1; raises ConfigurationError otherwise."""
-    return _whole_number(environment, variable, least=1)
-
-
-def _whole_number(environment: Mapping[str, str], variable: Variable, least: int) -> int:
-    text = value_of(environment, variable)
-    if not text.isdecimal() or int(text) < least:
-        raise ConfigurationError(
-            f"{variable.name} must be a whole number of at least {least}, not {text!r}."
-        )
-    return int(text)
-
-
-def _share(environment: Mapping[str, str], variable: Variable) -> float:
-    text = value_of(environment, variable)
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
-    if not 0 <= value <= 1:
-        raise ConfigurationError(f"{variable.name} must be a number from 0 to 1, not {text!r}.")
-    return value
+def entries_of(text: str) -> tuple[str, ...]:
+    """The entries of a comma-separated list, without blanks around them."""
+    return tuple(entry.strip() for entry in text.split(",") if entry.strip())

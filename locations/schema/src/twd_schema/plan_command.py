@@ -204,12 +204,12 @@ def _duration(seconds: float) -> str:
 
 
 def _source_reader(database: MetadataDatabase) -> SchemaReader:
-    most = settings.positive_number(os.environ, settings.SOURCE_HOST_READINGS)
+    most = settings.whole_number(os.environ, settings.SOURCE_HOST_READINGS)
     access = SourceAccess.configured(
         _value(settings.SOURCE_DIALECTS),
         _value(settings.SOURCE_HOSTS),
         _value(settings.SOURCE_FILES),
-        settings.positive_number(os.environ, settings.SOURCE_TIMEOUT_SECONDS),
+        settings.whole_number(os.environ, settings.SOURCE_TIMEOUT_SECONDS),
         HostReadings(database, most, _PATIENCE_SECONDS),
     )
     return SchemaReader.within(access)

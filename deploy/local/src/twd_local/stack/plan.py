@@ -11,10 +11,12 @@ from twd_local.stack.environment import External, admin_dsn, compose_environment
 from twd_local.stack.errors import StackError
 from twd_local.stack.home import REPOSITORY, Home
 from twd_local.stack.names import ORDER, PORTLESS
-from twd_local.stack.ports import assign_ports, read_ports
+from twd_local.stack.ports import PORTS, assign_ports, read_ports
 from twd_local.stack.readiness import is_ready, wait_until_ready
 from twd_local.stack.services import Service, service
 from twd_local.stack.supervision import Supervisor
+from twd_shared import settings
+from twd_shared.sources.reachability import reach_policy
 
 Say = Callable[[str], None]
 
@@ -63,7 +65,16 @@ def chosen_home(environment: Mapping[str, str]) -> Home:
 
 
 def plan(home: Home, given: Mapping[str, str], supervisor: Supervisor, say: Say) -> Stack:
-    """Decide which services run where; ports and passwords are remembered in `home`."""
+    """Decide which services run where; ports and passwords are remembered in `home`.
+
+    Raises ConfigurationError for a setting that the processes could not follow.
+    """
+    settings.check(given)
+    reach_policy(
+        settings.value_of(given, settings.SOURCE_HOSTS),
+        settings.value_of(given, settings.SOURCE_FILES),
+    )
+    prefer_usual = settings.value_of(given, PORTS) == "usual"
     home.create()
     names = External.from_environment(given).services()
     running: list[str] = []
@@ -73,7 +84,7 @@ def plan(home: Home, given: Mapping[str, str], supervisor: Supervisor, say: Say)
         home.ports_file,
         [name for name in names if name not in PORTLESS],
         running,
-        prefer_usual=given.get("TWD_PORTS") != "free",
+        prefer_usual=prefer_usual,
         say=say,
     )
     environment = compose_environment(home, given, ports)

@@ -9,7 +9,14 @@ from pathlib import Path
 
 from twd_local.listening import free_port
 from twd_local.stack.private_files import write_private_json
+from twd_shared.settings import Variable, one_of
 
+PORTS = Variable(
+    "TWD_PORTS",
+    "usual",
+    "Ports of the stack: usual, or free (any that are free)",
+    rule=one_of("usual", "free"),
+)
 USUAL_PORTS = {
     "postgres": 5433,
     "qdrant": 6333,

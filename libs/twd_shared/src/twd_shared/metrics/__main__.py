@@ -54,7 +54,7 @@ def collector_of(environment: Mapping[str, str]) -> DatabaseCollector:
     reader = Reader(
         settings.value_of(environment, settings.METADATA_DSN),
         settings.Settings.from_environment(environment).timezone,
-        settings.positive_number(environment, settings.FRESHNESS_SECONDS),
+        settings.whole_number(environment, settings.FRESHNESS_SECONDS),
     )
     return DatabaseCollector(
         reader, has_webhook=bool(settings.value_of(environment, settings.ALERT_WEBHOOK_URL))

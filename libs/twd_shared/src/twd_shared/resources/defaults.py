@@ -14,9 +14,15 @@ from twd_shared.resources.stores import (
 
 
 def secret_value(environment: Mapping[str, str], variable: settings.Variable) -> str:
-    """The secret for a resource's field: the variable by its name, to be read in a run; or ''."""
-    is_needed = variable.default is None or environment.get(variable.name)
-    return dg.EnvVar(variable.name) if is_needed else settings.value_of(environment, variable)
+    """The secret for a resource's field: the variable by its name, to be read in a run; or ''.
+
+    Raises ConfigurationError for one that is set and wrong, which does not repeat it.
+    """
+    if environment.get(variable.name):
+        settings.value_of(environment, variable)
+    elif variable.default is not None:
+        return variable.default
+    return dg.EnvVar(variable.name)
 
 
 def default_resources(environment: Mapping[str, str]) -> dict[str, dg.ConfigurableResource]:
@@ -36,7 +42,7 @@ def default_resources(environment: Mapping[str, str]) -> dict[str, dg.Configurab
         "metadata_store": MetadataStoreResource(
             dsn=secret(settings.METADATA_DSN),
             webhook_url=secret(settings.ALERT_WEBHOOK_URL),
-            webhook_format=settings.alert_format(environment),
+            webhook_format=plain(settings.ALERT_FORMAT),
         ),
         "application": ApplicationDatabaseResource(dsn=secret(settings.APPLICATION_DSN)),
         "catalog": CatalogResource(

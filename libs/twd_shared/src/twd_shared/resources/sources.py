@@ -52,6 +52,6 @@ def source_access_values(environment: Mapping[str, str]) -> dict[str, str | floa
         "dialects": settings.value_of(environment, settings.SOURCE_DIALECTS),
         "hosts": hosts,
         "files": files,
-        "statement_seconds": settings.positive_number(environment, settings.SOURCE_TIMEOUT_SECONDS),
-        "host_readings": settings.positive_number(environment, settings.SOURCE_HOST_READINGS),
+        "statement_seconds": settings.whole_number(environment, settings.SOURCE_TIMEOUT_SECONDS),
+        "host_readings": settings.whole_number(environment, settings.SOURCE_HOST_READINGS),
     }

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from twd_shared.clients.catalog import Connection
+from twd_shared.settings import entries_of
 from twd_shared.sources.address import SourceAddress, source_address
 from twd_shared.sources.limits import ReadLimits
 from twd_shared.sources.reachability import SAFE, ReachPolicy, reach_policy
@@ -77,7 +78,7 @@ class SourceAccess:
         Raises ConfigurationError for hosts and files that cannot be followed.
         """
         return cls(
-            frozenset(filter(None, map(str.strip, dialects.split(",")))),
+            frozenset(entries_of(dialects)),
             ReadLimits(statement_seconds=statement_seconds),
             reach_policy(hosts, files),
             host_readings,

@@ -11,14 +11,14 @@ import os
 import re
 import socket
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Literal
 
 from twd_shared.errors import ConfigurationError, SourceUnavailable, UnusableConnectionString
-from twd_shared.settings import SOURCE_FILES, SOURCE_HOSTS
+from twd_shared.settings import SOURCE_FILES, SOURCE_HOSTS, entries_of
 from twd_shared.sources.address import SourceAddress
 
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -133,7 +133,7 @@ def reach_policy(hosts: str, files: str) -> ReachPolicy:
     kinds: set[str] = set()
     networks: list[_Network] = []
     names: list[str] = []
-    for entry in _entries(hosts):
+    for entry in entries_of(hosts):
         word = entry.lower().removesuffix(".")
         if word in ("public", "private", "loopback"):
             kinds.add(word)
@@ -146,17 +146,13 @@ def reach_policy(hosts: str, files: str) -> ReachPolicy:
                 f"{SOURCE_HOSTS.name} holds {entry!r}. Write public, private, loopback, an "
                 "address, a network such as 10.0.0.0/8, or a host name such as *.example.com."
             )
-    folders = tuple(_entries(files))
+    folders = entries_of(files)
     for folder in folders:
         if not os.path.isabs(folder):
             raise ConfigurationError(
                 f"{SOURCE_FILES.name} holds {folder!r}. Write the whole path of a folder."
             )
     return ReachPolicy(frozenset(kinds), tuple(networks), tuple(names), folders)
-
-
-def _entries(text: str) -> Iterator[str]:
-    return (entry.strip() for entry in text.split(",") if entry.strip())
 
 
 def _network(text: str) -> _Network | None:
