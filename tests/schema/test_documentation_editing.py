@@ -123,6 +123,15 @@ def test_an_empty_text_takes_a_description_back(documentation: Documentation) ->
     assert documentation.people() == {}
 
 
+def test_of_a_connection_that_was_removed_it_is_said_so(
+    documentation: Documentation, capsys: pytest.CaptureFixture[str]
+) -> None:
+    documentation.store.connections.deactivate("7")
+    assert describe("shop", "public.film", "--text=Films") == 2
+    assert "shop was paused or removed in the application" in capsys.readouterr().err
+    assert documentation.people() == {}
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [

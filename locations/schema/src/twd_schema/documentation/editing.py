@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from twd_shared.errors import ConfigurationError
+from twd_shared.errors import ConfigurationError, UnknownConnection
 from twd_shared.schema_model.models import Snapshot, Table
 from twd_shared.schema_model.wording import flat, shown, shown_table
 from twd_shared.store.connections import RegisteredConnection
@@ -25,12 +25,18 @@ def edit_description(
 
     `label` is `schema.table` of the newest snapshot. An empty text removes what was kept. Gives a
     sentence on what happens next; raises ConfigurationError if there is no such table or column,
-    or the text is too long.
+    or the text is too long, UnknownConnection if the connection is paused, removed or never read.
     """
     text = flat(text)
     if len(text) > LONGEST_TEXT:
         raise ConfigurationError(
             f"A description has at most {LONGEST_TEXT} characters; this one has {len(text)}."
+        )
+    if not registered.is_active:
+        # What was read of it may be forgotten already, and no sync would write the text.
+        raise UnknownConnection(
+            f"{registered.partition_key} was paused or removed in the application, and is not "
+            "documented any more. Activate it there; one that is added again has a name of its own."
         )
     _, snapshot = snapshots.load_newest(registered.connection_id)
     table = _table(registered.partition_key, snapshot, label)
