@@ -16,6 +16,7 @@ from twd_shared.store.analytics_tables import daily_open_questions
 from twd_shared.store.connections import ConnectionRegistry
 from twd_shared.store.database import MetadataDatabase
 from twd_shared.store.open_questions import normalised_question, question_hash, suggestions
+from twd_shared.store.small_talk import SMALL_TALK
 from twd_shared.store.tables import training_items
 from twd_training.suggestions_command import DONE, FAILED, main
 
@@ -96,6 +97,20 @@ def test_a_question_is_suggested_until_it_is_taught(metadata: MetadataDatabase, 
     assert len(suggestions(metadata, "7")) == 1
     teach(metadata, "Which  films are lost?!")
     assert suggestions(metadata, "7") == []
+
+
+def test_what_is_said_out_of_politeness_is_not_suggested(
+    metadata: MetadataDatabase, ask: Ask
+) -> None:
+    for said in ("Hello!", "thanks", "Cảm ơn", "¿Por qué?", "1", "👍"):
+        ask(normalised_question(said), unanswered=9)
+    ask(normalised_question("xin chào"), is_kept=False)
+    ask("hello world records")
+    assert [one.question for one in suggestions(metadata, "7")] == ["hello world records"]
+
+
+def test_small_talk_is_written_as_questions_are_compared() -> None:
+    assert {normalised_question(said) for said in SMALL_TALK} == SMALL_TALK
 
 
 def test_the_command_lists_them(

@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import unicodedata
 from datetime import UTC, date, datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
 from twd_shared.store.analytics_tables import daily_open_questions
 from twd_shared.store.database import MetadataDatabase
+from twd_shared.store.small_talk import SMALL_TALK
 from twd_shared.store.tables import training_items
 
 PUNCTUATION_AT_THE_END = ".?!…？！。 "
@@ -42,8 +43,14 @@ def question_hash(normalised: str) -> str:
     return hashlib.sha256(normalised.encode()).hexdigest()[:32]
 
 
+_SMALL_TALK = frozenset(map(question_hash, SMALL_TALK))
+
+
 def suggestions(database: MetadataDatabase, connection_id: str) -> list[Suggestion]:
-    """A connection's open questions that no accepted pair answers, most asked first."""
+    """A connection's open questions that no accepted pair answers, most asked first.
+
+    Greetings and thanks are none, nor is what has no letter.
+    """
     since = datetime.now(UTC).date() - timedelta(days=SUGGESTED_DAYS)
     open_ = daily_open_questions.c
     asked = (
@@ -73,5 +80,11 @@ def suggestions(database: MetadataDatabase, connection_id: str) -> list[Suggesti
         return [
             Suggestion(row.question, row.language, row.asked, row.last_day)
             for row in transaction.execute(asked)
-            if row.question_hash not in known
+            if row.question_hash not in known and not _is_small_talk(row)
         ]
+
+
+def _is_small_talk(row: sa.Row[Any]) -> bool:
+    # By its hash too: a text may not be kept.
+    has_letters = not row.question or any(map(str.isalpha, row.question))
+    return row.question_hash in _SMALL_TALK or not has_letters
