@@ -395,6 +395,16 @@ def test_checks_hold_the_numbers_against_the_source(
     assert checks["error_rate_in_bounds"].severity == dg.AssetCheckSeverity.WARN
 
 
+def test_a_check_that_passes_names_the_day_that_it_judged(
+    run: Callable[..., Any], shop: str
+) -> None:
+    checks = {check.check_name: check for check in run(DAY).get_asset_check_evaluations()}
+    del checks["messages_not_in_future"]
+    assert len(checks) == 4
+    for check in checks.values():
+        assert (check.passed, check.metadata["days"].value) == (True, DAY)
+
+
 def test_numbers_that_differ_from_the_source_are_noticed(
     run: Callable[..., Any],
     metadata: MetadataDatabase,
@@ -418,6 +428,7 @@ def test_messages_that_came_later_are_noticed(
     application.talk("bao", NOON, answer("select 1"))
     agreeing, late = _checked(metadata_dsn, application)
     assert agreeing.passed, "it is another check that tells it"
+    assert agreeing.metadata["days"].value == "none"
     for check in late:
         assert not check.passed
         assert check.metadata["days_to_measure_again"].value == [DAY]

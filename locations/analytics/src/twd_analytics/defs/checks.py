@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from twd_analytics.defs.assets import DAILY_QUERY_STATS, SQL_ACCURACY_REPORT
-from twd_analytics.defs.days import daily_partitions, days_of
+from twd_analytics.defs.days import daily_partitions, days_of, span_of
 from twd_shared.resources.failures import explained_failures
 from twd_shared.resources.stores import ApplicationDatabaseResource, MetadataStoreResource
 from twd_shared.settings import Settings
@@ -56,13 +56,18 @@ def checks(settings: Settings) -> list[dg.AssetChecksDefinition]:
             days = days_of(keys_of(context))
             now = log.states_of(days)
             measured = measured_states(metadata_store.database, "usage", days, settings.timezone)
-            for day in (day for day in days if measured.get(day) == now[day]):
+            judged = [day for day in days if measured.get(day) == now[day]]
+            for day in judged:
                 stored = sum(one.total for one in store.totals(day, 1))
                 in_source = log.count_of(day)
                 if stored != in_source:
                     differing[day.isoformat()] = {"stored": stored, "in_source": in_source}
         return dg.AssetCheckResult(
-            passed=not differing, metadata={"days_that_differ": dg.MetadataValue.json(differing)}
+            passed=not differing,
+            metadata={
+                "days": span_of(judged),
+                "days_that_differ": dg.MetadataValue.json(differing),
+            },
         )
 
     def up_to_date(asset: dg.AssetKey, measure: "Measure") -> dg.AssetChecksDefinition:
@@ -94,7 +99,10 @@ def checks(settings: Settings) -> list[dg.AssetChecksDefinition]:
                 passed=not changed,
                 severity=dg.AssetCheckSeverity.WARN,
                 description=_TO_MEASURE_AGAIN if changed else None,
-                metadata={"days_to_measure_again": dg.MetadataValue.json(changed)},
+                metadata={
+                    "days": span_of(days),
+                    "days_to_measure_again": dg.MetadataValue.json(changed),
+                },
             )
 
         return check
@@ -123,7 +131,8 @@ def checks(settings: Settings) -> list[dg.AssetChecksDefinition]:
         beyond: dict[str, float] = {}
         with explained_failures():
             store = AccuracyStore(metadata_store.database)
-            for day in days_of(keys_of(context)):
+            days = days_of(keys_of(context))
+            for day in days:
                 for rates in store.rates(day, 1):
                     share = 1 - rates.executed / max(rates.generated, 1)
                     if rates.generated >= _FEWEST_TO_JUDGE and share > _MOST_FAILING_SHARE:
@@ -131,7 +140,10 @@ def checks(settings: Settings) -> list[dg.AssetChecksDefinition]:
         return dg.AssetCheckResult(
             passed=not beyond,
             severity=dg.AssetCheckSeverity.WARN,
-            metadata={"error_rates_out_of_bounds": dg.MetadataValue.json(beyond)},
+            metadata={
+                "days": span_of(days),
+                "error_rates_out_of_bounds": dg.MetadataValue.json(beyond),
+            },
         )
 
     return [

@@ -20,3 +20,10 @@ def daily_partitions(settings: Settings) -> dg.DailyPartitionsDefinition:
 def days_of(partition_keys: Sequence[str]) -> list[date]:
     """The days of a run's partitions: one, or all of a range."""
     return [date.fromisoformat(key) for key in partition_keys]
+
+
+def span_of(days: Sequence[date]) -> str:
+    """How metadata name the days that something was found of, given in order."""
+    if len(days) < 2:
+        return days[0].isoformat() if days else "none"
+    return f"{len(days)} from {days[0]} to {days[-1]}"
