@@ -206,6 +206,61 @@ def test_an_optional_column_of_an_odd_type_tells_nothing(
     assert (row[column], row["sql"], row["result"]) == (None, "select 1", "rows")
 
 
+@pytest.mark.parametrize("id_type", ["text", "numeric", "varchar(20)"])
+def test_a_conversation_is_found_though_its_id_is_of_another_type_in_each_table(
+    application: Any, ask: Build, answer: Build, id_type: str
+) -> None:
+    for statement in (
+        "alter table messages drop constraint messages_conversation_id_fkey",
+        f"alter table messages alter conversation_id type {id_type}",
+    ):
+        application.execute(statement)
+    application.talk("an", NOON - timedelta(days=1), ask("yesterday?"))
+    application.talk("bao", NOON, ask("q?"), answer("select 1", "[1]"))
+    application.execute(
+        "insert into messages (conversation_id, role, content, created_at)"
+        " select id, 'assistant', '…', %s from conversations where user_id = 'an'",
+        NOON,
+    )
+    read = log_of(application).read(DAY).answers
+    assert sorted(read.select("user_id", "question").rows()) == [
+        ("an", "yesterday?"),
+        ("bao", "q?"),
+    ]
+    assert log_of(application).count_of(DAY) == 2
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        (
+            (
+                "alter table messages alter created_at drop default",
+                "alter table messages alter created_at type bigint using 0",
+            ),
+            "messages.created_at is bigint, and no timestamp",
+        ),
+        (
+            (
+                "alter table messages drop constraint messages_role_check",
+                "alter table messages alter role type integer using 1",
+            ),
+            "a column whose type or values cannot be read: ",
+        ),
+    ],
+)
+@pytest.mark.parametrize("ask_for", ["read", "states_of", "count_of"])
+def test_a_column_of_a_type_that_cannot_be_read_is_no_matter_of_passwords(
+    application: Any, changes: tuple[str, ...], told: str, ask_for: str
+) -> None:
+    for statement in changes:
+        application.execute(statement)
+    log = log_of(application)
+    with pytest.raises(ApplicationRefused, match=told) as refused:
+        log.states_of([DAY]) if ask_for == "states_of" else getattr(log, ask_for)(DAY)
+    assert "TWD_APPLICATION_DSN" not in str(refused.value)
+
+
 @pytest.mark.parametrize("json_type", ["json", "jsonb"])
 def test_texts_may_be_strings_in_json(
     application: Any, ask: Build, answer: Build, json_type: str

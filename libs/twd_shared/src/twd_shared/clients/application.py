@@ -32,6 +32,16 @@ _REFUSALS = (
     asyncpg.ReadOnlySQLTransactionError,
 )
 
+# A column is of a type that the query, or its parameter, does not go with.
+_ODD_TYPES = (
+    asyncpg.UndefinedFunctionError,  # of an operator too
+    asyncpg.DatatypeMismatchError,
+    asyncpg.CannotCoerceError,
+    asyncpg.DataError,
+)
+ODD_TYPES = ("42883", "42804", "42846", "22")
+"""The same as SQLSTATEs, or how these begin, for a driver that a location opens by itself."""
+
 _ABOUT_TABLES = (
     asyncpg.UndefinedTableError,
     asyncpg.UndefinedColumnError,
@@ -128,6 +138,8 @@ class ApplicationDatabase:
                 return await self._fetch_patiently(connection, query, arguments)
             finally:
                 await connection.close(timeout=_CONNECT_SECONDS)
+        except _ODD_TYPES as error:
+            raise self.odd_type(type(error).__name__) from None
         except _REFUSALS as error:
             raise self.refused(_reason(error)) from None
         except asyncpg.QueryCanceledError:
@@ -155,6 +167,14 @@ class ApplicationDatabase:
         return ApplicationRefused(
             f"The application database {self.place} refused: {reason}. Check the role and database "
             "in TWD_APPLICATION_DSN, and that the role may read the application's tables."
+        )
+
+    def odd_type(self, reason: str) -> ApplicationRefused:
+        """What to raise when a column is of a type that cannot be read; `reason` says which."""
+        return ApplicationRefused(
+            f"The application database {self.place} has a column whose type or values cannot be "
+            f"read: {reason}. docs/architecture.md tells the types, under What the application "
+            "offers. Change the column, or let the role find a view of the table that has them."
         )
 
     def too_slow(self) -> ApplicationUnavailable:

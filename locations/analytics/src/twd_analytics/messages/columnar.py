@@ -17,12 +17,12 @@ import polars as pl
 import sqlalchemy as sa
 from adbc_driver_postgresql import dbapi
 
-from twd_shared.clients.application import LOCKED, ApplicationDatabase
+from twd_shared.clients.application import LOCKED, ODD_TYPES, ApplicationDatabase
 from twd_shared.clients.dsn import libpq_address
 
 _CANCELED = "57014"
-# Of SQLSTATE: login, database, access, what a value is. Only a person can change these.
-_REFUSALS = ("28", "3D", "42", "22")
+# Of SQLSTATE: login, database, access. Only a person can change these.
+_REFUSALS = ("28", "3D", "42")
 _OPTIONS = {"connect_timeout": "10", "application_name": "twd", "client_encoding": "UTF8"}
 
 
@@ -63,6 +63,8 @@ def _fetched(database: ApplicationDatabase, query: str) -> Generator[pl.DataFram
             raise database.too_slow() from None
         if error.sqlstate == LOCKED:
             raise database.locked() from None
+        if (error.sqlstate or "").startswith(ODD_TYPES):
+            raise database.odd_type(f"SQLSTATE {error.sqlstate}") from None
         if (error.sqlstate or "").startswith(_REFUSALS):
             raise database.refused(f"SQLSTATE {error.sqlstate}") from None
         raise database.unavailable(type(error).__name__) from None

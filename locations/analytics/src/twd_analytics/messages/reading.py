@@ -80,7 +80,7 @@ select {id} as id,
        {created_at} as created_at,
        {mark} as mark
 from messages message
-left join conversations on conversations.id = message.conversation_id
+left join conversations on {same_conversation}
 where message.role in ('user', 'assistant')
   and message.created_at >= {start} and message.created_at < {end}
 """
@@ -203,6 +203,7 @@ class MessageLog:
             id=self._key("id"),
             conversation_id=self._key("conversation_id"),
             user_id="conversations.user_id::text",
+            same_conversation=self._same_conversation,
             question=_cut(self._text("content"), _LONGEST_QUESTION),
             # One character more than is parsed tells that it is too long.
             sql=_cut(self._text("sql_query"), LONGEST_SQL + 1),
@@ -239,11 +240,26 @@ class MessageLog:
         )
 
     @cached_property
+    def _tables(self) -> Mapping[str, Mapping[str, str]]:
+        known = {
+            table: self._database.columns_with(table, *names) for table, names in _REQUIRED.items()
+        }
+        kind = known["messages"]["created_at"]
+        if not kind.startswith("timestamp"):
+            raise self._database.odd_type(f"messages.created_at is {kind}, and no timestamp")
+        return known
+
+    @property
     def _columns(self) -> Mapping[str, str]:
-        known: dict[str, Mapping[str, str]] = {}
-        for table, names in _REQUIRED.items():
-            known[table] = self._database.columns_with(table, *names)
-        return known["messages"]
+        return self._tables["messages"]
+
+    @property
+    def _same_conversation(self) -> str:
+        own, other = "message.conversation_id", "conversations.id"
+        if self._columns["conversation_id"] != self._tables["conversations"]["id"]:
+            # Ids in a text column beside numbers or UUIDs: PostgreSQL compares none of them.
+            own, other = f"{own}::text", f"{other}::text"
+        return f"{other} = {own}"
 
     @cached_property
     def _mark(self) -> str:
