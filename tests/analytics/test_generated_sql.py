@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import re
 from collections.abc import Callable, Sequence
 
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from twd_analytics.generated_sql import book as book_module
 from twd_analytics.generated_sql.book import SqlBook
 from twd_analytics.generated_sql.facts import NOT_PARSED, SqlFacts, facts_of
 from twd_analytics.generated_sql.keys import keys_of
@@ -415,6 +417,43 @@ def test_each_shape_of_a_version_is_looked_into_once_in_a_run() -> None:
     assert [one.verdict for one in book.facts] in (["valid", "unchecked"], ["unchecked", "valid"])
     assert loaded == [("1", 1)]
     assert len(grammar.asked) == 2
+
+
+def test_names_of_many_versions_are_let_go_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(book_module, "_MOST_COLUMNS", 3 * NAMES.columns)
+    before = _names_in_memory()
+    loaded: list[tuple[str, int]] = []
+    book = SqlBook(snapshots(loaded), {"1": "postgresql"}, Grammar())
+    for day in range(5):
+        versions = range(1 + 4 * day, 5 + 4 * day)
+        book.enter(
+            kinds(
+                *(("1", version, "select title from film") for version in versions),
+                *(("1", version, "select nothing from film") for version in versions),
+            )
+        )
+    assert loaded == [("1", version) for version in range(1, 21)], "each is read once"
+    assert _names_in_memory() - before <= 3
+    verdicts = [one.verdict for one in book.facts]
+    assert (verdicts.count("valid"), verdicts.count("unknown_column")) == (20, 20)
+
+
+def _names_in_memory() -> int:
+    gc.collect()
+    return sum(isinstance(one, SchemaNames) for one in gc.get_objects())
+
+
+def test_facts_of_days_gone_by_are_let_go_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(book_module, "_MOST_FACTS", 3)
+    book = SqlBook(snapshots([]), {"1": "postgresql"}, Grammar())
+    for day in range(9):
+        texts = (f"select film_id as n{day} from film", f"select nothing as n{day} from film")
+        entries = book.enter(kinds(*(("1", 1, text) for text in texts))).sort("sql")["entry"]
+        assert sorted(book.facts[entry].verdict for entry in entries) == [
+            "unknown_column",
+            "valid",
+        ]
+        assert len(book.facts) <= 3 + len(texts)
 
 
 def test_what_the_server_would_not_take_does_not_parse() -> None:

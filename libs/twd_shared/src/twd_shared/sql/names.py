@@ -100,6 +100,8 @@ class SchemaNames:
                 key,
             )
             self._named.setdefault(self.folded(table.name), []).append(key)
+        self.columns = sum(len(rows.columns) for rows in self._rows.values())
+        """How many columns the tables have."""
 
     @cached_property
     def words(self) -> frozenset[str]:

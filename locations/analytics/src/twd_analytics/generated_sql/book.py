@@ -1,4 +1,4 @@
-"""Facts of many texts: each kind of text is looked into once in a run."""
+"""Facts of many texts: each kind of text is looked into once in a run, or seldom more often."""
 
 from __future__ import annotations
 
@@ -15,12 +15,17 @@ from twd_shared.sql.names import SchemaNames
 _OWN = ("connection_id", "schema_version", "key")
 _Key = tuple[str, int, str | None]
 
+# What is kept from day to day, some 100 and 200 MiB of it. A run measures a hundred days, of any
+# number of connections, and each version of each schema is of its own.
+_MOST_COLUMNS = 250_000
+_MOST_FACTS = 100_000
+
 Grammar = Callable[[Sequence[str]], Collection[int]]
 """Gives the places of the texts that are no SQL of PostgreSQL's."""
 
 
 class SqlBook:
-    """The facts of all SQL met so far; entries are numbered from 0."""
+    """The facts of the SQL that was met; entries are numbered from 0, until the next are made."""
 
     def __init__(
         self,
@@ -35,12 +40,17 @@ class SqlBook:
         self._grammar = grammar
         self._entries: dict[_Key, int] = {}
         self._names: dict[tuple[str, int], SchemaNames] = {}
+        self._columns = 0
 
     def enter(self, kinds: pl.DataFrame) -> pl.DataFrame:
         """The rows with `entry`, the number of their facts; null where `sql` is.
 
-        Rows have connection_id, schema_version (0 = not known) and sql.
+        Rows have connection_id, schema_version (0 = not known) and sql. Entries of before may mean
+        nothing any more.
         """
+        if len(self.facts) > _MOST_FACTS:
+            self.facts.clear()
+            self._entries.clear()
         texts = (
             kinds.filter(pl.col("sql").is_not_null())
             .select("connection_id", "schema_version", "sql")
@@ -57,7 +67,8 @@ class SqlBook:
         return kinds.join(known, on=["connection_id", "schema_version", "sql"], how="left")
 
     def _learn(self, keys: Sequence[_Key]) -> None:
-        new = [key for key in keys if key not in self._entries]
+        # One version after the other: its names may be let go of when the next ones are needed.
+        new = sorted((key for key in keys if key not in self._entries), key=lambda key: key[:2])
         found = [self._facts(*key) for key in new]
         asked = [
             place
@@ -82,5 +93,10 @@ class SqlBook:
         key = (connection_id, version)
         if key not in self._names:
             snapshot = self._snapshot_of(*key)
-            self._names[key] = SchemaNames(snapshot.dialect, snapshot.relations)
+            names = SchemaNames(snapshot.dialect, snapshot.relations)
+            if self._columns + names.columns > _MOST_COLUMNS:
+                self._names.clear()
+                self._columns = 0
+            self._names[key] = names
+            self._columns += names.columns
         return self._names[key]
