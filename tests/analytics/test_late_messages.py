@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import dagster as dg
@@ -194,3 +195,49 @@ def test_an_application_that_is_down_is_a_reason_to_skip(
     said = sensor.tick()
     assert "127.0.0.1:1/app is not available" in said
     assert "hush" not in said
+
+
+def make_slow(application: Any, day: date) -> None:
+    """Reading a message of the day takes two seconds more."""
+    application.execute("alter table messages rename to kept_messages")
+    application.execute(
+        "create view messages as select * from kept_messages"
+        f" where created_at::date <> '{day}' or pg_sleep(2)::text is not null"
+    )
+
+
+def test_a_day_that_takes_too_long_keeps_no_other_from_being_measured(
+    sensor: Sensor, application: Any, ask: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(late_sensor, "_MOST_SECONDS_A_DAY", 1)
+    other = DAY + timedelta(days=1)
+    application.talk("an", NOON, ask("many?"))
+    application.talk("an", NOON + timedelta(days=1), ask("few?"))
+    make_slow(application, DAY)
+    assert sensor.tick() == [other.isoformat()]
+    said = sensor.tick(NOW + timedelta(seconds=30))
+    assert f"Not looked at, and first at a later tick: {DAY}" in said
+    assert "did not answer within 1 s" in said
+
+
+def test_what_was_tried_for_a_day_is_remembered_while_it_is_not_looked_at(
+    sensor: Sensor, application: Any, ask: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    application.talk("an", NOON, ask("q?"))
+    assert sensor.tick() == [DAY.isoformat()]
+    with monkeypatch.context() as slow:
+        slow.setattr(late_sensor, "_MOST_SECONDS", -1)
+        assert f"{DAY}" in sensor.tick(NOW + timedelta(seconds=10))
+    assert "wait for their next try" in sensor.tick(NOW + timedelta(seconds=30))
+
+
+def test_without_time_for_all_days_each_comes_first_in_its_turn(
+    sensor: Sensor, application: Any, ask: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for back in range(3):
+        application.talk("an", NOON + timedelta(days=1 - back), ask("q?"))
+    clock = iter(range(0, 10_000, 100))
+    monkeypatch.setattr(late_sensor, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+    monkeypatch.setattr(late_sensor, "_MOST_SECONDS", 150)
+    ticks = [sensor.tick(NOW + timedelta(minutes=10 * number)) for number in range(3)]
+    assert sorted(ticks) == [["2026-03-09"], ["2026-03-10"], ["2026-03-11"]]

@@ -1,6 +1,7 @@
 """The sensor that has a day measured again when its messages are no longer as they were."""
 
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 
 import dagster as dg
@@ -9,7 +10,7 @@ from twd_analytics.defs.days import FIRST_DAY
 from twd_analytics.defs.jobs import ALL_OF_A_DAY
 from twd_shared.clients.application import ApplicationDatabase
 from twd_shared.contract import TRIGGER_TAG
-from twd_shared.errors import TwdError
+from twd_shared.errors import ApplicationUnavailable, TwdError
 from twd_shared.resources.stores import ApplicationDatabaseResource, MetadataStoreResource
 from twd_shared.run_requests import Attempts, runs_in_flight
 from twd_shared.run_subjects import covers
@@ -18,8 +19,9 @@ from twd_shared.settings import Settings
 
 _NAME = "late_messages_sensor"
 _INTERVAL_SECONDS = 600
-# Dagster ends a tick after 60 s.
-_MOST_SECONDS = 30
+# Dagster ends a tick after 60 s: no day is begun after the second of these.
+_MOST_SECONDS_A_DAY = 20
+_MOST_SECONDS = 25
 # With their waits, about two hours. After that a person has to see what is wrong.
 _MOST_TRIES = 8
 
@@ -38,7 +40,8 @@ def late_messages_sensor(
             f"Compares the messages of the last {settings.late_days} days with those that their "
             "statistics were measured from, and has a day measured again where late ones came, or "
             "some were changed or deleted; one that was measured in another time zone; and one "
-            "with messages that was never measured. "
+            "with messages that was never measured. Days that a slow application leaves no time "
+            "for come first at a later tick. "
             f"A failed run is requested again, with waits, {_MOST_TRIES} times in all."
         ),
     )
@@ -53,7 +56,6 @@ def late_messages_sensor(
             days_to_measure,
             measured_states,
         )
-        from twd_analytics.messages.reading import MessageLog
 
         moment = utc_now()
         days = [
@@ -63,9 +65,10 @@ def late_messages_sensor(
         ]
         if not days:
             return dg.SkipReason("No days are looked at: TWD_LATE_DAYS is 0.")
+        # Each day comes first in its turn: none waits for ever behind days that take too long.
+        turn = int(moment.timestamp()) // _INTERVAL_SECONDS % len(days)
         try:
-            database = ApplicationDatabase(application.dsn, _MOST_SECONDS)
-            now = MessageLog(database, settings.timezone).states_of(days)
+            now, problem = _states(application.dsn, settings.timezone, days[turn:] + days[:turn])
             measured = [
                 measured_states(metadata_store.database, measure, days, settings.timezone)
                 for measure in MEASURES
@@ -73,14 +76,21 @@ def late_messages_sensor(
         except TwdError as error:
             return dg.SkipReason(str(error))
         wishes = days_to_measure(now, measured)
+        missed = [day for day in days if day not in now]
         attempts = Attempts(context.cursor, _MOST_TRIES)
-        attempts.forget_others({day.isoformat() for day in wishes})
+        attempts.forget_others({day.isoformat() for day in (*wishes, *missed)})
         requests = _requests(context.instance, attempts, wishes, moment.timestamp())
-        return dg.SensorResult(
-            run_requests=requests,
-            skip_reason=None if requests else _nothing_to_do(days, wishes, attempts),
-            cursor=attempts.cursor(),
-        )
+        if missed:
+            named = ", ".join(day.isoformat() for day in missed)
+            problem = f"Not looked at, and first at a later tick: {named}. {problem}".strip()
+            context.log.warning(problem)
+        if requests:
+            reason = None
+        elif missed:
+            reason = dg.SkipReason(problem)
+        else:
+            reason = _nothing_to_do(days, wishes, attempts)
+        return dg.SensorResult(run_requests=requests, skip_reason=reason, cursor=attempts.cursor())
 
     return sensor
 
@@ -88,6 +98,28 @@ def late_messages_sensor(
 def utc_now() -> datetime:
     """The present moment."""
     return datetime.now(UTC)
+
+
+def _states(dsn: str, timezone: str, days: Sequence[date]) -> tuple[dict[date, str], str]:
+    """The state of the messages of as many of the days as there is time for; of the rest, why not.
+
+    One statement a day: all of them at once take too long where a day has millions of messages.
+    Raises as `MessageLog.states_of`, but for an application that is too slow or away.
+    """
+    from twd_analytics.messages.reading import MessageLog
+
+    log = MessageLog(ApplicationDatabase(dsn, _MOST_SECONDS_A_DAY), timezone)
+    deadline = time.monotonic() + _MOST_SECONDS
+    found: dict[date, str] = {}
+    problem = ""
+    for day in days:
+        if time.monotonic() > deadline:
+            break
+        try:
+            found |= log.states_of([day])
+        except ApplicationUnavailable as error:
+            problem = str(error)
+    return found, problem
 
 
 def _requests(
