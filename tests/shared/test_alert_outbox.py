@@ -222,6 +222,22 @@ def test_a_wait_given_as_a_date_is_kept_and_one_of_days_ends_after_an_hour(
     assert 3590 < wait_seconds(database) <= 3600
 
 
+@pytest.mark.parametrize(
+    "asked", ["soon", "Thu, 01 Jan 99999999999999999999 00:00:00 GMT", "\xe9, 1", "nan"]
+)
+def test_a_wait_that_nobody_can_read_is_none(
+    database: MetadataDatabase,
+    outbox: AlertOutbox,
+    delivery: AlertDelivery,
+    webhook: WebhookServer,
+    asked: str,
+) -> None:
+    webhook.answers = [Answer(429, {"retry-after": asked})]
+    outbox.raise_alert(alert())
+    delivery.deliver()
+    assert 0 < wait_seconds(database) <= 30
+
+
 def test_a_wait_that_a_clock_dated_before_it_was_set_back_holds_nothing_up(
     database: MetadataDatabase,
     outbox: AlertOutbox,

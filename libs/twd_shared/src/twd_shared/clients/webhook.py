@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import queue
 import threading
 from collections.abc import Iterator
@@ -100,12 +101,13 @@ class Webhook:
 def _asked_wait(text: str) -> float | None:
     """Seconds that Retry-After asks for, given as a number or as a date; None = nothing."""
     try:
-        return max(0.0, float(text))
+        seconds = float(text)
+        return None if math.isnan(seconds) else max(0.0, seconds)
     except ValueError:
         pass
     try:
         moment = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):  # no date at all, or one with endless digits
         return None
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     return max(0.0, (moment - datetime.now(UTC)).total_seconds())
