@@ -11,6 +11,7 @@ import sys
 import threading
 import urllib.error
 import urllib.request
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,10 @@ import yaml
 from dagster._core.scheduler.instigation import TickStatus
 from prometheus_client.parser import text_string_to_metric_families
 
+from benchmarks.drill.proxy import Link
+from twd_shared.metrics import reading
 from twd_shared.metrics.collector import METRICS, DatabaseCollector
+from twd_shared.metrics.model import Query
 from twd_shared.metrics.reading import Reader
 from twd_shared.metrics.server import make_metrics_server
 
@@ -206,6 +210,25 @@ def test_a_database_that_is_away_is_told_without_its_secrets(capsys: Any) -> Non
             assert found["dagster_runs_queued"] == []
     said = capsys.readouterr()
     assert said.err == "the metadata database was not answered: OperationalError\n"
+
+
+def test_a_database_that_falls_silent_is_given_up_and_asked_again(
+    observed_dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "_ALL_SECONDS", 2.0)
+    address = sa.make_url(observed_dsn)
+    sleep = Query("q", "twd", "select pg_sleep(0.2)::text as n", {})
+    with closing(Link("metadata", address.port or 5432)) as link:
+        dsn = address.set(host="127.0.0.1", port=link.port).render_as_string(hide_password=False)
+        reader = Reader(dsn, "UTC", 900)
+        silence = threading.Timer(0.8, link.turn, ("silent",))
+        silence.start()
+        # Before the limit of a statement ends it, the answer is lost.
+        assert not reader.read([sleep] * 9).is_up
+        silence.join()
+        link.turn("fair")
+        monkeypatch.setattr(reading, "_ALL_SECONDS", 8.0)
+        assert reader.read([sleep]).is_up
 
 
 def test_before_dagster_made_its_tables_ours_are_told(metadata_dsn: str) -> None:

@@ -5,10 +5,13 @@ A driver's own words are not repeated anywhere: they may tell of hosts, users an
 
 from __future__ import annotations
 
+import os
 import re
+import socket
+import threading
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import closing
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,6 +25,8 @@ _CONNECT_SECONDS = 5
 _STATEMENT_SECONDS = 5.0
 # A scrape of Prometheus waits 10 seconds.
 _ALL_SECONDS = 8.0
+# A server that can end its statements has ended them by then.
+_GRACE_SECONDS = 1.0
 # Names in the search path: Dagster's tables are where Dagster itself finds them.
 _TABLES = {"dagster": "runs", "twd": "twd.connection_freshness"}
 
@@ -79,12 +84,13 @@ class Reader:
             ) as connection:
                 # Each statement is a transaction of its own: one that fails spoils no other.
                 connection.autocommit = True
-                present = self._present(connection)
-                answers = {
-                    query.name: self._answer(connection, query, deadline)
-                    for query in queries
-                    if query.origin in present
-                }
+                with _cut_off_after(connection, deadline + _GRACE_SECONDS - time.monotonic()):
+                    present = self._present(connection)
+                    answers = {
+                        query.name: self._answer(connection, query, deadline)
+                        for query in queries
+                        if query.origin in present
+                    }
         except psycopg2.Error as error:
             return Reading(False, failure=_failure_of(error))
         return Reading(True, answers)
@@ -114,6 +120,33 @@ class Reader:
                 raise
             return Answer(None, time.monotonic() - started, _failure_of(error))
         return Answer(rows, time.monotonic() - started)
+
+
+@contextmanager
+def _cut_off_after(connection: extensions.connection, seconds: float) -> Iterator[None]:
+    """End the connection if what is done with it takes longer.
+
+    The server's own limits are of no use where it, or the way to it, falls silent: the driver would
+    wait for ever, and every later scrape behind it.
+    """
+
+    def cut_off() -> None:
+        # It may have ended by itself just now.
+        with (
+            suppress(OSError, psycopg2.Error),
+            socket.socket(fileno=os.dup(connection.fileno())) as end,
+        ):
+            end.shutdown(socket.SHUT_RDWR)
+
+    watch = threading.Timer(seconds, cut_off)
+    watch.daemon = True
+    watch.start()
+    try:
+        yield
+    finally:
+        watch.cancel()
+        # Its descriptor must not be another's before this is over.
+        watch.join()
 
 
 def _failure_of(error: psycopg2.Error) -> str:
