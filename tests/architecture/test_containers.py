@@ -34,6 +34,7 @@ def test_a_container_is_bounded_and_without_rights(name: str) -> None:
     assert service["security_opt"] == ["no-new-privileges:true"]
     assert service["mem_limit"]
     assert service["pids_limit"]
+    assert service["logging"]["options"].keys() == {"max-size", "max-file"}
 
 
 @pytest.mark.parametrize("name", sorted(SERVICES.keys() - ONCE))
