@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from twd_local.stack.environment import (
     External,
     compose_environment,
+    misspelt,
     read_env_file,
     set_since,
 )
@@ -147,3 +149,39 @@ def test_an_env_file_is_read_as_people_write_it(tmp_path: Path) -> None:
     with pytest.raises(StackError, match="line 2"):
         read_env_file(file)
     assert read_env_file(tmp_path / "missing") == {}
+
+
+def test_an_env_file_of_another_editor_is_read_or_refused_in_words(tmp_path: Path) -> None:
+    file = tmp_path / ".env"
+    file.write_bytes("\ufeffTWD_TIMEZONE=UTC\r\n".encode())
+    assert read_env_file(file) == {"TWD_TIMEZONE": "UTC"}
+    file.write_bytes("TWD_TIMEZONE=UTC".encode("utf-16"))
+    with pytest.raises(StackError, match=r"\.env is not written in UTF-8"):
+        read_env_file(file)
+
+
+def test_a_name_that_is_nearly_a_setting_is_told_with_the_one_that_is_meant() -> None:
+    given = (
+        "TWD_SOURCE_DIALECT",
+        "TWD_PORT",
+        "QDRANT_ULR",
+        "TWD_RUN_DAYS",
+        "TWD_IMAGE_TAG",
+        "PATH",
+    )
+    assert misspelt(dict.fromkeys(given, "x")) == {
+        "TWD_SOURCE_DIALECT": "TWD_SOURCE_DIALECTS",
+        "TWD_PORT": "TWD_PORTS",
+        "QDRANT_ULR": "QDRANT_URL",
+    }
+
+
+def test_no_variable_of_the_project_is_taken_for_a_misspelt_one() -> None:
+    texts = [
+        path.read_text()
+        for pattern in ("deploy/**/*.yaml", "deploy/**/*.py", "Makefile", "workspace.yaml")
+        for path in REPOSITORY.glob(pattern)
+    ]
+    names = {name for text in texts for name in re.findall(r"\bTWD_[A-Z_]+[A-Z]\b", text)}
+    assert len(names) > 40
+    assert misspelt(dict.fromkeys(names, "x")) == {}

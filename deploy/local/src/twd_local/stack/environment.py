@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 
 from twd_local.postgres.running import dsn_of
 from twd_local.stack.errors import StackError
 from twd_local.stack.home import REPOSITORY, Home
 from twd_local.stack.names import LOCATIONS, ORDER
+from twd_local.stack.ports import PORTS
 from twd_local.stack.private_files import password
 from twd_shared import settings
 
@@ -29,6 +31,7 @@ APPLICATION_READER = "twd_application_reader"
 STACK_ID = "TWD_STACK_ID"
 APPLICATION_ADMIN_DSN = "TWD_LOCAL_APPLICATION_ADMIN_DSN"
 
+_NAMES = {variable.name for variable in settings.VARIABLES}
 _FOLDERS = {
     variable.name
     for variable in (settings.SECRETS_FOLDER, settings.COMPUTE_LOG_DIR, settings.ARTIFACT_DIR)
@@ -75,12 +78,17 @@ class External:
 def read_env_file(path: Path) -> dict[str, str]:
     """The NAME=value lines of `path`; comments, blank lines, `export` and quotes are understood.
 
-    Raises: StackError naming the line that is none of these.
+    Raises: StackError naming the line that is none of these, or for a file that is no UTF-8.
     """
     if not path.exists():
         return {}
+    try:
+        # Some editors begin a file with a mark, which is of no name.
+        text = path.read_text("utf-8-sig")
+    except UnicodeDecodeError:
+        raise StackError(f"{path.name} is not written in UTF-8. Save it so.") from None
     values: dict[str, str] = {}
-    for number, line in enumerate(path.read_text().splitlines(), start=1):
+    for number, line in enumerate(text.splitlines(), start=1):
         text = line.strip().removeprefix("export ").strip()
         if not text or text.startswith("#"):
             continue
@@ -155,11 +163,17 @@ def set_since(given: Mapping[str, str], environment: Mapping[str, str]) -> list[
     return [name for name, value in _chosen(given).items() if environment.get(name) != value]
 
 
+def misspelt(given: Mapping[str, str]) -> dict[str, str]:
+    """Names in `given` that are no setting, with the setting that is called nearly so."""
+    known = {*_NAMES, PORTS.name, "TWD_HOME"}
+    near = {name: get_close_matches(name, known, 1, 0.9) for name in given if name not in known}
+    return {name: found[0] for name, found in near.items() if found}
+
+
 def _chosen(given: Mapping[str, str]) -> dict[str, str]:
-    names = {variable.name for variable in settings.VARIABLES}
     return {
         # Processes work in a folder of their own: a relative path is one from where .env is.
         name: str(REPOSITORY / value) if name in _FOLDERS else value
         for name, value in given.items()
-        if name in names and value
+        if name in _NAMES and value
     }

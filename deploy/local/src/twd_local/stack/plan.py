@@ -7,7 +7,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
-from twd_local.stack.environment import External, admin_dsn, compose_environment, read_env_file
+from twd_local.stack.environment import (
+    External,
+    admin_dsn,
+    compose_environment,
+    misspelt,
+    read_env_file,
+)
 from twd_local.stack.errors import StackError
 from twd_local.stack.home import REPOSITORY, Home
 from twd_local.stack.names import ORDER, PORTLESS
@@ -70,6 +76,8 @@ def plan(home: Home, given: Mapping[str, str], supervisor: Supervisor, say: Say)
     Raises ConfigurationError for a setting that the processes could not follow.
     """
     settings.check(given)
+    for name, meant in sorted(misspelt(given).items()):
+        say(f"{name} is no setting and changes nothing. Did you mean {meant}?")
     reach_policy(
         settings.value_of(given, settings.SOURCE_HOSTS),
         settings.value_of(given, settings.SOURCE_FILES),
