@@ -65,7 +65,14 @@ class Webhook:
                     content = content_of(message, self._style)
                     with client.stream("POST", self._url, json=content) as response:
                         outcome.put(response)
-            except (httpx.HTTPError, httpx.InvalidURL, RuntimeError, OSError) as error:
+            # A host with an empty label (hooks..example) is a UnicodeError of the name server's.
+            except (
+                httpx.HTTPError,
+                httpx.InvalidURL,
+                RuntimeError,
+                OSError,
+                UnicodeError,
+            ) as error:
                 outcome.put(type(error).__name__)
 
         threading.Thread(target=post, name="twd-webhook", daemon=True).start()
