@@ -81,6 +81,10 @@ def test_a_bad_value_names_its_variable(name: str, value: str) -> None:
         ("TWD_CATALOG", "API", "one of api, database"),
         ("TWD_SOURCE_TIMEOUT_SECONDS", "1e3", "a whole number from 1"),
         ("QDRANT_URL", "qdrant:6333", "begins with http:// or https://"),
+        ("QDRANT_URL", "http://", "names a host"),
+        ("QDRANT_URL", "http://qdrant:66333", "names a host"),
+        ("QDRANT_URL", "http://qdrant..example", "names a host"),
+        ("QDRANT_URL", "http://q drant", "names a host"),
     ],
 )
 def test_a_check_of_all_says_what_is_allowed(name: str, value: str, allowed: str) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from twd_shared.errors import ConfigurationError
@@ -69,12 +70,20 @@ def _is_time_zone(text: str) -> bool:
     return True
 
 
+def _is_http(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        host = (parts.hostname or "").encode("idna")
+        # Reading the port raises for one that is out of range.
+        is_whole = bool(host) and parts.port != 0
+    except ValueError:
+        return False
+    return is_whole and parts.scheme in ("http", "https") and not re.search(r"\s", text)
+
+
 _SHARE = Rule("a number from 0 to 1", _is_share)
 _TIME_ZONE = Rule("a time zone, such as UTC or Asia/Ho_Chi_Minh", _is_time_zone)
-_HTTP = Rule(
-    "an address that begins with http:// or https://",
-    lambda text: bool(re.match(r"https?://[^/\s]", text, re.IGNORECASE)),
-)
+_HTTP = Rule("an address that begins with http:// or https:// and names a host", _is_http)
 # A hundred years: dates and intervals of databases go no further than they must.
 _MOST_DAYS = 36_500
 
