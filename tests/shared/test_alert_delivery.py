@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime
 from typing import Any
 
@@ -45,6 +46,22 @@ def test_a_webhook_that_answers_badly_costs_one_send_and_loses_nothing(
     webhook.answer = Answer()
     waits_end(database)
     assert delivery.deliver().delivered == 3
+
+
+def test_a_server_that_ends_idle_transactions_does_not_have_a_message_sent_for_ever(
+    database: MetadataDatabase, metadata_dsn: str, outbox: AlertOutbox, webhook: WebhookServer
+) -> None:
+    webhook.answer = Answer(manner="hang")
+    outbox.raise_alert(alert())
+    with database.begin() as transaction:
+        name = transaction.exec_driver_sql("select current_database()").scalar_one()
+        transaction.exec_driver_sql(
+            f'alter database "{name}" set idle_in_transaction_session_timeout = 300'
+        )
+    with closing(MetadataDatabase(metadata_dsn)) as impatient:
+        done = AlertDelivery(impatient, Webhook(webhook.url)).deliver(4.0, 1.5)
+    assert (done.waiting, len(done.errors), len(webhook.posted)) == (1, 1, 1)
+    assert kept(database)[0].attempts == 1
 
 
 def test_a_slow_webhook_is_left_before_the_budget_is_over(

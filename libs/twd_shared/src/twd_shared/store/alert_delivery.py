@@ -166,6 +166,10 @@ class AlertDelivery:
 
 def _is_alone(transaction: sa.Connection) -> bool:
     """Whether no other sender is at work; none will be until the transaction ends."""
+    # It is idle while the webhook is waited for. Were it ended for that, what became of the message
+    # would be written down nowhere, and the same one be sent at each tick.
+    longest = f"{2 * SEND_SECONDS:.0f}s"
+    transaction.execute(sa.text(f"set local idle_in_transaction_session_timeout = '{longest}'"))
     # To its end, so that the next sender sees what became of the message.
     alone = "select pg_try_advisory_xact_lock(hashtextextended('twd.alerts', 0))"
     return transaction.execute(sa.text(alone)).scalar_one()
