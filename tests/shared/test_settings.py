@@ -92,6 +92,10 @@ def test_a_check_of_all_says_what_is_allowed(name: str, value: str, allowed: str
         settings.check({name: value})
 
 
+def test_ollama_may_be_named_without_a_scheme() -> None:
+    settings.check({"OLLAMA_BASE_URL": "ollama.example:11434"})
+
+
 def test_a_check_of_all_asks_for_nothing_that_is_not_set() -> None:
     settings.check({"TWD_METADATA_DSN": "", "TWD_MAX_CONCURRENT_RUNS": ""})
 

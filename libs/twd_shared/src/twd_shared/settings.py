@@ -84,6 +84,11 @@ def _is_http(text: str) -> bool:
 _SHARE = Rule("a number from 0 to 1", _is_share)
 _TIME_ZONE = Rule("a time zone, such as UTC or Asia/Ho_Chi_Minh", _is_time_zone)
 _HTTP = Rule("an address that begins with http:// or https:// and names a host", _is_http)
+# As Ollama's own OLLAMA_HOST, it may have no scheme.
+_OLLAMA = Rule(
+    "an address, such as http://ollama.example:11434 or ollama.example:11434",
+    lambda text: _is_http(text if "://" in text else f"http://{text}"),
+)
 # A hundred years: dates and intervals of databases go no further than they must.
 _MOST_DAYS = 36_500
 
@@ -110,7 +115,7 @@ INDEX_ALIAS = Variable(
     "TWD_INDEX_ALIAS", "talkwdata_schemas", "Alias under which the schema index is read"
 )
 OLLAMA_BASE_URL = Variable(
-    "OLLAMA_BASE_URL", "http://127.0.0.1:11434", "Ollama's address", rule=_HTTP
+    "OLLAMA_BASE_URL", "http://127.0.0.1:11434", "Ollama's address", rule=_OLLAMA
 )
 EMBED_MODEL = Variable("TWD_EMBED_MODEL", "nomic-embed-text", "Ollama model that embeds texts")
 LLM_MODEL = Variable(
