@@ -22,10 +22,14 @@ from twd_schema.drift.targets import Targets
 from twd_schema.extraction.reading import SchemaReader
 from twd_shared.clients.application import ApplicationDatabase
 from twd_shared.clients.catalog import Connection
+from twd_shared.clients.index_layout import Point
 from twd_shared.resources.stores import ApplicationDatabaseResource
+from twd_shared.retrieval.terms import SparseTerms
 from twd_shared.schema_model.models import Column, Snapshot, Table
 from twd_shared.settings import Settings
 from twd_shared.store.tables import training_items
+
+from .index_shop import Shop, table
 
 Execute = Callable[..., None]
 
@@ -386,6 +390,19 @@ def test_a_report_tells_whom_each_change_hits(world: World, reader: SchemaReader
     heading, _, row = report.splitlines()
     assert heading.endswith("| documents | training items | user queries (users) |")
     assert row.endswith("|  | 1: “When \\| why?” | 1 (1) |")
+
+
+def test_a_point_that_something_else_wrote_is_no_document_of_a_table(
+    application_dsn: str, resources: dict[str, Any]
+) -> None:
+    shop = Shop(resources)
+    shop.publish(table("visits", "id"))
+    stranger = Point("0" * 32, [0.1] * 768, SparseTerms((1,), (1.0,)), {"connection_id": "7"})
+    shop.points.upsert([stranger])
+    reader = SurroundingsReader(
+        shop.database, lambda: ApplicationDatabase(application_dsn), lambda: shop.index
+    )
+    assert reader.read("7").documents["public", "visits"] == 1
 
 
 def test_thousands_of_changes_and_statements_take_seconds() -> None:

@@ -14,12 +14,14 @@ import pytest
 from twd_schema.extraction.reading import SchemaReader
 from twd_schema.indexing.publication import Publisher
 from twd_shared.clients.catalog import Connection
+from twd_shared.clients.index_layout import Point, Rewriting, point_id
 from twd_shared.errors import EmbeddingUnavailable, IndexOutdated, IndexRejected, IndexUnavailable
 from twd_shared.resources.servers import OllamaResource, QdrantResource
 from twd_shared.retrieval.candidates import TableName, label
 from twd_shared.retrieval.explaining import explain
 from twd_shared.retrieval.prompt import sql_prompt
 from twd_shared.retrieval.search import Retrieval, rank_tables, retrieve_tables
+from twd_shared.retrieval.terms import question_terms
 from twd_shared.schema_model.models import ForeignKey
 from twd_shared.sources.limits import ReadLimits
 from twd_shared.sources.reachability import reach_policy
@@ -203,6 +205,34 @@ def test_a_foreign_key_to_a_table_that_is_not_indexed_is_no_answer(
     answer = ask(shop, "7", "orders")
     assert [found.table for found in answer.tables] == ["orders"]
     assert answer.joins == ()
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        {},
+        {"schema_name": "public", "table_name": "customers"},
+        {"schema_name": "public", "table_name": ["customers"], "kind": "table"},
+        {"schema_name": "public", "table_name": "customers", "kind": "table", "words": 5},
+        {"schema_name": "public", "table_name": "a", "kind": "table", "foreign_keys": [{}]},
+    ],
+)
+def test_a_point_that_something_else_wrote_is_no_table(shop: Shop, payload: dict[str, Any]) -> None:
+    terms = question_terms("customers")
+    payload = {"connection_id": "7", **payload}
+    shop.points.upsert([Point("0" * 32, [0.1] * 768, terms, payload)])
+    labels = [found.label for found in ask(shop, "7", "customers").tables]
+    assert labels == ["public.customers", "public.invoices"]
+
+
+@pytest.mark.parametrize("more", [{}, {"kind": "table"}, {"kind": "table", "ddl": 1, "card": ""}])
+def test_a_point_whose_payload_something_else_replaced_is_no_table(
+    shop: Shop, more: dict[str, Any]
+) -> None:
+    payload = {"connection_id": "7", "schema_name": "public", "table_name": "customers", **more}
+    of_customers = point_id("7", "public", "customers")
+    shop.points.rewrite([Rewriting(of_customers, question_terms("customers"), payload)])
+    assert "customers" not in {found.table for found in ask(shop, "7", "customers").tables}
 
 
 def test_before_the_first_publication_there_is_nothing_to_find(resources: dict[str, Any]) -> None:

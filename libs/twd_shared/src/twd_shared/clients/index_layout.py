@@ -8,9 +8,13 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
+
+import msgspec
 
 from twd_shared.retrieval.terms import TERMS_REVISION, SparseTerms
+
+_T = TypeVar("_T")
 
 DENSE = "dense"
 """Name of the vector that an embedding model made."""
@@ -72,3 +76,11 @@ def point_id(connection_id: str, schema: str, table: str, chunk: int = 0) -> str
 def mark_of(content_hash: str) -> str:
     """The first two digits of a hash, by which points are counted without reading each of them."""
     return content_hash[:2]
+
+
+def read_payload(payload: Mapping[str, Any], kind: type[_T]) -> _T | None:
+    """What `kind` names of a payload; None if it is not all there: nothing of ours wrote that."""
+    try:
+        return msgspec.convert(payload, kind)
+    except msgspec.ValidationError:
+        return None

@@ -1,15 +1,17 @@
 """What a search found of each table, before anything is ranked. Pure functions.
 
-A wide table has several points; the best of them speaks for it.
+A wide table has several points; the best of them speaks for it. A point whose payload is not as
+the index's layout says is none of ours and no table.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from twd_shared.clients.index_layout import Hit
+import msgspec
+
+from twd_shared.clients.index_layout import Hit, read_payload
 
 TableName = tuple[str, str]
 """(schema, table)."""
@@ -51,39 +53,66 @@ class Candidate:
     relationships: tuple[Relationship, ...] = ()
 
 
+class _ForeignKey(msgspec.Struct, frozen=True):
+    columns: list[str]
+    referenced_schema: str
+    referenced_table: str
+    referenced_columns: list[str]
+
+
+class _Reference(msgspec.Struct, frozen=True):
+    schema_name: str
+    table_name: str
+    columns: list[str]
+    referenced_columns: list[str]
+
+
+class _Payload(msgspec.Struct, frozen=True):
+    """Those of `RANKING_KEYS` that a candidate is made of."""
+
+    schema_name: str
+    table_name: str
+    kind: str
+    words: list[str] = []
+    foreign_keys: list[_ForeignKey] = []
+    referenced_by: list[_Reference] = []
+
+
 def candidates_of(dense: Sequence[Hit], terms: Sequence[Hit]) -> dict[TableName, Candidate]:
     """The tables of both lists of hits, each list best first."""
     found: dict[TableName, Candidate] = {}
     for hit in dense:
-        candidate = _candidate(found, hit.payload)
-        if candidate.dense is None:
+        candidate = _candidate(found, hit)
+        if candidate is not None and candidate.dense is None:
             candidate.dense = hit.score
     for hit in terms:
-        candidate = _candidate(found, hit.payload)
-        if candidate.terms is None:
+        candidate = _candidate(found, hit)
+        if candidate is not None and candidate.terms is None:
             candidate.terms = hit.score
     return found
 
 
-def _candidate(found: dict[TableName, Candidate], payload: Mapping[str, Any]) -> Candidate:
-    name = (str(payload["schema_name"]), str(payload["table_name"]))
+def _candidate(found: dict[TableName, Candidate], hit: Hit) -> Candidate | None:
+    payload = read_payload(hit.payload, _Payload)
+    if payload is None:
+        return None
+    name = (payload.schema_name, payload.table_name)
     candidate = found.get(name)
     if candidate is None:
-        candidate = found[name] = Candidate(
-            name, str(payload["kind"]), relationships=tuple(_relationships(name, payload))
-        )
-    candidate.words |= set(payload.get("words", ()))
+        relationships = tuple(_relationships(name, payload))
+        candidate = found[name] = Candidate(name, payload.kind, relationships=relationships)
+    candidate.words |= set(payload.words)
     return candidate
 
 
-def _relationships(name: TableName, payload: Mapping[str, Any]) -> Iterable[Relationship]:
-    for key in payload.get("foreign_keys", ()):
-        target = (str(key["referenced_schema"]), str(key["referenced_table"]))
+def _relationships(name: TableName, payload: _Payload) -> Iterable[Relationship]:
+    for key in payload.foreign_keys:
+        target = (key.referenced_schema, key.referenced_table)
         if target != name:
-            pairs = zip(key["columns"], key["referenced_columns"], strict=False)
+            pairs = zip(key.columns, key.referenced_columns, strict=False)
             yield Relationship(name, target, tuple(pairs))
-    for key in payload.get("referenced_by", ()):
-        source = (str(key["schema_name"]), str(key["table_name"]))
+    for key in payload.referenced_by:
+        source = (key.schema_name, key.table_name)
         if source != name:
-            pairs = zip(key["columns"], key["referenced_columns"], strict=False)
+            pairs = zip(key.columns, key.referenced_columns, strict=False)
             yield Relationship(source, name, tuple(pairs))

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+
+import msgspec
 
 from twd_shared.clients.embedding import embed_within
-from twd_shared.clients.index_layout import LAYOUT, point_id
+from twd_shared.clients.index_layout import LAYOUT, point_id, read_payload
 from twd_shared.clients.index_points import ConnectionPoints
 from twd_shared.clients.ollama import Ollama
 from twd_shared.clients.schema_index import IndexCollection, SchemaIndex
@@ -69,6 +70,14 @@ class Retrieval:
     joins: tuple[Relationship, ...] = ()
     collection: IndexCollection | None = None
     note: str = ""
+
+
+class _Told(msgspec.Struct, frozen=True):
+    """What an answer says of a table, from its first point's payload."""
+
+    kind: str
+    ddl: str
+    card: str
 
 
 def retrieve_tables(
@@ -145,10 +154,14 @@ def _retrieve(
     ids = {table.name: point_id(connection_id, *table.name) for table in selected}
     payloads = points.payloads(list(ids.values()))
     # A foreign key may name a table that is not indexed; it joins nothing that can be answered.
-    indexed = [table for table in selected if ids[table.name] in payloads]
+    tables = [
+        _retrieved(table, told)
+        for table in selected
+        if (told := read_payload(payloads.get(ids[table.name], {}), _Told))
+    ]
     return Retrieval(
-        tables=tuple(_retrieved(table, payloads[ids[table.name]]) for table in indexed),
-        joins=_joins([table.name for table in indexed], graph),
+        tables=tuple(tables),
+        joins=_joins([(table.schema, table.table) for table in tables], graph),
         collection=collection,
         note=note,
     )
@@ -208,15 +221,15 @@ def _vectors(texts: Sequence[str], model: Ollama, collection: IndexCollection) -
     return vectors
 
 
-def _retrieved(table: RankedTable, payload: Mapping[str, Any]) -> RetrievedTable:
+def _retrieved(table: RankedTable, told: _Told) -> RetrievedTable:
     schema, name = table.name
     return RetrievedTable(
         schema=schema,
         table=name,
-        kind=str(payload["kind"]),
+        kind=told.kind,
         score=table.score,
-        ddl=str(payload["ddl"]),
-        card=str(payload["card"]),
+        ddl=told.ddl,
+        card=told.card,
         explanation=table.explanation,
     )
 

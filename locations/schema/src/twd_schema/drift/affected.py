@@ -130,7 +130,8 @@ class SurroundingsReader:
             return Counter()
         points = self._index().points(connection_id, collection)
         held = points.held(["schema_name", "table_name"]).values()
-        return Counter((item["schema_name"], item["table_name"]) for item in held)
+        # A point that nothing of ours wrote has neither, and counts for no table.
+        return Counter((str(item.get("schema_name")), str(item.get("table_name"))) for item in held)
 
     def _items(self, connection_id: str) -> tuple[TrainingItem, ...]:
         items = training_items
