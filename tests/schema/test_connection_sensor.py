@@ -244,6 +244,27 @@ def test_a_connection_is_taken_out_at_the_next_tick_when_the_index_was_down(
     assert (daemon.partitions(), found(daemon, "7")) == ([], [])
 
 
+def test_a_connection_that_cannot_be_taken_out_delays_no_other_and_is_named(
+    daemon: Daemon, catalog: Any, imported: str, shop: str, faults: Callable[..., None]
+) -> None:
+    catalog.add(8, "second", shop)
+    daemon.tick("new_connection_sensor")
+    catalog.add(9, "third", shop)
+    for row in catalog.rows[:2]:
+        row["is_active"] = False
+    refused = {"path": "/points/delete", "status": 400, "count": 1}
+    faults("qdrant", refused)
+    result = daemon.tick("new_connection_sensor")
+    assert [request.partition_key for request in result.run_requests or ()] == ["third"]
+    assert daemon.partitions() == ["shop", "third"]
+    faults("qdrant", refused)
+    reason = daemon.reason("new_connection_sensor")
+    assert "1 connection could not be taken out and will be at a later tick (shop): " in reason
+    assert "refused the request (400" in reason
+    daemon.tick("new_connection_sensor")
+    assert daemon.partitions() == ["third"]
+
+
 def test_a_failing_import_is_requested_again_after_a_wait(
     daemon: Daemon, catalog: Any, clock: Callable[[float], None]
 ) -> None:

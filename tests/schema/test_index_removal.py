@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from twd_schema.lifecycle.removal import take_out
+from twd_schema.lifecycle.removal import take_out, take_out_each
 from twd_shared.clients.catalog import Connection
 from twd_shared.errors import IndexUnavailable
 from twd_shared.store.index_locks import IndexLocks
@@ -65,3 +65,10 @@ def test_one_that_is_active_again_before_all_of_it_is_gone_counts_as_not_indexed
     assert recorded is not None
     assert not recorded.is_complete
     assert shop.publish(*SIX).points.present == 6
+
+
+def test_what_failed_before_has_its_turn_after_the_others(shop: Shop) -> None:
+    shop.store.connections.register([Connection("8", "other", "postgresql", True, "")])
+    known = shop.store.connections.known()
+    removals = take_out_each(known, shop.index, shop.database, ["7"], seconds=0)
+    assert removals.taken_out == ["other"]

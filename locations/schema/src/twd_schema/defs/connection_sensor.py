@@ -12,7 +12,7 @@ from twd_schema.history.retention import forget_gone_connections
 from twd_schema.lifecycle.absences import Absences
 from twd_schema.lifecycle.keyed_hash import keyed_hash
 from twd_schema.lifecycle.reconciliation import plan_lifecycle
-from twd_schema.lifecycle.removal import take_out
+from twd_schema.lifecycle.removal import take_out_each
 from twd_shared.clients.catalog import Listing
 from twd_shared.contract import source_databases
 from twd_shared.errors import TwdError
@@ -27,10 +27,9 @@ from twd_shared.store.connections import RegisteredConnection
 # With their waits, about a day. The daily verification asks again, whatever failed before.
 MOST_IMPORTS = 24
 
-# What a tick does of each; the rest has its turn at the next one. Queueing a run is part of the
+# What a tick requests; the rest has its turn at the next one. Queueing a run is part of the
 # tick, and took the daemon up to 1.9 s on two busy cores, which import eight databases a minute.
 _MOST_REQUESTS = 12
-_MOST_TAKEN_OUT = 200
 
 # Nothing can be asked of a database before it is imported, and all else about it waits for that.
 _PRIORITY = 1
@@ -43,6 +42,7 @@ class _Memory(msgspec.Struct):
 
     attempts: str = "{}"
     absences: dict[str, int] = {}
+    not_taken_out: list[str] = []
 
     @classmethod
     def of(cls, cursor: str | None) -> "_Memory":
@@ -106,18 +106,20 @@ def new_connection_sensor(
                 synced,
                 untouchable,
             )
-            taken_out: list[str] = []
-            for registered in plan.to_take_out[:_MOST_TAKEN_OUT]:
-                if take_out(registered.connection_id, qdrant.schema_index, metadata_store.database):
-                    taken_out.append(registered.partition_key)
-                else:
-                    context.log.info(f"{registered.partition_key} is in use; it goes out later.")
+            removals = take_out_each(
+                plan.to_take_out,
+                qdrant.schema_index,
+                metadata_store.database,
+                memory.not_taken_out,
+            )
             for gone in forget_gone_connections(metadata_store.snapshots, settings.snapshot_days):
                 context.log.info(f"The history of connection {gone} is forgotten.")
         except TwdError as error:
             return dg.SkipReason(str(error))
-        for row in listing.unreadable:
-            context.log.warning(row.reason)
+        for partition_key in removals.in_use:
+            context.log.info(f"{partition_key} is in use; it goes out later.")
+        for problem in (*removals.problems, *(row.reason for row in listing.unreadable)):
+            context.log.warning(problem)
         for registered in known:
             if registered.connection_id in absences.counts:
                 context.log.warning(f"{registered.partition_key} is no longer listed.")
@@ -151,30 +153,28 @@ def new_connection_sensor(
         requests = list(islice((request for request in claims if request), _MOST_REQUESTS))
         changes = [
             source_databases.build_add_request(list(plan.partitions_to_add)),
-            source_databases.build_delete_request(taken_out),
+            source_databases.build_delete_request(removals.taken_out),
         ]
+        nothing = " ".join((_nothing_to_import(listing, plan.to_import), *removals.problems))
         return dg.SensorResult(
             run_requests=requests,
-            skip_reason=None if requests else _nothing_to_import(listing, plan.to_import),
+            skip_reason=None if requests else dg.SkipReason(nothing),
             dynamic_partitions_requests=[item for item in changes if item.partition_keys],
-            cursor=_Memory(attempts.cursor(), absences.counts).cursor(),
+            cursor=_Memory(attempts.cursor(), absences.counts, removals.failed_ids).cursor(),
         )
 
     return sensor
 
 
-def _nothing_to_import(
-    listing: Listing, waiting: tuple[RegisteredConnection, ...]
-) -> dg.SkipReason:
+def _nothing_to_import(listing: Listing, waiting: tuple[RegisteredConnection, ...]) -> str:
     if not waiting:
         listed = counted(len(listing.connections), "connection")
         others = counted(len(listing.unreadable), "other")
-        return dg.SkipReason(
-            f"{listed} listed, all that are active are imported."
-            + (f" {others} cannot be read: this tick's log says why." if listing.unreadable else "")
+        return f"{listed} listed, all that are active are imported." + (
+            f" {others} cannot be read: this tick's log says why." if listing.unreadable else ""
         )
     names = ", ".join(item.partition_key for item in waiting[:10])
-    return dg.SkipReason(
+    return (
         f"To be imported: {counted(len(waiting), 'connection')} ({names}), whose runs are in "
         "flight, or have failed and wait for their next try. A corrected connection string is "
         f"tried at once; what failed {MOST_IMPORTS} times waits for the daily verification."

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from time import monotonic
 from typing import TYPE_CHECKING
 
-from twd_shared.store.connections import ConnectionRegistry
+from twd_shared.errors import TwdError
+from twd_shared.schema_model.wording import counted
+from twd_shared.store.connections import ConnectionRegistry, RegisteredConnection
 from twd_shared.store.database import MetadataDatabase
 from twd_shared.store.documentation import DocumentationStore
 from twd_shared.store.index_locks import IndexLocks
@@ -14,6 +19,65 @@ from twd_shared.store.source_checks import SourceCheckStore
 
 if TYPE_CHECKING:
     from twd_shared.clients.schema_index import SchemaIndex
+
+# A tick of the sensor has a minute for all that it does; the rest has its turn at the next one.
+_MOST = 200
+_SECONDS = 20
+_MOST_NAMES = 10
+
+
+@dataclass(slots=True)
+class Removals:
+    """Partition keys of what was taken out and of what is in use; `failed` are ids by reason."""
+
+    taken_out: list[str] = field(default_factory=list[str])
+    in_use: list[str] = field(default_factory=list[str])
+    failed: dict[str, list[RegisteredConnection]] = field(
+        default_factory=dict[str, list[RegisteredConnection]]
+    )
+
+    @property
+    def failed_ids(self) -> list[str]:
+        """Ids of those that could not be taken out."""
+        return [item.connection_id for group in self.failed.values() for item in group]
+
+    @property
+    def problems(self) -> list[str]:
+        """What failed, and for which connections: a sentence for each reason."""
+        told: list[str] = []
+        for reason, group in self.failed.items():
+            names = ", ".join(item.partition_key for item in group[:_MOST_NAMES])
+            told.append(
+                f"{counted(len(group), 'connection')} could not be taken out and "
+                f"will be at a later tick ({names}): {reason}"
+            )
+        return told
+
+
+def take_out_each(
+    connections: Sequence[RegisteredConnection],
+    index: SchemaIndex,
+    database: MetadataDatabase,
+    failed_before: Collection[str] = (),
+    seconds: float = _SECONDS,
+) -> Removals:
+    """Take out each of them, whatever becomes of the others: 200 at most, for so many `seconds`.
+
+    Those with ids in `failed_before` have their turn last: what fails again delays nobody.
+    """
+    done = Removals()
+    until = monotonic() + seconds
+    in_turn = sorted(connections, key=lambda item: item.connection_id in failed_before)
+    for item in in_turn[:_MOST]:
+        try:
+            is_out = take_out(item.connection_id, index, database)
+        except TwdError as error:
+            done.failed.setdefault(str(error), []).append(item)
+        else:
+            (done.taken_out if is_out else done.in_use).append(item.partition_key)
+        if monotonic() > until:
+            break
+    return done
 
 
 def take_out(connection_id: str, index: SchemaIndex, database: MetadataDatabase) -> bool:
