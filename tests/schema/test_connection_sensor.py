@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from twd_shared.clients.index_layout import Point
 from twd_shared.contract import CONNECTION_TAG, TRIGGER_TAG
 from twd_shared.resources.servers import QdrantResource
 from twd_shared.resources.stores import CatalogResource
+from twd_shared.retrieval.terms import SparseTerms
 from twd_shared.store.index_locks import IndexLocks
 from twd_shared.store.tables import schema_diffs
 
@@ -263,6 +265,29 @@ def test_a_connection_that_cannot_be_taken_out_delays_no_other_and_is_named(
     assert "refused the request (400" in reason
     daemon.tick("new_connection_sensor")
     assert daemon.partitions() == ["third"]
+
+
+def test_points_that_a_restored_qdrant_brings_back_are_taken_out_within_the_hour(
+    daemon: Daemon, catalog: Any, imported: str, clock: Callable[[float], None]
+) -> None:
+    index = daemon.resources["qdrant"].schema_index
+    points = index.points("7", index.served().name)
+    catalog.rows[0]["is_active"] = False
+    daemon.tick("new_connection_sensor")
+    vector, terms = [0.1] * 768, SparseTerms((1,), (1.0,))
+    points.upsert([Point("1" * 32, vector, terms, {"connection_id": "7"})])
+    points.upsert([Point("2" * 32, vector, terms, {"connection_id": "nobody's"})])
+    clock(3601)
+    daemon.tick("new_connection_sensor")
+    assert index.counts(index.served().name) == {"nobody's": 1}
+
+
+def test_an_index_that_is_down_keeps_no_connection_from_being_imported(
+    daemon: Daemon, catalog: Any, shop: str
+) -> None:
+    daemon.resources["qdrant"] = QdrantResource(url="http://127.0.0.1:9")
+    catalog.add(7, "shop", shop)
+    assert daemon.requested("new_connection_sensor") == ["shop"]
 
 
 def test_a_failing_import_is_requested_again_after_a_wait(

@@ -1,5 +1,6 @@
 """The sensor that follows the application's list of connections."""
 
+import time
 from collections.abc import Sequence
 from itertools import islice
 
@@ -12,7 +13,7 @@ from twd_schema.history.retention import forget_gone_connections
 from twd_schema.lifecycle.absences import Absences
 from twd_schema.lifecycle.keyed_hash import keyed_hash
 from twd_schema.lifecycle.reconciliation import plan_lifecycle
-from twd_schema.lifecycle.removal import take_out_each
+from twd_schema.lifecycle.removal import returned, take_out_each
 from twd_shared.clients.catalog import Listing
 from twd_shared.contract import source_databases
 from twd_shared.errors import TwdError
@@ -31,6 +32,10 @@ MOST_IMPORTS = 24
 # tick, and took the daemon up to 1.9 s on two busy cores, which import eight databases a minute.
 _MOST_REQUESTS = 12
 
+# How often it is looked whether a restored Qdrant has brought points back: one request for each of
+# its two or three collections.
+_LOOK_SECONDS = 3600
+
 # Nothing can be asked of a database before it is imported, and all else about it waits for that.
 _PRIORITY = 1
 
@@ -43,6 +48,7 @@ class _Memory(msgspec.Struct):
     attempts: str = "{}"
     absences: dict[str, int] = {}
     not_taken_out: list[str] = []
+    looked_at: float = 0.0
 
     @classmethod
     def of(cls, cursor: str | None) -> "_Memory":
@@ -106,8 +112,22 @@ def new_connection_sensor(
                 synced,
                 untouchable,
             )
+            back: list[RegisteredConnection] = []
+            # A clock may have been set back.
+            if abs(time.time() - memory.looked_at) >= _LOOK_SECONDS:
+                memory.looked_at = time.time()
+                try:
+                    back = returned(set(known).difference(plan.to_take_out), qdrant.schema_index)
+                except TwdError as error:
+                    context.log.warning(
+                        f"Points of removed connections were not looked for: {error}"
+                    )
+            for registered in back:
+                context.log.warning(
+                    f"{registered.partition_key} was taken out, and is in the index."
+                )
             removals = take_out_each(
-                plan.to_take_out,
+                [*plan.to_take_out, *back],
                 qdrant.schema_index,
                 metadata_store.database,
                 memory.not_taken_out,
@@ -160,7 +180,9 @@ def new_connection_sensor(
             run_requests=requests,
             skip_reason=None if requests else dg.SkipReason(nothing),
             dynamic_partitions_requests=[item for item in changes if item.partition_keys],
-            cursor=_Memory(attempts.cursor(), absences.counts, removals.failed_ids).cursor(),
+            cursor=_Memory(
+                attempts.cursor(), absences.counts, removals.failed_ids, memory.looked_at
+            ).cursor(),
         )
 
     return sensor

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -54,8 +54,21 @@ class Removals:
         return told
 
 
+def returned(
+    known: Iterable[RegisteredConnection], index: SchemaIndex
+) -> list[RegisteredConnection]:
+    """Those that are not active and of which the index holds points all the same.
+
+    A Qdrant that was restored from a backup brings points back, and nothing else knows of them.
+    Of connections that are not `known` none is named: their points may be somebody else's.
+    """
+    held = {item for name in index.collections() for item in index.counts(name)}
+    back = [item for item in known if not item.is_active and item.connection_id in held]
+    return sorted(back, key=lambda item: item.partition_key)
+
+
 def take_out_each(
-    connections: Sequence[RegisteredConnection],
+    connections: Iterable[RegisteredConnection],
     index: SchemaIndex,
     database: MetadataDatabase,
     failed_before: Collection[str] = (),
