@@ -243,6 +243,21 @@ def test_a_model_that_was_pulled_again_is_not_mixed_in(
     assert shop.held() == ["actors", "books"]
 
 
+def test_what_was_embedded_while_the_model_was_pulled_again_is_not_taken_for_the_other_ones(
+    shop: Shop, faults: Callable[..., None]
+) -> None:
+    shop.publish(*SIX[:2])
+    listed = {"models": [{"model": f"{LARGE}:latest", "digest": "f" * 64}]}
+    faults("ollama", {"path": "/api/tags", "status": 200, "body": listed, "skip": 1})
+    with pytest.raises(IndexOutdated, match=r"while texts were embedded .*digest ffffffffffff"):
+        shop.publish(*SIX)
+    recorded = shop.store.index_states.get("7")
+    assert (recorded.is_complete, recorded.snapshot_version) == (False, 1)
+    assert shop.find("films")[0] == "films"
+    faults("ollama")
+    assert shop.publish(*SIX).points.embedded == 4
+
+
 def test_a_model_that_the_server_has_no_more_is_to_be_pulled(
     shop: Shop, faults: Callable[..., None]
 ) -> None:

@@ -19,11 +19,11 @@ from twd_schema.indexing.documents import Document
 from twd_schema.indexing.origins import KnownPoint
 from twd_schema.indexing.sorting import HASHES, SHORTENED, Sorting
 from twd_shared.clients.embedding import embed_within
-from twd_shared.clients.index_collections import IndexCollection
+from twd_shared.clients.index_collections import REMEDY, IndexCollection, describe
 from twd_shared.clients.index_layout import Point, Rewriting, mark_of
 from twd_shared.clients.index_points import ConnectionPoints
 from twd_shared.clients.ollama import Ollama, TextsTooLong
-from twd_shared.errors import EmbeddingRejected, IndexUnavailable
+from twd_shared.errors import EmbeddingRejected, IndexOutdated, IndexUnavailable
 from twd_shared.schema_model.fingerprint import content_fingerprint
 from twd_shared.store.descriptions import TableName
 from twd_shared.store.index_origins import TableOrigin
@@ -90,13 +90,16 @@ class Reconciler:
         deleted before all that was written is seen. `ollama` has the model that made the
         collection. `recorded` is what the collection is known to hold, if that is known;
         `before_change` is called before each change and stops the work by raising. Raises
-        IndexUnavailable when the points read back are not the ones written.
+        IndexUnavailable when the points read back are not the ones written, IndexOutdated when the
+        model was pulled again meanwhile.
         """
         held = self.held
         sorting = Sorting(documents, held, self._collection.model_digest)
         started = monotonic()
         self._embed(sorting, ollama, before_change)
         embedding_seconds = monotonic() - started if sorting.to_embed else 0.0
+        if sorting.to_embed:
+            self._require_same_model(sorting.to_embed, ollama, before_change)
         content_hash = self._fingerprint(sorting.hashes.values())
         before = {key: payload.get("content_hash") for key, payload in held.items()}
         repaired = self._unexplained(recorded, before, sorting.hashes, content_hash)
@@ -217,6 +220,31 @@ class Reconciler:
             sorting.shortened.update((item.point_id, item.table) for item in refused)
             before_change()
             self._write(refused, vectors, sorting.shortened)
+
+    def _require_same_model(
+        self, embedded: Iterable[Document], ollama: Ollama, before_change: Callable[[], None]
+    ) -> None:
+        digest = ollama.digest()
+        if digest == self._collection.model_digest:
+            return
+        # Nobody knows which of them are of which model. Without their hashes they are found by
+        # words as before, and are embedded anew should the model that made the rest come back.
+        before_change()
+        self._points.rewrite(
+            Rewriting(
+                item.point_id,
+                item.terms,
+                {**self._payload(item, ()), "content_hash": "", "text_hash": ""},
+            )
+            for item in embedded
+        )
+        made_now = self._collection.making._replace(model_digest=digest)
+        raise IndexOutdated(
+            f"The schema index {self._collection.name} is made by "
+            f"{describe(self._collection.making)}, but while texts were embedded Ollama got "
+            f"{describe(made_now)}: it was pulled again, and its vectors do not compare. Nothing "
+            f"was removed from the index; what was embedded now does not count as done. {REMEDY}"
+        )
 
     def _write(
         self,
