@@ -42,6 +42,9 @@ create view s.open as select id, total from s.orders where total > 5;
 create table s.days (at date not null, note text, check (note <> '')) partition by range (at);
 create table s.days_2025 partition of s.days for values from ('2025-01-01') to ('2026-01-01');
 create index on s.days (note);
+create table s.past (
+    at date not null, note text, constraint days_note_check check (note <> ''));
+create index on s.past (note);
 create function s.moody(m s.mood) returns boolean language sql immutable as 'select m is null';
 create table s.feelings (m s.mood check (s.moody(m)));
 create table s.twins (a integer, b integer);
@@ -116,6 +119,28 @@ RENAMES: dict[str, Told] = {
     "alter table s.days rename at to day": {("column_renamed", "s.days.day", "at", "day")},
     "alter table s.days_2025 rename to last_year": {
         ("partition_renamed", "s.last_year", "s.days_2025", "s.last_year"),
+    },
+    "alter table s.days detach partition s.days_2025; alter table s.days_2025 rename to old": {
+        ("partition_renamed", "s.old", "s.days_2025", "s.old"),
+        ("partition_detached", "s.old", "", ""),
+    },
+    "create schema t; alter table s.days detach partition s.days_2025;"
+    "alter table s.days_2025 set schema t; alter table t.days_2025 rename note to remark": {
+        ("namespace_added", "t", "", ""),
+        ("partition_renamed", "t.days_2025", "s.days_2025", "t.days_2025"),
+        ("partition_detached", "t.days_2025", "", ""),
+        ("column_renamed", "t.days_2025.remark", "note", "remark"),
+    },
+    "drop table s.pairs; alter table s.days detach partition s.days_2025;"
+    "alter table s.days_2025 rename to pairs": {
+        ("table_removed", "s.pairs", "", ""),
+        ("partition_renamed", "s.pairs", "s.days_2025", "s.pairs"),
+        ("partition_detached", "s.pairs", "", ""),
+    },
+    "alter table s.past rename to days_2024; alter table s.days attach partition s.days_2024"
+    " for values from ('2024-01-01') to ('2025-01-01')": {
+        ("table_renamed", "s.days_2024", "s.past", "s.days_2024"),
+        ("partition_attached", "s.days_2024", "", ""),
     },
     "create schema t; alter table s.customers set schema t": {
         ("namespace_added", "t", "", ""),
@@ -507,6 +532,19 @@ def test_a_chain_over_versions_is_one_rename(history: History) -> None:
     assert history.told(1, last) == {
         ("table_renamed", "s.b", "s.twins", "s.b"),
         ("column_renamed", "s.b.y", "a", "y"),
+    }
+
+
+def test_a_partition_that_was_renamed_then_detached_then_renamed_is_one_rename(
+    history: History,
+) -> None:
+    history.save("alter table s.days_2025 rename to a")
+    history.save("alter table s.days detach partition s.a")
+    last = history.save("alter table s.a rename to b", "alter table s.b rename note to remark")
+    assert history.told(1, last) == {
+        ("partition_renamed", "s.b", "s.days_2025", "s.b"),
+        ("partition_detached", "s.b", "", ""),
+        ("column_renamed", "s.b.remark", "note", "remark"),
     }
 
 

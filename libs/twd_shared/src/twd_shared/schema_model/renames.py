@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import cast
 
 import msgspec
@@ -10,12 +10,16 @@ import msgspec
 from twd_shared.schema_model.identities import Identities, Identity
 from twd_shared.schema_model.models import ObjectKey, ObjectKind, Snapshot
 
+_RELATIONS = ("table", "partition")
+
 
 class Rename(msgspec.Struct, frozen=True, kw_only=True, order=True):
     """An object, or a column or label of it, that is called otherwise now.
 
-    `old` and `new` are (schema, name) of the object. With members it is the member that was
-    renamed, and `old` and `new` say what its object was and is called, which may be the same.
+    `kind` is what it is now. A table that is detached now was a partition before, and the other way
+    round: `held_key` finds either. `old` and `new` are (schema, name) of the object. With members
+    it is the member that was renamed, and `old` and `new` say what its object was and is called,
+    which may be the same.
     """
 
     kind: ObjectKind
@@ -70,6 +74,15 @@ def renames_between(before: Snapshot, after: Snapshot) -> Renames:
     return Renames(items=tuple(sorted(renames_by_id(old, new))), complete=True)
 
 
+def held_key(key: ObjectKey, objects: Container[ObjectKey]) -> ObjectKey | None:
+    """The key by which `objects` hold what has this one, or had it before it was (de)tached.
+
+    A partition and a table of its own share their names. None if it is not there.
+    """
+    kinds = _RELATIONS if key[0] in _RELATIONS else key[:1]
+    return next((held for kind in kinds if (held := (kind, *key[1:])) in objects), None)
+
+
 def renames_by_id(before: Identities, after: Identities) -> list[Rename]:
     """The objects and members whose id is in both, with different names; origins must be equal."""
     known = {item.lasting: item for item in before.objects}
@@ -77,7 +90,7 @@ def renames_by_id(before: Identities, after: Identities) -> list[Rename]:
     for item in after.objects:
         old = known.get(item.lasting)
         # The same in most cases, and comparing whole is cheap.
-        if old is not None and old != item and old.kind == item.kind:
+        if old is not None and old != item and _place(old.key)[0] == _place(item.key)[0]:
             found += _renames(old, item)
     return found
 
@@ -106,6 +119,8 @@ def _renames(old: Identity, new: Identity) -> list[Rename]:
 class NameHistory:
     """What today's names were at a version, as far as renames since then tell.
 
+    A partition counts as a table: it can be detached, and keeps its past.
+
     A name that is not held was never touched; one that means a newer object was nothing.
     """
 
@@ -121,6 +136,7 @@ class NameHistory:
 
     def knows(self, key: ObjectKey, member: str = "") -> bool:
         """Whether a rename has touched this name; of an object's, or that of a member of it."""
+        key = _place(key)
         members = self._members.get(key, {})
         return member in members if member else key in self._objects or bool(members)
 
@@ -146,23 +162,28 @@ class NameHistory:
         origins: dict[ObjectKey, ObjectKey | None] = {}
         members: dict[ObjectKey, dict[str, str | None]] = {}
         for step in of_objects:
-            old, new = step.rename.old_key, step.rename.new_key
+            old, new = _place(step.rename.old_key), _place(step.rename.new_key)
             is_new = step.is_new_object or step.since > from_version
             origins[new] = None if is_new else self._objects.get(old, old)
             members[new] = {} if step.is_new_object else self._members.get(old, {})
         for step in of_objects:
-            self._members.pop(step.rename.old_key, None)
+            self._members.pop(_place(step.rename.old_key), None)
             if not step.is_new_object:
                 # Whatever gets this name later is another object.
-                self._objects[step.rename.old_key] = None
+                self._objects[_place(step.rename.old_key)] = None
         self._objects |= origins
         self._members |= members
         of_members: dict[ObjectKey, list[RenameStep]] = {}
         for step in steps:
             if step.rename.new_member:
-                of_members.setdefault(step.rename.new_key, []).append(step)
+                of_members.setdefault(_place(step.rename.new_key), []).append(step)
         for key, group in of_members.items():
             self._members[key] = _followed(self._members.get(key, {}), group, from_version)
+
+
+def _place(key: ObjectKey) -> ObjectKey:
+    """Where a name stands: those of partitions among those of tables."""
+    return ("table", *key[1:]) if key[0] == "partition" else key
 
 
 def _followed(

@@ -19,6 +19,7 @@ from twd_shared.schema_model.renames import (
     Rename,
     Renames,
     RenameStep,
+    held_key,
     renames_by_id,
 )
 from twd_shared.store.sync_tables import renames
@@ -130,11 +131,14 @@ def _record_renames(
     of_name = {item.identity.key: item for item in held.values()}
     steps: list[RenameStep] = []
     for rename in renames_by_id(old, read):
-        known = of_name[rename.old_key]
-        if rename.old_key not in before or not {rename.old_key, rename.new_key}.isdisjoint(
-            unconfirmed
+        old_key = held_key(rename.old_key, of_name)
+        if (
+            old_key is None
+            or old_key not in before
+            or not {old_key, rename.new_key}.isdisjoint(unconfirmed)
         ):
             continue
+        known = of_name[old_key]
         number = known.identity.members.index(rename.old_member) if rename.old_member else None
         since = (
             known.since if number is None or not known.member_since else known.member_since[number]

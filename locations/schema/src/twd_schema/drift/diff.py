@@ -117,6 +117,7 @@ def _renamed(
         if not isinstance(item, Routine) or (item.schema, item.name) != (other.schema, other.name):
             evidence = pairing.evidence(key)
             before, after = label_of(key), label_of(now)
+            now = (key[0], *now[1:])
             if (key, "") in pairing.respelled:
                 yield of_object(now, "respelled", written_before(before), "", before, after)
             else:
@@ -129,7 +130,7 @@ def _renamed(
             if (key, before) in pairing.respelled and isinstance(other, Table):
                 what = written_before(before)
                 yield of_column(other, after, "column_respelled", what, before, after)
-            elif key[0] == "table" and isinstance(other, Table):
+            elif isinstance(other, Table) and (key[0] == "table" or other.partition_of is None):
                 what = renamed_to(after, evidence)
                 yield of_column(
                     other, after, "column_renamed", what, before, after, evidence=evidence

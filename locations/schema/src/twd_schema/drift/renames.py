@@ -19,7 +19,7 @@ from twd_shared.schema_model.models import (
     Snapshot,
     Table,
 )
-from twd_shared.schema_model.renames import Rename, Renames
+from twd_shared.schema_model.renames import Rename, Renames, held_key
 
 Evidence = Literal["server", "similarity"]
 
@@ -85,8 +85,9 @@ def paired(before: Snapshot, after: Snapshot, renames: Renames) -> Pairing:
     new = objects_by_key(after)
     pairing = Pairing()
     for rename in renames.items:
-        if not rename.new_member and rename.old_key in old and rename.new_key in new:
-            pairing.objects[rename.old_key] = rename.new_key
+        one, other = held_key(rename.old_key, old), held_key(rename.new_key, new)
+        if not rename.new_member and one is not None and other is not None:
+            pairing.objects[one] = other
     _pair_members(pairing, old, new, renames.items)
     fold = folding_of_tables(after.dialect)
     for one, other in _respelled(old, new, lambda key: (key[0], fold(key[1]), fold(key[2]))):
@@ -95,8 +96,8 @@ def paired(before: Snapshot, after: Snapshot, renames: Renames) -> Pairing:
     _pair_respelled_columns(pairing, old, new, folding_of_columns(after.dialect))
     if not renames.complete:
         _pair_alike(pairing, old, new)
-    taken = set(pairing.objects.values())
-    pairing.lost = {key for key in taken if key in old and key not in pairing.objects}
+    taken = (held_key(key, old) for key in pairing.objects.values())
+    pairing.lost = {key for key in taken if key is not None and key not in pairing.objects}
     return pairing
 
 
@@ -114,10 +115,10 @@ def _pair_members(
     renames: Iterable[Rename],
 ) -> None:
     for rename in renames:
-        key = rename.old_key
-        if not rename.new_member or key not in old or pairing.new_key(key) != rename.new_key:
+        key, now = held_key(rename.old_key, old), held_key(rename.new_key, new)
+        if not rename.new_member or key is None or now is None or pairing.new_key(key) != now:
             continue
-        before, after = members_of(old[key]), members_of(new[rename.new_key])
+        before, after = members_of(old[key]), members_of(new[now])
         if rename.old_member in before and rename.new_member in after:
             pairing.members.setdefault(key, {})[rename.old_member] = rename.new_member
 

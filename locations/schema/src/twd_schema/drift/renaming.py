@@ -46,7 +46,8 @@ def in_new_names(
         key = key_of(item)
         if key not in pairing.lost:
             now = pairing.new_key(key)
-            said[now] = names.said(key, item, new[now]) if now in new else item
+            # A partition that was detached is one still, by its new name.
+            said[(key[0], *now[1:])] = names.said(key, item, new[now]) if now in new else item
     return said
 
 
