@@ -230,11 +230,12 @@ def test_a_referrer_that_the_text_only_counts_is_written_but_not_embedded_again(
     assert [one["table_name"] for one in new.payload["referenced_by"]] == [*many, "x2"]
 
 
+@pytest.mark.parametrize("revision", ["TERMS_REVISION", "_WORDS_REVISION"])
 def test_other_rules_for_terms_write_every_point_but_embed_none(
-    monkeypatch: pytest.MonkeyPatch,
+    revision: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = document()
-    monkeypatch.setattr(documents_module, "TERMS_REVISION", -1)
+    monkeypatch.setattr(documents_module, revision, -1)
     after = document()
     assert before.text_hash == after.text_hash
     assert before.content_hash != after.content_hash

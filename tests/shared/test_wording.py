@@ -56,6 +56,8 @@ def test_a_relationship_without_known_columns_names_both_tables() -> None:
         ("HTTPServerLog", "http server log"),
         ("ĐơnHàng", "đơn hàng"),
         ("bảng khách hàng", "bảng khách hàng"),
+        ("TÊN_SẢN_PHẨM", "tên sản phẩm"),
+        ("ngàyÁpDụng", "ngày áp dụng"),
         ("InvoiceLine", "invoice line"),
         ("HTTPRequest2", "http request 2"),
         ("đơn_hàng", "đơn hàng"),

@@ -16,6 +16,11 @@ _LONGEST_NAME = 200
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
 _UNPRINTABLES = re.compile(f"{_UNPRINTABLE.pattern}+")
 _PLAIN_NAME = re.compile(r"\w[\w$]*\Z")
+# From À to Ỹ capitals and small letters take turns, so that no range holds the ones alone.
+_LETTERS = [chr(code) for code in range(ord("À"), ord("ỹ") + 1)]
+_CAPITALS = "A-Z" + "".join(letter for letter in _LETTERS if letter.isupper())
+_OTHERS = "a-z0-9" + "".join(letter for letter in _LETTERS if not letter.isupper())
+_WITHIN = re.compile(f"(?<=[{_OTHERS}])(?=[{_CAPITALS}])|(?<=[A-Z])(?=[A-Z][a-z])")
 # Names come again and again; texts do not, and would fill the memory.
 _CACHED_LENGTH = 64
 
@@ -98,7 +103,7 @@ def _with_article(noun: str) -> str:
 
 
 def _words(name: str) -> str:
-    spaced = re.sub(r"(?<=[a-zà-ỹ0-9])(?=[A-ZĐ])|(?<=[A-Z])(?=[A-Z][a-z])", " ", name)
+    spaced = _WITHIN.sub(" ", name)
     spaced = re.sub(r"(?<=[^\W\d_])(?=\d)", " ", spaced)
     return " ".join(re.split(r"[\W_]+", spaced)).strip().lower() or name
 

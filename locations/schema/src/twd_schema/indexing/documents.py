@@ -44,6 +44,9 @@ _LONGEST_DEFAULT = 500
 # Qdrant takes requests of 32 MiB, and no language model reads a statement of that length.
 _LONGEST_DDL = 1_000_000
 _MOST_WORDS = 500
+# Raise it when some texts are taken apart otherwise, and points of before may be asked meanwhile:
+# each is written again in its place. `TERMS_REVISION` rebuilds the index instead.
+_WORDS_REVISION = 2
 _CACHED_LENGTH = 64
 
 
@@ -160,7 +163,9 @@ def _documents_of_table(
             term_texts=texts,
             payload={**payload, "snapshot_version": version},
             text_hash=text_hash,
-            content_hash=content_fingerprint([text_hash, encoded, str(TERMS_REVISION)]),
+            content_hash=content_fingerprint(
+                [text_hash, encoded, str(TERMS_REVISION), str(_WORDS_REVISION)]
+            ),
         )
 
 
