@@ -20,6 +20,7 @@ from twd_shared.resources.servers import OllamaResource, QdrantResource
 from twd_shared.retrieval.candidates import TableName, label
 from twd_shared.retrieval.explaining import explain
 from twd_shared.retrieval.prompt import sql_prompt
+from twd_shared.retrieval.question import read_question
 from twd_shared.retrieval.search import Retrieval, rank_tables, retrieve_tables
 from twd_shared.retrieval.terms import question_terms
 from twd_shared.schema_model.models import ForeignKey
@@ -176,6 +177,13 @@ def shop(resources: dict[str, Any]) -> Shop:
 )
 def test_any_question_gets_an_answer(shop: Shop, question: str) -> None:
     assert {found.table for found in ask(shop, "7", question).tables} <= {"customers", "invoices"}
+
+
+def test_a_question_of_a_megabyte_is_asked_by_its_beginning(shop: Shop) -> None:
+    question = "invoices " + " ".join(f"word{number}" for number in range(100_000))
+    [first, *_] = ask(shop, "7", question).tables
+    assert first.table == "invoices"
+    assert len(question_terms(read_question(question).text).indices) < 10_000
 
 
 def test_a_question_is_embedded_by_the_model_that_made_the_index(shop: Shop) -> None:

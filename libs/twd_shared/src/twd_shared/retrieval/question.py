@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from twd_shared.clients.embedding import cut_text
 from twd_shared.retrieval.terms import significant_words
 from twd_shared.retrieval.vietnamese import english_of
 
@@ -25,8 +26,10 @@ def read_question(question: str) -> Asked:
     """The question with the English for its Vietnamese phrases behind its own words.
 
     Of a Vietnamese question the phrases are its meanings, as schemas are seldom in Vietnamese; of
-    another one each word is.
+    another one each word is. A question of pages is cut as for its embedding: what it is about
+    stands at its beginning, or nowhere.
     """
+    question = cut_text(question)
     phrases = english_of(question)
     text = f"{question} {' '.join(dict.fromkeys(' '.join(phrases).split()))}".rstrip()
     stems = frozenset(significant_words(text))
