@@ -171,6 +171,19 @@ def test_a_foreign_key_without_columns_refers_to_the_primary_key(snapshot: Snaps
     assert (key.name, key.columns, key.referenced_columns) == (None, ("parent",), ("id",))
 
 
+def test_a_foreign_key_to_a_primary_key_of_more_columns_is_made_again_without_any(
+    make: Callable[..., Path], read: Read
+) -> None:
+    file = make(
+        "create table regions (country int, code int, primary key (country, code));"
+        "create table shops (region int references regions)"
+    )
+    before = read(file)
+    again = make(*(f"{statement};" for statement in schema_script(before)), name="again.db")
+    assert table(before, "shops").foreign_keys[0].referenced_columns == ()
+    assert read(again).tables == before.tables
+
+
 def test_a_foreign_key_names_what_it_refers_to_as_that_is_called(
     make: Callable[..., Path], read: Read
 ) -> None:

@@ -284,6 +284,10 @@ class SQLiteCatalog(SQLiteDialect_pysqlite):
             else:
                 key["referred_columns"].append(_called(column_as.get(target, {}), to))
         for table, keys in found.items():
+            for key in keys.values():
+                if len(key["referred_columns"]) != len(key["constrained_columns"]):
+                    # It fails where it is used, but only one that names no columns can be made.
+                    key["referred_columns"] = []
             _say_as_declared(keys, declared.get(table, DeclaredTable()).foreign_keys)
             yield (None, table), list(keys.values())
 
