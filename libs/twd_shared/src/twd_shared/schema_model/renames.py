@@ -75,9 +75,10 @@ def renames_between(before: Snapshot, after: Snapshot) -> Renames:
 
 
 def held_key(key: ObjectKey, objects: Container[ObjectKey]) -> ObjectKey | None:
-    """The key by which `objects` hold what has this one, or had it before it was (de)tached.
+    """The key by which `objects` hold what has this one; None if they do not.
 
-    A partition and a table of its own share their names. None if it is not there.
+    A table that was attached or detached since is found as what it was: a partition and a table
+    of its own share their names.
     """
     kinds = _RELATIONS if key[0] in _RELATIONS else key[:1]
     return next((held for kind in kinds if (held := (kind, *key[1:])) in objects), None)
