@@ -216,6 +216,7 @@ def test_a_source_that_is_down_gives_nothing_back_and_is_asked_again(
         published=training_set.published_markers(),
         live={"7": 1},
         indexed={"7": 1},
+        vanished=(),
     )
     assert wishes == {"7": f"training data {away.reading.marker}"}
 

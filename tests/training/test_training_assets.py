@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import dagster as dg
 import msgspec
 import pytest
 import sqlalchemy as sa
+from qdrant_client import models
 
 from twd_shared.contract import TRAINED_MODEL
+from twd_shared.resources.servers import OllamaResource, QdrantResource
+from twd_shared.settings import Settings
 from twd_shared.store.tables import alerts
+from twd_training.definitions import build_defs
 from twd_training.defs.assets import (
     MODEL_EVALUATION_KEY,
     PROMOTION_CHECK,
@@ -378,6 +383,94 @@ def test_the_sensor_asks_for_a_schema_that_automation_did_not_train(
     assert tick(location, instance).run_requests == []
 
 
+def lose_aliases(location: Location) -> None:
+    client = location.resources["qdrant"].client
+    client.update_collection_aliases(
+        [
+            models.DeleteAliasOperation(delete_alias=models.DeleteAlias(alias_name=alias))
+            for alias in Collections(client, location.key).names(1)
+        ]
+    )
+
+
+def lose_collections(location: Location, *versions: int) -> None:
+    client = location.resources["qdrant"].client
+    Collections(client, location.key).drop(versions or {1})
+
+
+def lose_memory(location: Location) -> None:
+    names = Collections(location.resources["qdrant"].client, location.key).names(1)
+    location.resources["qdrant"].client.delete_collection(names[alias_of(location.key, "memory")])
+
+
+@pytest.mark.parametrize("lose", [lose_aliases, lose_collections, lose_memory])
+def test_the_sensor_asks_for_what_qdrant_has_lost_until_it_is_served_again(
+    location: Location, instance: dg.DagsterInstance, lose: Callable[[Location], None]
+) -> None:
+    assert run(location, instance).success
+    lose(location)
+    asked = tick(location, instance)
+    assert [one.partition_key for one in asked.run_requests or ()] == [location.key]
+    assert "wait for their next try" in skipped(tick(location, instance, asked.cursor))
+    assert run(location, instance).success
+    collections = Collections(location.resources["qdrant"].client, location.key)
+    assert collections.served() == 2
+    assert collections.counts(2) is not None
+    assert "up to date" in skipped(tick(location, instance, asked.cursor))
+
+
+def test_the_sensor_goes_on_asking_for_what_was_lost_when_its_training_fails(
+    location: Location, instance: dg.DagsterInstance, holding: dict[str, str]
+) -> None:
+    assert holding
+    assert run(location, instance).success
+    lose_collections(location, 1, 2)
+    away = OllamaResource(base_url="http://127.0.0.1:9", embed_model="x")
+    location.definitions = build_defs(
+        Settings(run_max_retries=0, run_retry_seconds=0), location.resources | {"ollama": away}
+    )
+    assert not run(location, instance).success
+    minutes_pass(location)
+    assert tick(location, instance).run_requests
+
+
+def test_the_sensor_does_not_ask_for_what_was_lost_beside_a_held_version_over_and_over(
+    location: Location, instance: dg.DagsterInstance, holding: dict[str, str]
+) -> None:
+    assert holding
+    assert run(location, instance).success
+    lose_memory(location)
+    assert "up to date" in skipped(tick(location, instance))
+    lose_collections(location)
+    assert tick(location, instance).run_requests
+    assert run(location, instance).success
+    minutes_pass(location)
+    assert "up to date" in skipped(tick(location, instance))
+
+
+def test_the_sensor_leaves_it_to_a_person_who_pointed_the_aliases_to_the_version_before(
+    location: Location, instance: dg.DagsterInstance
+) -> None:
+    assert run(location, instance).success
+    location.teach("Customers buy.")
+    assert run(location, instance).success
+    collections = Collections(location.resources["qdrant"].client, location.key)
+    assert collections.served() == 2
+    collections.serve(1)
+    assert "up to date" in skipped(tick(location, instance))
+
+
+def test_the_sensor_takes_nothing_for_lost_while_qdrant_is_away(
+    location: Location, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run(location, instance).success
+    away = QdrantResource(url="http://127.0.0.1:9", collection_name="x")
+    monkeypatch.setitem(location.resources, "qdrant", away)
+    assert "up to date" in skipped(tick(location, instance))
+    location.teach("Customers buy.")
+    assert tick(location, instance).run_requests
+
+
 def test_the_sensor_leaves_a_knowledge_base_alone_that_a_run_holds(
     location: Location, instance: dg.DagsterInstance
 ) -> None:
@@ -422,7 +515,6 @@ def test_the_sensor_goes_on_where_there_never_was_such_a_table(
 
 
 def test_the_sensor_runs_from_the_start() -> None:
-    from twd_shared.settings import Settings
     from twd_training.defs.jobs import training_job
 
     settings = Settings(automation_seconds=11)

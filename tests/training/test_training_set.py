@@ -142,5 +142,18 @@ def test_wishes(
         published=dict.fromkeys("12", published),
         live={key: live for key in "12" if live},
         indexed={key: indexed for key in "12" if indexed},
+        vanished=(),
     )
     assert wishes == ({"1": wish} if wish else {})
+
+
+def test_what_vanished_is_wished_for_unless_its_connection_is_paused() -> None:
+    wishes = wishes_of(
+        [registered("1"), registered("2", is_active=False)],
+        now={},
+        published={"1": "", "2": ""},
+        live={"1": 1, "2": 1},
+        indexed={"1": 1, "2": 1},
+        vanished={"1", "2"},
+    )
+    assert wishes == {"1": "vanished"}

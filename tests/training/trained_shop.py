@@ -115,6 +115,7 @@ class TrainedShop:
                 published=TrainingSet(self.location.database).published_markers(),
                 live=self.versions.trained_snapshots(),
                 indexed={},
+                vanished=(),
             )
         )
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 
 from twd_shared.contract import source_databases
-from twd_shared.errors import TwdError
+from twd_shared.errors import IndexUnavailable, TwdError
 from twd_shared.resources.servers import QdrantResource
 from twd_shared.resources.stores import (
     ApplicationDatabaseResource,
@@ -37,7 +37,8 @@ def training_data_sensor(
         default_status=dg.DefaultSensorStatus.RUNNING,
         description=(
             "Requests training where users' training data, or for a while the schema index, is "
-            "ahead of the knowledge base; removes knowledge bases of connections that are gone."
+            "ahead of the knowledge base, or Qdrant has lost it; removes knowledge bases of "
+            "connections that are gone."
         ),
     )
     def sensor(
@@ -48,6 +49,8 @@ def training_data_sensor(
         qdrant: QdrantResource,
     ) -> dg.SensorResult | dg.SkipReason:
         # Importing Qdrant's client takes a second, which every start of a run would wait for.
+        from twd_training.knowledge_base.collections import served_collections
+        from twd_training.knowledge_base.keeping import vanished
         from twd_training.knowledge_base.removal import remove_unused
 
         training_set = TrainingSet(metadata_store.database)
@@ -58,6 +61,12 @@ def training_data_sensor(
                 connections, catalog.catalog, qdrant.client, metadata_store.database
             ):
                 context.log.info(f"Removed the knowledge base of {removed.partition_key}.")
+            try:
+                # Before the versions are read: what is served next is known by then.
+                served = served_collections(qdrant.client)
+            except IndexUnavailable as error:
+                context.log.warning(str(error))
+                served = None
             partitions = set(context.instance.get_dynamic_partitions(str(source_databases.name)))
             wishes = wishes_of(
                 [item for item in connections if item.partition_key in partitions],
@@ -67,6 +76,7 @@ def training_data_sensor(
                 indexed=metadata_store.index_states.snapshot_versions(
                     published_before=datetime.now(UTC) - _LEFT_TO_AUTOMATION
                 ),
+                vanished=() if served is None else vanished(versions, served),
             )
         except TwdError as error:
             return dg.SkipReason(str(error))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 
 from twd_shared.store.connections import RegisteredConnection
 
@@ -14,6 +14,7 @@ def wishes_of(
     published: Mapping[str, str | None],
     live: Mapping[str, int],
     indexed: Mapping[str, int],
+    vanished: Container[str],
 ) -> dict[str, str]:
     """What to train for, by connection id; a new wish has a new text.
 
@@ -21,7 +22,8 @@ def wishes_of(
     `live` and `indexed` the snapshot versions of the knowledge base and of the schema index, the
     latter only where it was published a while ago: until then the automation conditions do their
     work. They ask once; a training that failed, or was removed and is needed again, is asked for
-    here.
+    here. `vanished` are connections whose
+    knowledge base Qdrant does not serve any more.
     """
     wishes: dict[str, str] = {}
     for connection in connections:
@@ -32,4 +34,6 @@ def wishes_of(
             wishes[key] = f"snapshot {indexed[key]}"
         elif key in live and key in published and published[key] != now.get(key, ""):
             wishes[key] = f"training data {now.get(key, '')}"
+        elif key in vanished:
+            wishes[key] = "vanished"
     return wishes

@@ -72,6 +72,16 @@ def points_of(document: Document, model: str) -> list[Point]:
     return points
 
 
+def served_collections(client: QdrantClient) -> dict[str, str]:
+    """Collection by alias, of all aliases in Qdrant whose collection is there, in two requests."""
+    with index_errors(client):
+        aliases = client.get_aliases().aliases
+        there = {item.name for item in client.get_collections().collections}
+    return {
+        item.alias_name: item.collection_name for item in aliases if item.collection_name in there
+    }
+
+
 class Collections:
     """The collections `kb_<partition key>_*` behind their aliases."""
 

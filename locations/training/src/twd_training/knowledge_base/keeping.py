@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 from twd_training.knowledge_base.collections import Collections
 from twd_training.knowledge_base.versions import ModelVersion, ModelVersions
 
@@ -56,6 +58,30 @@ def drop_others(
     kept = {live, held, previous.version if previous else None}
     collections.drop(collections.present() - kept)
     versions.forget_collections(connection_id, recorded.keys() - kept)
+
+
+def vanished(versions: ModelVersions, served: Mapping[str, str]) -> frozenset[str]:
+    """Ids of the connections that have a live version, and Qdrant serves none that they keep.
+
+    `served` is what it serves of all: collection by alias. Whoever pointed the aliases to another
+    version that is kept has gone back to it.
+    """
+    return frozenset(
+        connection_id
+        for connection_id, collections in versions.live_collections().items()
+        if not collections.items() <= served.items()
+        and not _is_any_served(list(versions.kept(connection_id).values()), served)
+    )
+
+
+def _is_any_served(kept: Sequence[ModelVersion], served: Mapping[str, str]) -> bool:
+    # What is served without its memory stays so for as long as the next one is held back.
+    is_enough_without = any(version.is_held for version in kept)
+    lacks = ({*version.collections.items()} - served.items() for version in kept)
+    return any(
+        all(is_enough_without and alias.endswith("_memory") for alias, _ in lacking)
+        for lacking in lacks
+    )
 
 
 def is_beside(held: ModelVersion, live: ModelVersion | None) -> bool:

@@ -98,20 +98,39 @@ class ModelVersions:
     def trained_snapshots(self) -> dict[str, int]:
         """Newest snapshot version that was trained for, by connection id.
 
-        A version that is held counts: what it was made from was seen, and is not asked for again.
+        A version that is held beside the live one counts: what it was made from was seen, and is
+        not asked for again.
         """
         table = model_versions
+        live = sa.alias(table)
+        is_beside = (
+            table.c.comparison["live_version"]
+            .as_integer()
+            .is_not_distinct_from(
+                sa.select(live.c.version)
+                .where(live.c.connection_id == table.c.connection_id, live.c.is_live)
+                .scalar_subquery()
+            )
+        )
         # One that is only not yet served has to be asked for: its run was killed.
         is_held = table.c.held_reason.not_in(["", NOT_YET_SERVED]) & (
             table.c.collections != sa.literal({}, table.c.collections.type)
         )
         query = (
             sa.select(table.c.connection_id, sa.func.max(table.c.snapshot_version).label("newest"))
-            .where(table.c.is_live | is_held)
+            .where(table.c.is_live | (is_held & is_beside))
             .group_by(table.c.connection_id)
         )
         with self._database.begin() as transaction:
             return {row.connection_id: row.newest for row in transaction.execute(query)}
+
+    def live_collections(self) -> dict[str, dict[str, str]]:
+        """Collection by alias of each live version, by connection id."""
+        query = sa.select(model_versions.c.connection_id, model_versions.c.collections).where(
+            model_versions.c.is_live
+        )
+        with self._database.begin() as transaction:
+            return {row.connection_id: row.collections for row in transaction.execute(query)}
 
     def record(self, version: ModelVersion) -> None:
         """Write the row of a version that was just made."""
