@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import msgspec
 import pytest
 
+from twd_shared.clients.catalog import Connection
+from twd_shared.clients.training_options import TrainingOptions
 from twd_shared.schema_model.identities import Identities, Identity
 from twd_shared.schema_model.models import Column, DomainType, EnumType, Snapshot, Table
+from twd_shared.sql.grammar import PostgresGrammar
 from twd_training.examples.collecting import Collected
 from twd_training.examples.models import TrainingItem
 from twd_training.knowledge_base.material import read_material
@@ -132,6 +136,44 @@ def test_a_renamed_table_gives_a_proposal_over_several_versions(shop: Shop) -> N
     shop.after(client)
     collected = shop.after(changed(client, ("public", "client"), full_name=None, name=2))
     assert of(collected, "Who?").proposal == "select name from client"
+
+
+def unreachable(location: Location) -> Connection:
+    """The connection as one whose source is to be asked, and is away."""
+    return replace(
+        location.listed,
+        training=TrainingOptions(explain=True),
+        connection_string="postgresql://nobody:hidden@127.0.0.1:9/none",
+    )
+
+
+def test_a_proposal_that_postgresql_cannot_parse_is_not_made(
+    shop: Shop, location: Location, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    location.teach("select city from customer limit 5, 10", "Where?")
+    with monkeypatch.context() as patch:
+        # As a release did that did not ask.
+        patch.setattr(PostgresGrammar, "refused", lambda *_: set[int]())
+        assert of(shop.collect(), "Where?").accepted
+    collected = shop.after(changed(SHOP, CUSTOMER, full_name=None, name=2, city=None, town=3))
+    assert (of(collected, "Where?").is_quarantined, of(collected, "Where?").proposal) == (True, "")
+    assert of(collected, "Who?").proposal == "select name from customer"
+
+
+def test_a_proposal_waits_for_a_source_that_is_away(shop: Shop, location: Location) -> None:
+    shop.becomes(changed(SHOP, CUSTOMER, full_name=None, name=2))
+    collected = location.collect(unreachable(location))
+    assert collected.unplanned
+    assert (of(collected, "Who?").is_quarantined, of(collected, "Who?").proposal) == (True, "")
+
+
+def test_a_proposal_that_was_made_stays_while_its_source_is_away(
+    shop: Shop, location: Location
+) -> None:
+    shop.after(changed(SHOP, CUSTOMER, full_name=None, name=2))
+    collected = location.collect(unreachable(location))
+    assert collected.unplanned
+    assert of(collected, "Who?").proposal == "select name from customer"
 
 
 @pytest.mark.parametrize(

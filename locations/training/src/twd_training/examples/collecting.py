@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -59,7 +59,7 @@ def collect_examples(
     Where the connection's training options allow it, the source is asked about the pairs too,
     within the limits of `access`. If it cannot be asked now, what was not accepted before is not
     accepted either, and the connection is trained again later. Where they do not, `grammar` says
-    what PostgreSQL would not parse.
+    what of the pairs and proposals PostgreSQL would not parse.
 
     Raises ApplicationUnavailable, ApplicationRefused, MetadataUnavailable, and UnknownConnection
     when there is no snapshot yet.
@@ -96,8 +96,12 @@ def collect_examples(
                 for item in checked
             )
         )
-        if asks and not problem:
-            items, problem = _with_planned_proposals(items, planner)
+        if asks:
+            items, problem = _with_planned_proposals(items, planner, edit.before, problem)
+        elif known.dialect == "postgresql":
+            proposals = (item.proposal for item in items if item.proposal)
+            refused = _refused_by(grammar, snapshot.server_version, proposals)
+            items = _without_proposals(items, refused)
         # Another marker than the application's: the difference asks for a training.
         marker = f"{reading.marker} unplanned" if problem else reading.marker
         outcome = edit.replace(version.version, items, marker)
@@ -130,18 +134,27 @@ def _without(refused: Mapping[UUID, str], items: Iterable[TrainingItem]) -> list
 
 
 def _in_grammar(
-    items: list[TrainingItem], grammar: PostgresGrammar, server_version: str
+    items: Sequence[TrainingItem], grammar: PostgresGrammar, server_version: str
 ) -> list[TrainingItem]:
     """The items with what PostgreSQL's grammar refuses; our parser takes more."""
     asked = [item for item in items if item.kind == "question_sql" and item.accepted]
+    refused = _refused_by(grammar, server_version, (item.content for item in asked))
+    reasons = {one.item_id: "PostgreSQL cannot parse it" for one in asked if one.content in refused}
+    return _without(reasons, items)
+
+
+def _refused_by(
+    grammar: PostgresGrammar, server_version: str, statements: Iterable[str]
+) -> frozenset[str]:
+    """The statements that the grammar refuses; none if it is older than that of the source."""
+    asked = tuple(dict.fromkeys(statements))
     if not asked:
-        return items
+        return frozenset()
     release = re.match(r"\d+", server_version)
     with grammar:
         if release and grammar.release < int(release[0]):
-            return items
-        places = grammar.refused([item.content for item in asked])
-    return _without({asked[place].item_id: "PostgreSQL cannot parse it" for place in places}, items)
+            return frozenset()
+        return frozenset(asked[place] for place in grammar.refused(asked))
 
 
 def _worth_keeping(items: Iterable[TrainingItem]) -> tuple[TrainingItem, ...]:
@@ -161,16 +174,31 @@ def _not_asked(item: TrainingItem, stored: TrainingItem | None) -> str:
 
 
 def _with_planned_proposals(
-    items: tuple[TrainingItem, ...], planner: SourcePlanner
+    items: tuple[TrainingItem, ...],
+    planner: SourcePlanner,
+    stored: Mapping[UUID, TrainingItem],
+    problem: str,
 ) -> tuple[tuple[TrainingItem, ...], str]:
-    """The items without the proposals that the source refuses, and why it could not be asked."""
+    """The items without the proposals that the source refuses, and why it could not be asked.
+
+    `problem` is why it could not be asked before, or ''. Until it can, a proposal that is `stored`
+    stays: it may be of a version that is kept no more.
+    """
+    proposals = {item.proposal for item in items if item.proposal}
     try:
-        refused = planner.refusals(item.proposal for item in items if item.proposal)
+        refused = frozenset() if problem else planner.refusals(proposals).keys()
     except TwdError as error:
-        return tuple(replace(item, proposal="") for item in items), str(error)
-    return tuple(
-        replace(item, proposal="") if item.proposal in refused else item for item in items
-    ), ""
+        problem = str(error)
+        refused = frozenset()
+    if problem:
+        refused = proposals - {item.proposal for item in stored.values()}
+    return _without_proposals(items, refused), problem
+
+
+def _without_proposals(
+    items: Iterable[TrainingItem], refused: Container[str]
+) -> tuple[TrainingItem, ...]:
+    return tuple(replace(item, proposal="") if item.proposal in refused else item for item in items)
 
 
 def without_repeats(items: Iterable[TrainingItem]) -> Iterator[TrainingItem]:
