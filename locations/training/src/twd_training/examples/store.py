@@ -10,7 +10,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from twd_shared.store.database import MetadataDatabase
+from twd_shared.store.database import KEEPALIVES, MetadataDatabase
 from twd_shared.store.tables import generated_sql, training_items, training_readings
 from twd_training.examples.models import TrainingItem
 
@@ -117,7 +117,8 @@ class TrainingSet:
         with self._database.begin() as transaction:
             transaction.execute(
                 sa.text(
-                    "select pg_advisory_xact_lock(hashtextextended('twd.training:' || :id, 0))"
+                    f"select {KEEPALIVES},"
+                    " pg_advisory_xact_lock(hashtextextended('twd.training:' || :id, 0))"
                 ),
                 {"id": connection_id},
             )

@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from twd_shared.store.database import MetadataDatabase
+from twd_shared.store.database import KEEPALIVES, MetadataDatabase
 from twd_shared.store.tables import model_servings, model_versions
 
 NOT_YET_SERVED = "It was found good and is to be served; the run that would do so has not done it."
@@ -58,10 +58,10 @@ class ModelVersions:
         function = "pg_advisory_xact_lock" if wait else "pg_try_advisory_xact_lock"
         key = "hashtextextended('twd.knowledge_base:' || :id, 0)"
         with self._database.begin() as transaction:
-            answer = transaction.execute(
-                sa.text(f"select {function}({key})"),
+            *_, answer = transaction.execute(
+                sa.text(f"select {KEEPALIVES}, {function}({key})"),
                 {"id": connection_id},
-            ).scalar_one()
+            ).one()
             yield wait or bool(answer)
 
     def kept(self, connection_id: str) -> dict[int, ModelVersion]:
