@@ -17,10 +17,15 @@ from .conftest import snapshot_of
 
 pytestmark = pytest.mark.integration
 
+# As long as PostgreSQL lets a name be, in bytes.
+LONG = "l" * 63
+LONG_VIETNAMESE = "ệ" * 21
+
 TABLES = {
     "customer": "customer_id integer, full_name text, city text, tags text[], info jsonb",
     "invoice": "invoice_id integer, customer_id integer, total numeric, at timestamptz",
     "khách": 'mã integer, "Tên" text',
+    LONG: f'"{LONG}" integer, "{LONG_VIETNAMESE}" integer',
 }
 
 FOUND = [
@@ -43,6 +48,8 @@ FOUND = [
     "select upper(city) as town, count(*) from customer group by town order by town",
     "select mã from khách where \"Tên\" like 'A%'",
     "select (select max(total) from invoice i where i.customer_id = c.customer_id) from customer c",
+    f"select {LONG.upper()}er, {LONG}.{LONG}er from {LONG}er where {LONG_VIETNAMESE}ệệ > 0",
+    f'select a."{LONG}b" from (select 1 as {LONG}a) a order by "{LONG}c"',
 ]
 NOT_FOUND = [
     "select s.full_name from (select city from customer) s",
@@ -50,6 +57,9 @@ NOT_FOUND = [
     "select c.full_name from customer as c(a, b, d, e, f)",
     "select city, sum(customer_id) as n from customer group by city having n > 3",
     "select nope from customer",
+    f'select "{LONG.upper()}er" from {LONG}',
+    f"select {LONG[:-1]} from {LONG}",
+    f"select {LONG}a from (select 1 as {LONG}b, 2 as {LONG}c) x",
     "select c.nope from customer c, invoice i",
     "select customer_id from customer, invoice",
     "select full_name from customers",

@@ -33,6 +33,9 @@ _CATALOGS = {
     "mysql": frozenset({"information_schema", "mysql", "performance_schema", "sys"}),
 }
 _CATALOG_PREFIXES = {"postgresql": "pg_", "sqlite": "sqlite_"}
+# Bytes; of a longer name the server reads the beginning.
+# https://www.postgresql.org/docs/18/sql-syntax-lexical.html#SQL-SYNTAX-IDENTIFIERS
+_LONGEST_NAME = 63
 # What the servers read as a word of their own, and the parser as a column.
 _KEYWORDS = {
     "postgresql": frozenset({"user", "current_role", "system_user", "default"}),
@@ -118,7 +121,7 @@ class SchemaNames:
         """What the dialect compares a name by: PostgreSQL keeps the case of quoted ones alone."""
         name = identifier.name
         if self.db_type == "postgresql" and not identifier.args.get("quoted"):
-            return unquoted(name)
+            name = unquoted(name)
         return self.folded(name)
 
     def find(self, schema: str, name: str) -> Rows | None:
@@ -164,4 +167,12 @@ class SchemaNames:
 
     def folded(self, name: str) -> str:
         """What the dialect compares a stored name by."""
-        return name if self.db_type == "postgresql" else name.casefold()
+        return _cut(name) if self.db_type == "postgresql" else name.casefold()
+
+
+def _cut(name: str) -> str:
+    """What PostgreSQL keeps of a name; stored ones are that short, but for other encodings."""
+    encoded = name.encode(errors="surrogatepass")
+    return (
+        name if len(encoded) <= _LONGEST_NAME else encoded[:_LONGEST_NAME].decode(errors="ignore")
+    )
