@@ -11,6 +11,8 @@ from qdrant_client.models import PointStruct
 from twd_shared.errors import EmbeddingUnavailable
 from twd_shared.schema_model.ddl import table_ddl
 from twd_training.evaluation.gate import Gate
+from twd_training.evaluation.retrievers import contexts_of
+from twd_training.examples.store import TrainingSet
 from twd_training.knowledge_base import documents, material
 from twd_training.knowledge_base.collections import Collections, Stored
 from twd_training.knowledge_base.documents import Document
@@ -293,6 +295,17 @@ def test_what_a_person_left_is_not_served_for_another_tolerance(
     shop.decisions.go_back()
     assert shop.train(tolerance=1).published.held is not None
     assert shop.live.version == 1
+
+
+def test_a_question_beyond_the_models_context_stops_no_training(shop: TrainedShop) -> None:
+    question = "Which customers are these? " + "a1" * 40_000
+    shop.teach(question, "select full_name from customer")
+    shop.train()
+    assert any(question in text for text in shop.served_texts())
+    items = TrainingSet(shop.location.database).accepted(shop.location.connection_id)
+    [pair] = [item for item in items if item.question == question]
+    [context] = contexts_of([pair], shop.live, shop.collections, shop.ollama)
+    assert len(context.documentation) == 10
 
 
 def test_a_pair_is_not_found_by_another_sql_of_its_question(shop: TrainedShop) -> None:

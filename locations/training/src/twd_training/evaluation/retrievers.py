@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Sequence
 
+from twd_shared.clients.embedding import embed_within
 from twd_shared.clients.ollama import Ollama
 from twd_shared.clients.schema_index import SchemaIndex
 from twd_shared.errors import ModelUnavailable
@@ -72,7 +73,7 @@ class KnowledgeBaseQuestions:
         if model not in self._vectors:
             texts = [question.text for question in self._questions]
             try:
-                self._vectors[model] = self._ollama.using(model).embed(texts, "query")
+                self._vectors[model] = embed_within(self._ollama.using(model), texts, "query")
             except ModelUnavailable:
                 self._vectors[model] = []
         return self._vectors[model]
@@ -98,7 +99,8 @@ def contexts_of(
     Raises ModelUnavailable when its model is gone or is another one, and the errors of the
     embedding and the index.
     """
-    vectors = ollama.using(version.model).embed([pair.question or "" for pair in pairs], "query")
+    questions = [pair.question or "" for pair in pairs]
+    vectors = embed_within(ollama.using(version.model), questions, "query")
     if any(len(vector) != version.dimension for vector in vectors):
         raise ModelUnavailable(
             f"Model {version.model!r} is not the one that made version {version.version}."
