@@ -194,6 +194,11 @@ def test_a_mysql_variable_is_no_parameter() -> None:
         (Submission("1", "question_sql", None, "select 1"), (), "it has no question"),
         (Submission("1", "question_sql", " ", "select 1"), (), "it has no question"),
         (
+            Submission("1", "question_sql", "x" * 100_001, "select 1"),
+            (),
+            "its question is longer than 100000 characters",
+        ),
+        (
             Submission("1", "ddl", None, "create table warehouse (city text)"),
             ("stock.warehouse",),
             "",

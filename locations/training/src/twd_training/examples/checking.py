@@ -65,6 +65,8 @@ def _named(submission: Submission, known: KnownTables) -> tuple[tuple[str, ...],
     if submission.kind == "question_sql":
         if not (submission.question or "").strip():
             raise Rejected("it has no question")
+        if len(submission.question or "") > _LONGEST:
+            raise Rejected(f"its question is longer than {_LONGEST} characters")
         found = _read_by_query(text, known)
         tables, names = found.tables, _names(found, known)
     else:
