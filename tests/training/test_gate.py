@@ -308,6 +308,27 @@ def test_a_question_beyond_the_models_context_stops_no_training(shop: TrainedSho
     assert len(context.documentation) == 10
 
 
+def test_two_pairs_that_are_one_text_hold_nothing_back(shop: TrainedShop) -> None:
+    shop.teach("Who?", "select 'a\n\nSQL: select full_name from customer --'")
+    shop.teach("Who?\n\nSQL: select 'a", "select full_name from customer --'")
+    shop.train()
+    assert (shop.held, shop.live.question_sql_count) == (None, 3)
+
+
+def test_a_lost_pair_is_held_back_whose_sql_another_pair_has(
+    shop: TrainedShop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.teach("Who buys?", "select full_name from customer")
+    shop.change("campaign", "agency")
+
+    def without_one(*inputs: Any) -> list[Document]:
+        return [one for one in documents.documents_of(*inputs) if one.question != "Who buys?"]
+
+    monkeypatch.setattr(material, "documents_of", without_one)
+    shop.train()
+    assert shop.rules() == {"documents_missing"}
+
+
 def test_a_pair_is_not_found_by_another_sql_of_its_question(shop: TrainedShop) -> None:
     shop.location.execute(
         "update training_data set content = 'select customer_id from customer'"

@@ -17,6 +17,7 @@ from twd_shared.schema_model.ddl.names import quote_name
 from twd_shared.schema_model.keys import keys_of_tables
 from twd_shared.schema_model.models import Table
 from twd_shared.schema_model.wording import relationship
+from twd_training.examples.models import TrainingItem
 from twd_training.knowledge_base.collections import Stored
 from twd_training.knowledge_base.documents import Document
 from twd_training.knowledge_base.material import Material
@@ -47,7 +48,7 @@ def missing_documents(material: Material, live: Mapping[str, Stored]) -> list[Fi
     `live` is what the version that is served holds.
     """
     present = {(one.part, one.source, one.text) for one in material.documents}
-    texts = {(one.part, one.text) for one in material.documents}
+    texts = {(one.part, one.searchable) for one in material.documents}
     tables = [table for table in material.snapshot.tables if _has_statements(table)]
     described = {
         table for one in material.documents if one.source == "schema" for table in one.tables
@@ -67,8 +68,9 @@ def missing_documents(material: Material, live: Mapping[str, Stored]) -> list[Fi
         for key in keys[table.schema, table.name]
     }
     without_sentence = [text for text in sentences if ("documentation", text) not in texts]
-    taught = {(_part_of(item.kind), item.content) for item in material.items}
-    untaught = [content for part, content in taught if (part, content) not in texts]
+    # Two pairs may be one text, which is there once.
+    taught = {(_part_of(item.kind), _text_of(item)) for item in material.items}
+    untaught = [text for part, text in taught if (part, text) not in texts]
     findings = [
         *_missing("the DDL", without_ddl, len(tables), "tables"),
         *_missing("the card", without_card, len(material.cards), "tables"),
@@ -206,6 +208,13 @@ def _names_columns(text: str, table: Table, dialect: str) -> bool:
         else quote_name(column.name, dialect) in text
         for column in table.columns
     )
+
+
+def _text_of(item: TrainingItem) -> str:
+    """What readers are to be shown of an item; of a pair as Vanna 0.7.9 words it."""
+    if item.kind != "question_sql":
+        return item.content
+    return f"Question: {item.question}\n\nSQL: {item.content}"
 
 
 def _part_of(kind: str) -> str:
