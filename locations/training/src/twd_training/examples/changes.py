@@ -22,8 +22,7 @@ def wishes_of(
     `live` and `indexed` the snapshot versions of the knowledge base and of the schema index, the
     latter only where it was published a while ago: until then the automation conditions do their
     work. They ask once; a training that failed, or was removed and is needed again, is asked for
-    here. `vanished` are connections whose
-    knowledge base Qdrant does not serve any more.
+    here. `vanished` are connections whose knowledge base Qdrant does not serve any more.
     """
     wishes: dict[str, str] = {}
     for connection in connections:
