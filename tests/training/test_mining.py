@@ -118,22 +118,6 @@ def test_an_answer_that_was_corrected_soon_after_is_not(talk: Talk) -> None:
     assert talk.taught() == {"No, by name": NAMES, "How much?": TOTALS}
 
 
-def test_an_answer_that_was_corrected_is_not_taught_from_an_older_conversation(talk: Talk) -> None:
-    ids = "select customer_id from customer"
-    talk.ask("Who buys?", ids)
-    talk.ask("who buys", f"{ids};", conversation=2)
-    talk.ask("No, by name", NAMES, conversation=2)
-    assert talk.taught() == {"No, by name": NAMES}
-
-
-def test_an_answer_that_was_good_again_after_it_was_corrected_is_taught(talk: Talk) -> None:
-    ids = "select customer_id from customer"
-    talk.ask("Who buys?", ids)
-    talk.ask("No, by name", NAMES)
-    talk.ask("Who buys?", ids, conversation=2)
-    assert talk.taught() == {"Who buys?": ids, "No, by name": NAMES}
-
-
 def test_another_question_on_the_same_table_later_or_elsewhere_corrects_nothing(talk: Talk) -> None:
     talk.ask("Which ones?", "select customer_id from customer")
     talk.ask("Who buys?", NAMES, conversation=2)

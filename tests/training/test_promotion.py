@@ -69,6 +69,16 @@ def test_the_held_version_is_served_and_the_alert_is_over(holding: TrainedShop) 
     assert holding.collections.present() == {1, 2}
 
 
+def test_what_a_person_went_back_from_stays_held_when_an_alias_is_lost(
+    trained_twice: TrainedShop,
+) -> None:
+    trained_twice.decisions.go_back()
+    trained_twice.lose_alias("sql")
+    trained_twice.train()
+    assert (trained_twice.live.version, trained_twice.collections.served()) == (1, 1)
+    assert trained_twice.held is not None
+
+
 def test_from_when_on_each_version_was_served_is_recorded(holding: TrainedShop) -> None:
     holding.train()
     holding.decisions.promote()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -345,6 +346,19 @@ def test_what_is_known_to_be_wrong_stays_so_while_a_connection_is_paused(
     assert location.metadata_rows(query) == [(False, True)]
 
 
+def test_the_sensor_removes_what_a_restored_qdrant_brings_back_of_a_removed_connection(
+    location: Location, instance: dg.DagsterInstance
+) -> None:
+    assert run(location, instance).success
+    location.store.connections.deactivate(location.connection_id)
+    tick(location, instance)
+    collections = Collections(location.resources["qdrant"].client, location.key)
+    collections.create(1, 3)
+    collections.serve(1)
+    tick(location, instance)
+    assert collections.present() == set()
+
+
 def test_the_items_of_a_connection_that_is_gone_are_removed(
     location: Location, instance: dg.DagsterInstance
 ) -> None:
@@ -403,9 +417,14 @@ def lose_memory(location: Location) -> None:
     location.resources["qdrant"].client.delete_collection(names[alias_of(location.key, "memory")])
 
 
-@pytest.mark.parametrize("lose", [lose_aliases, lose_collections, lose_memory])
+@pytest.mark.parametrize(
+    ("lose", "served"), [(lose_aliases, 1), (lose_collections, 2), (lose_memory, 2)]
+)
 def test_the_sensor_asks_for_what_qdrant_has_lost_until_it_is_served_again(
-    location: Location, instance: dg.DagsterInstance, lose: Callable[[Location], None]
+    location: Location,
+    instance: dg.DagsterInstance,
+    lose: Callable[[Location], None],
+    served: int,
 ) -> None:
     assert run(location, instance).success
     lose(location)
@@ -414,9 +433,42 @@ def test_the_sensor_asks_for_what_qdrant_has_lost_until_it_is_served_again(
     assert "wait for their next try" in skipped(tick(location, instance, asked.cursor))
     assert run(location, instance).success
     collections = Collections(location.resources["qdrant"].client, location.key)
-    assert collections.served() == 2
-    assert collections.counts(2) is not None
+    assert collections.served() == served
+    assert collections.counts(served) is not None
     assert "up to date" in skipped(tick(location, instance, asked.cursor))
+
+
+def test_the_sensor_leaves_an_alias_that_a_person_has_pointed_elsewhere(
+    location: Location, instance: dg.DagsterInstance
+) -> None:
+    assert run(location, instance).success
+    client = location.resources["qdrant"].client
+    one = models.VectorParams(size=1, distance=models.Distance.COSINE)
+    client.create_collection(f"own_{location.key}", vectors_config=one)
+    alias = alias_of(location.key, "sql")
+    client.update_collection_aliases(
+        [
+            models.DeleteAliasOperation(delete_alias=models.DeleteAlias(alias_name=alias)),
+            models.CreateAliasOperation(
+                create_alias=models.CreateAlias(
+                    collection_name=f"own_{location.key}", alias_name=alias
+                )
+            ),
+        ]
+    )
+    assert "up to date" in skipped(tick(location, instance))
+
+
+def test_the_sensor_asks_for_new_training_data_while_qdrant_refuses_it(
+    location: Location, instance: dg.DagsterInstance, services: Any
+) -> None:
+    assert run(location, instance).success
+    location.teach("Customers buy.")
+    services.qdrant_faults.write_text(json.dumps({"rules": [{"path": "/aliases", "status": 401}]}))
+    try:
+        assert tick(location, instance).run_requests
+    finally:
+        services.qdrant_faults.unlink()
 
 
 def test_the_sensor_goes_on_asking_for_what_was_lost_when_its_training_fails(
@@ -446,6 +498,21 @@ def test_the_sensor_does_not_ask_for_what_was_lost_beside_a_held_version_over_an
     assert run(location, instance).success
     minutes_pass(location)
     assert "up to date" in skipped(tick(location, instance))
+
+
+def test_the_sensor_asks_for_a_lost_memory_whose_training_was_killed_before_it_served(
+    location: Location, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run(location, instance).success
+    lose_memory(location)
+
+    def die(*_: object) -> None:
+        raise dg.Failure("killed")
+
+    with monkeypatch.context() as killed:
+        killed.setattr(Collections, "serve", die)
+        assert not run(location, instance).success
+    assert tick(location, instance).run_requests
 
 
 def test_the_sensor_leaves_it_to_a_person_who_pointed_the_aliases_to_the_version_before(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import sqlalchemy as sa
-from qdrant_client import QdrantClient
+from qdrant_client import QdrantClient, models
 
 from twd_shared.clients.ollama import Ollama
 from twd_shared.schema_model.models import Column, ForeignKey, Table
@@ -14,6 +14,7 @@ from twd_training.examples.changes import wishes_of
 from twd_training.examples.store import TrainingSet
 from twd_training.examples.submissions import read_markers
 from twd_training.knowledge_base.collections import Collections
+from twd_training.knowledge_base.names import Part, alias_of
 from twd_training.knowledge_base.promotion import Decisions
 from twd_training.knowledge_base.training import Trained, train
 from twd_training.knowledge_base.versions import ModelVersion, ModelVersions
@@ -105,6 +106,11 @@ class TrainedShop:
             self.ollama,
             tolerance=tolerance,
         )
+
+    def lose_alias(self, part: Part) -> None:
+        """Somebody deletes the alias of a part, and no collection."""
+        alias = models.DeleteAlias(alias_name=alias_of(self.location.key, part))
+        self.client.update_collection_aliases([models.DeleteAliasOperation(delete_alias=alias)])
 
     def is_training_wished(self) -> bool:
         """Whether the knowledge base is behind the application's training data."""

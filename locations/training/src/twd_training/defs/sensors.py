@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 
 from twd_shared.contract import source_databases
-from twd_shared.errors import IndexUnavailable, TwdError
+from twd_shared.errors import IndexRejected, IndexUnavailable, TwdError
 from twd_shared.resources.servers import QdrantResource
 from twd_shared.resources.stores import (
     ApplicationDatabaseResource,
@@ -49,7 +49,7 @@ def training_data_sensor(
         qdrant: QdrantResource,
     ) -> dg.SensorResult | dg.SkipReason:
         # Importing Qdrant's client takes a second, which every start of a run would wait for.
-        from twd_training.knowledge_base.collections import served_collections
+        from twd_training.knowledge_base.collections import served_aliases
         from twd_training.knowledge_base.keeping import vanished
         from twd_training.knowledge_base.removal import remove_unused
 
@@ -57,16 +57,20 @@ def training_data_sensor(
         versions = ModelVersions(metadata_store.database)
         try:
             connections = metadata_store.connections.known()
-            for removed in remove_unused(
-                connections, catalog.catalog, qdrant.client, metadata_store.database
-            ):
-                context.log.info(f"Removed the knowledge base of {removed.partition_key}.")
             try:
                 # Before the versions are read: what is served next is known by then.
-                served = served_collections(qdrant.client)
-            except IndexUnavailable as error:
+                served = served_aliases(qdrant.client)
+            except (IndexUnavailable, IndexRejected) as error:
                 context.log.warning(str(error))
                 served = None
+            for removed in remove_unused(
+                connections,
+                catalog.catalog,
+                qdrant.client,
+                metadata_store.database,
+                served or frozenset(),
+            ):
+                context.log.info(f"Removed the knowledge base of {removed.partition_key}.")
             partitions = set(context.instance.get_dynamic_partitions(str(source_databases.name)))
             wishes = wishes_of(
                 [item for item in connections if item.partition_key in partitions],

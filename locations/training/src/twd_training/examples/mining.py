@@ -121,7 +121,7 @@ def good_answers(answers: Sequence[Answer], names: SchemaNames) -> list[Submissi
     """The answers that may be taught, newest first, of those to one question the newest.
 
     `answers` are newest first. An answer was corrected if another one in the same conversation
-    reads a table of it soon after, and then no older one of the same SQL to its question is good.
+    reads a table of it soon after.
     """
     asked: set[str] = set()
     good: list[Submission] = []
@@ -142,7 +142,6 @@ def good_answers(answers: Sequence[Answer], names: SchemaNames) -> list[Submissi
 
 def _uncorrected(answers: Iterable[Answer], names: SchemaNames) -> Iterator[Answer]:
     later: dict[str, list[tuple[Answer, frozenset[object]]]] = {}
-    corrected: set[tuple[str, str]] = set()
     for answer in answers:
         if not answer.is_executed:
             continue
@@ -150,14 +149,11 @@ def _uncorrected(answers: Iterable[Answer], names: SchemaNames) -> Iterator[Answ
         # A table that is gone still tells what the answer was about.
         tables = frozenset[object]((*found.tables, *found.unknown))
         followers = later.setdefault(answer.conversation, [])
-        said = normalised_question(answer.question), " ".join(answer.sql.split()).rstrip("; ")
-        if any(
+        if tables and not any(
             after.at - answer.at <= _CORRECTED_WITHIN
             and after.sql != answer.sql
             and not tables.isdisjoint(read)
             for after, read in followers
         ):
-            corrected.add(said)
-        elif tables and said not in corrected:
             yield answer
         followers.append((answer, tables))

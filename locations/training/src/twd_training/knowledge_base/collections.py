@@ -72,14 +72,12 @@ def points_of(document: Document, model: str) -> list[Point]:
     return points
 
 
-def served_collections(client: QdrantClient) -> dict[str, str]:
-    """Collection by alias, of all aliases in Qdrant whose collection is there, in two requests."""
+def served_aliases(client: QdrantClient) -> frozenset[str]:
+    """All aliases in Qdrant whose collection is there, in two requests."""
     with index_errors(client):
         aliases = client.get_aliases().aliases
         there = {item.name for item in client.get_collections().collections}
-    return {
-        item.alias_name: item.collection_name for item in aliases if item.collection_name in there
-    }
+    return frozenset(item.alias_name for item in aliases if item.collection_name in there)
 
 
 class Collections:
@@ -99,6 +97,10 @@ class Collections:
         """Versions of which there is at least one collection."""
         versions = (version_in(self._partition_key, name) for name in self._there())
         return {version for version in versions if version is not None}
+
+    def is_whole(self, version: int) -> bool:
+        """Whether all collections of a version are there."""
+        return self._there().issuperset(self.names(version).values())
 
     def served(self) -> int | None:
         """The version to which all aliases point, or None if they do not agree."""

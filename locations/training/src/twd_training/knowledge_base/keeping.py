@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Set
 
 from twd_training.knowledge_base.collections import Collections
-from twd_training.knowledge_base.versions import ModelVersion, ModelVersions
+from twd_training.knowledge_base.versions import NOT_YET_SERVED, ModelVersion, ModelVersions
 
 BY_A_PERSON = "A person went back"
 """How the reason of a version begins that a person has left for an earlier one."""
@@ -16,10 +16,17 @@ def settle(
 ) -> ModelVersion | None:
     """The version that is served, recorded as the live one; None when nothing known is served.
 
-    Also when somebody has gone back to another one, or was killed before that was recorded.
+    Also when somebody has gone back to another one, or was killed before that was recorded. A live
+    one that lost an alias and no collection is served again: nothing need be made for that.
     """
     served = collections.served()
     kept = versions.kept(connection_id)
+    if served is None:
+        served = next((one.version for one in kept.values() if one.is_live), None)
+        if served is not None and collections.is_whole(served):
+            collections.serve(served)
+        else:
+            served = None
     version = kept.get(served) if served is not None else None
     number = version.version if version else None
     are_live = [one.version for one in kept.values() if one.is_live]
@@ -60,28 +67,31 @@ def drop_others(
     versions.forget_collections(connection_id, recorded.keys() - kept)
 
 
-def vanished(versions: ModelVersions, served: Mapping[str, str]) -> frozenset[str]:
-    """Ids of the connections that have a live version, and Qdrant serves none that they keep.
+def vanished(versions: ModelVersions, aliases: Set[str]) -> frozenset[str]:
+    """Ids of the connections of whose live version an alias is gone.
 
-    `served` is what it serves of all: collection by alias. Whoever pointed the aliases to another
-    version that is kept has gone back to it.
+    `aliases` are those that serve something, of all. To what they point is not looked at: it may be
+    a person's choice, and of two installations with one Qdrant each would take it back for ever.
     """
+    lost = {
+        connection_id: [alias for alias in names if alias not in aliases]
+        for connection_id, names in versions.live_collections().items()
+    }
     return frozenset(
         connection_id
-        for connection_id, collections in versions.live_collections().items()
-        if not collections.items() <= served.items()
-        and not _is_any_served(list(versions.kept(connection_id).values()), served)
+        for connection_id, missing in lost.items()
+        if missing and not (_is_memory(missing) and _is_next_held(versions, connection_id))
     )
 
 
-def _is_any_served(kept: Sequence[ModelVersion], served: Mapping[str, str]) -> bool:
-    # What is served without its memory stays so for as long as the next one is held back.
-    is_enough_without = any(version.is_held for version in kept)
-    lacks = ({*version.collections.items()} - served.items() for version in kept)
-    return any(
-        all(is_enough_without and alias.endswith("_memory") for alias, _ in lacking)
-        for lacking in lacks
-    )
+def _is_memory(missing: list[str]) -> bool:
+    return all(alias.endswith("_memory") for alias in missing)
+
+
+def _is_next_held(versions: ModelVersions, connection_id: str) -> bool:
+    """Whether a training would serve the live version all the same, as it is."""
+    held = versions.held(connection_id)
+    return held is not None and held.held_reason != NOT_YET_SERVED
 
 
 def is_beside(held: ModelVersion, live: ModelVersion | None) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 
 from qdrant_client import QdrantClient
 
@@ -12,6 +12,7 @@ from twd_shared.store.database import MetadataDatabase
 from twd_training.examples.store import TrainingSet
 from twd_training.knowledge_base.collections import Collections
 from twd_training.knowledge_base.held_alerts import forget_told
+from twd_training.knowledge_base.names import PARTS, alias_of
 from twd_training.knowledge_base.versions import ModelVersions
 
 
@@ -20,11 +21,14 @@ def remove_unused(
     catalog: Catalog,
     client: QdrantClient,
     database: MetadataDatabase,
+    aliases: Set[str],
 ) -> Iterator[RegisteredConnection]:
     """Remove what is kept for inactive connections; give those of which something was removed.
 
     One that `catalog` still lists is paused: its training items stay, as they alone know what a
-    change of the schema has made wrong. Raises CatalogUnavailable.
+    change of the schema has made wrong. `aliases` are those in Qdrant, as far as they are known: if
+    it was restored from a backup, they alone know what it has brought back. Raises
+    CatalogUnavailable.
     """
     trained = ModelVersions(database).trained_snapshots()
     marked = TrainingSet(database).published_markers().keys()
@@ -32,7 +36,11 @@ def remove_unused(
         connection
         for connection in connections
         if not connection.is_active
-        and (connection.connection_id in trained or connection.connection_id in marked)
+        and (
+            connection.connection_id in trained
+            or connection.connection_id in marked
+            or any(alias_of(connection.partition_key, part) in aliases for part in PARTS)
+        )
     ]
     if not unused:
         return
