@@ -118,11 +118,16 @@ class SchemaNames:
         return frozenset(part for key in self._rows for part in key).union(columns)
 
     def fold(self, identifier: exp.Expr) -> str:
-        """What the dialect compares a name by: PostgreSQL keeps the case of quoted ones alone."""
+        """What the dialect compares a name by: PostgreSQL keeps the case of quoted ones alone,
+        and of each its beginning."""
         name = identifier.name
-        if self.db_type == "postgresql" and not identifier.args.get("quoted"):
+        if self.db_type != "postgresql":
+            return self.folded(name)
+        if not identifier.args.get("quoted"):
             name = unquoted(name)
-        return self.folded(name)
+        # In another encoding than UTF-8 a stored name may have more bytes here than there.
+        is_whole = len(name) * 4 <= _LONGEST_NAME or name in self.words
+        return name if is_whole else _cut(name)
 
     def find(self, schema: str, name: str) -> Rows | None:
         """The rows of the table of these folded names; without schema the one in `public`,
@@ -167,11 +172,11 @@ class SchemaNames:
 
     def folded(self, name: str) -> str:
         """What the dialect compares a stored name by."""
-        return _cut(name) if self.db_type == "postgresql" else name.casefold()
+        return name if self.db_type == "postgresql" else name.casefold()
 
 
 def _cut(name: str) -> str:
-    """What PostgreSQL keeps of a name; stored ones are that short, but for other encodings."""
+    """What PostgreSQL keeps of a name."""
     encoded = name.encode(errors="surrogatepass")
     return (
         name if len(encoded) <= _LONGEST_NAME else encoded[:_LONGEST_NAME].decode(errors="ignore")
