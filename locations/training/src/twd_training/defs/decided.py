@@ -1,5 +1,6 @@
 """What Dagster is told of a person's decision over the gate, which no run writes."""
 
+import time
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -44,7 +45,8 @@ def report_decided(
         asset_key=_CHECK.asset_key,
         check_name=_CHECK.name,
         passed=check.passed,
-        metadata=check.metadata,
+        # Dagster shows it at the time of the result that it replaces.
+        metadata={**check.metadata, "decided": dg.MetadataValue.timestamp(time.time())},
         target_materialization_data=AssetCheckEvaluationTargetMaterializationData(
             storage_id=told.event, run_id=told.run_id, timestamp=told.timestamp
         )
