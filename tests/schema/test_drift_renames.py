@@ -137,6 +137,14 @@ RENAMES: dict[str, Told] = {
         ("partition_renamed", "s.pairs", "s.days_2025", "s.pairs"),
         ("partition_detached", "s.pairs", "", ""),
     },
+    # Partitioned in use: whoever asks the name is answered as before.
+    "alter table s.pairs rename to pairs_a;"
+    "create table s.pairs (c text, d text) partition by list (c);"
+    "alter table s.pairs attach partition s.pairs_a for values in ('a')": {
+        ("table_kind_changed", "s.pairs", "table", "partitioned_table"),
+        ("partitioning_changed", "s.pairs", "", "LIST (c)"),
+        ("partition_added", "s.pairs_a", "", ""),
+    },
     "alter table s.past rename to days_2024; alter table s.days attach partition s.days_2024"
     " for values from ('2024-01-01') to ('2025-01-01')": {
         ("table_renamed", "s.days_2024", "s.past", "s.days_2024"),

@@ -87,12 +87,19 @@ def held_key(key: ObjectKey, objects: Container[ObjectKey]) -> ObjectKey | None:
 def renames_by_id(before: Identities, after: Identities) -> list[Rename]:
     """The objects and members whose id is in both, with different names; origins must be equal."""
     known = {item.lasting: item for item in before.objects}
+    taken: set[ObjectKey] = set()
     found: list[Rename] = []
     for item in after.objects:
         old = known.get(item.lasting)
         # The same in most cases, and comparing whole is cheap.
-        if old is not None and old != item and _place(old.key)[0] == _place(item.key)[0]:
-            found += _renames(old, item)
+        if old is None or old == item or _place(old.key)[0] != _place(item.key)[0]:
+            continue
+        if old.kind != item.kind:
+            taken = taken or {_place(other.key) for other in after.objects}
+            if _place(old.key) in taken:
+                # Partitioned in use: the new parent has the name by which all is asked as before.
+                continue
+        found += _renames(old, item)
     return found
 
 
