@@ -267,6 +267,25 @@ def test_a_connection_that_cannot_be_taken_out_delays_no_other_and_is_named(
     assert daemon.partitions() == ["third"]
 
 
+def test_a_qdrant_that_did_not_answer_is_asked_for_nothing_more_in_the_tick(
+    daemon: Daemon,
+    catalog: Any,
+    imported: str,
+    shop: str,
+    faults: Callable[..., None],
+    clock: Callable[[float], None],
+) -> None:
+    catalog.add(9, "third", shop)
+    catalog.rows[0]["is_active"] = False
+    clock(3601)
+    faults("qdrant", {"path": "/collections", "status": 500, "count": 1})
+    result = daemon.tick("new_connection_sensor")
+    assert [request.partition_key for request in result.run_requests or ()] == ["third"]
+    assert daemon.partitions() == ["shop", "third"]
+    daemon.tick("new_connection_sensor")
+    assert daemon.partitions() == ["third"]
+
+
 def test_points_that_a_restored_qdrant_brings_back_are_taken_out_within_the_hour(
     daemon: Daemon, catalog: Any, imported: str, clock: Callable[[float], None]
 ) -> None:

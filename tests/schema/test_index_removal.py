@@ -72,3 +72,17 @@ def test_what_failed_before_has_its_turn_after_the_others(shop: Shop) -> None:
     known = shop.store.connections.known()
     removals = take_out_each(known, shop.index, shop.database, ["7"], seconds=0)
     assert removals.taken_out == ["other"]
+
+
+def test_two_that_take_all_the_time_and_fail_delay_no_third(
+    shop: Shop, faults: Callable[..., None]
+) -> None:
+    for number in ("8", "9"):
+        shop.store.connections.register([Connection(number, f"n{number}", "postgresql", True, "")])
+    known = shop.store.connections.known()
+    faults("qdrant", {"path": "/collections", "status": 500, "count": 2})
+    failed: list[str] = []
+    for _ in range(2):
+        failed = take_out_each(known, shop.index, shop.database, failed, seconds=0).failed_ids
+    assert sorted(failed) == ["7", "8"]
+    assert take_out_each(known, shop.index, shop.database, failed, seconds=0).taken_out == ["n9"]

@@ -112,22 +112,26 @@ def new_connection_sensor(
                 synced,
                 untouchable,
             )
-            back: list[RegisteredConnection] = []
+            to_take_out = list(plan.to_take_out)
             # A clock may have been set back.
             if abs(time.time() - memory.looked_at) >= _LOOK_SECONDS:
                 memory.looked_at = time.time()
                 try:
-                    back = returned(set(known).difference(plan.to_take_out), qdrant.schema_index)
+                    for registered in returned(
+                        set(known).difference(to_take_out), qdrant.schema_index
+                    ):
+                        context.log.warning(
+                            f"{registered.partition_key} was taken out, and is in the index."
+                        )
+                        to_take_out.append(registered)
                 except TwdError as error:
                     context.log.warning(
                         f"Points of removed connections were not looked for: {error}"
                     )
-            for registered in back:
-                context.log.warning(
-                    f"{registered.partition_key} was taken out, and is in the index."
-                )
+                    # To wait for the same server once more would take the rest of the tick.
+                    to_take_out.clear()
             removals = take_out_each(
-                [*plan.to_take_out, *back],
+                to_take_out,
                 qdrant.schema_index,
                 metadata_store.database,
                 memory.not_taken_out,

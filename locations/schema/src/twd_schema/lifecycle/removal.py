@@ -28,18 +28,23 @@ _MOST_NAMES = 10
 
 @dataclass(slots=True)
 class Removals:
-    """Partition keys of what was taken out and of what is in use; `failed` are ids by reason."""
+    """Partition keys of what was taken out and of what is in use; `failed` are those by reason.
+
+    `waiting` are ids of those that failed before and had no turn.
+    """
 
     taken_out: list[str] = field(default_factory=list[str])
     in_use: list[str] = field(default_factory=list[str])
+    waiting: list[str] = field(default_factory=list[str])
     failed: dict[str, list[RegisteredConnection]] = field(
         default_factory=dict[str, list[RegisteredConnection]]
     )
 
     @property
     def failed_ids(self) -> list[str]:
-        """Ids of those that could not be taken out."""
-        return [item.connection_id for group in self.failed.values() for item in group]
+        """Ids of those that could not be taken out, now or before."""
+        failed = [item.connection_id for group in self.failed.values() for item in group]
+        return [*failed, *self.waiting]
 
     @property
     def problems(self) -> list[str]:
@@ -81,15 +86,18 @@ def take_out_each(
     done = Removals()
     until = monotonic() + seconds
     in_turn = sorted(connections, key=lambda item: item.connection_id in failed_before)
-    for item in in_turn[:_MOST]:
+    turn = 0
+    while turn < min(len(in_turn), _MOST) and (turn == 0 or monotonic() < until):
+        item = in_turn[turn]
+        turn += 1
         try:
             is_out = take_out(item.connection_id, index, database)
         except TwdError as error:
             done.failed.setdefault(str(error), []).append(item)
         else:
             (done.taken_out if is_out else done.in_use).append(item.partition_key)
-        if monotonic() > until:
-            break
+    left = (item.connection_id for item in in_turn[turn:])
+    done.waiting = [key for key in left if key in failed_before]
     return done
 
 
