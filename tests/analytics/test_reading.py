@@ -206,7 +206,7 @@ def test_an_optional_column_of_an_odd_type_tells_nothing(
     assert (row[column], row["sql"], row["result"]) == (None, "select 1", "rows")
 
 
-@pytest.mark.parametrize("id_type", ["text", "numeric", "varchar(20)"])
+@pytest.mark.parametrize("id_type", ["text", "integer", "numeric(10, 2)", "varchar(20)"])
 def test_a_conversation_is_found_though_its_id_is_of_another_type_in_each_table(
     application: Any, ask: Build, answer: Build, id_type: str
 ) -> None:

@@ -37,9 +37,11 @@ _REQUIRED = {
 }
 # Types that need no work of the server to be sent, and little of ours.
 _NUMBERS = ("smallint", "integer", "bigint", "real", "double precision")
+# Its type may say a precision behind the name.
+_ANY_NUMBER = (*_NUMBERS, "numeric")
 # What an optional column is read as, and the types that it may have for that; '' = any.
 _OPTIONAL = {
-    "latency_ms": ("float8", (*_NUMBERS, "numeric")),
+    "latency_ms": ("float8", _ANY_NUMBER),
     "error": ("text", ("text", "character", "json")),
     "connection_id": ("text", ("",)),
 }
@@ -256,7 +258,8 @@ class MessageLog:
     @property
     def _same_conversation(self) -> str:
         own, other = "message.conversation_id", "conversations.id"
-        if self._columns["conversation_id"] != self._tables["conversations"]["id"]:
+        kinds = {self._columns["conversation_id"], self._tables["conversations"]["id"]}
+        if len(kinds) > 1 and not all(kind.startswith(_ANY_NUMBER) for kind in kinds):
             # Ids in a text column beside numbers or UUIDs: PostgreSQL compares none of them.
             own, other = f"{own}::text", f"{other}::text"
         return f"{other} = {own}"
