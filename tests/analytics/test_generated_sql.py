@@ -438,6 +438,18 @@ def test_names_of_many_versions_are_let_go_of(monkeypatch: pytest.MonkeyPatch) -
     assert (verdicts.count("valid"), verdicts.count("unknown_column")) == (20, 20)
 
 
+def test_names_of_a_large_schema_stay_while_those_of_small_ones_come(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(book_module, "_MOST_COLUMNS", 2 * NAMES.columns)
+    loaded: list[tuple[str, int]] = []
+    book = SqlBook(snapshots(loaded), {"1": "postgresql"}, Grammar())
+    for version in (1, 2, 3):
+        book.enter(kinds(("1", version, f"select title as n{version} from film")))
+        book.enter(kinds(("1", max(1, version - 1), f"select 1 as n{version} from film")))
+    assert loaded == [("1", 1), ("1", 2), ("1", 3)], "the one before is still there"
+
+
 def _names_in_memory() -> int:
     gc.collect()
     return sum(isinstance(one, SchemaNames) for one in gc.get_objects())

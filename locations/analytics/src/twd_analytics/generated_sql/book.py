@@ -94,9 +94,8 @@ class SqlBook:
         if key not in self._names:
             snapshot = self._snapshot_of(*key)
             names = SchemaNames(snapshot.dialect, snapshot.relations)
-            if self._columns + names.columns > _MOST_COLUMNS:
-                self._names.clear()
-                self._columns = 0
+            while self._names and self._columns + names.columns > _MOST_COLUMNS:
+                self._columns -= self._names.pop(next(iter(self._names))).columns
             self._names[key] = names
             self._columns += names.columns
         return self._names[key]
