@@ -216,7 +216,7 @@ def test_a_day_that_takes_too_long_keeps_no_other_from_being_measured(
     make_slow(application, DAY)
     assert sensor.tick() == [other.isoformat()]
     said = sensor.tick(NOW + timedelta(seconds=30))
-    assert f"Not looked at, and first at a later tick: {DAY}" in said
+    assert f"1 day not looked at, and first at a later tick: {DAY}." in said
     assert "did not answer within 1 s" in said
 
 

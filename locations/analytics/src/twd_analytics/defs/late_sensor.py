@@ -19,9 +19,11 @@ from twd_shared.settings import Settings
 
 _NAME = "late_messages_sensor"
 _INTERVAL_SECONDS = 600
-# Dagster ends a tick after 60 s: no day is begun after the second of these.
-_MOST_SECONDS_A_DAY = 20
-_MOST_SECONDS = 25
+# Dagster ends a tick after 60 s: no day is begun after the second of these, and one may wait as
+# long again for its connection and its locks.
+_MOST_SECONDS_A_DAY = 15
+_MOST_SECONDS = 20
+_MOST_NAMED = 10
 # With their waits, about two hours. After that a person has to see what is wrong.
 _MOST_TRIES = 8
 
@@ -81,8 +83,11 @@ def late_messages_sensor(
         attempts.forget_others({day.isoformat() for day in (*wishes, *missed)})
         requests = _requests(context.instance, attempts, wishes, moment.timestamp())
         if missed:
-            named = ", ".join(day.isoformat() for day in missed)
-            problem = f"Not looked at, and first at a later tick: {named}. {problem}".strip()
+            named = ", ".join(day.isoformat() for day in missed[:_MOST_NAMED])
+            problem = (
+                f"{counted(len(missed), 'day')} not looked at, and first at a later tick: {named}"
+                f"{', …' if len(missed) > _MOST_NAMED else ''}. {problem}"
+            ).strip()
             context.log.warning(problem)
         if requests:
             reason = None
