@@ -258,6 +258,17 @@ def test_what_was_embedded_while_the_model_was_pulled_again_is_not_taken_for_the
     assert shop.publish(*SIX).points.embedded == 4
 
 
+def test_a_model_that_is_removed_while_it_embeds_is_to_be_pulled(
+    shop: Shop, faults: Callable[..., None]
+) -> None:
+    shop.publish(*SIX[:2])
+    faults("ollama", {"path": "/api/tags", "status": 200, "body": {"models": []}, "skip": 1})
+    with pytest.raises(ModelUnavailable, match=f"lost model {LARGE}.*ollama pull {LARGE}"):
+        shop.publish(*SIX)
+    faults("ollama")
+    assert shop.publish(*SIX).points.embedded == 0
+
+
 def test_a_model_that_the_server_has_no_more_is_to_be_pulled(
     shop: Shop, faults: Callable[..., None]
 ) -> None:

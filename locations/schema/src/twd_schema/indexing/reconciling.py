@@ -23,7 +23,12 @@ from twd_shared.clients.index_collections import REMEDY, IndexCollection, descri
 from twd_shared.clients.index_layout import Point, Rewriting, mark_of
 from twd_shared.clients.index_points import ConnectionPoints
 from twd_shared.clients.ollama import Ollama, TextsTooLong
-from twd_shared.errors import EmbeddingRejected, IndexOutdated, IndexUnavailable
+from twd_shared.errors import (
+    EmbeddingRejected,
+    IndexOutdated,
+    IndexUnavailable,
+    ModelUnavailable,
+)
 from twd_shared.schema_model.fingerprint import content_fingerprint
 from twd_shared.store.descriptions import TableName
 from twd_shared.store.index_origins import TableOrigin
@@ -91,7 +96,7 @@ class Reconciler:
         collection. `recorded` is what the collection is known to hold, if that is known;
         `before_change` is called before each change and stops the work by raising. Raises
         IndexUnavailable when the points read back are not the ones written, IndexOutdated when the
-        model was pulled again meanwhile.
+        model was pulled again meanwhile, ModelUnavailable when it was removed.
         """
         held = self.held
         sorting = Sorting(documents, held, self._collection.model_digest)
@@ -227,6 +232,12 @@ class Reconciler:
         digest = ollama.digest()
         if digest == self._collection.model_digest:
             return
+        if not digest:
+            raise ModelUnavailable(
+                f"Ollama lost model {self._collection.model} while texts were embedded with it. "
+                f"Pull it: ollama pull {self._collection.model}. Nothing was removed from the "
+                f"schema index {self._collection.name}; it is made whole at the next try."
+            )
         # Nobody knows which of them are of which model. Without their hashes they are found by
         # words as before, and are embedded anew should the model that made the rest come back.
         before_change()
