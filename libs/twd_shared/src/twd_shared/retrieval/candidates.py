@@ -38,6 +38,8 @@ class Relationship:
     def condition(self) -> str:
         """The condition of the join, as people read it; not quoted."""
         own, other = label(self.source), label(self.target)
+        if not self.columns:
+            return f"{own} refers to {other}"
         return " and ".join(f"{own}.{left} = {other}.{right}" for left, right in self.columns)
 
 
