@@ -35,7 +35,7 @@ class Variable:
     rule: Rule | None = None
 
 
-def _whole(least: int, most: int = 1_000_000) -> Rule:
+def _whole(least: int, most: int = 999_999_999) -> Rule:
     def is_kept(text: str) -> bool:
         return bool(re.fullmatch("[0-9]{1,9}", text)) and least <= int(text) <= most
 
@@ -356,8 +356,9 @@ def value_of(environment: Mapping[str, str], variable: Variable) -> str:
             "See the configuration table in README.md."
         )
     if value and variable.rule and not variable.rule.is_kept(value):
-        # An address may hold a password where none belongs.
-        shown = "" if variable.secret or "@" in value else f", not {value!r}"
+        # An address may hold a password or a key where none belongs.
+        is_hidden = variable.secret or "@" in value or "?" in value
+        shown = "" if is_hidden else f", not {value!r}"
         raise ConfigurationError(f"{variable.name} must be {variable.rule.words}{shown}.")
     return value
 
