@@ -141,5 +141,5 @@ def test_an_unknown_time_zone_is_named(monkeypatch: pytest.MonkeyPatch, name: st
     for variable in ("TWD_METADATA_DSN", "TWD_APPLICATION_DSN"):
         monkeypatch.setenv(variable, "postgresql://127.0.0.1:1/x")
     monkeypatch.setenv("TWD_TIMEZONE", name)
-    with pytest.raises(ConfigurationError, match="TWD_TIMEZONE must name a time zone"):
+    with pytest.raises(ConfigurationError, match="TWD_TIMEZONE must be a time zone"):
         defs()
