@@ -83,6 +83,6 @@ def test_two_that_take_all_the_time_and_fail_delay_no_third(
     faults("qdrant", {"path": "/collections", "status": 500, "count": 2})
     failed: list[str] = []
     for _ in range(2):
-        failed = take_out_each(known, shop.index, shop.database, failed, seconds=0).failed_ids
+        failed = take_out_each(known, shop.index, shop.database, failed, seconds=0).not_taken_out
     assert sorted(failed) == ["7", "8"]
     assert take_out_each(known, shop.index, shop.database, failed, seconds=0).taken_out == ["n9"]

@@ -185,7 +185,7 @@ def new_connection_sensor(
             skip_reason=None if requests else dg.SkipReason(nothing),
             dynamic_partitions_requests=[item for item in changes if item.partition_keys],
             cursor=_Memory(
-                attempts.cursor(), absences.counts, removals.failed_ids, memory.looked_at
+                attempts.cursor(), absences.counts, removals.not_taken_out, memory.looked_at
             ).cursor(),
         )
 

@@ -41,7 +41,7 @@ class Removals:
     )
 
     @property
-    def failed_ids(self) -> list[str]:
+    def not_taken_out(self) -> list[str]:
         """Ids of those that could not be taken out, now or before."""
         failed = [item.connection_id for group in self.failed.values() for item in group]
         return [*failed, *self.waiting]
@@ -86,17 +86,18 @@ def take_out_each(
     done = Removals()
     until = monotonic() + seconds
     in_turn = sorted(connections, key=lambda item: item.connection_id in failed_before)
-    turn = 0
-    while turn < min(len(in_turn), _MOST) and (turn == 0 or monotonic() < until):
-        item = in_turn[turn]
-        turn += 1
+    tried = 0
+    for item in in_turn[:_MOST]:
+        if tried and monotonic() >= until:
+            break
+        tried += 1
         try:
             is_out = take_out(item.connection_id, index, database)
         except TwdError as error:
             done.failed.setdefault(str(error), []).append(item)
         else:
             (done.taken_out if is_out else done.in_use).append(item.partition_key)
-    left = (item.connection_id for item in in_turn[turn:])
+    left = (item.connection_id for item in in_turn[tried:])
     done.waiting = [key for key in left if key in failed_before]
     return done
 

@@ -74,10 +74,8 @@ def points_of(document: Document, model: str) -> list[Point]:
 
 def served_aliases(client: QdrantClient) -> frozenset[str]:
     """All aliases in Qdrant whose collection is there, in two requests."""
-    with index_errors(client):
-        aliases = client.get_aliases().aliases
-        there = {item.name for item in client.get_collections().collections}
-    return frozenset(item.alias_name for item in aliases if item.collection_name in there)
+    aliases, there = _aliases_in(client), _collections_in(client)
+    return frozenset(alias for alias, collection in aliases.items() if collection in there)
 
 
 class Collections:
@@ -298,9 +296,7 @@ class Collections:
         ]
 
     def _aliases(self) -> dict[str, str]:
-        with index_errors(self._client):
-            aliases = self._client.get_aliases().aliases
-        return {item.alias_name: item.collection_name for item in aliases}
+        return _aliases_in(self._client)
 
     def _records(self, name: str, request: Mapping[str, Any] | None = None) -> Iterator[Record]:
         """All points of a collection with what is asked of them; none if it does not exist."""
@@ -310,8 +306,7 @@ class Collections:
             yield from scroll(self._client, name, request)
 
     def _there(self) -> set[str]:
-        with index_errors(self._client):
-            return {item.name for item in self._client.get_collections().collections}
+        return _collections_in(self._client)
 
     def _named_as_aliases(self) -> dict[str, int]:
         """Points of the collections whose names belong to our aliases, by name."""
@@ -345,6 +340,18 @@ class Collections:
             payload = record.payload or {}
             if text_key in payload and _metadata(payload).get("model") == model:
                 yield payload[text_key], record.vector
+
+
+def _aliases_in(client: QdrantClient) -> dict[str, str]:
+    """Collection by alias, of all that there are."""
+    with index_errors(client):
+        aliases = client.get_aliases().aliases
+    return {item.alias_name: item.collection_name for item in aliases}
+
+
+def _collections_in(client: QdrantClient) -> set[str]:
+    with index_errors(client):
+        return {item.name for item in client.get_collections().collections}
 
 
 def _metadata(payload: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -22,11 +22,10 @@ def settle(
     served = collections.served()
     kept = versions.kept(connection_id)
     if served is None:
-        served = next((one.version for one in kept.values() if one.is_live), None)
-        if served is not None and collections.is_whole(served):
-            collections.serve(served)
-        else:
-            served = None
+        live = next((one.version for one in kept.values() if one.is_live), None)
+        if live is not None and collections.is_whole(live):
+            collections.serve(live)
+            served = live
     version = kept.get(served) if served is not None else None
     number = version.version if version else None
     are_live = [one.version for one in kept.values() if one.is_live]
