@@ -91,31 +91,20 @@ class SchemaNames:
     def __init__(self, db_type: str, tables: Iterable[Table]) -> None:
         """`db_type` is postgresql, mysql, sqlite; the names of any other are compared as these."""
         self.db_type = db_type
-        self._rows: dict[TableName, Rows] = {}
+        self._tables = {(table.schema, table.name): table for table in tables}
         self._named: dict[str, list[TableName]] = {}
-        for table in tables:
-            key = (table.schema, table.name)
-            self._rows[key] = Rows(
-                [
-                    (self.folded(column.name), frozenset({(key, column.name)}))
-                    for column in table.columns
-                ],
-                key,
-            )
-            self._named.setdefault(self.folded(table.name), []).append(key)
-        self.columns = sum(len(rows.columns) for rows in self._rows.values())
+        for schema, name in self._tables:
+            self._named.setdefault(self.folded(name), []).append((schema, name))
+        # Made of the tables that statements name: of a wide schema they are few.
+        self._rows: dict[TableName, Rows] = {}
+        self.columns = sum(len(table.columns) for table in self._tables.values())
         """How many columns the tables have."""
 
     @cached_property
     def words(self) -> frozenset[str]:
         """Every name of a schema, a table or a column, as it is stored."""
-        columns = (
-            column
-            for rows in self._rows.values()
-            for _, origins in rows.columns
-            for _, column in origins
-        )
-        return frozenset(part for key in self._rows for part in key).union(columns)
+        columns = (column.name for table in self._tables.values() for column in table.columns)
+        return frozenset(part for key in self._tables for part in key).union(columns)
 
     def fold(self, identifier: exp.Expr) -> str:
         """What the dialect compares a name by: PostgreSQL keeps the case of quoted ones alone,
@@ -137,7 +126,7 @@ class SchemaNames:
             found = [key for key in found if self.folded(key[0]) == schema]
         elif len(found) > 1:
             found = [key for key in found if key[0] == "public"] or found
-        return self._rows[found[0]] if len(found) == 1 else None
+        return self._rows_of(found[0]) if len(found) == 1 else None
 
     def is_undecided(self, schema: str, name: str) -> bool:
         """Whether tables of several schemas have the name, which stands there without one."""
@@ -173,6 +162,14 @@ class SchemaNames:
     def folded(self, name: str) -> str:
         """What the dialect compares a stored name by."""
         return name if self.db_type == "postgresql" else name.casefold()
+
+    def _rows_of(self, key: TableName) -> Rows:
+        if (rows := self._rows.get(key)) is None:
+            columns = self._tables[key].columns
+            rows = self._rows[key] = Rows(
+                [(self.folded(one.name), frozenset({(key, one.name)})) for one in columns], key
+            )
+        return rows
 
 
 def _cut(name: str) -> str:
