@@ -6,7 +6,6 @@ served, and locks.
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -22,6 +21,7 @@ from twd_shared.clients.index_collections import IndexCollection
 from twd_shared.clients.ollama import Ollama
 from twd_shared.clients.schema_index import SchemaIndex
 from twd_shared.clients.token_budget import TokenBudget
+from twd_shared.garbage import frozen_heap
 from twd_shared.schema_model.models import Snapshot, encode
 from twd_shared.store.connections import RegisteredConnection
 from twd_shared.store.database import MetadataDatabase
@@ -90,9 +90,7 @@ class Shares:
             before_change()
             begin()
 
-        # What is here already outlives this: looking through it for garbage takes 0.1 s and more.
-        gc.freeze()
-        try:
+        with frozen_heap():
             known = self._known(reconciler, trusted) if trusted is not None else {}
             points = reconciler.reconcile(
                 each_changed(*self._told(collection, reading), known, code_revision()),
@@ -100,8 +98,6 @@ class Shares:
                 recorded,
                 before_each_change,
             )
-        finally:
-            gc.unfreeze()
         self._origins.put(connection_id, collection.name, points.content_hash, points.origins or {})
         return points, _state(collection, reading, points, source_hash)
 

@@ -11,6 +11,7 @@ from uuid import UUID
 from twd_shared.clients.application import ApplicationDatabase
 from twd_shared.clients.catalog import Connection
 from twd_shared.errors import TwdError
+from twd_shared.garbage import frozen_heap
 from twd_shared.schema_model.fingerprint import content_fingerprint
 from twd_shared.sources.access import SourceAccess
 from twd_shared.store.open_questions import normalised_question
@@ -73,7 +74,7 @@ def collect_examples(
 
     connection_id, asks = connection.connection_id, connection.training.explain
     # All is read while the set is held: of two runs at once, the later writes what is newer.
-    with training_set.editing(connection_id) as edit:
+    with training_set.editing(connection_id) as edit, frozen_heap():
         version, snapshot = snapshots.load_newest(connection_id)
         had_some = any(item.source == "user" for item in edit.before.values())
         reading = read_submissions(application, connection_id, had_some=had_some)

@@ -9,6 +9,7 @@ from qdrant_client import QdrantClient
 
 from twd_shared.clients.ollama import Ollama
 from twd_shared.errors import UnknownConnection
+from twd_shared.garbage import frozen_heap
 from twd_shared.store.connections import ConnectionRegistry
 from twd_shared.store.database import MetadataDatabase
 from twd_shared.store.tables import training_items
@@ -51,7 +52,7 @@ def train(
     registry, versions = ConnectionRegistry(database), ModelVersions(database)
     training_set = TrainingSet(database)
     connection_id = registry.by_partition(partition_key).connection_id
-    with versions.exclusive(connection_id):
+    with versions.exclusive(connection_id), frozen_heap():
         connection = registry.by_partition(partition_key)
         if not connection.is_active:
             raise UnknownConnection(
