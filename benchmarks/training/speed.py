@@ -174,7 +174,7 @@ def _count(
 
 
 def _texts(documents: Iterable[Document]) -> set[EmbeddedText]:
-    return {text for one in documents for text in (one.content, one.remembered) if text}
+    return {text for document in documents for text in document.texts}
 
 
 def _embedded(calls: list[Set[str]], wanted: set[EmbeddedText]) -> Embedded:

@@ -144,7 +144,7 @@ def test_a_collection_with_points_in_an_aliass_place_is_left_alone_and_named(bas
     name = base.take_name("sql", points=3)
     base.take_name("ddl")
     with pytest.raises(IndexRejected, match="Delete them or copy them") as refused:
-        base.collections.create(1, 768)
+        base.collections.require_free_aliases()
     assert f"{name} (3 points)" in str(refused.value)
     assert base.collections.present() == set()
     assert base.client.count(name).count == 3

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
+from time import sleep
 from typing import Any
 
 import pytest
 from qdrant_client.models import PointStruct
 
-from twd_shared.errors import EmbeddingUnavailable
+from twd_shared.errors import EmbeddingUnavailable, IndexUnavailable
 from twd_shared.schema_model.ddl import table_ddl
-from twd_training.evaluation.gate import Gate
+from twd_training.evaluation.gate import Examination
 from twd_training.evaluation.retrievers import contexts_of
 from twd_training.examples.store import TrainingSet
 from twd_training.knowledge_base import documents, material
@@ -483,6 +485,46 @@ def test_a_model_server_that_is_down_keeps_nothing_wrong_served(shop: TrainedSho
     assert not [text for text in shop.served_texts() if "review" in text]
 
 
+# --- while it is built ----------------------------------------------------------------------
+
+
+def test_a_candidate_is_asked_nothing_before_it_is_whole(
+    shop: TrainedShop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its questions are embedded long before, as its last documents are slow to be written."""
+    write, search = Collections.write, Collections.search
+    held_when_asked: list[int] = []
+
+    def slow_write(*args: Any) -> None:
+        sleep(0.5)
+        write(*args)
+
+    def watched_search(self: Collections, version: int, *args: Any, **options: Any) -> Any:
+        counts = self.counts(version)
+        held_when_asked.append(counts["langchain"] if counts else 0)
+        return search(self, version, *args, **options)
+
+    monkeypatch.setattr(Collections, "write", slow_write)
+    monkeypatch.setattr(Collections, "search", watched_search)
+    shop.change("campaign", "agency")
+    shop.train()
+    assert held_when_asked[0] == len(shop.served_texts())
+
+
+def test_a_version_that_cannot_be_built_leaves_nothing_going_on(
+    shop: TrainedShop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Collections, "write", _refused)
+    shop.change("campaign", "agency")
+    with pytest.raises(IndexUnavailable):
+        shop.train()
+    assert not {"twd-gate_0", "twd-background"} & {one.name for one in threading.enumerate()}
+
+
+def _refused(*_: object) -> None:
+    raise IndexUnavailable("Qdrant is full.")
+
+
 # --- killed ---------------------------------------------------------------------------------
 
 
@@ -494,7 +536,7 @@ def _killed(*_: object, **__: object) -> None:
     ("owner", "step"),
     [
         (Collections, "write"),
-        (Gate, "judge"),
+        (Examination, "verdict"),
         (ModelVersions, "record"),
         (Collections, "serve"),
         (ModelVersions, "make_live"),

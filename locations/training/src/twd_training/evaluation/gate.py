@@ -6,13 +6,15 @@ questions. A model that is wrong while it is looked at agrees with itself: only 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+import threading
+from collections.abc import Collection, Iterator, Mapping
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any
 
 from twd_shared.clients.ollama import Ollama
-from twd_shared.retrieval.questions import LabelledQuestion, question_set_hash
+from twd_shared.retrieval.questions import question_set_hash
 from twd_shared.retrieval.scoring import Score
 from twd_training.evaluation.questions import labelled_questions
 from twd_training.evaluation.retrievers import KnowledgeBaseQuestions
@@ -51,40 +53,16 @@ class Gate:
         self._ollama = ollama
         self._tolerance = tolerance
 
-    def judge(
-        self,
-        candidate: Candidate,
-        live: ModelVersion | None,
-        stored: Mapping[str, Stored],
-        wrong: Collection[str],
-    ) -> Verdict:
-        """Compare a candidate with `live`, which holds `stored`.
-
-        The live version is asked as if it lacked what is `wrong` in it, as that will not be served
-        in any case. Raises the errors of the embedding and the index.
-        """
-        questions = labelled_questions(self._material.snapshot, self._material.items)
-        asked = KnowledgeBaseQuestions(questions, self._collections, self._ollama)
-        with ThreadPoolExecutor(1, "twd-gate") as apart:
-            # The model's server has nothing else to do while documents are read back.
-            embedding = apart.submit(asked.embedded, candidate.model.name)
-            findings = [
-                *missing_documents(self._material, stored),
-                *shortened_ddl(self._material),
-                *self._altered(candidate),
-                *self._foreign(candidate, stored),
-            ]
-            embedding.result()
-        comparison: dict[str, Any] = {
-            "live_version": live.version if live else None,
-            "tolerance": self._tolerance,
-        }
-        scores = self._scores(questions, asked, candidate, live, wrong) if questions else {}
-        if live is not None:
-            findings += self._fallen(scores)
-        comparison |= scores
-        comparison["findings"] = [asdict(finding) for finding in findings]
-        return Verdict(_reason(findings), comparison)
+    @contextmanager
+    def examining(self, candidate: Candidate) -> Iterator[Examination]:
+        """Examine a candidate that is not built yet; nothing of it outlasts `with`."""
+        examination = Examination(
+            candidate, self._material, self._collections, self._ollama, self._tolerance
+        )
+        try:
+            yield examination
+        finally:
+            examination.end()
 
     def stands_by(self, held: ModelVersion) -> bool:
         """False if its recall fell by too much for a tolerance that is another one by now."""
@@ -92,29 +70,108 @@ class Gate:
         fell = any(one["rule"] == "scores_fell" for one in comparison.get("findings", []))
         return not fell or comparison.get("tolerance") == self._tolerance
 
-    def _altered(self, candidate: Candidate) -> list[Finding]:
+
+class Examination:
+    """Of one candidate: it is looked at while its questions are embedded and asked."""
+
+    def __init__(
+        self,
+        candidate: Candidate,
+        material: Material,
+        collections: Collections,
+        ollama: Ollama,
+        tolerance: float,
+    ) -> None:
+        """As the gate was made; call `end` in any case."""
+        self._candidate = candidate
+        self._material = material
+        self._collections = collections
+        self._ollama = ollama
+        self._tolerance = tolerance
+        self._questions = labelled_questions(material.snapshot, material.items)
+        self._asked = KnowledgeBaseQuestions(self._questions, collections, ollama)
+        self._apart = ThreadPoolExecutor(1, "twd-gate")
+        self._asking: Future[list[Score]] | None = None
+        self._is_built = threading.Event()
+        self._has_ended = False
+
+    def prepare(self) -> None:
+        """Begin to embed the questions; the candidate is asked nothing yet."""
+        self._ask()
+
+    def verdict(
+        self,
+        live: ModelVersion | None,
+        stored: Mapping[str, Stored],
+        wrong: Collection[str],
+    ) -> Verdict:
+        """Compare the candidate, built by now, with `live`, which holds `stored`.
+
+        The live version is asked as if it lacked what is `wrong` in it, as that will not be served
+        in any case. Raises the errors of the embedding and the index.
+        """
+        asking = self._ask()
+        self._is_built.set()
+        findings = [
+            *missing_documents(self._material, stored),
+            *shortened_ddl(self._material),
+            *self._altered(),
+            *self._foreign(stored),
+        ]
+        ours = asking.result()
+        comparison: dict[str, Any] = {
+            "live_version": live.version if live else None,
+            "tolerance": self._tolerance,
+        }
+        scores = self._scores(ours, live, wrong) if self._questions else {}
+        if live is not None:
+            findings += self._fallen(scores)
+        comparison |= scores
+        comparison["findings"] = [asdict(finding) for finding in findings]
+        return Verdict(_reason(findings), comparison)
+
+    def end(self) -> None:
+        """Give up what was begun and is not over."""
+        self._has_ended = True
+        self._is_built.set()
+        self._apart.shutdown()
+
+    def _ask(self) -> Future[list[Score]]:
+        if self._asking is None:
+            version, model = self._candidate.version, self._candidate.model
+            self._asking = self._apart.submit(
+                self._asked.scores, version, model.name, model.dimension, wait=self._wait
+            )
+        return self._asking
+
+    def _wait(self) -> None:
+        self._is_built.wait()
+        if self._has_ended:
+            raise CancelledError
+
+    def _altered(self) -> list[Finding]:
         expected: dict[Part, dict[str, dict[str, Any]]] = {part: {} for part in PARTS}
         for document in self._material.documents:
-            for point in points_of(document, candidate.model_id):
+            for point in points_of(document, self._candidate.model_id):
                 expected[point.part][point.point_id] = point.payload
         return [
             finding
             for part, payloads in expected.items()
             for finding in altered_content(
-                payloads, self._collections.payloads(candidate.version, part), part
+                payloads, self._collections.payloads(self._candidate.version, part), part
             )
         ]
 
-    def _foreign(self, candidate: Candidate, taken_over: Collection[str]) -> list[Finding]:
+    def _foreign(self, taken_over: Collection[str]) -> list[Finding]:
         sample = vector_sample(self._material.documents, taken_over)
         if not sample:
             return []
-        points = [one for item in sample for one in points_of(item, candidate.model_id)]
+        points = [one for item in sample for one in points_of(item, self._candidate.model_id)]
         texts = sorted({one.text for one in points})
         given = embedded(self._ollama, texts)
         held = {
             part: self._collections.vectors_of(
-                candidate.version, part, [one.point_id for one in points if one.part == part]
+                self._candidate.version, part, [one.point_id for one in points if one.part == part]
             )
             for part in PARTS
         }
@@ -124,25 +181,20 @@ class Gate:
         ) or duplicate_vectors([given[text] for text in texts])
 
     def _scores(
-        self,
-        questions: Sequence[LabelledQuestion],
-        asked: KnowledgeBaseQuestions,
-        candidate: Candidate,
-        live: ModelVersion | None,
-        wrong: Collection[str],
+        self, ours: Collection[Score], live: ModelVersion | None, wrong: Collection[str]
     ) -> dict[str, Any]:
         """Figures of both; of a first version too, as they may be all that is left to compare."""
-        model = candidate.model
-        ours = asked.scores(candidate.version, model.name, model.dimension)
         scores = {
-            "question_set_hash": question_set_hash(questions),
-            "question_count": len(questions),
+            "question_set_hash": question_set_hash(self._questions),
+            "question_count": len(self._questions),
             "candidate": _figures(ours),
         }
         if live is None:
             return scores
         recorded = self._recorded(live)
-        theirs = recorded or _figures(asked.scores(live.version, live.model, live.dimension, wrong))
+        theirs = recorded or _figures(
+            self._asked.scores(live.version, live.model, live.dimension, wrong)
+        )
         return scores | {"live": theirs, "live_is_recorded": recorded is not None}
 
     def _recorded(self, live: ModelVersion) -> dict[str, float] | None:

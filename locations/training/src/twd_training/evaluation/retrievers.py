@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Generator, Sequence
+from contextlib import closing
+from itertools import islice
 
-from twd_shared.clients.embedding import embed_within
+from twd_shared.clients.embedding import embed_each, embed_within
 from twd_shared.clients.ollama import Ollama
 from twd_shared.clients.schema_index import SchemaIndex
 from twd_shared.errors import ModelUnavailable
@@ -24,6 +26,12 @@ from twd_training.knowledge_base.versions import ModelVersion
 _SHOWN = 10
 # A table may be found through several documents, and a question's own pair is left out.
 _DOCUMENTS = 30
+# Questions; as many as one call embeds.
+_ASKED_AT_ONCE = 64
+
+
+def _no_wait() -> None:
+    """The version is there already."""
 
 
 class KnowledgeBaseQuestions:
@@ -40,20 +48,23 @@ class KnowledgeBaseQuestions:
         self._questions = questions
         self._knowledge_base = knowledge_base
         self._ollama = ollama
-        self._vectors: dict[str, list[list[float]]] = {}
+        self._vectors: dict[str, dict[int, list[float]]] = {}
 
     def scores(
-        self, number: int, model: str, dimension: int, without: Collection[str] = ()
+        self,
+        number: int,
+        model: str,
+        dimension: int,
+        without: Collection[str] = (),
+        wait: Callable[[], None] = _no_wait,
     ) -> list[Score]:
         """Scores of a version that `model` embedded, as if it lacked the documents in `without`.
 
         `without` holds content hashes. A version whose model is gone, or now gives vectors of
-        another length, finds nothing. Raises the errors of the embedding and the index.
+        another length, finds nothing. The questions are embedded at once, and the version is asked
+        nothing before `wait` returns. Raises the errors of the embedding and the index.
         """
-        vectors = self.embedded(model)
-        found: list[list[Found]] = [[] for _ in self._questions]
-        if vectors and len(vectors[0]) == dimension:
-            found = self._knowledge_base.search(number, vectors, _DOCUMENTS, texts=False)
+        found = self._found(number, model, dimension, wait)
         rankings = [
             [
                 label
@@ -61,22 +72,42 @@ class KnowledgeBaseQuestions:
                 if document.content_hash not in without and not _answers(document, question)
                 for label in document.tables
             ]
-            for question, documents in zip(self._questions, found, strict=True)
+            for place, question in enumerate(self._questions)
+            for documents in [found.get(place, [])]
         ]
         return scores_of(KNOWLEDGE_BASE, self._questions, rankings)
 
-    def embedded(self, model: str) -> list[list[float]]:
-        """The questions' vectors, asked of the server once a model; none if it lacks the model.
+    def _found(
+        self, number: int, model: str, dimension: int, wait: Callable[[], None]
+    ) -> dict[int, list[Found]]:
+        """What a version has for each question; the first are asked while others are embedded."""
+        found: dict[int, list[Found]] = {}
+        try:
+            with closing(self._embedded(model)) as embedded:
+                while part := dict(islice(embedded, _ASKED_AT_ONCE)):
+                    wait()
+                    vectors = list(part.values())
+                    if len(vectors[0]) == dimension:
+                        answers = self._knowledge_base.search(
+                            number, vectors, _DOCUMENTS, texts=False
+                        )
+                        found.update(zip(part, answers, strict=True))
+        except ModelUnavailable:
+            self._vectors[model] = {}
+            return {}
+        return found
 
-        Raises the errors of the embedding.
-        """
-        if model not in self._vectors:
-            texts = [question.text for question in self._questions]
-            try:
-                self._vectors[model] = embed_within(self._ollama.using(model), texts, "query")
-            except ModelUnavailable:
-                self._vectors[model] = []
-        return self._vectors[model]
+    def _embedded(self, model: str) -> Generator[tuple[int, list[float]], None, None]:
+        """(place of a question, its vector), in order of completion; embedded once a model."""
+        if model in self._vectors:
+            yield from self._vectors[model].items()
+            return
+        given: dict[int, list[float]] = {}
+        texts = [question.text for question in self._questions]
+        for place, vector in embed_each(self._ollama.using(model), texts, "query"):
+            given[place] = vector
+            yield place, vector
+        self._vectors[model] = given
 
 
 def schema_index_scores(

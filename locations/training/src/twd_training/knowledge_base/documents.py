@@ -79,6 +79,11 @@ class Document:
             return None
         return self.content if self.question is None else EmbeddedText(self.question, "query")
 
+    @property
+    def texts(self) -> set[EmbeddedText]:
+        """All that is embedded of it."""
+        return {text for text in (self.content, self.remembered) if text is not None}
+
     @cached_property
     def content_hash(self) -> str:
         """Hash of everything that is published of the document."""

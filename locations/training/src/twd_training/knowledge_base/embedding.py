@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections import defaultdict, deque
-from collections.abc import Collection, Iterator, Sequence
+from collections import Counter, defaultdict, deque
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from twd_shared.clients.embedding import embed_each, embed_within
 from twd_shared.clients.ollama import Ollama
-from twd_training.knowledge_base.collections import Collections, points_of
+from twd_training.knowledge_base.collections import Collections
 from twd_training.knowledge_base.documents import PURPOSES, Document, EmbeddedText
 
 _WRITTEN_AT_ONCE = 256
 # Writes that wait while more is embedded; each holds its vectors.
 _MOST_WAITING = 4
+# Texts: four calls at once are under way with these, and the server has places to give after them.
+_LAST = 256
+
+
+def _nothing() -> None:
+    """Do nothing."""
 
 
 def embedded(ollama: Ollama, texts: Collection[EmbeddedText]) -> dict[EmbeddedText, list[float]]:
@@ -33,17 +39,23 @@ def write_embedded(
     collections: Collections,
     ollama: Ollama,
     model_id: str,
+    *,
+    before_writing: Callable[[], None] = _nothing,
+    when_nearly_embedded: Callable[[], None] = _nothing,
 ) -> int:
     """Write all points of a version; gives how many texts were embedded for it.
 
-    `known` are vectors that need not be asked for; the others are added to it. A document is
-    written as soon as its vectors are there, while others are embedded: a run that is killed has
-    kept them. Raises the errors of the embedding and the index.
+    `known` are vectors that need not be asked for; each is dropped when nothing needs it any more.
+    A document is written as soon as its vectors are there, while others are embedded: a run that is
+    killed has kept them. `before_writing` is called in another thread while the first are embedded,
+    `when_nearly_embedded` when the server is about to have nothing more to do.
+    Raises the errors of the embedding and the index.
     """
+    uses = Counter(text for document in documents for text in document.texts)
     waiting: defaultdict[EmbeddedText, list[int]] = defaultdict(list)
     left: list[int] = []
     for place, document in enumerate(documents):
-        texts = {point.text for point in points_of(document, model_id)} - known.keys()
+        texts = document.texts - known.keys()
         left.append(len(texts))
         for text in sorted(texts):
             waiting[text].append(place)
@@ -51,11 +63,17 @@ def write_embedded(
     def complete() -> Iterator[int]:
         """The places of documents, each when its last vector has come."""
         yield from (place for place, count in enumerate(left) if not count)
+        to_embed = len(waiting)
+        if to_embed <= _LAST:
+            when_nearly_embedded()
         # Questions first: a pair is written with its second vector, else all at the very end.
         for purpose in reversed(PURPOSES):
             missing = [text for text in waiting if text.purpose == purpose]
             for index, vector in embed_each(ollama, [one.text for one in missing], purpose):
                 known[missing[index]] = vector
+                to_embed -= 1
+                if to_embed == _LAST:
+                    when_nearly_embedded()
                 for place in waiting[missing[index]]:
                     left[place] -= 1
                     if not left[place]:
@@ -64,11 +82,17 @@ def write_embedded(
     with ThreadPoolExecutor(1, "twd-training") as writer:
         writing: deque[Future[None]] = deque()
         batch: list[Document] = []
+        writing.append(writer.submit(before_writing))
 
         def flush() -> None:
-            writing.append(writer.submit(collections.write, number, batch[:], known, model_id))
+            vectors = {text: known[text] for document in batch for text in document.texts}
+            writing.append(writer.submit(collections.write, number, batch[:], vectors, model_id))
+            uses.subtract(text for document in batch for text in document.texts)
+            for text in vectors:
+                if not uses[text]:
+                    del known[text]
             batch.clear()
-            if len(writing) > _MOST_WAITING:
+            while writing and (writing[0].done() or len(writing) > _MOST_WAITING):
                 writing.popleft().result()
 
         for place in complete():

@@ -8,7 +8,8 @@ vectors of what was half-built.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
@@ -49,17 +50,25 @@ class Verdict:
     comparison: dict[str, Any]
 
 
+class Examination(Protocol):
+    """The examination of one candidate."""
+
+    def prepare(self) -> None:
+        """Begin what needs no candidate: it is nearly built, and its model about to be idle."""
+        ...
+
+    def verdict(
+        self, live: ModelVersion | None, stored: Mapping[str, Stored], wrong: Collection[str]
+    ) -> Verdict:
+        """`live` holds `stored`, of which the documents in `wrong` are not to be served."""
+        ...
+
+
 class Judge(Protocol):
     """Decides whether a candidate is served in place of the live version."""
 
-    def judge(
-        self,
-        candidate: Candidate,
-        live: ModelVersion | None,
-        stored: Mapping[str, Stored],
-        wrong: Collection[str],
-    ) -> Verdict:
-        """`live` holds `stored`, of which the documents in `wrong` are not to be served."""
+    def examining(self, candidate: Candidate) -> AbstractContextManager[Examination]:
+        """The examination of a candidate that is not built yet; nothing of it outlasts `with`."""
         ...
 
     def stands_by(self, held: ModelVersion) -> bool:
@@ -183,11 +192,12 @@ class Publisher:
         documents, model = material.documents, self._ollama.embedding_model()
         served = self._collections.served() or 0
         number = max(self._versions.newest_number(self._connection_id), served) + 1
-        embedded = self._build(number, documents, model)
-        stored = self._collections.stored(live.version) if live else {}
-        wrong = self._withdrawal.wrong_in(live, stored) if live else frozenset[str]()
         candidate = Candidate(number, model, model_id_of(model))
-        verdict = self._gate.judge(candidate, live, stored, wrong)
+        with self._gate.examining(candidate) as examination:
+            embedded = self._build(candidate, documents, examination.prepare)
+            stored = self._collections.stored(live.version) if live else {}
+            wrong = self._withdrawal.wrong_in(live, stored) if live else frozenset[str]()
+            verdict = examination.verdict(live, stored, wrong)
         version = self._version(
             number, documents, model, content_hash, material.snapshot_version, verdict
         )
@@ -231,18 +241,32 @@ class Publisher:
             sources=sources_of(left.values()),
         )
 
-    def _build(self, number: int, documents: Sequence[Document], model: EmbeddingModel) -> int:
-        model_id = model_id_of(model)
+    def _build(
+        self,
+        candidate: Candidate,
+        documents: Sequence[Document],
+        when_nearly_embedded: Callable[[], None],
+    ) -> int:
+        number = candidate.version
         known: dict[EmbeddedText, Sequence[float]] = {}
         for version in self._collections.present():
-            known |= self._collections.vectors(version, model_id)
+            known |= self._collections.vectors(version, candidate.model_id)
         # A number that neither is recorded nor served belongs to a run that was killed.
         leftover = {version for version in self._collections.present() if version >= number}
         if leftover:
             self._collections.drop(leftover)
-        self._collections.create(number, model.dimension)
+        # Before anything is embedded for it.
+        self._collections.require_free_aliases()
         embedded = write_embedded(
-            number, documents, known, self._collections, self._ollama, model_id
+            number,
+            documents,
+            known,
+            self._collections,
+            self._ollama,
+            candidate.model_id,
+            # Qdrant takes its time for them, and the model for the first texts.
+            before_writing=lambda: self._collections.create(number, candidate.model.dimension),
+            when_nearly_embedded=when_nearly_embedded,
         )
         counted = self._collections.counts(number)
         if counted != _counts(documents):
