@@ -388,10 +388,12 @@ def test_checks_hold_the_numbers_against_the_source(
     assert all(check.passed for check in run(DAY).get_asset_check_evaluations())
     failing = [answer("select nope from film", error="boom") for _ in range(30)]
     application.talk("bao", NOON, *failing)
-    application.talk("chi", datetime.now(UTC) + timedelta(days=2), answer("select 1"))
+    ahead = datetime.now(UTC) + timedelta(days=2)
+    application.talk("chi", ahead, answer("select 1"))
     checks = {check.check_name: check for check in run(DAY).get_asset_check_evaluations()}
     assert checks["daily_query_stats_agree_with_source"].passed
     assert not checks["messages_not_in_future"].passed
+    assert f"is of {ahead:%Y-%m-%d}" in (checks["messages_not_in_future"].description or "")
     assert not checks["error_rate_in_bounds"].passed
     assert checks["error_rate_in_bounds"].severity == dg.AssetCheckSeverity.WARN
 

@@ -18,6 +18,11 @@ _TO_MEASURE_AGAIN = (
     "Their messages have changed since they were measured, or TWD_TIMEZONE was another one then. "
     "Days that late_messages_sensor does not look at stay as they are until you materialize them."
 )
+_IN_FUTURE = (
+    "The last message of the application is of {last}. A clock was ahead, or local times were "
+    "written into a column without a time zone, which are read as UTC. They count when their day "
+    "comes."
+)
 _CLOCK_TOLERANCE = timedelta(minutes=5)
 _MOST_FAILING_SHARE = 0.3
 _FEWEST_TO_JUDGE = 20
@@ -114,10 +119,11 @@ def checks(settings: Settings) -> list[dg.AssetChecksDefinition]:
 
         with explained_failures():
             log = MessageLog(application.database, settings.timezone)
-            count = log.count_after(datetime.now(UTC) + _CLOCK_TOLERANCE)
+            count, last = log.times_after(datetime.now(UTC) + _CLOCK_TOLERANCE)
         return dg.AssetCheckResult(
             passed=count == 0,
             severity=dg.AssetCheckSeverity.WARN,
+            description=_IN_FUTURE.format(last=last) if count else None,
             metadata={"messages_in_future": count},
         )
 

@@ -195,10 +195,12 @@ class MessageLog:
         order = "" if self._columns["id"] in _NUMBERS else "(role = 'assistant'),"
         return self._database.fetch(_COUNT.format(order=order), *bounds)[0][0]
 
-    def count_after(self, moment: datetime) -> int:
-        """How many messages bear a time after `moment`."""
-        query = "select count(*) from messages where created_at > $1"
-        return self._database.fetch(query, self._comparable(moment))[0][0]
+    def times_after(self, moment: datetime) -> tuple[int, str | None]:
+        """How many messages bear a time after `moment`, and the last of these as text."""
+        # A year of five digits and `infinity` are times too.
+        query = "select count(*), max(created_at)::text from messages where created_at > $1"
+        count, last = self._database.fetch(query, self._comparable(moment))[0]
+        return count, last
 
     def _messages(self, start: datetime, end: datetime) -> pl.DataFrame:
         query = _MESSAGES.format(
