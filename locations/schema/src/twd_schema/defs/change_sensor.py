@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 
 import dagster as dg
-import msgspec
 
 from twd_schema.defs.freshness_asset import freshness_observation
 from twd_schema.defs.jobs import ALL_OF_A_SOURCE
@@ -21,6 +20,7 @@ from twd_shared.errors import TwdError
 from twd_shared.resources.stores import CatalogResource, MetadataStoreResource
 from twd_shared.run_requests import Attempts, claim_run, is_in_flight
 from twd_shared.schema_model.fingerprint import content_fingerprint
+from twd_shared.sensor_memory import SensorMemory
 from twd_shared.settings import Settings
 from twd_shared.store.connections import RegisteredConnection
 from twd_shared.store.source_checks import SourceCheck, SourceCheckStore
@@ -31,22 +31,11 @@ MOST_SYNCS = 8
 _MOST_REQUESTS = 50
 
 
-class _Memory(msgspec.Struct):
-    """What the sensor remembers from tick to tick, as JSON in its cursor."""
+class _Memory(SensorMemory):
+    """`attempts` are the requests for syncs; `shown` is a hash of what the UI was shown last."""
 
     attempts: str = "{}"
     shown: str = ""
-    """A hash of what the UI was shown last."""
-
-    @classmethod
-    def of(cls, cursor: str | None) -> "_Memory":
-        try:
-            return msgspec.json.decode(cursor or "{}", type=cls)
-        except msgspec.DecodeError:
-            return cls()
-
-    def cursor(self) -> str:
-        return msgspec.json.encode(self).decode()
 
 
 def schema_change_sensor(

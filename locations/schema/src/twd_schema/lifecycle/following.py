@@ -21,6 +21,7 @@ from twd_schema.lifecycle.removal import Removals, returned, take_out_each
 from twd_shared.clients.catalog import Connection, Listing
 from twd_shared.errors import TwdError
 from twd_shared.schema_model.models import encode
+from twd_shared.sensor_memory import SensorMemory
 from twd_shared.store.connections import ConnectionRegistry, RegisteredConnection
 from twd_shared.store.database import MetadataDatabase
 from twd_shared.store.snapshots import SnapshotStore
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 _LOOK_SECONDS = 3600
 
 
-class Memory(msgspec.Struct):
+class Memory(SensorMemory):
     """What is remembered from one look to the next.
 
     `attempts` are the requests for imports, as `twd_shared.run_requests` keeps them; `absences`
@@ -42,21 +43,9 @@ class Memory(msgspec.Struct):
     """
 
     attempts: str = "{}"
-    absences: dict[str, int] = {}
-    not_taken_out: list[str] = []
+    absences: dict[str, int] = msgspec.field(default_factory=dict[str, int])
+    not_taken_out: list[str] = msgspec.field(default_factory=list[str])
     looked_at: float = 0.0
-
-    @classmethod
-    def of(cls, cursor: str | None) -> Memory:
-        """Read it from a sensor's cursor; an unreadable one remembers nothing."""
-        try:
-            return msgspec.json.decode(cursor or "{}", type=cls)
-        except msgspec.DecodeError:
-            return cls()
-
-    def cursor(self) -> str:
-        """The memory for the sensor's cursor."""
-        return msgspec.json.encode(self, order="sorted").decode()
 
 
 @dataclass(frozen=True, slots=True)
