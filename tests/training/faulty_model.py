@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import random
+from collections.abc import Callable
 from typing import Any
 
 import httpx
@@ -18,14 +19,15 @@ class FaultyModelServer(JsonServer):
     """Stands at `url` in front of the server at `target`; faults may change at any time.
 
     `prefix` is put before each text; `digest` is told instead of the model's own; with `is_swapped`
-    each text gets a vector of its own that has nothing to do with what it says. `embedded` counts
-    texts.
+    each text gets a vector of its own that has nothing to do with what it says. What `instead`
+    gives for the texts of a call is answered in the server's place. `embedded` counts texts.
     """
 
     def __init__(self, target: str) -> None:
         self.prefix = ""
         self.digest = ""
         self.is_swapped = False
+        self.instead: Callable[[list[str]], tuple[int, Any] | None] = lambda _: None
         self.embedded = 0
         self._target = target
         super().__init__()
@@ -42,6 +44,8 @@ class FaultyModelServer(JsonServer):
         texts = asked.get("input", [])
         if path == "/api/embed":
             self.embedded += len(texts)
+            if answer := self.instead(texts):
+                return answer
             asked["input"] = [self.prefix + text for text in texts]
         given = httpx.post(self._target + path, json=asked, timeout=30)
         answer = given.json()

@@ -518,7 +518,36 @@ def test_a_version_that_cannot_be_built_leaves_nothing_going_on(
     shop.change("campaign", "agency")
     with pytest.raises(IndexUnavailable):
         shop.train()
-    assert not {"twd-gate_0", "twd-background"} & {one.name for one in threading.enumerate()}
+    assert not _going_on()
+
+
+def test_of_a_version_whose_collections_cannot_be_made_no_document_is_embedded(
+    shop: TrainedShop, model: FaultyModelServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refused = threading.Event()
+    asked: list[str] = []
+
+    def refuse(*_: object) -> None:
+        refused.set()
+        _refused()
+
+    def watch(texts: list[str]) -> None:
+        asked.extend(texts)
+        assert refused.wait(20)
+
+    monkeypatch.setattr(Collections, "create", refuse)
+    shop.teach("Which campaigns are there?", "select slogan from campaign")
+    shop.change("campaign", "agency")
+    model.instead = watch
+    with pytest.raises(IndexUnavailable):
+        shop.train()
+    # The question of the pair is.
+    assert "Which campaigns are there?" in asked
+    assert not [text for text in asked if text.startswith("CREATE TABLE")]
+
+
+def _going_on() -> set[str]:
+    return {"twd-gate_0", "twd-background"} & {one.name for one in threading.enumerate()}
 
 
 def _refused(*_: object) -> None:

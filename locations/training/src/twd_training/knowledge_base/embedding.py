@@ -59,6 +59,12 @@ def write_embedded(
         left.append(len(texts))
         for text in sorted(texts):
             waiting[text].append(place)
+    writing: deque[Future[None]] = deque()
+
+    def see_to_writes(most: int) -> None:
+        """Raise what a write has raised; wait until so many at most are not over."""
+        while writing and (writing[0].done() or len(writing) > most):
+            writing.popleft().result()
 
     def complete() -> Iterator[int]:
         """The places of documents, each when its last vector has come."""
@@ -70,6 +76,8 @@ def write_embedded(
         for purpose in reversed(PURPOSES):
             missing = [text for text in waiting if text.purpose == purpose]
             for index, vector in embed_each(ollama, [one.text for one in missing], purpose):
+                # What cannot be written need not be embedded, which takes much longer.
+                see_to_writes(_MOST_WAITING)
                 known[missing[index]] = vector
                 to_embed -= 1
                 if to_embed == _LAST:
@@ -80,7 +88,6 @@ def write_embedded(
                         yield place
 
     with ThreadPoolExecutor(1, "twd-training") as writer:
-        writing: deque[Future[None]] = deque()
         batch: list[Document] = []
         writing.append(writer.submit(before_writing))
 
@@ -92,14 +99,12 @@ def write_embedded(
                 if not uses[text]:
                     del known[text]
             batch.clear()
-            while writing and (writing[0].done() or len(writing) > _MOST_WAITING):
-                writing.popleft().result()
+            see_to_writes(_MOST_WAITING)
 
         for place in complete():
             batch.append(documents[place])
             if len(batch) == _WRITTEN_AT_ONCE:
                 flush()
         flush()
-        for written in writing:
-            written.result()
+        see_to_writes(0)
     return len(waiting)
