@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from qdrant_client.models import PointStruct
 
-from twd_shared.errors import EmbeddingUnavailable, IndexUnavailable
+from twd_shared.errors import EmbeddingUnavailable, IndexUnavailable, ModelUnavailable
 from twd_shared.schema_model.ddl import table_ddl
 from twd_training.evaluation.gate import Examination
 from twd_training.evaluation.retrievers import contexts_of
@@ -544,6 +544,27 @@ def test_of_a_version_whose_collections_cannot_be_made_no_document_is_embedded(
     # The question of the pair is.
     assert "Which campaigns are there?" in asked
     assert not [text for text in asked if text.startswith("CREATE TABLE")]
+
+
+def test_a_model_that_is_gone_while_its_questions_are_embedded_is_no_judgement(
+    shop: TrainedShop, model: FaultyModelServer
+) -> None:
+    """Else both versions would find nothing, and the new one be as good as the live one."""
+    shop.change("campaign", "agency")
+    model.instead = lambda texts: (
+        (404, {"error": "model not found"}) if _are_of_the_gate(texts) else None
+    )
+    with pytest.raises(ModelUnavailable):
+        shop.train()
+    assert (shop.live.version, shop.held) == (1, None)
+    model.instead = lambda _: None
+    shop.train()
+    assert (shop.live.comparison or {})["candidate"]["recall_at_5"] > 0.9
+
+
+def _are_of_the_gate(texts: list[str]) -> bool:
+    """No document says this."""
+    return any("records are there" in text for text in texts)
 
 
 def _going_on() -> set[str]:

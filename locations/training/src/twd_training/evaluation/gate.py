@@ -140,7 +140,7 @@ class Examination:
         if self._asking is None:
             version, model = self._candidate.version, self._candidate.model
             self._asking = self._apart.submit(
-                self._asked.scores, version, model.name, model.dimension, wait=self._wait
+                self._asked.scores_of_new, version, model.name, model.dimension, self._wait
             )
         return self._asking
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Generator, Sequence
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from contextlib import closing
 from itertools import islice
 
@@ -51,20 +51,32 @@ class KnowledgeBaseQuestions:
         self._vectors: dict[str, dict[int, list[float]]] = {}
 
     def scores(
-        self,
-        number: int,
-        model: str,
-        dimension: int,
-        without: Collection[str] = (),
-        wait: Callable[[], None] = _no_wait,
+        self, number: int, model: str, dimension: int, without: Collection[str] = ()
     ) -> list[Score]:
         """Scores of a version that `model` embedded, as if it lacked the documents in `without`.
 
         `without` holds content hashes. A version whose model is gone, or now gives vectors of
-        another length, finds nothing. The questions are embedded at once, and the version is asked
-        nothing before `wait` returns. Raises the errors of the embedding and the index.
+        another length, finds nothing. Raises the errors of the embedding and the index.
         """
-        found = self._found(number, model, dimension, wait)
+        try:
+            found = self._found(number, model, dimension)
+        except ModelUnavailable:
+            found = {}
+        return self._scores(found, without)
+
+    def scores_of_new(
+        self, number: int, model: str, dimension: int, wait: Callable[[], None]
+    ) -> list[Score]:
+        """Scores of a version that is being made: it is asked nothing before `wait` returns.
+
+        The questions are embedded at once. Raises ModelUnavailable too: that its model is gone for
+        a moment says nothing of the version.
+        """
+        return self._scores(self._found(number, model, dimension, wait), ())
+
+    def _scores(
+        self, found: Mapping[int, Sequence[Found]], without: Collection[str]
+    ) -> list[Score]:
         rankings = [
             [
                 label
@@ -78,23 +90,17 @@ class KnowledgeBaseQuestions:
         return scores_of(KNOWLEDGE_BASE, self._questions, rankings)
 
     def _found(
-        self, number: int, model: str, dimension: int, wait: Callable[[], None]
+        self, number: int, model: str, dimension: int, wait: Callable[[], None] = _no_wait
     ) -> dict[int, list[Found]]:
         """What a version has for each question; the first are asked while others are embedded."""
         found: dict[int, list[Found]] = {}
-        try:
-            with closing(self._embedded(model)) as embedded:
-                while part := dict(islice(embedded, _ASKED_AT_ONCE)):
-                    wait()
-                    vectors = list(part.values())
-                    if len(vectors[0]) == dimension:
-                        answers = self._knowledge_base.search(
-                            number, vectors, _DOCUMENTS, texts=False
-                        )
-                        found.update(zip(part, answers, strict=True))
-        except ModelUnavailable:
-            self._vectors[model] = {}
-            return {}
+        with closing(self._embedded(model)) as embedded:
+            while part := dict(islice(embedded, _ASKED_AT_ONCE)):
+                wait()
+                vectors = list(part.values())
+                if len(vectors[0]) == dimension:
+                    answers = self._knowledge_base.search(number, vectors, _DOCUMENTS, texts=False)
+                    found.update(zip(part, answers, strict=True))
         return found
 
     def _embedded(self, model: str) -> Generator[tuple[int, list[float]], None, None]:
