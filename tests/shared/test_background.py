@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
@@ -70,6 +71,26 @@ def test_closing_cancels_the_producer_and_waits_for_its_end() -> None:
     assert next(items) == 1
     items.close()
     assert ended.is_set()
+    assert in_background() == []
+
+
+@pytest.mark.parametrize("is_early", [True, False])
+def test_another_thread_frees_the_one_that_waits_for_the_producer(is_early: bool) -> None:
+    asked, until = threading.Event(), Future[None]()
+
+    async def hang(emit: Emit[int]) -> None:
+        asked.set()
+        await asyncio.sleep(60)
+
+    with ThreadPoolExecutor(1) as apart:
+        if is_early:
+            until.set_result(None)
+        taking = apart.submit(lambda: list(iterate_apart(hang, ahead=1, until=until)))
+        if not is_early:
+            assert asked.wait(5)
+            until.set_result(None)
+        with pytest.raises(asyncio.CancelledError):
+            taking.result(5)
     assert in_background() == []
 
 

@@ -546,6 +546,31 @@ def test_of_a_version_whose_collections_cannot_be_made_no_document_is_embedded(
     assert not [text for text in asked if text.startswith("CREATE TABLE")]
 
 
+def test_a_version_that_cannot_be_built_waits_for_no_answer_to_its_questions(
+    shop: TrainedShop, model: FaultyModelServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, is_over = threading.Event(), threading.Event()
+    answered: list[bool] = []
+
+    def hang(texts: list[str]) -> None:
+        if _are_of_the_gate(texts):
+            asked.set()
+            answered.append(not is_over.wait(20))
+
+    def refused_when_asked(*_: object) -> None:
+        assert asked.wait(20)
+        _refused()
+
+    monkeypatch.setattr(Collections, "write", refused_when_asked)
+    shop.change("campaign", "agency")
+    model.instead = hang
+    with pytest.raises(IndexUnavailable):
+        shop.train()
+    assert not answered
+    assert not _going_on()
+    is_over.set()
+
+
 def test_a_model_that_is_gone_while_its_questions_are_embedded_is_no_judgement(
     shop: TrainedShop, model: FaultyModelServer
 ) -> None:

@@ -7,6 +7,7 @@ import contextlib
 import queue
 import threading
 from collections.abc import Awaitable, Callable, Coroutine, Generator
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -27,12 +28,17 @@ def run_apart(work: Coroutine[Any, Any, _Result]) -> _Result:
 
 
 def iterate_apart(
-    produce: Callable[[Emit[_Item]], Coroutine[Any, Any, None]], *, ahead: int
+    produce: Callable[[Emit[_Item]], Coroutine[Any, Any, None]],
+    *,
+    ahead: int,
+    until: Future[None] | None = None,
 ) -> Generator[_Item, None, None]:
     """What `produce` emits, in that order, while it goes on in one event loop in the background.
 
     `emit` waits while `ahead` items are not taken. An error of `produce` is raised here behind the
-    items before it. Closing the iterator cancels `produce` and waits for its end.
+    items before it. Closing the iterator cancels `produce` and waits for its end. Another thread
+    than the one that iterates cannot close it: when `until` is done, `produce` is cancelled too,
+    and asyncio.CancelledError is raised here.
     """
     items: queue.SimpleQueue[_Item | _End] = queue.SimpleQueue()
     room = asyncio.Semaphore(ahead)
@@ -63,6 +69,8 @@ def iterate_apart(
 
     thread = threading.Thread(target=work, name="twd-background", daemon=True)
     thread.start()
+    if until is not None:
+        until.add_done_callback(lambda _: in_loop(cancel))
     try:
         while not isinstance(item := items.get(), _End):
             yield item

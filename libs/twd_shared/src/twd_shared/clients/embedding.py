@@ -8,6 +8,7 @@ lose a word divides texts by `Ollama.token_budget()` instead.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
 
 from twd_shared.clients.embedding_models import Purpose
 from twd_shared.clients.ollama import Ollama, TextsTooLong
@@ -41,18 +42,20 @@ def embed_within(ollama: Ollama, texts: Sequence[str], purpose: Purpose) -> list
 
 
 def embed_each(
-    ollama: Ollama, texts: Sequence[str], purpose: Purpose
+    ollama: Ollama, texts: Sequence[str], purpose: Purpose, until: Future[None] | None = None
 ) -> Iterator[tuple[int, list[float]]]:
     """(place of a text, its vector), in order of completion, while others are embedded.
 
     Of a text as much of its beginning is embedded as the model takes: it cuts. Raises what
-    `Ollama.embed` raises; TextsTooLong only when even a short beginning is refused.
+    `Ollama.embed` raises; TextsTooLong only when even a short beginning is refused. `until` ends it
+    from another thread: see `iterate_apart`.
     """
     left = {position: cut_text(text) for position, text in enumerate(texts)}
     while left:
         places = list(left)
         try:
-            for start, part in ollama.embed_batches([left[place] for place in places], purpose):
+            sent = [left[place] for place in places]
+            for start, part in ollama.embed_batches(sent, purpose, until):
                 yield from zip(places[start : start + len(part)], part, strict=True)
             break
         except TextsTooLong as error:

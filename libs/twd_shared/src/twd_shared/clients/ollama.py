@@ -16,6 +16,7 @@ from collections.abc import (
     Iterator,
     Sequence,
 )
+from concurrent.futures import Future
 from dataclasses import dataclass
 from itertools import islice
 from time import monotonic
@@ -151,13 +152,16 @@ class Ollama:
             vectors.update(enumerate(part, start))
         return [vectors[position] for position in range(len(texts))]
 
-    def embed_batches(self, texts: Iterable[str], purpose: Purpose) -> Generator[Batch, None, None]:
+    def embed_batches(
+        self, texts: Iterable[str], purpose: Purpose, until: Future[None] | None = None
+    ) -> Generator[Batch, None, None]:
         """Vectors in order of completion: (place of the first text, vectors of it and the next).
 
         The next batches are embedded meanwhile: four of 64 texts at once (of fewer, if the server
         is too slow), and none begins while four that are done wait to be taken. `texts` that are
         made one by one are taken in another thread, a few batches ahead: the first are embedded
-        while others are made. Closing the iterator ends the calls that are going on.
+        while others are made. Closing the iterator ends the calls that are going on;
+        so does `until` from another thread, see `iterate_apart`.
         Raises what `embed` raises, behind what was done; TextsTooLong when all other texts are.
         """
 
@@ -165,7 +169,7 @@ class Ollama:
             await self._embed_all(texts, purpose, emit)
 
         if texts:
-            yield from iterate_apart(produce, ahead=_CONCURRENT_BATCHES)
+            yield from iterate_apart(produce, ahead=_CONCURRENT_BATCHES, until=until)
 
     def generate(
         self, prompt: str, *, context_tokens: int | None = None, answer_tokens: int | None = None

@@ -89,11 +89,11 @@ class Examination:
         self._ollama = ollama
         self._tolerance = tolerance
         self._questions = labelled_questions(material.snapshot, material.items)
-        self._asked = KnowledgeBaseQuestions(self._questions, collections, ollama)
+        self._ended = Future[None]()
+        self._asked = KnowledgeBaseQuestions(self._questions, collections, ollama, self._ended)
         self._apart = ThreadPoolExecutor(1, "twd-gate")
         self._asking: Future[list[Score]] | None = None
         self._is_built = threading.Event()
-        self._has_ended = False
 
     def prepare(self) -> None:
         """Begin to embed the questions; the candidate is asked nothing yet."""
@@ -132,7 +132,7 @@ class Examination:
 
     def end(self) -> None:
         """Give up what was begun and is not over."""
-        self._has_ended = True
+        self._ended.set_result(None)
         self._is_built.set()
         self._apart.shutdown()
 
@@ -146,7 +146,7 @@ class Examination:
 
     def _wait(self) -> None:
         self._is_built.wait()
-        if self._has_ended:
+        if self._ended.done():
             raise CancelledError
 
     def _altered(self) -> list[Finding]:

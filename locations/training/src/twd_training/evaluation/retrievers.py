@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Generator, Mapping, Sequence
+from concurrent.futures import Future
 from contextlib import closing
 from itertools import islice
 
@@ -42,12 +43,20 @@ class KnowledgeBaseQuestions:
     """
 
     def __init__(
-        self, questions: Sequence[LabelledQuestion], knowledge_base: Collections, ollama: Ollama
+        self,
+        questions: Sequence[LabelledQuestion],
+        knowledge_base: Collections,
+        ollama: Ollama,
+        until: Future[None] | None = None,
     ) -> None:
-        """Embeds nothing yet; each model embeds the questions once."""
+        """Embeds nothing yet; each model embeds the questions once, and none when `until` is done.
+
+        A thread that asks is freed by `until` from an Ollama that does not answer.
+        """
         self._questions = questions
         self._knowledge_base = knowledge_base
         self._ollama = ollama
+        self._until = until
         self._vectors: dict[str, dict[int, list[float]]] = {}
 
     def scores(
@@ -110,7 +119,7 @@ class KnowledgeBaseQuestions:
             return
         given: dict[int, list[float]] = {}
         texts = [question.text for question in self._questions]
-        for place, vector in embed_each(self._ollama.using(model), texts, "query"):
+        for place, vector in embed_each(self._ollama.using(model), texts, "query", self._until):
             given[place] = vector
             yield place, vector
         self._vectors[model] = given
