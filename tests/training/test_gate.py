@@ -15,7 +15,7 @@ from twd_shared.schema_model.ddl import table_ddl
 from twd_training.evaluation.gate import Examination
 from twd_training.evaluation.retrievers import contexts_of
 from twd_training.examples.store import TrainingSet
-from twd_training.knowledge_base import documents, material
+from twd_training.knowledge_base import documents, embedding, material
 from twd_training.knowledge_base.collections import Collections, Stored
 from twd_training.knowledge_base.documents import Document
 from twd_training.knowledge_base.material import read_material
@@ -509,6 +509,19 @@ def test_a_candidate_is_asked_nothing_before_it_is_whole(
     shop.change("campaign", "agency")
     shop.train()
     assert held_when_asked[0] == len(shop.served_texts())
+
+
+@pytest.mark.parametrize(("soon_seconds", "are_begun_early"), [(30, True), (0, False)])
+def test_the_last_documents_of_a_slow_server_do_not_wait_behind_the_questions(
+    shop: TrainedShop, monkeypatch: pytest.MonkeyPatch, soon_seconds: int, are_begun_early: bool
+) -> None:
+    begun_early: list[bool] = []
+    monkeypatch.setattr(Examination, "prepare", lambda _: begun_early.append(True))
+    monkeypatch.setattr(embedding, "_SOON_SECONDS", soon_seconds)
+    shop.change("campaign", "agency")
+    shop.train()
+    assert bool(begun_early) is are_begun_early
+    assert (shop.live.comparison or {})["question_count"]
 
 
 def test_a_version_that_cannot_be_built_leaves_nothing_going_on(

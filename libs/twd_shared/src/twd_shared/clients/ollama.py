@@ -41,7 +41,11 @@ Batch = tuple[int, list[Vector]]
 _Result = TypeVar("_Result")
 
 _BATCH = 64
-_CONCURRENT_BATCHES = 4
+# More than a server computes at once: some wait there, so that it has work while an answer is
+# written, sent and read.
+_CONCURRENT_BATCHES = 6
+TEXTS_UNDER_WAY = _BATCH * _CONCURRENT_BATCHES
+"""The most texts that are embedded at once."""
 _ATTEMPTS = 4
 _TIMEOUT_SECONDS = 120.0
 _THOUGHT = "</think>"
@@ -157,8 +161,8 @@ class Ollama:
     ) -> Generator[Batch, None, None]:
         """Vectors in order of completion: (place of the first text, vectors of it and the next).
 
-        The next batches are embedded meanwhile: four of 64 texts at once (of fewer, if the server
-        is too slow), and none begins while four that are done wait to be taken. `texts` that are
+        The next batches are embedded meanwhile: six of 64 texts at once (of fewer, if the server
+        is too slow), and none begins while six that are done wait to be taken. `texts` that are
         made one by one are taken in another thread, a few batches ahead: the first are embedded
         while others are made. Closing the iterator ends the calls that are going on;
         so does `until` from another thread, see `iterate_apart`.

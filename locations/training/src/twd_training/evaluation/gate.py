@@ -7,14 +7,15 @@ questions. A model that is wrong while it is looked at agrees with itself: only 
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict
+from functools import cached_property
 from typing import Any
 
 from twd_shared.clients.ollama import Ollama
-from twd_shared.retrieval.questions import question_set_hash
+from twd_shared.retrieval.questions import LabelledQuestion, question_set_hash
 from twd_shared.retrieval.scoring import Score
 from twd_training.evaluation.questions import labelled_questions
 from twd_training.evaluation.retrievers import KnowledgeBaseQuestions
@@ -88,16 +89,15 @@ class Examination:
         self._collections = collections
         self._ollama = ollama
         self._tolerance = tolerance
-        self._questions = labelled_questions(material.snapshot, material.items)
         self._ended = Future[None]()
-        self._asked = KnowledgeBaseQuestions(self._questions, collections, ollama, self._ended)
         self._apart = ThreadPoolExecutor(1, "twd-gate")
         self._asking: Future[list[Score]] | None = None
         self._is_built = threading.Event()
 
     def prepare(self) -> None:
-        """Begin to embed the questions; the candidate is asked nothing yet."""
+        """Begin to embed the questions, and tell what points to expect; nothing is asked yet."""
         self._ask()
+        _ = self._expected
 
     def verdict(
         self,
@@ -149,14 +149,27 @@ class Examination:
         if self._ended.done():
             raise CancelledError
 
-    def _altered(self) -> list[Finding]:
+    @cached_property
+    def _questions(self) -> Sequence[LabelledQuestion]:
+        return labelled_questions(self._material.snapshot, self._material.items)
+
+    @cached_property
+    def _asked(self) -> KnowledgeBaseQuestions:
+        return KnowledgeBaseQuestions(self._questions, self._collections, self._ollama, self._ended)
+
+    @cached_property
+    def _expected(self) -> Mapping[Part, dict[str, dict[str, Any]]]:
+        """Payload of each point that has to be there, by part and id."""
         expected: dict[Part, dict[str, dict[str, Any]]] = {part: {} for part in PARTS}
         for document in self._material.documents:
             for point in points_of(document, self._candidate.model_id):
                 expected[point.part][point.point_id] = point.payload
+        return expected
+
+    def _altered(self) -> list[Finding]:
         return [
             finding
-            for part, payloads in expected.items()
+            for part, payloads in self._expected.items()
             for finding in altered_content(
                 payloads, self._collections.payloads(self._candidate.version, part), part
             )

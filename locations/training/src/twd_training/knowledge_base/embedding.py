@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from time import monotonic
 
 from twd_shared.clients.embedding import embed_each, embed_within
-from twd_shared.clients.ollama import Ollama
+from twd_shared.clients.ollama import TEXTS_UNDER_WAY, Ollama
 from twd_training.knowledge_base.collections import Collections
 from twd_training.knowledge_base.documents import PURPOSES, Document, EmbeddedText
 
 _WRITTEN_AT_ONCE = 256
 # Writes that wait while more is embedded; each holds its vectors.
 _MOST_WAITING = 4
-# Texts: four calls at once are under way with these, and the server has places to give after them.
-_LAST = 256
+# On a slower server the last texts would wait behind what else it is then given, and too long.
+_SOON_SECONDS = 30
 
 
 def _nothing() -> None:
@@ -48,7 +49,7 @@ def write_embedded(
     `known` are vectors that need not be asked for; each is dropped when nothing needs it any more.
     A document is written as soon as its vectors are there, while others are embedded: a run that is
     killed has kept them. `before_writing` is called in another thread while the first are embedded,
-    `when_nearly_embedded` when the server is about to have nothing more to do.
+    `when_nearly_embedded` when the server is soon to have nothing more to do.
     Raises the errors of the embedding and the index.
     """
     uses = Counter(text for document in documents for text in document.texts)
@@ -69,9 +70,7 @@ def write_embedded(
     def complete() -> Iterator[int]:
         """The places of documents, each when its last vector has come."""
         yield from (place for place, count in enumerate(left) if not count)
-        to_embed = len(waiting)
-        if to_embed <= _LAST:
-            when_nearly_embedded()
+        to_embed, began, has_told = len(waiting), monotonic(), False
         # Questions first: a pair is written with its second vector, else all at the very end.
         for purpose in reversed(PURPOSES):
             missing = [text for text in waiting if text.purpose == purpose]
@@ -80,8 +79,10 @@ def write_embedded(
                 see_to_writes(_MOST_WAITING)
                 known[missing[index]] = vector
                 to_embed -= 1
-                if to_embed == _LAST:
-                    when_nearly_embedded()
+                if not has_told and to_embed <= TEXTS_UNDER_WAY:
+                    seconds = (monotonic() - began) * to_embed / (len(waiting) - to_embed)
+                    if has_told := seconds < _SOON_SECONDS:
+                        when_nearly_embedded()
                 for place in waiting[missing[index]]:
                     left[place] -= 1
                     if not left[place]:
