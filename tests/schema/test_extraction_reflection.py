@@ -350,6 +350,50 @@ def test_conflicts_names_of_counting_keys_and_quoted_defaults_are_made_again(
     assert read(copy).tables == (a, b, c)
 
 
+def test_types_that_only_quotes_make_one_are_made_again(
+    make: Callable[..., Path], read: Read
+) -> None:
+    types = ["int); drop table kept; --", 'it"s', "select", "generated always", "primary key"]
+    plain = ["unsigned big int", "double precision", "decimal(10 , -2)", "varchar ( 7 )"]
+    quoted = ('"' + text.replace('"', '""') + '"' for text in types)
+    columns = ", ".join(f"c{n} {text}" for n, text in enumerate([*quoted, *plain]))
+    file = make(f"create table kept (i int); create table t ({columns})")
+    before = read(file)
+    assert [column.type for column in table(before, "t").columns] == types + plain
+    script = schema_script(before)
+    assert all(f" {text}" in script[-1] for text in plain)
+    assert read(make(";".join(script), name="copy.db")).tables == before.tables
+
+
+def test_a_collation_that_only_the_application_knows_is_written_as_a_name(
+    tmp_path: Path, read: Read
+) -> None:
+    file = tmp_path / "shop.db"
+    with closing(sqlite3.connect(file)) as connection:
+        connection.create_collation("x, y int", lambda *_: 0)
+        connection.execute('create table t (a text collate "x, y int" primary key)')
+    [statement] = schema_script(read(file))
+    assert 'a TEXT COLLATE "x, y int"' in statement
+
+
+def test_a_comment_at_the_end_of_an_expression_takes_nothing_of_the_ddl_in(
+    make: Callable[..., Path], read: Read
+) -> None:
+    file = make(
+        """create table t (
+            a int default (1 -- one )
+            ) check (a in (1, -- new
+                           2  -- done )
+                           ) -- all
+                     ),
+            b int as (a + 1 -- next
+            ), c int default (2 /* -- */) default ('-- text'))"""
+    )
+    before = read(file)
+    copy = make(";".join(schema_script(before)), name="copy.db")
+    assert read(copy).tables == before.tables
+
+
 def test_names_that_are_keywords_are_made_again(make: Callable[..., Path], read: Read) -> None:
     file = make(
         *(

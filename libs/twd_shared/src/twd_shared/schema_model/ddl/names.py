@@ -68,6 +68,18 @@ _RESERVED = {
     ),
 }
 
+# What SQLite takes for a type without quotes, as far as none of its other words stand in it.
+_PLAIN_TYPE = re.compile(
+    r"(?:[a-z_]\w*(?:\s+[a-z_]\w*)*(?:\s*\(\s*[+-]?\d+\s*(?:,\s*[+-]?\d+\s*)?\))?)?",
+    re.IGNORECASE | re.ASCII,
+)
+_WORDS_OF_TYPES = frozenset(
+    """
+    bigint bit boolean char character dec decimal float int integer interval national nchar
+    numeric precision real setof smallint time timestamp varchar
+    """.split()
+)
+
 
 # A schema repeats its names: each stands in its table, keys, indexes and comments.
 @lru_cache(maxsize=65536)
@@ -78,6 +90,17 @@ def quote_name(name: str, dialect: str = "postgresql") -> str:
         return name
     mark = "`" if dialect == "mysql" else '"'
     return mark + name.replace(mark, mark * 2) + mark
+
+
+def quote_type(text: str, dialect: str) -> str:
+    """A column's type as `dialect` writes it: in SQLite any text is one, if it is quoted."""
+    if dialect != "sqlite":
+        return text
+    words = {*re.findall(r"[a-z_]\w*", text.lower())} - _WORDS_OF_TYPES
+    other = words & (_QUOTED_WORDS | _RESERVED["sqlite"] | {"always"})
+    if _PLAIN_TYPE.fullmatch(text) and not other:
+        return text
+    return '"' + text.replace('"', '""') + '"'
 
 
 def unquoted(name: str) -> str:

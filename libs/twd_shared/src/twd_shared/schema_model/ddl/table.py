@@ -20,6 +20,7 @@ from twd_shared.schema_model.ddl.names import (
     qualified,
     quote_name,
     quote_names,
+    quote_type,
 )
 from twd_shared.schema_model.ddl.types import (
     identity_kinds,
@@ -287,11 +288,13 @@ def _inline_index(table: Table, index: Index, dialect: str) -> str:
 def _column_line(
     column: Column, dialect: str, with_identity: bool, with_not_null: bool, key: Key | None
 ) -> str:
-    line = f"{quote_name(column.name, dialect)} {column.type}"
+    line = f"{quote_name(column.name, dialect)} {quote_type(column.type, dialect)}"
     if column.options:
         line += f" OPTIONS ({', '.join(column.options)})"
     if column.collation:
-        line += f" COLLATE {column.collation}"
+        # PostgreSQL's comes quoted, with its schema.
+        is_bare = dialect == "sqlite"
+        line += f" COLLATE {quote_name(column.collation, dialect) if is_bare else column.collation}"
     if column.generated is not None:
         how = "VIRTUAL" if column.virtual else "STORED"
         is_of_row = _is_of_row(column, dialect)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from twd_schema.extraction.dialects.sql_text import Token, items, tokens
+from twd_schema.extraction.dialects.sql_text import Token, enclosable, items, tokens
 
 _USUAL_CONFLICT = "ABORT"
 _OF_TABLE = frozenset({"CONSTRAINT", "PRIMARY", "UNIQUE", "CHECK", "FOREIGN"})
@@ -97,12 +97,13 @@ def _declare(table: DeclaredTable, column: str | None, item: list[Token]) -> Non
             case "COLLATE" if after:
                 own.collation = after[0].name
             case "AS" if after and after[0].kind == "group":
-                own.generated = after[0].text.strip()
+                own.generated = enclosable(after[0].text.strip())
             case "UNIQUE":
                 listed = _names(after[0]) if after and after[0].kind == "group" else columns
                 table.uniques.append(DeclaredKey(name, listed, _conflict(after)))
             case "CHECK" if after and after[0].kind == "group":
-                table.checks.append(DeclaredCheck(name, column, after[0].text.strip()))
+                condition = enclosable(after[0].text.strip())
+                table.checks.append(DeclaredCheck(name, column, condition))
             case "KEY" if column is None and after and after[0].kind == "group":
                 columns = _names(after[0])
                 continue

@@ -70,6 +70,12 @@ def tokens(sql: str, *, backslashes: bool = False) -> list[Token]:
     return found
 
 
+def enclosable(text: str) -> str:
+    """`text` as it may stand before `)`: a comment at its end would take that in."""
+    end = max((token.end for token in tokens(text)), default=0)
+    return f"{text}\n" if "--" in text[end:] else text
+
+
 def items(found: list[Token]) -> list[list[Token]]:
     """The tokens between top-level commas."""
     listed: list[list[Token]] = [[]]

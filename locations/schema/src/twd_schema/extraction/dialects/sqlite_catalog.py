@@ -35,7 +35,7 @@ from twd_schema.extraction.dialects.create_table import (
     declared_table,
 )
 from twd_schema.extraction.dialects.dialect import Spelled
-from twd_schema.extraction.dialects.sql_text import items, tokens
+from twd_schema.extraction.dialects.sql_text import enclosable, items, tokens
 from twd_shared.schema_model.ddl.constraints import ON_CONFLICT
 from twd_shared.schema_model.ddl.names import quote_names, unquoted
 
@@ -311,7 +311,7 @@ def _column(row: Any, declared: DeclaredColumn) -> ReflectedColumn:
         "nullable": not not_null,
         "default": default
         if default is None or _SIMPLE_DEFAULT.fullmatch(default)
-        else f"({default})",
+        else f"({enclosable(default)})",
     }
     if declared.autoincrement:
         column["autoincrement"] = True
