@@ -247,6 +247,24 @@ def test_a_schema_that_never_rests_is_read_another_time(
         read(source)
 
 
+def test_a_function_that_is_made_anew_all_the_time_is_told_as_a_change(
+    tap: WireTap, read: Any, source: str, execute: Any
+) -> None:
+    anew = (
+        "create function one() returns int language sql as 'select 1';"
+        " alter table shops alter id set default one()"
+    )
+    execute(source, anew)
+    tap.before = lambda number: (
+        execute(source, f"drop function one() cascade; {anew}")
+        if tap.statements[-1:] and "pg_export_snapshot" in tap.statements[-1]
+        else None
+    )
+    # The server says XX000 then, as it does of a damaged catalog.
+    with pytest.raises(SourceUnavailable, match=r"changed its schema during .* may be damaged"):
+        read(source)
+
+
 def test_tables_that_come_and_go_beside_a_reading_do_not_disturb_it(
     tap: WireTap, read: Any, source: str, execute: Any
 ) -> None:

@@ -30,6 +30,10 @@ from twd_shared.sources.limits import ReadLimits
 from twd_shared.sources.postgresql import open_session, source_errors
 
 _ATTEMPTS = 3
+_IF_DAMAGED = (
+    " If nothing is changed there, its catalogs may be damaged: look for SQLSTATE XX000 in that "
+    "server's log."
+)
 _BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
 
@@ -54,6 +58,7 @@ async def read_postgresql(
         # The limit over all of it is for a server that accepts and then says nothing.
         async with asyncio.timeout(limits.connect_seconds + limits.statement_seconds):
             attempt = 1
+            advice = ""
             while attempt <= _ATTEMPTS:
                 try:
                     return await reading.snapshot()
@@ -61,8 +66,7 @@ async def read_postgresql(
                     attempt += 1
                 except asyncpg.InternalServerError:
                     # So the server says, too, that what it deparses was dropped meanwhile.
-                    if attempt == _ATTEMPTS:
-                        raise
+                    advice = _IF_DAMAGED
                     attempt += 1
                 except asyncpg.LockNotAvailableError:
                     # With its session the reading has let go of all locks of its own.
@@ -70,7 +74,7 @@ async def read_postgresql(
                         raise
     raise SourceUnavailable(
         f"{label} at {address.place} changed its schema during each of {_ATTEMPTS} readings. "
-        "Nothing was recorded; it is read again later."
+        f"Nothing was recorded; it is read again later.{advice}"
     )
 
 
