@@ -11,3 +11,8 @@ create domain public.dnn2 as int not null;
 create table public.idp (id int generated always as identity, at date) partition by range (at);
 create table public.idp1 partition of public.idp for values from ('2020-01-01') to ('2021-01-01');
 comment on constraint bnn on public.nn is 'nn comment';
+create table spans (id int4range, at daterange, r int4range, primary key (id, at without overlaps), constraint apart exclude using gist (r with &&, id with =) deferrable) partition by range (id);
+create table a_span partition of spans (constraint own exclude using gist (r with &&)) for values from ('[1,2)') to ('[5,6)');
+create table spans_rest partition of spans default partition by range (id);
+create table spans_all partition of spans_rest default;
+comment on constraint spans_all_pkey on spans_all is 'from above';

@@ -193,6 +193,7 @@ def _created(table: Table, relations: dict[tuple[str, str], Table]) -> Iterator[
         yield view_statement(table, with_data=table.kind == "view")
         yield from view_default_statements(table)
         return
+    table = _without_what_attaching_makes(table, relations)
     above = _columns_above(table, relations)
     own = tuple(
         _with_own_default(column, above.get(column.name, ()))
@@ -203,6 +204,38 @@ def _created(table: Table, relations: dict[tuple[str, str], Table]) -> Iterator[
     for column in table.columns:
         if column.inherited:
             yield from _alterations(table, column, above.get(column.name, ()))
+
+
+def _without_what_attaching_makes(
+    table: Table, relations: Mapping[tuple[str, str], Table]
+) -> Table:
+    """A partition without the exclusions of its parent.
+
+    Attached, it gets them anew: the server takes none that is there for the parent's.
+    """
+    above = table.partition_of and relations.get(
+        (table.partition_of.schema, table.partition_of.table)
+    )
+    if not above:
+        return table
+    made = {
+        item.definition
+        for item in (above.primary_key, *above.unique_constraints, *above.constraints)
+        if item and item.definition and _excludes(item.definition)
+    }
+    key = table.primary_key
+    return msgspec.structs.replace(
+        table,
+        primary_key=None if key and key.definition in made else key,
+        unique_constraints=tuple(
+            item for item in table.unique_constraints if item.definition not in made
+        ),
+        constraints=tuple(item for item in table.constraints if item.definition not in made),
+    )
+
+
+def _excludes(definition: str) -> bool:
+    return definition.startswith("EXCLUDE ") or " WITHOUT OVERLAPS)" in definition
 
 
 def _columns_above(
