@@ -68,6 +68,20 @@ def test_a_server_that_answers_byte_by_byte_is_given_up_in_time(
     assert time.monotonic() - started < 15
 
 
+def test_a_server_that_accepts_and_says_nothing_is_given_up_when_connecting_takes_too_long(
+    connection_to: Any,
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        started = time.monotonic()
+        error = failure(
+            connection_to(f"mysql://u:{CANARY}@127.0.0.1:{silent.getsockname()[1]}/shop", "mysql"),
+            ReadLimits(connect_seconds=0.5, statement_seconds=60),
+        )
+    assert isinstance(error, SourceUnavailable)
+    assert "did not answer in time" in str(error)
+    assert time.monotonic() - started < 30
+
+
 def test_a_statement_that_computes_too_long_is_ended_by_the_server(
     server: Any, connection_to: Any
 ) -> None:

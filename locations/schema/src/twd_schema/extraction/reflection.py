@@ -119,7 +119,7 @@ def _failure(
     dialect = DIALECTS[address.dialect]
     original = error.orig if isinstance(error, DBAPIError) else None
     code = original.args[0] if original and original.args else None
-    if deadline.passed or dialect.is_late(code):
+    if deadline.passed or isinstance(error, TimeoutError) or dialect.is_late(code):
         return SourceUnavailable(
             f"{where} did not answer in time (connect {limits.connect_seconds:g} s, "
             f"statements {limits.statement_seconds:g} s). Check its load and the network."

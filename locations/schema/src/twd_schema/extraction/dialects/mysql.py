@@ -63,8 +63,21 @@ def _connect(address: SourceAddress, limits: ReadLimits, deadline: Deadline) -> 
     wire.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     # The driver wraps the socket for encryption; a copy can still hang it up.
     copy = wire.dup()
-    deadline.interrupt_with(lambda: copy.shutdown(socket.SHUT_RDWR), copy.close)
-    made.connect(wire)
+
+    def hang_up() -> None:
+        copy.shutdown(socket.SHUT_RDWR)
+
+    deadline.interrupt_with(hang_up, copy.close)
+    # The driver waits for the greeting as long as for an answer.
+    with Deadline(limits.connect_seconds) as greeting:
+        greeting.interrupt_with(hang_up)
+        try:
+            made.connect(wire)
+        except pymysql.Error:
+            if not greeting.passed:
+                raise
+    if greeting.passed:
+        raise TimeoutError
     return cast("DBAPIConnection", made)
 
 
