@@ -481,9 +481,17 @@ SECRET_OPTIONS = (
     ("connection", "DRIVER=x;UID=reader;PWD=canary-77"),
     ("headers", "Authorization: Basic canary-77"),
     ("program", "curl -u reader:canary-77 https://there"),
+    ("pw", "canary-77"),
+    ("mat_khau", "canary-77"),
+    ('"my ""word"" of passage"', "canary-77"),
+    ('"X-Api-Key"', "canary-77"),
+    ("settings", '{"password": "canary-77"}'),
+    ("command", "dump --password canary-77"),
+    ("pem", "-----BEGIN RSA PRIVATE KEY-----canary-77"),
 )
 TOLD_OPTIONS = (
     ("filename", "/data/authors.csv"),
+    ('"a ""b"" c"', "pwned\nby --pass-through"),
     ("author", "Nam"),
     ("url", "https://there:8080/shop?key_column=id"),
     ("query", "select key from tokens where key = 1"),

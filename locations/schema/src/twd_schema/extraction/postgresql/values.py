@@ -34,18 +34,21 @@ _ORDERS = {"0": "", "1": " DESC NULLS LAST", "2": " NULLS FIRST", "3": " DESC"}
 """What a server writes of a column's order in an index, by its bits in pg_index.indoption."""
 _ROUTINES = {"f": "function", "p": "procedure", "a": "aggregate", "w": "window"}
 _SECRET_OPTION = re.compile(
-    r"pass|pwd|secret|token|credential|private|auth(?!or\b)|bearer|cookie"
+    r"pass|pwd|\bpw\b|secret|token|credential|private|auth(?!or\b)|bearer|cookie|mat[_ -]?khau"
     # A key alone says which columns are one.
-    r"|(?:api|access|account|shared|master|encryption|signing)_?key",
+    r"|(?:api|access|account|shared|master|encryption|signing)[_ -]?key",
     re.IGNORECASE,
 )
 # What stands in an address, a connection string, a header or a command line.
 _SECRET_VALUE = re.compile(
     r"://[^/?#\s]*@|://[^/?#\s@:]*:\S*@"
-    r"|(?:pass|passwd|password|pwd|secret|token|(?:api|access|account|shared)_?key|\bsig)\s*[=:]"
-    r"|\bauthorization\b|\bbearer\s|\s(?:-u|--user)[\s=]*\S+:\S",
+    r"|(?:pass|passwd|password|pwd|secret|token|(?:api|access|account|shared)[_-]?key|\bsig)"
+    r"[\"\\]*\s*[=:]"
+    r"|\bauthorization\b|\bbearer\s|\s(?:-u|--user)[\s=]*\S+:\S|--pass\w*\s"
+    r"|-----BEGIN .*PRIVATE KEY",
     re.IGNORECASE,
 )
+_OPTION = re.compile(r'("(?:[^"]|"")*"|\S+) (.*)', re.DOTALL)
 
 BETWEEN_WORDS = r"[\x01-\x23\x25-\x2f\x3a-\x40\x5b-\x5e\x60\x7b-\x7f]+"
 """What no plain name holds: ASCII without letters, digits, _ and $; as servers and Python take it.
@@ -321,12 +324,12 @@ def options_of(texts: Iterable[str] | None) -> tuple[str, ...]:
     """Options of a foreign table; the values of those that name or hold a secret are left out."""
     if not texts:
         return ()
-    parted = (text.partition(" ") for text in texts)
+    parted = (_OPTION.fullmatch(text) for text in texts)
     return tuple(
         f"{name} '…'"
         if _SECRET_OPTION.search(name) or _SECRET_VALUE.search(value)
         else f"{name} {value}"
-        for name, _, value in parted
+        for name, value in (option.groups() for option in parted if option)
     )
 
 
