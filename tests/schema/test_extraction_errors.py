@@ -59,6 +59,24 @@ def test_a_wrong_password_or_user_is_refused(
     assert "Correct the connection in the application" in str(error)
 
 
+def test_a_refusal_without_encryption_says_that_it_may_be_wanted(
+    source: sa.URL, connection_to: Any
+) -> None:
+    wrong = source.set(password=CANARY)
+    hint = "or not with sslmode=disable"
+    assert hint in str(failure(connection_to(text(wrong.set(query={"sslmode": "disable"})))))
+    assert hint not in str(failure(connection_to(text(wrong))))
+
+
+def test_a_role_that_has_all_its_connections_is_told_where_to_look(
+    source: sa.URL, connection_to: Any, execute: Callable[..., None]
+) -> None:
+    execute(text(source), f"create role busy login password '{CANARY}' connection limit 0")
+    error = failure(connection_to(text(source.set(username="busy", password=CANARY))))
+    assert isinstance(error, SourceUnavailable)
+    assert "no connection left for user 'busy'. Look at CONNECTION LIMIT" in str(error)
+
+
 def test_a_database_that_is_not_there_is_named(source: sa.URL, connection_to: Any) -> None:
     error = failure(connection_to(text(source.set(database="nope"))))
     assert isinstance(error, SourceRefused)

@@ -96,8 +96,14 @@ def source_errors(label: str, address: SourceAddress, limits: ReadLimits) -> Ite
     except asyncpg.InvalidAuthorizationSpecificationError:
         raise SourceRefused(
             f"{where} refused user {address.user!r}: wrong password, unknown user or not allowed "
-            "from here (pg_hba.conf).",
+            "from here (pg_hba.conf)"
+            + (", or not with sslmode=disable." if address.ssl_mode == "disable" else "."),
             CORRECT_CONNECTION,
+        ) from None
+    except asyncpg.TooManyConnectionsError:
+        raise SourceUnavailable(
+            f"{where} has no connection left for user {address.user!r}. Look at CONNECTION LIMIT "
+            "of the role and of the database, and at the server's max_connections."
         ) from None
     except asyncpg.InvalidCatalogNameError:
         raise SourceRefused(
