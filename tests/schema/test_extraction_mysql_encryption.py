@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import struct
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +17,8 @@ from twd_schema.extraction.reading import SchemaReader
 from twd_shared.errors import SourceRefused, TwdError
 from twd_shared.sources.limits import ReadLimits
 from twd_shared.sources.reachability import reach_policy
+
+from .tls_front import Authority
 
 # https://dev.mysql.com/doc/dev/mysql-server/latest/group__group__cs__capabilities__flags.html
 CAPABILITIES = 0x00000001 | 0x00000008 | 0x00000200 | 0x00008000 | 0x00080000
@@ -28,6 +32,7 @@ class Greeter:
 
     def __init__(self) -> None:
         self.capabilities = CAPABILITIES
+        self.encryption: ssl.SSLContext | None = None
         self.first: list[bytes] = []
         self._listening = socket.create_server(("127.0.0.1", 0))
         self.port = self._listening.getsockname()[1]
@@ -42,6 +47,9 @@ class Greeter:
                     client.settimeout(5)
                     client.sendall(self._greeting())
                     self.first.append(client.recv(4096))
+                    if self.encryption:
+                        with suppress(OSError):
+                            self.encryption.wrap_socket(client, server_side=True).close()
 
     def _greeting(self) -> bytes:
         low, high = self.capabilities & 0xFFFF, self.capabilities >> 16
@@ -78,7 +86,13 @@ def asked_for_encryption(server: Greeter, connection_to: Any, mode: str) -> bool
 
 @pytest.mark.parametrize(
     ("mode", "encrypted"),
-    [("disable", False), ("allow", True), ("prefer", True), ("require", True)],
+    [
+        ("disable", False),
+        ("allow", True),
+        ("prefer", True),
+        ("require", True),
+        ("verify-full", True),
+    ],
 )
 def test_a_server_that_can_encrypt_is_asked_to_unless_it_is_disabled(
     server: Greeter, connection_to: Any, mode: str, encrypted: bool
@@ -101,3 +115,14 @@ def test_a_server_that_cannot_encrypt_is_told_nothing_when_encryption_is_require
     with pytest.raises(SourceRefused, match="sslmode=require"):
         reader.read(connection_to(dsn, "mysql"))
     assert server.first in ([], [b""])
+
+
+def test_a_certificate_that_nobody_trusts_is_refused_where_it_is_verified(
+    server: Greeter, connection_to: Any, tmp_path: Path
+) -> None:
+    server.capabilities |= SSL
+    server.encryption = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.encryption.load_cert_chain(Authority(tmp_path).of_server)
+    dsn = f"mysql://reader:pw@localhost:{server.port}/shop?sslmode=verify-full"
+    with pytest.raises(SourceRefused, match="not trusted or is of another host"):
+        reader.read(connection_to(dsn, "mysql"))

@@ -12,13 +12,11 @@ from sqlalchemy.exc import ArgumentError
 
 from twd_shared.clients.catalog import Connection, dialect_of
 from twd_shared.errors import UnknownDialect, UnusableConnectionString
+from twd_shared.sources.encryption import MODES
 
 CORRECT_CONNECTION = "Correct the connection in the application."
 """What to do where a server refuses what the connection string says."""
 
-# A connection string is written by a user of the application: an option that names a local file,
-# a socket or a service entry would let it read this machine.
-_SSL_MODES = ("disable", "allow", "prefer", "require")
 _LAST_PORT = 65535
 _USUAL_PORTS = {"postgresql": 5432, "mysql": 3306}
 # In its ASCII form. Drivers take a list of hosts for several, and a slash for a socket.
@@ -104,9 +102,11 @@ def source_address(connection: Connection, allowed_dialects: frozenset[str]) -> 
     if port is not None and not 1 <= port <= _LAST_PORT:
         raise _unusable(connection, f"names port {port}; ports go from 1 to {_LAST_PORT}")
     ssl_mode = url.query.get("sslmode", "prefer")
-    if ssl_mode not in _SSL_MODES or set(url.query) - {"sslmode"}:
+    # A connection string is written by a user of the application: an option that names a local
+    # file, a socket or a service entry would let it read this machine.
+    if ssl_mode not in MODES or set(url.query) - {"sslmode"}:
         raise _unusable(
-            connection, f"has an option other than sslmode={'|'.join(_SSL_MODES)}; remove it"
+            connection, f"has an option other than sslmode={'|'.join(MODES)}; remove it"
         )
     return SourceAddress(
         dialect=connection.db_type,

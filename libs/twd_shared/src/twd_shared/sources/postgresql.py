@@ -10,6 +10,7 @@ import asyncpg
 
 from twd_shared.errors import SourceRefused, SourceUnavailable, TwdError
 from twd_shared.sources.address import CORRECT_CONNECTION, SourceAddress
+from twd_shared.sources.encryption import DEMANDING, encrypting, is_verifying, refusal
 from twd_shared.sources.limits import ReadLimits
 
 # The first with transaction ids of 64 bits, by which a change during the reading is noticed.
@@ -44,7 +45,8 @@ async def open_session(
         user=address.user or None,
         password=address.password,
         database=address.database,
-        ssl=address.ssl_mode,
+        # The driver verifies too, but by files of its own in the home folder alone.
+        ssl=encrypting(mode) if is_verifying(mode := address.ssl_mode) else mode,
         timeout=limits.connect_seconds,  # pyright: ignore[reportArgumentType]
         statement_cache_size=0,
         server_settings={
@@ -136,16 +138,17 @@ def source_errors(label: str, address: SourceAddress, limits: ReadLimits) -> Ite
             f"{where} failed with SQLSTATE {state} ({type(error).__name__}). "
             "Look at that server's log."
         ) from None
+    except ssl.SSLCertVerificationError:
+        raise SourceRefused(f"{where}: {refusal(address.ssl_mode)}.", CORRECT_CONNECTION) from None
     except ssl.SSLError:
         raise SourceUnavailable(
             f"{where}: the TLS handshake failed. Check sslmode in the connection string."
         ) from None
     except (OSError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
         # Where nothing is required, only what is no PostgreSQL server answers so.
-        if address.ssl_mode == "require" and _NO_ENCRYPTION in str(error):
+        if address.ssl_mode in DEMANDING and _NO_ENCRYPTION in str(error):
             raise SourceRefused(
-                f"{where}: an encrypted connection, which sslmode=require demands, cannot be made.",
-                CORRECT_CONNECTION,
+                f"{where}: {refusal(address.ssl_mode)}.", CORRECT_CONNECTION
             ) from None
         raise SourceUnavailable(
             f"{where} cannot be reached ({type(error).__name__}). Check host and port, that the "

@@ -17,12 +17,14 @@ from twd_schema.extraction.deadline import Deadline
 from twd_schema.extraction.dialects.dialect import Details, Dialect, ReadingOvertaken
 from twd_schema.extraction.dialects.mysql_catalog import MySQLCatalog, Row, literal, quoted
 from twd_shared.schema_model.models import Sequence, TableKind, TableStatistics, UnknownFact
+from twd_shared.sources import encryption
 from twd_shared.sources.address import SourceAddress
 from twd_shared.sources.limits import ReadLimits
 
 _PORT = 3306
 # A lock, and a statement by MariaDB's and by MySQL's own clock.
 _LATE = frozenset({1205, 1969, 3024})
+_NOT_ENCRYPTED = 2026
 _CHECKED = {"LOCAL": " WITH LOCAL CHECK OPTION", "CASCADED": " WITH CASCADED CHECK OPTION"}
 _SEQUENCE = "start_value, increment, minimum_value, maximum_value, cache_size, cycle_option"
 _CREATE_OPTION = re.compile(r"\w+=\w+")
@@ -42,12 +44,8 @@ def _connect(address: SourceAddress, limits: ReadLimits, deadline: Deadline) -> 
     arguments: dict[str, Any] = {}
     if address.ssl_mode == "disable":
         arguments["ssl_disabled"] = True
-    elif address.ssl_mode == "require":
-        # As in PostgreSQL: nothing goes over the wire in clear, the certificate is not verified.
-        context = ssl.create_default_context()
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-        arguments["ssl"] = context
+    elif address.ssl_mode in encryption.DEMANDING:
+        arguments["ssl"] = encryption.encrypting(address.ssl_mode)
     # Else as the driver does by itself: encrypted where the server can.
     made = pymysql.connect(
         host=address.host,
@@ -73,8 +71,12 @@ def _connect(address: SourceAddress, limits: ReadLimits, deadline: Deadline) -> 
         greeting.interrupt_with(hang_up)
         try:
             made.connect(wire)
-        except pymysql.Error:
+        except pymysql.Error as error:
             if not greeting.passed:
+                # The driver tells it like a server that is not there.
+                cause = getattr(error, "original_exception", None)
+                if isinstance(cause, ssl.SSLCertVerificationError):
+                    raise pymysql.OperationalError(_NOT_ENCRYPTED, "") from None
                 raise
     if greeting.passed:
         raise TimeoutError
@@ -280,7 +282,7 @@ def _refusal(address: SourceAddress, code: object) -> str | None:
         1044: f"user {address.user!r} may not use that database, if it exists",
         1045: f"wrong password, or user {address.user!r} is unknown or not allowed from here",
         1049: "there is no such database",
-        2026: "an encrypted connection, which sslmode=require demands, cannot be made",
+        _NOT_ENCRYPTED: encryption.refusal(address.ssl_mode),
     }.get(code if isinstance(code, int) else 0)
 
 
