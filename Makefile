@@ -130,10 +130,10 @@ rollback-index: .venv/.stack locations/schema/.venv/.ready ## Serve the schema i
 
 .PHONY: backup restore
 backup: .venv/.stack ## Save the metadata database and the index while they are in use: make backup [TO=folder]
-	@$(RUN) -m twd_local.backup save $(if $(TO),"$(TO)")
+	@$(RUN) -m twd_local.backup save $${TO:+"$$TO"}
 restore: .venv/.stack ## Put a backup in the place of what is there: make restore FROM=folder [YES=1]
-	@if [ -z "$(FROM)" ]; then echo 'usage: make restore FROM=folder [YES=1]' >&2; exit 2; fi
-	@$(RUN) -m twd_local.backup restore "$(FROM)" $(if $(YES),--yes)
+	@if [ -z "$$FROM" ]; then echo 'usage: make restore FROM=folder [YES=1]' >&2; exit 2; fi
+	@$(RUN) -m twd_local.backup restore "$$FROM" $(if $(YES),--yes)
 
 .PHONY: promote rollback-model
 promote: .venv/.stack locations/training/.venv/.ready ## Serve the version of a knowledge base that is held back: make promote DB=shop
