@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from twd_local.backup.database import session
 from twd_local.backup.servers import Servers
-from twd_local.stack.errors import StackError
+from twd_local.stack.errors import FORESEEN, StackError, explained
 from twd_local.stack.home import Home
 from twd_local.stack.names import LOCATIONS, STAND_INS
-from twd_local.stack.plan import started_stack
+from twd_local.stack.plan import Say, Stack, started_stack
 from twd_local.stack.supervision import Supervisor
 
 _IN_FLIGHT = """
@@ -25,7 +25,7 @@ from public.daemon_heartbeats having max("timestamp") > timezone('utc', now()) -
 
 
 @contextmanager
-def writers_stopped(home: Home, servers: Servers, say: Callable[[str], None]) -> Iterator[None]:
+def writers_stopped(home: Home, servers: Servers, say: Say) -> Iterator[None]:
     """Stop all of this stack but the servers themselves, and start it again at the end.
 
     Raises: StackError, and they go on, when runs are in flight; also when a daemon of another
@@ -46,14 +46,27 @@ def writers_stopped(home: Home, servers: Servers, say: Callable[[str], None]) ->
         _require_no_runs(servers)
         supervisor.stop(users)
         yield
-    finally:
-        say("Starting them again.")
-        # The others ask the code servers for what there is to run.
-        for group in (LOCATIONS, [name for name in users if name not in LOCATIONS]):
-            for name in group:
-                supervisor.start_process(name)
-            for name in group:
-                stack.wait(supervisor, name)
+    except FORESEEN as error:
+        try:
+            _start_again(stack, supervisor, users, say)
+        except StackError as second:
+            # Both are to be told: what made the first fail may be why the second did.
+            raise StackError(f"{explained(error)}\n{second}") from error
+        raise
+    except BaseException:
+        _start_again(stack, supervisor, users, say)
+        raise
+    _start_again(stack, supervisor, users, say)
+
+
+def _start_again(stack: Stack, supervisor: Supervisor, users: list[str], say: Say) -> None:
+    say("Starting them again.")
+    # The others ask the code servers for what there is to run.
+    for group in (LOCATIONS, [name for name in users if name not in LOCATIONS]):
+        for name in group:
+            supervisor.start_process(name)
+        for name in group:
+            stack.wait(supervisor, name)
 
 
 def _require_no_runs(servers: Servers) -> None:
