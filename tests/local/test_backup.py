@@ -6,9 +6,11 @@ in a file (`test_backup_points.py`), the whole stack (`tests/e2e`).
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import threading
@@ -17,23 +19,35 @@ import uuid
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
+from unittest.mock import Mock
 
 import dagster as dg
+import httpx
+import msgspec
 import numpy as np
 import psycopg2
 import pytest
 import sqlalchemy as sa
 from qdrant_client import QdrantClient, models
 
-from twd_local.backup import metadata_restore, restoring
+from twd_local.backup import metadata_restore, restoring, writers
 from twd_local.backup.__main__ import main
 from twd_local.backup.database import run_tool, session, tool_path
 from twd_local.backup.index_names import OurCollections, beside
-from twd_local.backup.manifest import NAME, Manifest, read_manifest
+from twd_local.backup.manifest import (
+    NAME,
+    Manifest,
+    read_manifest,
+    stored_file,
+    write_manifest,
+)
+from twd_local.backup.points import PointWriter, read_points
 from twd_local.backup.restoring import make_ready, require_known_revision, restore
 from twd_local.backup.saving import save
 from twd_local.backup.servers import Servers, servers_of
+from twd_local.backup.writers import writers_stopped
 from twd_local.stack.errors import StackError
 from twd_local.stack.home import REPOSITORY, Home
 from twd_shared.clients.index_collections import Making, create_collection
@@ -453,6 +467,183 @@ def test_a_failure_before_the_switch_leaves_everything_as_it_was(
     with pytest.raises(StackError):
         world.restore()
     assert (world.database(), world.answers(), world.ours.aliases()) == changed
+
+
+def test_a_failure_while_filling_leaves_nothing_that_takes_room(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.save()
+    _change_everything(world)
+    changed = world.database(), world.index()
+    upsert, written = QdrantClient.upsert, []
+
+    def refuse_the_last(client: QdrantClient, name: str, *points: Any, **options: Any) -> Any:
+        written.append(name)
+        if name == beside(LIVE):
+            raise OSError(28, "No space left on device")
+        return upsert(client, name, *points, **options)
+
+    monkeypatch.setattr(QdrantClient, "upsert", refuse_the_last)
+    with pytest.raises(OSError, match="No space left"):
+        world.restore()
+    assert set(written) == {PREVIOUS, beside(LIVE)}
+    assert (world.database(), world.index()) == changed
+    assert not _databases(world, f"{world.metadata.database}_%")
+
+
+def test_a_failure_after_the_switch_says_that_it_came_so_far(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, index = world.database(), world.index()
+    world.save()
+    _change_everything(world)
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            QdrantClient, "update_collection_aliases", Mock(side_effect=httpx.ReadTimeout(""))
+        )
+        with pytest.raises(StackError, match=r"(?s)ReadTimeout.*replaced already.*same folder"):
+            world.restore()
+    assert world.database() == before
+    world.restore()
+    assert (world.database(), world.index()) == (before, index)
+
+
+def test_after_a_killed_restore_another_backup_can_be_restored(world: World) -> None:
+    before, index = world.database(), world.index()
+    world.save()
+    _change_everything(world)
+    process = world.process("restore", str(world.folder), "--yes")
+    assert process.stdout is not None
+    with process.stdout:
+        assert any(text.startswith("Deleting") for text in process.stdout)
+        process.kill()
+    process.wait()
+    assert world.ours.aliases()[ALIAS] == beside(LIVE)
+    # A backup would not have what is served; and the next restore must leave it alone till its end.
+    with pytest.raises(StackError, match=r"not come to its end.*of the same folder"):
+        save(world.servers, world.folder.with_name("unfinished"), print)
+    assert not world.folder.with_name("unfinished").exists()
+    other = _smaller(world)
+    filled: list[Any] = []
+    restore(
+        world.servers, other, read_manifest(other), lambda _: filled.append(_served(world.client))
+    )
+    assert set(filled) == {700, 10}
+    assert sorted(filled, reverse=True) == filled
+    world.restore()
+    assert (world.database(), world.index()) == (before, index)
+
+
+def _smaller(world: World) -> Path:
+    """Another backup, in which the index has ten points: made of the one that is there."""
+    other = world.folder.with_name("other")
+    shutil.copytree(world.folder, other)
+    manifest = read_manifest(other)
+    collections = []
+    for one in manifest.index.collections:
+        if one.name == LIVE:
+            path = other / one.file.name
+            kept = next(read_points(path, 10))
+            path.unlink()
+            with PointWriter(path) as writer:
+                writer.write(
+                    models.Record(id=p.id, payload=p.payload, vector=cast("Any", p.vector))
+                    for p in kept
+                )
+            content = writer.content
+            one = msgspec.structs.replace(
+                one, file=stored_file(path), points=content.points, content=content.digest
+            )
+        collections.append(one)
+    smaller = msgspec.structs.replace(manifest.index, collections=collections)
+    write_manifest(other, msgspec.structs.replace(manifest, index=smaller))
+    return other
+
+
+def _served(client: QdrantClient) -> int:
+    return client.count(ALIAS).count
+
+
+def test_a_backup_of_an_index_of_another_name_is_refused(world: World) -> None:
+    world.save()
+    _change_everything(world)
+    changed = world.database(), world.index()
+    elsewhere = dataclasses.replace(world.servers, index_alias="another_name")
+    with pytest.raises(StackError, match=f"TWD_INDEX_ALIAS.*{LIVE}"):
+        restore(elsewhere, world.folder, read_manifest(world.folder), print)
+    assert (world.database(), world.index()) == changed
+
+
+def test_a_database_whose_name_leaves_no_room_for_one_beside_is_left_alone(world: World) -> None:
+    manifest = world.save()
+    name = world.metadata.database or ""
+    long = name + "m" * (63 - len(name))
+    servers = dataclasses.replace(world.servers, metadata=world.metadata.set(database=long))
+    with session(world.servers.admin) as cursor:
+        cursor.execute(f'create database "{long}" template "{name}"')
+        try:
+            with pytest.raises(StackError, match="too long for a restore"):
+                restore(servers, world.folder, manifest, print)
+            with session(servers.metadata) as asked:
+                asked.execute("select count(*) from twd.notes")
+                assert asked.fetchone() == (500,)
+        finally:
+            cursor.execute(f'drop database if exists "{long}"')
+
+
+def test_what_postgresql_does_by_itself_is_nobodys_use(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, index = world.database(), world.index()
+    world.save()
+    monkeypatch.setattr(metadata_restore, "_LEAVE_WITHIN_SECONDS", 0.1)
+    workers = (
+        "select 1 from pg_stat_activity where backend_type = 'autovacuum worker'"
+        f" and datname = '{world.metadata.database}'"
+    )
+    try:
+        world.execute(
+            # One page, then a pause of a tenth of a second, and so on: it takes minutes.
+            "create table twd.large (id int, text text) with (autovacuum_vacuum_cost_delay = 100,"
+            " autovacuum_vacuum_cost_limit = 1, autovacuum_vacuum_threshold = 1)",
+            "insert into twd.large select n, repeat('x', 500) from generate_series(1, 20000) n",
+            "delete from twd.large where id % 2 = 0",
+            "alter system set autovacuum = on",
+            "alter system set autovacuum_naptime = '1s'",
+            "select pg_reload_conf()",
+        )
+        deadline = time.monotonic() + 60
+        while not world.execute(workers):
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        world.restore()
+    finally:
+        with session(world.servers.admin) as cursor:
+            cursor.execute("alter system set autovacuum = off")
+            cursor.execute("alter system reset autovacuum_naptime")
+            cursor.execute("select pg_reload_conf()")
+    assert (world.database(), world.index()) == (before, index)
+
+
+def test_why_a_restore_failed_is_told_even_if_the_stack_does_not_come_up_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stack = Mock(services=[SimpleNamespace(name="schema"), SimpleNamespace(name="daemon")])
+    stack.wait.side_effect = StackError("schema is not ready after 120 s.")
+    monkeypatch.setattr(writers, "Supervisor", Mock())
+    monkeypatch.setattr(writers, "started_stack", Mock(return_value=stack))
+    home = Home(world.folder)
+    with (
+        pytest.raises(StackError, match=r"(?s)No room is left.*schema is not ready"),
+        writers_stopped(home, world.servers, print),
+    ):
+        raise StackError("No room is left.")
+    stack.wait.side_effect = None
+    with (
+        pytest.raises(StackError, match=r"^No room is left\.$"),
+        writers_stopped(home, world.servers, print),
+    ):
+        raise StackError("No room is left.")
 
 
 def test_rights_on_the_database_are_kept(world: World) -> None:

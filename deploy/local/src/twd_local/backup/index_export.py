@@ -16,6 +16,7 @@ from qdrant_client.http.exceptions import UnexpectedResponse
 from twd_local.backup.index_names import OurCollections
 from twd_local.backup.manifest import StoredCollection, StoredIndex, stored_file
 from twd_local.backup.points import Content, PointWriter
+from twd_local.stack.errors import StackError
 from twd_shared.clients.qdrant import index_errors
 from twd_shared.errors import IndexUnavailable
 
@@ -29,8 +30,14 @@ def export_index(
     """Write a file for each collection of ours; aliases are those of when all were written.
 
     Collections that appear meanwhile are written too, those that are deleted are left out.
-    Raises: IndexUnavailable when they never stop changing, and the errors of the server.
+    Raises: StackError when a restore has to be finished first, IndexUnavailable when they never
+    stop changing, and the errors of the server.
     """
+    if unfinished := sorted(ours.left_beside() & set(ours.aliases().values())):
+        raise StackError(
+            f"A restore has not come to its end: {', '.join(unfinished)} is served under a name "
+            "for the meantime. Run it again (make restore FROM=… of the same folder), then this."
+        )
     with index_errors(client):
         version = client.info().version
     written: dict[str, StoredCollection] = {}

@@ -33,14 +33,14 @@ class OurCollections:
 
     def names(self) -> set[str]:
         """The collections: served, kept from before, held back and half-built."""
-        return {name for name in self._all() if self._is_ours(name)}
+        return {name for name in self._all() if self.is_ours(name)}
 
     def left_beside(self) -> set[str]:
         """Collections that a restore has put beside others."""
         return {
             name
             for name in self._all()
-            if name.endswith(_BESIDE) and self._is_ours(name.removesuffix(_BESIDE))
+            if name.endswith(_BESIDE) and self.is_ours(name.removesuffix(_BESIDE))
         }
 
     def aliases(self) -> dict[str, str]:
@@ -50,16 +50,17 @@ class OurCollections:
         return {
             item.alias_name: item.collection_name
             for item in found
-            if self._is_ours(item.collection_name.removesuffix(_BESIDE))
+            if self.is_ours(item.collection_name.removesuffix(_BESIDE))
         }
 
     def others(self) -> set[str]:
         """Collections that are somebody else's."""
         return self._all() - self.names() - self.left_beside()
 
+    def is_ours(self, name: str) -> bool:
+        """Whether a collection of this name is this software's."""
+        return bool(self._schema_index.fullmatch(name) or _KNOWLEDGE_BASE.fullmatch(name))
+
     def _all(self) -> set[str]:
         with index_errors(self._client):
             return {item.name for item in self._client.get_collections().collections}
-
-    def _is_ours(self, name: str) -> bool:
-        return bool(self._schema_index.fullmatch(name) or _KNOWLEDGE_BASE.fullmatch(name))

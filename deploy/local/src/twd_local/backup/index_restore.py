@@ -40,25 +40,46 @@ class IndexRestore:
         self._stored = stored
         self._say = say
         self._places: dict[str, str] = {}
+        self._made: list[str] = []
 
     def fill(self) -> None:
         """Have every collection on the server, under its own name or beside; changes no alias.
 
-        Raises StackError when an alias of the backup is the name of somebody's collection.
+        Raises StackError when the backup is of an index of another name, or an alias of it is the
+        name of somebody's collection.
         """
+        others = [one.name for one in self._stored.collections if not self._ours.is_ours(one.name)]
+        if others:
+            raise StackError(
+                f"The backup's schema index has another name than TWD_INDEX_ALIAS says, so nobody "
+                f"would read it: {', '.join(others)}. Nothing was changed. Set TWD_INDEX_ALIAS to "
+                "what stands there before the first __ (on one machine make down and make up after "
+                "it), and run make restore again."
+            )
         if taken := sorted(self._ours.others() & self._stored.aliases.keys()):
             raise StackError(
                 f"Qdrant has collections with the names of aliases of the backup: "
                 f"{', '.join(taken)}. Nothing was changed. Delete them or copy them to other names."
             )
         present = self._ours.names()
+        served = set(self._ours.aliases().values())
         for collection in self._stored.collections:
             name = collection.name
-            if name in present and not self._is_whole(collection, name):
-                # Under its own name it may be served: it stays until the other one is.
+            # Under its own name it may be served: it stays until the other one is. Beside it may be
+            # served too, by a restore of another backup that was killed: then nobody reads this.
+            if (
+                name in present
+                and beside(name) not in served
+                and not self._is_whole(collection, name)
+            ):
                 name = beside(name)
             self._make(collection, name)
             self._places[collection.name] = name
+
+    def abandon(self) -> None:
+        """Delete what `fill` has made: it may be what the disk has no room for."""
+        for name in self._made:
+            self._delete(name)
 
     def serve(self) -> None:
         """Let readers find what was filled, in one request for all aliases."""
@@ -84,6 +105,7 @@ class IndexRestore:
         if self._is_whole(collection, name):
             return
         self._delete(name)
+        self._made.append(name)
         create = models.CreateCollection.model_validate(collection.settings)
         with index_errors(self._client):
             self._client.create_collection(

@@ -21,10 +21,15 @@ from twd_shared.clients.dsn import place_of
 _LEAVE_WITHIN_SECONDS = 15.0
 _POLL_SECONDS = 0.2
 
+# Bytes of a name that PostgreSQL keeps; it cuts off the rest without an error.
+_LONGEST_NAME = 63
+
+# Of nobody are autovacuum's workers, which PostgreSQL itself ends when a database is renamed.
 _SESSIONS = """
 select coalesce(nullif(application_name, ''), 'unnamed') || ' of role ' || coalesce(usename, '?')
   || coalesce(' from ' || host(client_addr), '')
-from pg_stat_activity where datname = %s and pid <> pg_backend_pid()
+from pg_stat_activity
+where datname = %s and pid <> pg_backend_pid() and usesysid is not null
 """
 # Nothing for a database that has the usual rights: everybody may connect.
 _RIGHTS = """
@@ -44,6 +49,13 @@ class MetadataRestore:
         self.name = url.database
         self.new = with_database(url, f"{self.name}_restoring")
         self._before = f"{self.name}_before_restore"
+        if len(self._before.encode()) > _LONGEST_NAME:
+            raise StackError(
+                f"The database's name {self.name} is too long for a restore, which has a database "
+                f"{self._before} beside it: PostgreSQL knows names of {_LONGEST_NAME} bytes. "
+                "Nothing was changed. Give it a shorter one (alter database … rename to …), also "
+                "in TWD_METADATA_DSN."
+            )
         self._url = url
         self._admin = admin
 
@@ -95,6 +107,11 @@ class MetadataRestore:
             if self._exists(cursor, self.name):
                 cursor.execute(_rename(self.name, self._before))
             cursor.execute(_rename(str(self.new.database), self.name))
+
+    def abandon(self) -> None:
+        """Delete what `fill` has made: it may be what the disk has no room for."""
+        with session(self._admin) as cursor:
+            cursor.execute(_drop(self.new.database))
 
     def settle(self) -> None:
         """Delete the database from before."""

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -22,11 +22,12 @@ from twd_local.backup.index_restore import IndexRestore
 from twd_local.backup.manifest import DUMP, Manifest
 from twd_local.backup.metadata_restore import MetadataRestore
 from twd_local.backup.servers import Servers
-from twd_local.stack.errors import StackError
+from twd_local.stack.errors import FORESEEN, StackError, explained
 from twd_local.stack.home import REPOSITORY
 from twd_shared import settings
 from twd_shared.clients.dsn import place_of
 from twd_shared.clients.qdrant import open_client
+from twd_shared.errors import TwdError
 from twd_shared.store.migrate import alembic_config
 
 _LONGEST_QUOTE = 2000
@@ -52,21 +53,35 @@ def restore(servers: Servers, folder: Path, manifest: Manifest, say: Callable[[s
         ours = OurCollections(client, servers.index_alias)
         index = IndexRestore(client, ours, folder, manifest.index, say)
         database.require_alone()
-        say(f"Metadata database: into {place_of(database.new)}")
-        for role in database.fill(manifest.metadata, folder / DUMP):
-            say(
-                f"  There is no role {role} on this server: no rights of any role were restored. "
-                "Create it and grant them again."
-            )
-        make_ready(database.new)
-        say(f"Index {servers.qdrant_place}")
-        index.fill()
+        try:
+            say(f"Metadata database: into {place_of(database.new)}")
+            for role in database.fill(manifest.metadata, folder / DUMP):
+                say(
+                    f"  There is no role {role} on this server: no rights of any role were "
+                    "restored. Create it and grant them again."
+                )
+            make_ready(database.new)
+            say(f"Index {servers.qdrant_place}")
+            index.fill()
+        except BaseException:
+            # As far as the servers answer; what stays is deleted by the next restore.
+            for abandon in (index.abandon, database.abandon):
+                with suppress(TwdError):
+                    abandon()
+            raise
         say("Switching to what was restored.")
         database.serve()
-        index.serve()
-        say("Deleting what was there before.")
-        index.settle()
-        database.settle()
+        try:
+            index.serve()
+            say("Deleting what was there before.")
+            index.settle()
+            database.settle()
+        except FORESEEN as error:
+            raise StackError(
+                f"{explained(error)}\nThe database was replaced already, and the index perhaps not "
+                "in all. When what is told above is put right, run make restore again with the "
+                "same folder."
+            ) from error
 
 
 def make_ready(url: sa.URL) -> None:
