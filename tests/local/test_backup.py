@@ -591,6 +591,19 @@ def test_a_database_whose_name_leaves_no_room_for_one_beside_is_left_alone(world
             cursor.execute(f'drop database if exists "{long}"')
 
 
+def test_a_program_of_a_killed_restore_that_goes_on_without_it_is_in_nobodys_way(
+    world: World,
+) -> None:
+    before, index = world.database(), world.index()
+    world.save()
+    half_filled = f"{world.metadata.database}_restoring"
+    world.execute(f'create database "{half_filled}"')
+    url = world.metadata.set(database=half_filled).render_as_string(hide_password=False)
+    with closing(psycopg2.connect(url, application_name="pg_restore")):
+        world.restore()
+    assert (world.database(), world.index()) == (before, index)
+
+
 def test_what_postgresql_does_by_itself_is_nobodys_use(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -72,7 +72,7 @@ class MetadataRestore:
             if self._exists(cursor, self.name):
                 # What an earlier restore has put in its place is whole: it came after this.
                 cursor.execute(_drop(self._before))
-            cursor.execute(_drop(self.new.database))
+            self._drop_new(cursor)
             self._create(cursor)
         arguments = ["--no-owner", "--exit-on-error", *(["--no-privileges"] if missing else [])]
         run_tool(self.new, "pg_restore", stored.pg_dump_version, *arguments, str(dump))
@@ -111,12 +111,17 @@ class MetadataRestore:
     def abandon(self) -> None:
         """Delete what `fill` has made: it may be what the disk has no room for."""
         with session(self._admin) as cursor:
-            cursor.execute(_drop(self.new.database))
+            self._drop_new(cursor)
 
     def settle(self) -> None:
         """Delete the database from before."""
         with session(self._admin) as cursor:
             cursor.execute(_drop(self._before))
+
+    def _drop_new(self, cursor: Any) -> None:
+        # Whoever is in it is a program of a restore that was killed, which goes on without it.
+        statement = sql.SQL("drop database if exists {} with (force)")
+        cursor.execute(statement.format(sql.Identifier(str(self.new.database))))
 
     def _create(self, cursor: Any) -> None:
         """Make the new database, with the owner and the rights of the one in use."""
@@ -145,8 +150,8 @@ class MetadataRestore:
             return [text for (text,) in cursor.fetchall()]
 
 
-def _drop(name: str | None) -> sql.Composed:
-    return sql.SQL("drop database if exists {}").format(sql.Identifier(str(name)))
+def _drop(name: str) -> sql.Composed:
+    return sql.SQL("drop database if exists {}").format(sql.Identifier(name))
 
 
 def _rename(name: str, new: str) -> sql.Composed:
