@@ -32,7 +32,7 @@ import pytest
 import sqlalchemy as sa
 from qdrant_client import QdrantClient, models
 
-from twd_local.backup import metadata_restore, restoring, writers
+from twd_local.backup import metadata_restore, restoring, servers, writers
 from twd_local.backup.__main__ import main
 from twd_local.backup.database import run_tool, session, tool_path
 from twd_local.backup.index_names import OurCollections, beside
@@ -578,13 +578,13 @@ def test_a_database_whose_name_leaves_no_room_for_one_beside_is_left_alone(world
     manifest = world.save()
     name = world.metadata.database or ""
     long = name + "m" * (63 - len(name))
-    servers = dataclasses.replace(world.servers, metadata=world.metadata.set(database=long))
+    of_long = dataclasses.replace(world.servers, metadata=world.metadata.set(database=long))
     with session(world.servers.admin) as cursor:
         cursor.execute(f'create database "{long}" template "{name}"')
         try:
             with pytest.raises(StackError, match="too long for a restore"):
-                restore(servers, world.folder, manifest, print)
-            with session(servers.metadata) as asked:
+                restore(of_long, world.folder, manifest, print)
+            with session(of_long.metadata) as asked:
                 asked.execute("select count(*) from twd.notes")
                 assert asked.fetchone() == (500,)
         finally:
@@ -710,12 +710,29 @@ def test_an_address_may_hold_blanks_in_its_password_and_its_options(
 def test_without_a_stack_both_addresses_are_needed(tmp_path: Path) -> None:
     with pytest.raises(StackError, match="QDRANT_URL is not set"):
         servers_of(Home(tmp_path), {"TWD_METADATA_DSN": "postgresql://u:p@h/m", "QDRANT_URL": ""})
-    servers = servers_of(
+    found = servers_of(
         Home(tmp_path),
         {"TWD_METADATA_DSN": "postgresql://u:secret@h:7/m", "QDRANT_URL": "https://k:v@q/p"},
     )
-    assert (servers.metadata_place, servers.admin.database) == ("h:7/m", "postgres")
-    assert servers.qdrant_place == "https://q/p"
+    assert (found.metadata_place, found.admin.database) == ("h:7/m", "postgres")
+    assert found.qdrant_place == "https://q/p"
+
+
+def test_an_address_that_is_not_the_stacks_is_no_backup_of_the_stack(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stacks = {"TWD_METADATA_DSN": "postgresql://u:p@127.0.0.1/m", "QDRANT_URL": "http://127.0.0.1"}
+    home = Home(tmp_path)
+    home.services.mkdir()
+    home.environment_file.touch()
+    monkeypatch.setattr(
+        servers, "started_stack", Mock(return_value=Mock(environment=stacks, services=[]))
+    )
+    for given in ({}, stacks, dict.fromkeys(stacks, "")):
+        assert servers_of(home, given).qdrant_url == stacks["QDRANT_URL"]
+    for name in stacks:
+        with pytest.raises(StackError, match=f"{name} names another server .* TWD_HOME="):
+            servers_of(home, {name: "postgresql://u:p@production/m"})
 
 
 def test_names_of_knowledge_bases_are_those_of_the_training_location(world: World) -> None:

@@ -12,7 +12,7 @@ import httpx
 import sqlalchemy as sa
 
 from twd_local.backup.database import with_database
-from twd_local.stack.environment import METADATA_ROLE, admin_dsn
+from twd_local.stack.environment import METADATA_ROLE, admin_dsn, set_since
 from twd_local.stack.errors import StackError
 from twd_local.stack.home import Home
 from twd_local.stack.plan import given_environment, started_stack
@@ -48,17 +48,26 @@ class Servers:
 def servers_of(home: Home, environment: Mapping[str, str]) -> Servers:
     """The servers of the stack in `home`, or those of `environment` if none was started there.
 
-    Raises: StackError when they are this stack's and it is stopped, or when an address is missing.
+    Raises: StackError when they are this stack's and it is stopped, when an address is missing, or
+    when the one that is given is of another server than the stack's.
     """
+    given = given_environment(environment)
     if home.environment_file.exists():
         stack = started_stack(home)
         values, ports = stack.environment, stack.ports
+        for name in set_since(given, values):
+            if name in (settings.METADATA_DSN.name, settings.QDRANT_URL.name):
+                raise StackError(
+                    f"{name} names another server than the stack in {home.root} uses. If you mean "
+                    "that server, name a folder without a stack: TWD_HOME=…. If you mean the "
+                    f"stack, take {name} out, or have it use that server: make down, then make up."
+                )
         names = {one.name for one in stack.services}
         if names & {"postgres", "qdrant"}:
             running_stack(home)  # raises StackError, with the remedy, if it is stopped
         is_ours = "postgres" in names
     else:
-        values, ports, is_ours = given_environment(environment), {}, False
+        values, ports, is_ours = given, {}, False
         for variable in (settings.METADATA_DSN, settings.QDRANT_URL):
             if not values.get(variable.name):
                 raise StackError(
