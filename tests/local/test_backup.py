@@ -17,7 +17,7 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -32,9 +32,9 @@ import pytest
 import sqlalchemy as sa
 from qdrant_client import QdrantClient, models
 
-from twd_local.backup import metadata_restore, restoring, servers, writers
+from twd_local.backup import database, metadata_restore, restoring, servers, writers
 from twd_local.backup.__main__ import main
-from twd_local.backup.database import run_tool, session, tool_path
+from twd_local.backup.database import restore_dump, run_tool, session, tool_path
 from twd_local.backup.index_names import OurCollections, beside
 from twd_local.backup.manifest import (
     NAME,
@@ -48,6 +48,7 @@ from twd_local.backup.restoring import make_ready, require_known_revision, resto
 from twd_local.backup.saving import save
 from twd_local.backup.servers import Servers, servers_of
 from twd_local.backup.writers import writers_stopped
+from twd_local.postgres.running import start_postgres
 from twd_local.stack.errors import StackError
 from twd_local.stack.home import REPOSITORY, Home
 from twd_shared.clients.index_collections import Making, create_collection
@@ -688,6 +689,52 @@ def test_rights_on_the_database_are_kept(world: World) -> None:
 def test_a_server_newer_than_the_programs_is_told_with_the_remedy() -> None:
     with pytest.raises(StackError, match="client programs of PostgreSQL 99"):
         tool_path("pg_dump", 99)
+
+
+def test_a_server_older_than_the_programs_is_restored(world: World, tmp_path: Path) -> None:
+    found = next(Path("/usr/lib/postgresql").glob("1[56]"), None)
+    if found is None:
+        pytest.skip("No PostgreSQL 15 or 16 is installed in /usr/lib/postgresql.")
+    with start_postgres(tmp_path / "data", "secret", installation=found) as server:
+        admin = sa.make_url(server.dsn())
+        metadata = admin.set(database="meta")
+        with session(admin) as cursor:
+            cursor.execute("create database meta")
+        make_ready(metadata)
+        with session(metadata) as cursor:
+            cursor.execute("insert into public.kvs (key, value) values ('cursor', 'seven')")
+        older = dataclasses.replace(world.servers, metadata=metadata, admin=admin)
+        manifest = save(older, world.folder, print)
+        with session(metadata) as cursor:
+            cursor.execute("delete from public.kvs")
+        restore(older, world.folder, manifest, print)
+        with session(metadata) as cursor:
+            cursor.execute("select value from public.kvs")
+            assert cursor.fetchall() == [("seven",)]
+
+
+@pytest.mark.parametrize(
+    ("refused", "is_whole"),
+    [
+        (["SET transaction_timeout = 0"], True),
+        (["CREATE TABLE twd.notes (id int)"], False),
+        (["SET transaction_timeout = 0", "CREATE TABLE twd.notes (id int)"], False),
+    ],
+)
+def test_an_older_server_may_refuse_one_setting_and_nothing_else(
+    refused: list[str], is_whole: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = "".join(f"pg_restore: error: no\nCommand was: {one};\n" for one in refused)
+    lines += f"pg_restore: warning: errors ignored on restore: {len(refused)}\n"
+    program = tmp_path / "pg_restore"
+    program.write_text(f"#!/bin/sh\ncat >&2 <<'END'\n{lines}END\nexit 1\n")
+    program.chmod(0o700)
+    monkeypatch.setattr(database, "tool_path", Mock(return_value=str(program)))
+    url = sa.make_url("postgresql://u:p@127.0.0.1/m")
+    with nullcontext() if is_whole else pytest.raises(StackError, match=r"notes \(id int\)"):
+        restore_dump(url, 16, tmp_path / "dump", 18)
+    with pytest.raises(StackError):
+        restore_dump(url, 17, tmp_path / "dump", 18)
 
 
 def test_an_address_may_hold_blanks_in_its_password_and_its_options(

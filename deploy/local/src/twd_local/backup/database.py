@@ -24,6 +24,10 @@ from twd_shared.clients.dsn import libpq_address, place_of
 
 _LONGEST_QUOTE = 2000
 
+_KNOWS_TRANSACTION_TIMEOUT = 17
+_SETTING = "Command was: SET transaction_timeout = 0;"
+_ONE_ERROR = re.compile(r"errors ignored on restore: 1$", re.MULTILINE)
+
 
 def with_database(url: sa.URL, name: str) -> sa.URL:
     """The same server and role, another database."""
@@ -50,6 +54,30 @@ def session(url: sa.URL, *, autocommit: bool = True) -> Iterator[Any]:
 
 def run_tool(url: sa.URL, tool: str, at_least: int, *arguments: str) -> None:
     """Run pg_dump or pg_restore on the database at `url`; raises StackError with its words."""
+    done = _ran(url, tool, at_least, arguments)
+    if done.returncode != 0:
+        raise _failed(url, tool, done)
+
+
+def restore_dump(url: sa.URL, server: int, dump: Path, at_least: int, *arguments: str) -> None:
+    """Fill the empty database at `url`, on a `server` of that major version, from a dump.
+
+    Raises: StackError with pg_restore's words when anything of the dump could not be restored.
+    """
+    arguments = ("--no-owner", *arguments, str(dump))
+    if server >= _KNOWS_TRANSACTION_TIMEOUT:
+        run_tool(url, "pg_restore", at_least, "--exit-on-error", *arguments)
+        return
+    # Since 17 pg_restore sets this first, whatever the server. That one before 17 refuses it, and
+    # nothing else, is no harm.
+    done = _ran(url, "pg_restore", at_least, arguments)
+    if done.returncode != 0 and not (_SETTING in done.stderr and _ONE_ERROR.search(done.stderr)):
+        raise _failed(url, "pg_restore", done)
+
+
+def _ran(
+    url: sa.URL, tool: str, at_least: int, arguments: tuple[str, ...]
+) -> subprocess.CompletedProcess[str]:
     parts = extensions.parse_dsn(libpq_address(url))
     password = parts.pop("password", None)
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
@@ -58,7 +86,7 @@ def run_tool(url: sa.URL, tool: str, at_least: int, *arguments: str) -> None:
     # Messages of a lasting form, whatever the user's language.
     environment["LC_MESSAGES"] = "C"
     command = [tool_path(tool, at_least), "--no-password", "--dbname", extensions.make_dsn(**parts)]
-    done = subprocess.run(
+    return subprocess.run(
         [*command, *arguments],
         env=environment,
         stdin=subprocess.DEVNULL,
@@ -67,10 +95,12 @@ def run_tool(url: sa.URL, tool: str, at_least: int, *arguments: str) -> None:
         check=False,
         umask=0o077,
     )
-    if done.returncode != 0:
-        raise StackError(
-            f"{tool} on {place_of(url)} failed. It said:\n{done.stderr.strip()[-_LONGEST_QUOTE:]}"
-        )
+
+
+def _failed(url: sa.URL, tool: str, done: subprocess.CompletedProcess[str]) -> StackError:
+    return StackError(
+        f"{tool} on {place_of(url)} failed. It said:\n{done.stderr.strip()[-_LONGEST_QUOTE:]}"
+    )
 
 
 def tool_path(tool: str, at_least: int) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 from psycopg2 import sql
 
-from twd_local.backup.database import run_tool, session, with_database
+from twd_local.backup.database import restore_dump, session, with_database
 from twd_local.backup.manifest import StoredMetadata
 from twd_local.backup.metadata_dump import rows_of
 from twd_local.stack.errors import StackError
@@ -69,13 +69,15 @@ class MetadataRestore:
                 "select rolname from pg_roles where rolname = any(%s)", (stored.grantees,)
             )
             missing = sorted(set(stored.grantees) - {name for (name,) in cursor.fetchall()})
+            cursor.execute("select current_setting('server_version_num')::int / 10000")
+            (server,) = cursor.fetchone()
             if self._exists(cursor, self.name):
                 # What an earlier restore has put in its place is whole: it came after this.
                 cursor.execute(_drop(self._before))
             self._drop_new(cursor)
             self._create(cursor)
-        arguments = ["--no-owner", "--exit-on-error", *(["--no-privileges"] if missing else [])]
-        run_tool(self.new, "pg_restore", stored.pg_dump_version, *arguments, str(dump))
+        privileges = ["--no-privileges"] if missing else []
+        restore_dump(self.new, server, dump, stored.pg_dump_version, *privileges)
         with session(self.new) as cursor:
             rows = rows_of(cursor)
         if rows != stored.rows:
