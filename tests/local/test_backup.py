@@ -691,6 +691,17 @@ def test_a_server_newer_than_the_programs_is_told_with_the_remedy() -> None:
         tool_path("pg_dump", 99)
 
 
+def test_no_limit_of_a_role_or_database_ends_a_backup_or_a_restore(world: World) -> None:
+    name = world.metadata.database
+    limits = ("statement_timeout", "transaction_timeout", "idle_in_transaction_session_timeout")
+    world.execute(
+        "insert into twd.notes select n, repeat('x', 900) from generate_series(501, 60000) n",
+        *(f"alter database \"{name}\" set {limit} = '40ms'" for limit in limits),
+    )
+    assert world.save().metadata.rows["twd.notes"] == 60_000
+    world.restore()
+
+
 def test_a_server_older_than_the_programs_is_restored(world: World, tmp_path: Path) -> None:
     found = next(Path("/usr/lib/postgresql").glob("1[56]"), None)
     if found is None:

@@ -24,6 +24,12 @@ from twd_shared.clients.dsn import libpq_address, place_of
 
 _LONGEST_QUOTE = 2000
 
+# A role or a database may have limits, which reading all of a large table, and waiting for pg_dump,
+# go beyond. The last of these is there since 17.
+_WITHOUT_LIMITS = """
+select set_config(name, '0', false) from pg_settings where name in
+  ('statement_timeout', 'idle_in_transaction_session_timeout', 'transaction_timeout')
+"""
 _KNOWS_TRANSACTION_TIMEOUT = 17
 _SETTING = "Command was: SET transaction_timeout = 0;"
 _ONE_ERROR = re.compile(r"errors ignored on restore: 1$", re.MULTILINE)
@@ -39,6 +45,9 @@ def session(url: sa.URL, *, autocommit: bool = True) -> Iterator[Any]:
     """A cursor; raises StackError naming the database when the server refuses."""
     try:
         with closing(psycopg2.connect(libpq_address(url), connect_timeout=10)) as connection:
+            connection.autocommit = True
+            with connection.cursor() as cursor:
+                cursor.execute(_WITHOUT_LIMITS)
             connection.autocommit = autocommit
             with connection.cursor() as cursor:
                 yield cursor

@@ -31,7 +31,6 @@ def dump_metadata(url: sa.URL, folder: Path) -> StoredMetadata:
     path = folder / DUMP
     with session(url, autocommit=False) as cursor:
         cursor.execute("set transaction isolation level repeatable read, read only")
-        cursor.execute("set local idle_in_transaction_session_timeout = 0")
         cursor.execute(
             "select current_setting('server_version'), "
             "current_setting('server_version_num')::int / 10000, pg_export_snapshot()"
