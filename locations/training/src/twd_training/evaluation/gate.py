@@ -90,7 +90,7 @@ class Examination:
         self._ollama = ollama
         self._tolerance = tolerance
         self._ended = Future[None]()
-        self._apart = ThreadPoolExecutor(1, "twd-gate")
+        self._apart = ThreadPoolExecutor(2, "twd-gate")
         self._asking: Future[list[Score]] | None = None
         self._is_built = threading.Event()
 
@@ -112,11 +112,12 @@ class Examination:
         """
         asking = self._ask()
         self._is_built.set()
+        foreign = self._apart.submit(self._foreign, stored)
         findings = [
             *missing_documents(self._material, stored),
             *shortened_ddl(self._material),
             *self._altered(),
-            *self._foreign(stored),
+            *foreign.result(),
         ]
         ours = asking.result()
         comparison: dict[str, Any] = {
