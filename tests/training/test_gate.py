@@ -12,6 +12,7 @@ from qdrant_client.models import PointStruct
 
 from twd_shared.errors import EmbeddingUnavailable, IndexUnavailable, ModelUnavailable
 from twd_shared.schema_model.ddl import table_ddl
+from twd_training.evaluation import retrievers
 from twd_training.evaluation.gate import Examination
 from twd_training.evaluation.retrievers import contexts_of
 from twd_training.examples.store import TrainingSet
@@ -509,6 +510,24 @@ def test_a_candidate_is_asked_nothing_before_it_is_whole(
     shop.change("campaign", "agency")
     shop.train()
     assert held_when_asked[0] == len(shop.served_texts())
+
+
+def test_a_question_is_not_embedded_again_that_the_model_has_just_embedded_for_its_pair(
+    shop: TrainedShop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    embed_each, asked = retrievers.embed_each, list[str]()
+
+    def watched(ollama: Any, texts: list[str], *options: Any) -> Any:
+        asked.extend(texts)
+        return embed_each(ollama, texts, *options)
+
+    monkeypatch.setattr(retrievers, "embed_each", watched)
+    shop.teach("How many do we keep of each?", "select quantity from stock")
+    shop.train()
+    assert "How many do we keep of each?" not in asked
+    # The vector of this pair was taken over from before: the model is asked what it gives now.
+    assert "Who are our customers?" in asked
+    assert len(asked) + 1 == (shop.live.comparison or {})["question_count"]
 
 
 @pytest.mark.parametrize(("soon_seconds", "are_begun_early"), [(30, True), (0, False)])

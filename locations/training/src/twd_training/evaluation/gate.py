@@ -20,6 +20,7 @@ from twd_shared.retrieval.scoring import Score
 from twd_training.evaluation.questions import labelled_questions
 from twd_training.evaluation.retrievers import KnowledgeBaseQuestions
 from twd_training.knowledge_base.collections import Collections, Stored, points_of
+from twd_training.knowledge_base.documents import EmbeddedText
 from twd_training.knowledge_base.embedding import embedded
 from twd_training.knowledge_base.integrity import (
     Finding,
@@ -93,6 +94,11 @@ class Examination:
         self._apart = ThreadPoolExecutor(2, "twd-gate")
         self._asking: Future[list[Score]] | None = None
         self._is_built = threading.Event()
+
+    def note(self, text: EmbeddedText, vector: list[float]) -> None:
+        """See a text with the vector that it was given; some are questions that will be asked."""
+        if text.purpose == "query":
+            self._asked.learn(self._candidate.model.name, text.text, vector)
 
     def prepare(self) -> None:
         """Begin to embed the questions, and tell what points to expect; nothing is asked yet."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import closing
@@ -57,7 +58,19 @@ class KnowledgeBaseQuestions:
         self._knowledge_base = knowledge_base
         self._ollama = ollama
         self._until = until
+        self._places: defaultdict[str, list[int]] = defaultdict(list)
+        for place, question in enumerate(questions):
+            self._places[question.text].append(place)
+        self._learned: defaultdict[str, dict[int, list[float]]] = defaultdict(dict)
         self._vectors: dict[str, dict[int, list[float]]] = {}
+
+    def learn(self, model: str, text: str, vector: list[float]) -> None:
+        """Take over what the model has just given for a text, should that be one of the questions.
+
+        It need not be embedded once more.
+        """
+        for place in self._places.get(text, ()):
+            self._learned[model][place] = vector
 
     def scores(
         self, number: int, model: str, dimension: int, without: Collection[str] = ()
@@ -117,11 +130,16 @@ class KnowledgeBaseQuestions:
         if model in self._vectors:
             yield from self._vectors[model].items()
             return
+        # A copy: another thread may still learn.
+        learned = dict(self._learned[model])
         given: dict[int, list[float]] = {}
-        texts = [question.text for question in self._questions]
-        for place, vector in embed_each(self._ollama.using(model), texts, "query", self._until):
-            given[place] = vector
-            yield place, vector
+        left = [place for place in range(len(self._questions)) if place not in learned]
+        texts = [self._questions[place].text for place in left]
+        for index, vector in embed_each(self._ollama.using(model), texts, "query", self._until):
+            given[left[index]] = vector
+            yield left[index], vector
+        yield from learned.items()
+        given |= learned
         self._vectors[model] = given
 
 

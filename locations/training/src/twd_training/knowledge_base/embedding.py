@@ -19,7 +19,7 @@ _MOST_WAITING = 4
 _SOON_SECONDS = 30
 
 
-def _nothing() -> None:
+def _nothing(*_: object) -> None:
     """Do nothing."""
 
 
@@ -42,6 +42,7 @@ def write_embedded(
     model_id: str,
     *,
     before_writing: Callable[[], None] = _nothing,
+    when_embedded: Callable[[EmbeddedText, list[float]], None] = _nothing,
     when_nearly_embedded: Callable[[], None] = _nothing,
 ) -> int:
     """Write all points of a version; gives how many texts were embedded for it.
@@ -49,7 +50,8 @@ def write_embedded(
     `known` are vectors that need not be asked for; each is dropped when nothing needs it any more.
     A document is written as soon as its vectors are there, while others are embedded: a run that is
     killed has kept them. `before_writing` is called in another thread while the first are embedded,
-    `when_nearly_embedded` when the server is soon to have nothing more to do.
+    `when_embedded` with each text and what the model gave for it, `when_nearly_embedded` when the
+    server is soon to have nothing more to do.
     Raises the errors of the embedding and the index.
     """
     uses = Counter(text for document in documents for text in document.texts)
@@ -78,6 +80,7 @@ def write_embedded(
                 # What cannot be written need not be embedded, which takes much longer.
                 see_to_writes(_MOST_WAITING)
                 known[missing[index]] = vector
+                when_embedded(missing[index], vector)
                 to_embed -= 1
                 if not has_told and to_embed <= TEXTS_UNDER_WAY:
                     seconds = (monotonic() - began) * to_embed / (len(waiting) - to_embed)

@@ -8,7 +8,7 @@ vectors of what was half-built.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
@@ -52,6 +52,10 @@ class Verdict:
 
 class Examination(Protocol):
     """The examination of one candidate."""
+
+    def note(self, text: EmbeddedText, vector: list[float]) -> None:
+        """See a text with the vector that it was given for the candidate."""
+        ...
 
     def prepare(self) -> None:
         """Begin what needs no candidate: it is nearly built, and its model about to be idle."""
@@ -194,7 +198,7 @@ class Publisher:
         number = max(self._versions.newest_number(self._connection_id), served) + 1
         candidate = Candidate(number, model, model_id_of(model))
         with self._gate.examining(candidate) as examination:
-            embedded = self._build(candidate, documents, examination.prepare)
+            embedded = self._build(candidate, documents, examination)
             stored = self._collections.stored(live.version) if live else {}
             wrong = self._withdrawal.wrong_in(live, stored) if live else frozenset[str]()
             verdict = examination.verdict(live, stored, wrong)
@@ -245,7 +249,7 @@ class Publisher:
         self,
         candidate: Candidate,
         documents: Sequence[Document],
-        when_nearly_embedded: Callable[[], None],
+        examination: Examination,
     ) -> int:
         number = candidate.version
         known: dict[EmbeddedText, Sequence[float]] = {}
@@ -266,7 +270,8 @@ class Publisher:
             candidate.model_id,
             # Qdrant takes its time for them, and the model for the first texts.
             before_writing=lambda: self._collections.create(number, candidate.model.dimension),
-            when_nearly_embedded=when_nearly_embedded,
+            when_embedded=examination.note,
+            when_nearly_embedded=examination.prepare,
         )
         counted = self._collections.counts(number)
         if counted != _counts(documents):
