@@ -789,7 +789,7 @@ def test_an_address_that_is_not_the_stacks_is_no_backup_of_the_stack(
     for given in ({}, stacks, dict.fromkeys(stacks, "")):
         assert servers_of(home, given).qdrant_url == stacks["QDRANT_URL"]
     for name in stacks:
-        with pytest.raises(StackError, match=f"{name} names another server .* TWD_HOME="):
+        with pytest.raises(StackError, match=f"{name} is another than the stack .* TWD_HOME="):
             servers_of(home, {name: "postgresql://u:p@production/m"})
 
 

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from twd_schema.extraction.reading import SchemaReader
 from twd_shared.clients.catalog import Connection
 from twd_shared.errors import SourceRefused
+from twd_shared.sources.encryption import encrypting
 from twd_shared.sources.limits import ReadLimits
 from twd_shared.sources.reachability import reach_policy
 
@@ -40,6 +41,11 @@ def address(
 
     yield at
     front.close()
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_trusted_from_before() -> None:
+    encrypting.cache_clear()
 
 
 @pytest.fixture

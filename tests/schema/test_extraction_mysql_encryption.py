@@ -23,6 +23,7 @@ from .tls_front import Authority
 # https://dev.mysql.com/doc/dev/mysql-server/latest/group__group__cs__capabilities__flags.html
 CAPABILITIES = 0x00000001 | 0x00000008 | 0x00000200 | 0x00008000 | 0x00080000
 SSL = 0x00000800
+SSL_REQUEST_BYTES = 36
 
 reader = SchemaReader(frozenset({"mysql"}), ReadLimits(), reach_policy("loopback", ""))
 
@@ -46,7 +47,9 @@ class Greeter:
                 with client:
                     client.settimeout(5)
                     client.sendall(self._greeting())
-                    self.first.append(client.recv(4096))
+                    # What comes behind a request for encryption is already part of it.
+                    most = SSL_REQUEST_BYTES if self.encryption else 4096
+                    self.first.append(client.recv(most))
                     if self.encryption:
                         with suppress(OSError):
                             self.encryption.wrap_socket(client, server_side=True).close()

@@ -16,6 +16,8 @@ class OllamaRelay:
     def __init__(self, upstream: str, *, knows_truncate: bool = True) -> None:
         self.embedded: list[list[str]] = []
         self.paths: list[str] = []
+        self.most_at_once = 0
+        self._under_way: list[None] = []
         relay = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -38,12 +40,16 @@ class OllamaRelay:
                 relay.paths.append(self.path)
                 content = None if body is None else json.dumps(body).encode()
                 request = urllib.request.Request(upstream + self.path, content)  # noqa: S310
+                relay._under_way.append(None)
+                relay.most_at_once = max(relay.most_at_once, len(relay._under_way))
                 try:
                     with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
                         status, answered = answer.status, answer.read()
                 except urllib.error.HTTPError as error:
                     with error:
                         status, answered = error.code, error.read()
+                finally:
+                    relay._under_way.pop()
                 self.send_response(status)
                 self.send_header("content-length", str(len(answered)))
                 self.end_headers()

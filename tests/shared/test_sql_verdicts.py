@@ -370,9 +370,9 @@ def test_a_wide_schema_costs_no_more() -> None:
 
     def calls_with(count: int) -> int:
         names = SchemaNames("postgresql", tables[:count])
-        assert references_in(text, names).verdict == "valid"
         return calls_of(lambda: references_in(text, names))
 
+    assert references_in(text, SchemaNames("postgresql", tables)).verdict == "valid"
     assert calls_with(500) <= 1.05 * calls_with(40)
 
 

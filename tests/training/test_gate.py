@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from time import sleep
+from time import monotonic, sleep
 from typing import Any
 
 import pytest
@@ -12,7 +12,7 @@ from qdrant_client.models import PointStruct
 
 from twd_shared.errors import EmbeddingUnavailable, IndexUnavailable, ModelUnavailable
 from twd_shared.schema_model.ddl import table_ddl
-from twd_training.evaluation import retrievers
+from twd_training.evaluation import gate, retrievers
 from twd_training.evaluation.gate import Examination
 from twd_training.evaluation.retrievers import contexts_of
 from twd_training.examples.store import TrainingSet
@@ -522,12 +522,14 @@ def test_a_question_is_not_embedded_again_that_the_model_has_just_embedded_for_i
         return embed_each(ollama, texts, *options)
 
     monkeypatch.setattr(retrievers, "embed_each", watched)
-    shop.teach("How many do we keep of each?", "select quantity from stock")
+    new = ["How many do we keep of each?", "How full is the store?", "What is left?"]
+    for question in new:
+        shop.teach(question, "select quantity from stock")
     shop.train()
-    assert "How many do we keep of each?" not in asked
+    assert not {*new} & {*asked}
     # The vector of this pair was taken over from before: the model is asked what it gives now.
     assert "Who are our customers?" in asked
-    assert len(asked) + 1 == (shop.live.comparison or {})["question_count"]
+    assert len(asked) + len(new) == (shop.live.comparison or {})["question_count"]
 
 
 @pytest.mark.parametrize(("soon_seconds", "are_begun_early"), [(30, True), (0, False)])
@@ -603,6 +605,39 @@ def test_a_version_that_cannot_be_built_waits_for_no_answer_to_its_questions(
     is_over.set()
 
 
+def test_a_version_that_cannot_be_read_back_waits_for_no_answer_to_its_sample(
+    shop: TrainedShop, model: FaultyModelServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, asked, is_over = threading.Event(), threading.Event(), threading.Event()
+    embedded, payloads = gate.embedded, Collections.payloads
+
+    def begin(*arguments: Any) -> Any:
+        begun.set()
+        return embedded(*arguments)
+
+    def hang(_: list[str]) -> None:
+        if begun.is_set():
+            asked.set()
+            is_over.wait(20)
+
+    def refused_when_asked(self: Collections, version: int, part: Any) -> Any:
+        if version == 1:
+            return payloads(self, version, part)
+        assert asked.wait(20)
+        return _refused()
+
+    monkeypatch.setattr(gate, "embedded", begin)
+    monkeypatch.setattr(Collections, "payloads", refused_when_asked)
+    shop.change("campaign", "agency")
+    model.instead = hang
+    started = monotonic()
+    with pytest.raises(IndexUnavailable):
+        shop.train()
+    assert monotonic() - started < 15
+    assert not _going_on()
+    is_over.set()
+
+
 def test_a_model_that_is_gone_while_its_questions_are_embedded_is_no_judgement(
     shop: TrainedShop, model: FaultyModelServer
 ) -> None:
@@ -625,7 +660,8 @@ def _are_of_the_gate(texts: list[str]) -> bool:
 
 
 def _going_on() -> set[str]:
-    return {"twd-gate_0", "twd-background"} & {one.name for one in threading.enumerate()}
+    names = {one.name for one in threading.enumerate()}
+    return {name for name in names if name.startswith(("twd-gate", "twd-background"))}
 
 
 def _refused(*_: object) -> None:

@@ -63,6 +63,8 @@ def restore(servers: Servers, folder: Path, manifest: Manifest, say: Callable[[s
             make_ready(database.new)
             say(f"Index {servers.qdrant_place}")
             index.fill()
+            # Somebody may have come meanwhile.
+            database.require_alone()
         except BaseException:
             # As far as the servers answer; what stays is deleted by the next restore.
             for abandon in (index.abandon, database.abandon):

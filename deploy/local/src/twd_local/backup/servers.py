@@ -49,7 +49,7 @@ def servers_of(home: Home, environment: Mapping[str, str]) -> Servers:
     """The servers of the stack in `home`, or those of `environment` if none was started there.
 
     Raises: StackError when they are this stack's and it is stopped, when an address is missing, or
-    when the one that is given is of another server than the stack's.
+    when one is given that is not the stack's.
     """
     given = given_environment(environment)
     if home.environment_file.exists():
@@ -58,9 +58,9 @@ def servers_of(home: Home, environment: Mapping[str, str]) -> Servers:
         for name in set_since(given, values):
             if name in (settings.METADATA_DSN.name, settings.QDRANT_URL.name):
                 raise StackError(
-                    f"{name} names another server than the stack in {home.root} uses. If you mean "
-                    "that server, name a folder without a stack: TWD_HOME=…. If you mean the "
-                    f"stack, take {name} out, or have it use that server: make down, then make up."
+                    f"{name} is another than the stack in {home.root} was started with. If you "
+                    "mean another server, name a folder without a stack: TWD_HOME=…. If you mean "
+                    f"the stack, take {name} out, or have it use that one: make down, then make up."
                 )
         names = {one.name for one in stack.services}
         if names & {"postgres", "qdrant"}:

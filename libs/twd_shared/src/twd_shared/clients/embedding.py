@@ -35,9 +35,11 @@ def cut_text(text: str, longest: int = LONGEST_TEXT) -> str:
     return text
 
 
-def embed_within(ollama: Ollama, texts: Sequence[str], purpose: Purpose) -> list[list[float]]:
+def embed_within(
+    ollama: Ollama, texts: Sequence[str], purpose: Purpose, until: Future[None] | None = None
+) -> list[list[float]]:
     """One vector a text, in order; see `embed_each`."""
-    vectors = dict(embed_each(ollama, texts, purpose))
+    vectors = dict(embed_each(ollama, texts, purpose, until))
     return [vectors[place] for place in range(len(texts))]
 
 

@@ -109,7 +109,7 @@ def send(
                 content=body,
             )
         return msgspec.json.decode(answers[-1], type=_Answer[kind]).result
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError):
         raise _unreadable(_server(client)) from None
     finally:
         _unread.reset(asking)

@@ -6,6 +6,7 @@ https://www.postgresql.org/docs/current/libpq-ssl.html#LIBPQ-SSL-PROTECTION
 from __future__ import annotations
 
 import ssl
+from functools import cache
 
 _VERIFYING = ("verify-ca", "verify-full")
 DEMANDING = ("require", *_VERIFYING)
@@ -18,11 +19,12 @@ def is_verifying(mode: str) -> bool:
     return mode in _VERIFYING
 
 
+@cache
 def encrypting(mode: str) -> ssl.SSLContext:
-    """Encryption for a demanding mode.
+    """Encryption for a demanding mode, made once a process: that takes longer than a connection.
 
-    Trusted are the authorities of this machine, or those in the file that the environment variable
-    SSL_CERT_FILE names: a connection string must not name files.
+    Trusted are the authorities of this machine and, in the place of its file of them, those in the
+    file that the environment variable SSL_CERT_FILE names: a connection string must not name files.
     """
     context = ssl.create_default_context()
     context.check_hostname = mode == "verify-full"

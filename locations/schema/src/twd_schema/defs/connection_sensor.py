@@ -53,23 +53,23 @@ def new_connection_sensor(
     ) -> dg.SensorResult | dg.SkipReason:
         memory = Memory.of(context.cursor)
         try:
+            listing = catalog.catalog.listing()
             seen = follow(
-                catalog.catalog.listing(),
+                listing,
                 context.instance.get_dynamic_partitions(_PARTITIONS),
                 metadata_store.database,
                 qdrant.schema_index,
                 memory,
                 settings.snapshot_days,
+                context.log.warning,
             )
         except TwdError as error:
             return dg.SkipReason(str(error))
         for sentence in seen.told:
             context.log.info(sentence)
-        for sentence in seen.warnings:
-            context.log.warning(sentence)
         wishes = {
             item.connection_id: keyed_hash(metadata_store.dsn, written(item))
-            for item in seen.listing.connections
+            for item in listing.connections
         }
         attempts = Attempts(memory.attempts, MOST_IMPORTS)
         # Not of those that are only not listed, or not readable, at this tick.
@@ -93,7 +93,7 @@ def new_connection_sensor(
             source_databases.build_add_request(list(seen.plan.partitions_to_add)),
             source_databases.build_delete_request(seen.removals.taken_out),
         ]
-        waiting = _nothing_to_import(seen.listing, seen.plan.to_import)
+        waiting = _nothing_to_import(listing, seen.plan.to_import)
         return dg.SensorResult(
             run_requests=requests,
             skip_reason=None

@@ -7,7 +7,7 @@ for imports, which are Dagster's.
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -52,15 +52,13 @@ class Memory(SensorMemory):
 class Followed:
     """What a look has found and done; `unsynced` are ids of active ones that are not imported.
 
-    `told` are sentences for people on what was done, `warnings` on what they should look at.
+    `told` are sentences for people on what was done.
     """
 
-    listing: Listing
     plan: Plan
     removals: Removals
     unsynced: set[str]
     told: tuple[str, ...]
-    warnings: tuple[str, ...]
 
 
 def follow(
@@ -70,11 +68,13 @@ def follow(
     index: SchemaIndex,
     memory: Memory,
     snapshot_days: int,
+    warn: Callable[[str], None],
 ) -> Followed:
     """Register what is listed and take out what is paused or gone; `memory` is brought up to date.
 
     `partitions` are the partition keys that exist. The history of what has not been listed for
-    `snapshot_days` is forgotten; 0 = never. Running it again changes nothing.
+    `snapshot_days` is forgotten; 0 = never. `warn` is told what people should look at. Running it
+    again changes nothing. Raises the errors of the database.
     """
     registry = ConnectionRegistry(database)
     registry.register(listing.connections)
@@ -83,39 +83,34 @@ def follow(
     untouchable = _untouchable(listing, known, absences)
     synced = DiffStore(database).synced_fingerprints().keys()
     plan = plan_lifecycle(listing.connections, known, partitions, synced, untouchable)
-    to_take_out, warnings = list(plan.to_take_out), list[str]()
+    to_take_out = list(plan.to_take_out)
     # A clock may have been set back.
     if abs(time.time() - memory.looked_at) >= _LOOK_SECONDS:
         memory.looked_at = time.time()
         try:
             back = returned(set(known).difference(to_take_out), index)
             to_take_out += back
-            warnings += [f"{one.partition_key} was taken out, and is in the index." for one in back]
+            for item in back:
+                warn(f"{item.partition_key} was taken out, and is in the index.")
         except TwdError as error:
-            warnings.append(f"Points of removed connections were not looked for: {error}")
+            warn(f"Points of removed connections were not looked for: {error}")
             # To wait for the same server once more would take the rest of the tick.
             to_take_out.clear()
     removals = take_out_each(to_take_out, index, database, memory.not_taken_out)
     forgotten = forget_gone_connections(SnapshotStore(database), snapshot_days)
+    for problem in (*removals.problems, *(row.reason for row in listing.unreadable)):
+        warn(problem)
+    for item in known:
+        if item.connection_id in absences.counts:
+            warn(f"{item.partition_key} is no longer listed.")
     memory.absences, memory.not_taken_out = absences.counts, removals.not_taken_out
     return Followed(
-        listing=listing,
         plan=plan,
         removals=removals,
         unsynced={item.connection_id for item in known if item.is_active} - synced,
         told=(
             *(f"{item} is in use; it goes out later." for item in removals.in_use),
             *(f"The history of connection {item} is forgotten." for item in forgotten),
-        ),
-        warnings=(
-            *warnings,
-            *removals.problems,
-            *(row.reason for row in listing.unreadable),
-            *(
-                f"{item.partition_key} is no longer listed."
-                for item in known
-                if item.connection_id in absences.counts
-            ),
         ),
     )
 

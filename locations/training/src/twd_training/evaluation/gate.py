@@ -188,7 +188,7 @@ class Examination:
             return []
         points = [one for item in sample for one in points_of(item, self._candidate.model_id)]
         texts = sorted({one.text for one in points})
-        given = embedded(self._ollama, texts)
+        given = embedded(self._ollama, texts, self._ended)
         held = {
             part: self._collections.vectors_of(
                 self._candidate.version, part, [one.point_id for one in points if one.part == part]

@@ -120,7 +120,7 @@ class KnowledgeBaseQuestions:
             while part := dict(islice(embedded, _ASKED_AT_ONCE)):
                 wait()
                 vectors = list(part.values())
-                if len(vectors[0]) == dimension:
+                if all(len(vector) == dimension for vector in vectors):
                     answers = self._knowledge_base.search(number, vectors, _DOCUMENTS, texts=False)
                     found.update(zip(part, answers, strict=True))
         return found

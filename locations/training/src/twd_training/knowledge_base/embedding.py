@@ -23,12 +23,17 @@ def _nothing(*_: object) -> None:
     """Do nothing."""
 
 
-def embedded(ollama: Ollama, texts: Collection[EmbeddedText]) -> dict[EmbeddedText, list[float]]:
-    """The vector of each text for its purpose; raises the errors of the embedding."""
+def embedded(
+    ollama: Ollama, texts: Collection[EmbeddedText], until: Future[None]
+) -> dict[EmbeddedText, list[float]]:
+    """The vector of each text for its purpose; raises the errors of the embedding.
+
+    `until` ends it from another thread.
+    """
     given: dict[EmbeddedText, list[float]] = {}
     for purpose in PURPOSES:
         of_purpose = sorted(text for text in texts if text.purpose == purpose)
-        vectors = embed_within(ollama, [text.text for text in of_purpose], purpose)
+        vectors = embed_within(ollama, [text.text for text in of_purpose], purpose, until)
         given.update(zip(of_purpose, vectors, strict=True))
     return given
 
@@ -55,6 +60,8 @@ def write_embedded(
     Raises the errors of the embedding and the index.
     """
     uses = Counter(text for document in documents for text in document.texts)
+    for text in known.keys() - uses.keys():
+        del known[text]
     waiting: defaultdict[EmbeddedText, list[int]] = defaultdict(list)
     left: list[int] = []
     for place, document in enumerate(documents):
@@ -82,7 +89,9 @@ def write_embedded(
                 known[missing[index]] = vector
                 when_embedded(missing[index], vector)
                 to_embed -= 1
-                if not has_told and to_embed <= TEXTS_UNDER_WAY:
+                # Not before all of the questions are there: the gate asks with them.
+                is_last = purpose == PURPOSES[0] and to_embed <= TEXTS_UNDER_WAY
+                if is_last and not has_told:
                     seconds = (monotonic() - began) * to_embed / (len(waiting) - to_embed)
                     if has_told := seconds < _SOON_SECONDS:
                         when_nearly_embedded()

@@ -75,8 +75,8 @@ _PLAIN_TYPE = re.compile(
 )
 _WORDS_OF_TYPES = frozenset(
     """
-    bigint bit boolean char character dec decimal float int integer interval national nchar
-    numeric precision real setof smallint time timestamp varchar
+    any array bigint binary bit boolean char character dec decimal float int integer interval
+    national nchar numeric precision real setof smallint time timestamp varchar
     """.split()
 )
 
