@@ -68,7 +68,7 @@ class Worker:
 def work(job: dict[str, Any]) -> None:
     """Publish connection 7, or migrate, on the servers that the job names."""
     # Small batches, so that a few tables are many requests.
-    ollama._BATCH = 2  # pyright: ignore[reportPrivateUsage]
+    ollama.TEXTS_IN_A_CALL = 2
     database = MetadataDatabase(job["dsn"])
     index = SchemaIndex(open_client(job["qdrant"]), job["alias"])
     client = Ollama(job["ollama"], job["model"])

@@ -190,7 +190,7 @@ def test_a_migration_that_was_cut_off_embeds_nothing_twice(
 ) -> None:
     from twd_shared.clients import ollama
 
-    monkeypatch.setattr(ollama, "_BATCH", 2)
+    monkeypatch.setattr(ollama, "TEXTS_IN_A_CALL", 2)
     monkeypatch.setattr(ollama, "_CONCURRENT_BATCHES", 1)
     monkeypatch.setattr(ollama, "_ATTEMPTS", 1)
     before = live(shop)

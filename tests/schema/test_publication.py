@@ -53,7 +53,7 @@ def embedded(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 @pytest.fixture
 def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ollama, "_BATCH", 2)
+    monkeypatch.setattr(ollama, "TEXTS_IN_A_CALL", 2)
     monkeypatch.setattr(ollama, "_CONCURRENT_BATCHES", 1)
     monkeypatch.setattr(ollama, "_ATTEMPTS", 1)
 

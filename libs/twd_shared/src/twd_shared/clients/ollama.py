@@ -40,11 +40,11 @@ Vector = list[float]
 Batch = tuple[int, list[Vector]]
 _Result = TypeVar("_Result")
 
-_BATCH = 64
+TEXTS_IN_A_CALL = 64
 # More than a server computes at once: some wait there, so that it has work while an answer is
 # written, sent and read.
 _CONCURRENT_BATCHES = 6
-TEXTS_UNDER_WAY = _BATCH * _CONCURRENT_BATCHES
+TEXTS_UNDER_WAY = TEXTS_IN_A_CALL * _CONCURRENT_BATCHES
 """The most texts that are embedded at once."""
 _ATTEMPTS = 4
 _TIMEOUT_SECONDS = 120.0
@@ -323,7 +323,7 @@ class _CallSizes:
     """
 
     def __init__(self, timeout_seconds: float) -> None:
-        self.most = _BATCH
+        self.most = TEXTS_IN_A_CALL
         # Calls wait for each other at a server that takes one at a time.
         self._quick_seconds = timeout_seconds / (2 * _CONCURRENT_BATCHES)
 
@@ -334,7 +334,7 @@ class _CallSizes:
     def answered(self, seconds: float) -> None:
         """One call was answered after so long."""
         if seconds < self._quick_seconds:
-            self.most = min(_BATCH, 2 * self.most)
+            self.most = min(TEXTS_IN_A_CALL, 2 * self.most)
 
 
 async def _digest_of(http: OllamaHttp, model: str) -> str:
@@ -347,7 +347,7 @@ def _parts(texts: Iterable[str], prefix: str) -> Iterator[tuple[int, list[str]]]
     """The texts of each call, and the place of the first of them."""
     start = 0
     prefixed = (prefix + text for text in texts)
-    while part := list(islice(prefixed, _BATCH)):
+    while part := list(islice(prefixed, TEXTS_IN_A_CALL)):
         yield start, part
         start += len(part)
 

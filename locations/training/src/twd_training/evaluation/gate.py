@@ -10,7 +10,7 @@ import threading
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
 
@@ -39,28 +39,22 @@ from twd_training.knowledge_base.versions import ModelVersion
 _ROUNDING = 1e-9
 
 
+@dataclass(frozen=True, slots=True)
 class Gate:
-    """Judges new versions of one connection's knowledge base."""
+    """Judges new versions of one connection's knowledge base.
 
-    def __init__(
-        self,
-        material: Material,
-        collections: Collections,
-        ollama: Ollama,
-        tolerance: float,
-    ) -> None:
-        """`tolerance` is the share by which recall@5 may fall."""
-        self._material = material
-        self._collections = collections
-        self._ollama = ollama
-        self._tolerance = tolerance
+    `tolerance` is the share by which recall@5 may fall.
+    """
+
+    material: Material
+    collections: Collections
+    ollama: Ollama
+    tolerance: float
 
     @contextmanager
     def examining(self, candidate: Candidate) -> Iterator[Examination]:
         """Examine a candidate that is not built yet; nothing of it outlasts `with`."""
-        examination = Examination(
-            candidate, self._material, self._collections, self._ollama, self._tolerance
-        )
+        examination = Examination(candidate, self)
         try:
             yield examination
         finally:
@@ -70,26 +64,19 @@ class Gate:
         """False if its recall fell by too much for a tolerance that is another one by now."""
         comparison = held.comparison or {}
         fell = any(one["rule"] == "scores_fell" for one in comparison.get("findings", []))
-        return not fell or comparison.get("tolerance") == self._tolerance
+        return not fell or comparison.get("tolerance") == self.tolerance
 
 
 class Examination:
     """Of one candidate: it is looked at while its questions are embedded and asked."""
 
-    def __init__(
-        self,
-        candidate: Candidate,
-        material: Material,
-        collections: Collections,
-        ollama: Ollama,
-        tolerance: float,
-    ) -> None:
-        """As the gate was made; call `end` in any case."""
+    def __init__(self, candidate: Candidate, gate: Gate) -> None:
+        """Call `end` in any case."""
         self._candidate = candidate
-        self._material = material
-        self._collections = collections
-        self._ollama = ollama
-        self._tolerance = tolerance
+        self._material = gate.material
+        self._collections = gate.collections
+        self._ollama = gate.ollama
+        self._tolerance = gate.tolerance
         self._ended = Future[None]()
         self._apart = ThreadPoolExecutor(2, "twd-gate")
         self._asking: Future[list[Score]] | None = None

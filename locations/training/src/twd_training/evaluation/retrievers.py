@@ -10,7 +10,7 @@ from contextlib import closing
 from itertools import islice
 
 from twd_shared.clients.embedding import embed_each, embed_within
-from twd_shared.clients.ollama import Ollama
+from twd_shared.clients.ollama import TEXTS_IN_A_CALL, Ollama
 from twd_shared.clients.schema_index import SchemaIndex
 from twd_shared.errors import ModelUnavailable
 from twd_shared.retrieval.candidates import label
@@ -28,12 +28,6 @@ from twd_training.knowledge_base.versions import ModelVersion
 _SHOWN = 10
 # A table may be found through several documents, and a question's own pair is left out.
 _DOCUMENTS = 30
-# Questions; as many as one call embeds.
-_ASKED_AT_ONCE = 64
-
-
-def _no_wait() -> None:
-    """The version is there already."""
 
 
 class KnowledgeBaseQuestions:
@@ -102,22 +96,21 @@ class KnowledgeBaseQuestions:
         rankings = [
             [
                 label
-                for document in documents
+                for document in found.get(place, ())
                 if document.content_hash not in without and not _answers(document, question)
                 for label in document.tables
             ]
             for place, question in enumerate(self._questions)
-            for documents in [found.get(place, [])]
         ]
         return scores_of(KNOWLEDGE_BASE, self._questions, rankings)
 
     def _found(
-        self, number: int, model: str, dimension: int, wait: Callable[[], None] = _no_wait
+        self, number: int, model: str, dimension: int, wait: Callable[[], None] = lambda: None
     ) -> dict[int, list[Found]]:
         """What a version has for each question; the first are asked while others are embedded."""
         found: dict[int, list[Found]] = {}
         with closing(self._embedded(model)) as embedded:
-            while part := dict(islice(embedded, _ASKED_AT_ONCE)):
+            while part := dict(islice(embedded, TEXTS_IN_A_CALL)):
                 wait()
                 vectors = list(part.values())
                 if all(len(vector) == dimension for vector in vectors):

@@ -19,10 +19,6 @@ _MOST_WAITING = 4
 _SOON_SECONDS = 30
 
 
-def _nothing(*_: object) -> None:
-    """Do nothing."""
-
-
 def embedded(
     ollama: Ollama, texts: Collection[EmbeddedText], until: Future[None]
 ) -> dict[EmbeddedText, list[float]]:
@@ -46,9 +42,9 @@ def write_embedded(
     ollama: Ollama,
     model_id: str,
     *,
-    before_writing: Callable[[], None] = _nothing,
-    when_embedded: Callable[[EmbeddedText, list[float]], None] = _nothing,
-    when_nearly_embedded: Callable[[], None] = _nothing,
+    before_writing: Callable[[], None] = lambda: None,
+    when_embedded: Callable[[EmbeddedText, list[float]], None] = lambda *_: None,
+    when_nearly_embedded: Callable[[], None] = lambda: None,
 ) -> int:
     """Write all points of a version; gives how many texts were embedded for it.
 

@@ -73,12 +73,14 @@ _PLAIN_TYPE = re.compile(
     r"(?:[a-z_]\w*(?:\s+[a-z_]\w*)*(?:\s*\(\s*[+-]?\d+\s*(?:,\s*[+-]?\d+\s*)?\))?)?",
     re.IGNORECASE | re.ASCII,
 )
+# Of words that are quoted as names, SQLite takes these in a type.
 _WORDS_OF_TYPES = frozenset(
     """
     any array bigint binary bit boolean char character dec decimal float int integer interval
     national nchar numeric precision real setof smallint time timestamp varchar
     """.split()
 )
+_NO_WORDS_OF_TYPES = (_QUOTED_WORDS | _RESERVED["sqlite"] | {"always"}) - _WORDS_OF_TYPES
 
 
 # A schema repeats its names: each stands in its table, keys, indexes and comments.
@@ -88,19 +90,21 @@ def quote_name(name: str, dialect: str = "postgresql") -> str:
     is_word = name in _QUOTED_WORDS or name in _RESERVED.get(dialect, ())
     if _PLAIN_NAME.match(name) and not is_word:
         return name
-    mark = "`" if dialect == "mysql" else '"'
-    return mark + name.replace(mark, mark * 2) + mark
+    return _in_quotes(name, "`" if dialect == "mysql" else '"')
 
 
 def quote_type(text: str, dialect: str) -> str:
     """A column's type as `dialect` writes it: in SQLite any text is one, if it is quoted."""
     if dialect != "sqlite":
         return text
-    words = {*re.findall(r"[a-z_]\w*", text.lower())} - _WORDS_OF_TYPES
-    other = words & (_QUOTED_WORDS | _RESERVED["sqlite"] | {"always"})
-    if _PLAIN_TYPE.fullmatch(text) and not other:
+    words = re.findall(r"[a-z_]\w*", text.lower())
+    if _PLAIN_TYPE.fullmatch(text) and _NO_WORDS_OF_TYPES.isdisjoint(words):
         return text
-    return '"' + text.replace('"', '""') + '"'
+    return _in_quotes(text, '"')
+
+
+def _in_quotes(text: str, mark: str) -> str:
+    return mark + text.replace(mark, mark * 2) + mark
 
 
 def unquoted(name: str) -> str:
