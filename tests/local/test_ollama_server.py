@@ -165,8 +165,7 @@ async def test_pace_is_kept_and_calls_wait_for_a_free_slot() -> None:
             done = sorted(await asyncio.gather(*(finished() for _ in range(4))))
     # Two rounds of two calls, each 200 ms and 100 ms for both of its texts.
     assert done[0] >= 0.4
-    assert done[3] >= 0.8
-    assert done[1] - done[0] < 0.4, "one after the other, they would be a whole call apart"
+    assert 0.8 <= done[3] < 1.6, "one after the other, they would take four calls"
 
 
 def test_taken_port_is_refused_with_a_remedy() -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
 from typing import Any
 
+import psycopg2
 import pytest
 import sqlalchemy as sa
 
@@ -204,9 +206,11 @@ def test_a_reading_that_fails_leaves_the_history_and_marks_the_connection(
     shop: Shop, services: Any, execute: Callable[..., None], failure: str
 ) -> None:
     before = shop.stored
-    connection, limits = shop.connection(), ReadLimits()
+    connection, limits, held = shop.connection(), ReadLimits(), ExitStack()
     if failure == "slow":
-        limits = ReadLimits(statement_seconds=0.001)
+        limits = ReadLimits(statement_seconds=0.05)
+        cursor = held.enter_context(closing(psycopg2.connect(shop.dsn))).cursor()
+        cursor.execute("lock table pg_catalog.pg_enum in access exclusive mode")
     elif failure == "revoked":
         role = _role(shop, "connect")
         shop.execute(f"revoke connect on database {_database(shop)} from {role}, public")
@@ -217,7 +221,7 @@ def test_a_reading_that_fails_leaves_the_history_and_marks_the_connection(
         execute(services.postgres, f"drop database {_database(shop)}")
     else:
         shop.execute("drop schema public cascade")
-    with pytest.raises(TwdError) as raised:
+    with held, pytest.raises(TwdError) as raised:
         shop.record(connection, limits)
     assert shop.stored == before
     assert shop.status == ("failing", str(raised.value))

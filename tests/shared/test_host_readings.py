@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -314,10 +315,12 @@ async def test_a_thread_that_reads_on_keeps_the_place_until_it_ends(
 ) -> None:
     access, url = access_with_one_place(database, patience=30), sa.make_url(metadata_dsn)
     elsewhere, host = HostReadings(others, 1, 0), f"{url.host}:{url.port}"
+    ended = threading.Event()
     with contextlib.suppress(TimeoutError):
         async with access.reading(source(metadata_dsn), within=0.2) as reading:
-            await reading.in_thread(lambda: time.sleep(0.8))
+            await reading.in_thread(lambda: ended.wait(20))
     assert not await is_free(elsewhere, host), "the driver cannot be interrupted"
+    ended.set()
     assert await is_free(HostReadings(others, 1, 30), host)
 
 
