@@ -7,6 +7,7 @@ in a file (`test_backup_points.py`), the whole stack (`tests/e2e`).
 from __future__ import annotations
 
 import dataclasses
+import io
 import json
 import os
 import re
@@ -331,6 +332,21 @@ def main_of(world: World, *arguments: str) -> int:
         for name, value in world.environment.items():
             patch.setenv(name, value)
         return main(list(arguments))
+
+
+@pytest.mark.parametrize("typed", ["", "no\n", "y\n"], ids=["end of input", "no", "y"])
+def test_who_does_not_say_yes_keeps_everything(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], typed: str
+) -> None:
+    world.save()
+    _change_everything(world)
+    changed = world.database()
+    terminal = io.StringIO(typed)
+    monkeypatch.setattr(terminal, "isatty", lambda: True)
+    monkeypatch.setattr("sys.stdin", terminal)
+    assert main_of(world, "restore", str(world.folder)) == 1
+    assert capsys.readouterr().err == "error: Nothing was changed.\n"
+    assert world.database() == changed
 
 
 def _databases(world: World, pattern: str) -> list[Any]:

@@ -71,7 +71,11 @@ def _ask(servers: Servers, manifest: Manifest) -> None:
     )
     if not sys.stdin.isatty():
         raise StackError("Nobody can be asked here. If it is what you want: make restore … YES=1")
-    if input("Type yes to go on: ").strip() != "yes":
+    try:
+        said = input("Type yes to go on: ")
+    except EOFError:
+        said = ""
+    if said.strip() != "yes":
         raise StackError("Nothing was changed.")
 
 
