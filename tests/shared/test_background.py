@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
 
+import anyio
 import pytest
 
 from twd_shared.clients.background import Emit, iterate_apart, run_apart
@@ -92,6 +94,24 @@ def test_another_thread_frees_the_one_that_waits_for_the_producer(is_early: bool
         with pytest.raises(asyncio.CancelledError):
             taking.result(5)
     assert in_background() == []
+
+
+def test_work_that_has_not_begun_when_the_producer_is_cancelled_is_not_forgotten() -> None:
+    until = Future[None]()
+
+    async def begin(emit: Emit[int]) -> None:
+        until.set_result(None)
+        # As a client that connects to several addresses does: the task is begun behind the end.
+        async with anyio.create_task_group() as group:
+            group.start_soon(anyio.sleep, 60)
+            await emit(1)
+            await emit(2)
+
+    with pytest.raises(asyncio.CancelledError):
+        list(iterate_apart(begin, ahead=1, until=until))
+    assert in_background() == []
+    # Python warns of work that was never awaited, which is an error here, when it is collected.
+    gc.collect()
 
 
 async def test_a_caller_with_an_event_loop_of_its_own_is_served() -> None:

@@ -44,6 +44,9 @@ def iterate_apart(
     room = asyncio.Semaphore(ahead)
     loop = asyncio.new_event_loop()
 
+    async def ended() -> None:
+        await producing
+
     async def emit(item: _Item) -> None:
         await room.acquire()
         items.put(item)
@@ -52,7 +55,7 @@ def iterate_apart(
         end = _End(None)
         try:
             with asyncio.Runner(loop_factory=lambda: loop) as runner:
-                runner.run(produce(emit))
+                runner.run(ended())
         # Whatever it is, it is the consumer's: nobody else looks at this thread.
         except BaseException as error:
             end = _End(error)
@@ -64,9 +67,11 @@ def iterate_apart(
             loop.call_soon_threadsafe(what)
 
     def cancel() -> None:
-        for task in asyncio.all_tasks(loop):
-            task.cancel()
+        # It alone: the tasks that it began are ended by whoever waits for them there. One that is
+        # cancelled from outside before it began leaves work behind that is never awaited.
+        producing.cancel()
 
+    producing = loop.create_task(produce(emit))
     thread = threading.Thread(target=work, name="twd-background", daemon=True)
     thread.start()
     if until is not None:
