@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from twd_shared.store.migrate import upgrade
 
@@ -23,6 +24,10 @@ from .servers_folder import servers_folder
 from .webhook_server import WebhookServer
 
 ROOT = Path(__file__).parents[1]
+
+# How long an example takes depends on what else the machine does: no fault of what is tested.
+settings.register_profile("twd", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("twd")
 
 
 class Services:

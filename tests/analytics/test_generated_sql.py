@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 import polars as pl
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from twd_analytics.generated_sql import book as book_module
@@ -101,7 +101,6 @@ def test_what_is_too_long_to_be_parsed_is_no_syntax_error(sql: str) -> None:
 
 
 @given(st.text(max_size=200))
-@settings(deadline=None)
 def test_no_text_raises(sql: str) -> None:
     facts(sql, "mysql", NAMES)
 
@@ -289,7 +288,6 @@ _TEXTS = st.lists(st.sampled_from(_WORDS), max_size=14).flatmap(
 
 
 @given(_TEXTS, st.sampled_from(["postgresql", "mysql", "sqlite", ""]))
-@settings(deadline=None)
 def test_a_key_says_of_a_text_what_the_text_says(sql: str, db_type: str) -> None:
     names = SchemaNames(db_type, SHOP.tables)
     statements = parsed(unfenced(sql), db_type)
@@ -306,7 +304,6 @@ def test_a_key_says_of_a_text_what_the_text_says(sql: str, db_type: str) -> None
 
 
 @given(_TEXTS)
-@settings(deadline=None)
 @example("select,")
 @example("select (,), ,")
 @example("select 'O''Brien', , ")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -19,6 +18,8 @@ from twd_analytics.messages.reading import MessageLog
 from twd_shared.clients.application import ApplicationDatabase
 from twd_shared.errors import ApplicationRefused, ApplicationUnavailable, ConfigurationError
 from twd_shared.sql.parsing import LONGEST_SQL
+
+from ..lock_waits import wait_for_a_waiting_session
 
 DAY = date(2026, 3, 10)
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
@@ -464,7 +465,7 @@ def test_a_migration_of_the_application_is_not_ended_for_a_deadlock(application:
         # The reading joins both tables, and has locked the other one by now.
         steps.execute("alter table conversations add title text")
         reading = aside.submit(log_of(application).read, DAY)
-        time.sleep(1.5)
+        wait_for_a_waiting_session(application.dsn)
         steps.execute("alter table messages add rating int")
         with pytest.raises(ApplicationUnavailable, match=r"has a table locked that is read"):
             reading.result()
@@ -477,7 +478,7 @@ def test_a_table_that_is_locked_for_a_moment_is_waited_for(application: Any) -> 
     with ThreadPoolExecutor(1) as aside, closing(psycopg2.connect(application.dsn)) as migration:
         migration.cursor().execute("lock table messages in access exclusive mode")
         reading = aside.submit(database.fetch, "select count(*) from messages")
-        time.sleep(1)
+        wait_for_a_waiting_session(application.dsn)
         migration.rollback()
         assert reading.result()[0][0] == 0
 

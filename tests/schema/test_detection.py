@@ -87,11 +87,15 @@ def test_an_unforeseen_error_of_one_source_is_told_without_its_text(reader: Read
 
 
 class Shown(SchemaReader):
-    """Reads one snapshot, whatever it is asked for; a test counts how often."""
+    """Reads one snapshot, whatever it is asked for; a test counts how often.
 
-    def __init__(self, snapshot: Snapshot, signal: str = "", seconds: float = 0.0) -> None:
+    The first ones that are asked wait for each other until so many are asked `together`.
+    """
+
+    def __init__(self, snapshot: Snapshot, signal: str = "", together: int = 1) -> None:
         super().__init__(frozenset(), ReadLimits())
-        self.snapshot, self.signal, self.seconds = snapshot, signal, seconds
+        self.snapshot, self.signal, self.together = snapshot, signal, together
+        self.are_together = asyncio.Event()
         self.read_by: list[str] = []
         self.asked: list[str] = []
         self.most_at_once = self._at_once = 0
@@ -100,7 +104,11 @@ class Shown(SchemaReader):
         self.asked.append(connection.connection_id)
         self._at_once += 1
         self.most_at_once = max(self.most_at_once, self._at_once)
-        await asyncio.sleep(self.seconds)
+        if self._at_once == self.together:
+            self.are_together.set()
+        await self.are_together.wait()
+        # One too many would come now.
+        await asyncio.sleep(0.02)
         self._at_once -= 1
         return self.signal
 
@@ -173,29 +181,32 @@ def fleet(count: int, hosts: int) -> list[Connection]:
 
 
 def test_a_fleet_is_asked_at_once_but_not_all_of_it() -> None:
-    shown = Shown(EMPTY, "quiet", seconds=0.02)
+    shown = Shown(EMPTY, "quiet", together=16)
     ask(shown, *fleet(60, hosts=20), at_once=16)
     assert shown.most_at_once == 16
 
 
 def test_no_host_is_asked_by_all_at_once() -> None:
-    shown = Shown(EMPTY, "quiet", seconds=0.02)
+    shown = Shown(EMPTY, "quiet", together=3)
     ask(shown, *fleet(30, hosts=1), at_once=16, at_once_per_host=3)
     assert shown.most_at_once == 3
 
 
 def test_what_one_budget_does_not_reach_is_asked_first_with_the_next() -> None:
-    shown = Shown(EMPTY, "quiet", seconds=0.1)
-    detector = Detector(
-        shown, lambda _: EMPTY, "secret", DetectionLimits(at_once=2, budget_seconds=0.25)
-    )
-    sources = fleet(8, hosts=8)
-    first = detector.ask(sources, {})
-    assert 2 <= len(first) < 8, "the rest says nothing, rather than something wrong"
+    class Tiring(Shown):
+        async def signal_async(self, connection: Connection, within: float | None = None) -> str:
+            if len(self.asked) == 4:
+                await asyncio.sleep(60)
+            return await super().signal_async(connection, within)
+
+    tiring, sources = Tiring(EMPTY, "quiet"), fleet(8, hosts=8)
+    limits = DetectionLimits(at_once=2, budget_seconds=2)
+    first = Detector(tiring, lambda _: EMPTY, "secret", limits).ask(sources, {})
+    assert len(first) == 4, "the rest says nothing, rather than something wrong"
     known = {key: check_of(answer, asked_at=datetime.now(UTC)) for key, answer in first.items()}
-    shown.asked.clear()
-    detector.ask(sources, known)
-    assert known.keys().isdisjoint(shown.asked[: 8 - len(known)])
+    shown = Shown(EMPTY, "quiet")
+    Detector(shown, lambda _: EMPTY, "secret", limits).ask(sources, known)
+    assert known.keys().isdisjoint(shown.asked[:4])
 
 
 def test_sources_that_were_unreadable_do_not_take_the_places_of_the_others() -> None:
@@ -211,7 +222,7 @@ def test_sources_that_were_unreadable_do_not_take_the_places_of_the_others() -> 
         Dead(EMPTY, "quiet"),
         lambda _: EMPTY,
         "secret",
-        DetectionLimits(at_once=8, unreadable_at_once=2, budget_seconds=1),
+        DetectionLimits(at_once=8, unreadable_at_once=2, budget_seconds=3),
     )
     answers = detector.ask(sources, known)
     assert sum(answer.fingerprint is not None for answer in answers.values()) == 20
@@ -234,7 +245,7 @@ def test_unreadable_databases_of_a_host_do_not_keep_its_others_from_being_asked(
         for one in sources
         if one.connection_id != "well"
     }
-    limits = DetectionLimits(at_once_per_host=8, unreadable_at_once=4, budget_seconds=0.5)
+    limits = DetectionLimits(at_once_per_host=8, unreadable_at_once=4, budget_seconds=3)
     answers = Detector(Dead(EMPTY, "quiet"), lambda _: EMPTY, "secret", limits).ask(sources, known)
     assert answers.keys() == {"well"}
 

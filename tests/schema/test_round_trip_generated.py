@@ -261,7 +261,6 @@ def server(services: Any, reader: Any) -> Server:
 
 @settings(
     max_examples=60,
-    deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 @given(schema=schemas())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from datetime import timedelta
 
 import pytest
@@ -74,10 +73,9 @@ def test_raising_never_waits_for_a_webhook_that_hangs_while_it_is_sent_to(
     sender = threading.Thread(target=delivery.deliver, args=(6.0, 4.0))
     sender.start()
     webhook.wait_for_a_message()
-    started = time.monotonic()
     assert not outbox.raise_alert(alert("first"))
     assert outbox.raise_alert(alert("second"))
-    assert time.monotonic() - started < 3
+    assert sender.is_alive(), "it was still sending"
     sender.join()
 
 

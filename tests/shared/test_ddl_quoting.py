@@ -6,7 +6,7 @@ from typing import Any
 
 import psycopg2
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from twd_shared.schema_model.ddl import quote_name, table_ddl
@@ -25,14 +25,14 @@ def cursor(services: Any) -> Any:
     connection.close()
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60)
 @given(name=names)
 def test_a_quoted_name_is_read_back_as_it_was(cursor: Any, name: str) -> None:
     cursor.execute(f"select 1 as {quote_name(name)}")
     assert cursor.description[0].name == name
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=20)
 @given(table=names, column=names, comment=st.text(st.characters(codec="ascii", min_codepoint=32)))
 def test_ddl_of_hostile_names_and_comments_makes_that_table(
     cursor: Any, table: str, column: str, comment: str

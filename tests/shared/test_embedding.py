@@ -68,7 +68,7 @@ def test_batches_of_64_texts_are_asked_for_and_each_vector_has_its_place(
 
 @pytest.mark.integration
 def test_six_batches_are_under_way_at_once(services: Any, relay: OllamaRelay) -> None:
-    slow = {"path": "/api/embed", "latency_ms": 1000}
+    slow = {"path": "/api/embed", "latency_ms": 2000}
     services.ollama_faults.write_text(json.dumps({"rules": [slow]}))
     try:
         client_of(relay).embed(["film"] * 64 * 8, "document")

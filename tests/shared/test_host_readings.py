@@ -96,13 +96,17 @@ async def test_never_more_read_a_host_at_once_than_may(
     host: str, database: MetadataDatabase, others: MetadataDatabase
 ) -> None:
     processes = [HostReadings(database, 3, 30), HostReadings(others, 3, 30)]
-    reading, most = 0, 0
+    reading, most, are_three = 0, 0, asyncio.Event()
 
     async def read(readings: HostReadings) -> None:
         nonlocal reading, most
         place = await readings.take("connection 7", host)
         reading += 1
         most = max(most, reading)
+        if reading == 3:
+            are_three.set()
+        await are_three.wait()
+        # A fourth would come now.
         await asyncio.sleep(0.01)
         reading -= 1
         place.give_back()
@@ -317,7 +321,7 @@ async def test_a_thread_that_reads_on_keeps_the_place_until_it_ends(
     elsewhere, host = HostReadings(others, 1, 0), f"{url.host}:{url.port}"
     ended = threading.Event()
     with contextlib.suppress(TimeoutError):
-        async with access.reading(source(metadata_dsn), within=0.2) as reading:
+        async with access.reading(source(metadata_dsn), within=2) as reading:
             await reading.in_thread(lambda: ended.wait(20))
     assert not await is_free(elsewhere, host), "the driver cannot be interrupted"
     ended.set()

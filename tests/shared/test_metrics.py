@@ -125,8 +125,8 @@ def test_runs_and_queue(samples: Samples) -> None:
 
 def test_ticks_and_daemons(samples: Samples) -> None:
     ages = "dagster_last_good_tick_age_seconds"
-    assert 20 <= only(samples, ages, name="new_connection_sensor", kind="sensor") < 50
-    assert 500 <= only(samples, ages, name="schema_change_sensor") < 530
+    assert 20 <= only(samples, ages, name="new_connection_sensor", kind="sensor") < 80
+    assert 500 <= only(samples, ages, name="schema_change_sensor") < 560
     assert only(samples, "dagster_tick_interval_seconds", name="schema_change_sensor") == 30
     assert (
         only(
@@ -138,7 +138,7 @@ def test_ticks_and_daemons(samples: Samples) -> None:
         )
         == 2
     )
-    assert only(samples, "dagster_daemon_heartbeat_age_seconds", daemon="sensor") < 30
+    assert only(samples, "dagster_daemon_heartbeat_age_seconds", daemon="sensor") < 60
 
 
 def test_pools_and_assets(samples: Samples) -> None:

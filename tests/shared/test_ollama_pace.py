@@ -12,7 +12,7 @@ from twd_shared.errors import EmbeddingTimedOut
 
 from ..model_server import running
 
-TEXTS = [f"table number {number}" for number in range(100)]
+TEXTS = [f"table number {number}" for number in range(90)]
 
 
 @pytest.fixture

@@ -25,6 +25,7 @@ from dagster._core.storage.tags import GRPC_INFO_TAG
 from dagster._core.workspace.context import WorkspaceProcessContext, WorkspaceRequestContext
 from dagster._core.workspace.load_target import GrpcServerTarget
 from dagster._daemon.monitoring.run_monitoring import execute_run_monitoring_iteration
+from dagster._grpc.__generated__ import dagster_api_pb2
 from dagster._grpc.client import DagsterGrpcClient
 
 pytestmark = pytest.mark.integration
@@ -126,7 +127,10 @@ class Platform:
         [self.pids[name]] = [
             child.pid
             for child in psutil.Process(self._server.pid).children()
-            if "spawn_main" in " ".join(child.cmdline()) and child.pid not in self.pids.values()
+            # One that has just ended has no command line.
+            if child.status() != psutil.STATUS_ZOMBIE
+            and "spawn_main" in " ".join(child.cmdline())
+            and child.pid not in self.pids.values()
         ]
 
     def launch(self) -> str:
@@ -301,13 +305,19 @@ def test_a_start_that_the_server_confirms_too_late_is_not_given_back_to_the_queu
     # Given back, it would be sent again, and the end of its second process be taken for its own.
     ask = DagsterGrpcClient._query
 
-    def ask_shortly(self: DagsterGrpcClient, method: str, *request: Any, **options: Any) -> Any:
-        # Less than a process takes to start, more than a server to hear of it.
-        short = {"timeout": 0.3} if method == "StartRun" else {}
-        return ask(self, method, *request, **options, **short)
+    def ask_and_hear_nothing(
+        self: DagsterGrpcClient, method: str, *request: Any, **options: Any
+    ) -> Any:
+        answer = ask(self, method, *request, **options)
+        if method == "StartRun":
+            ask(silent, "Ping", dagster_api_pb2.PingRequest, timeout=1, echo="")
+        return answer
 
-    monkeypatch.setattr(DagsterGrpcClient, "_query", ask_shortly)
-    platform.keep("late", platform.launch())
+    with socket.create_server(("127.0.0.1", 0)) as nobody:
+        silent = DagsterGrpcClient(host="127.0.0.1", port=nobody.getsockname()[1])
+        monkeypatch.setattr(DagsterGrpcClient, "_query", ask_and_hear_nothing)
+        late = platform.launch()
+    platform.keep("late", late)
     said = [entry.message for entry in platform.instance.all_logs(platform.runs["late"])]
     assert any("did not say in time that it did" in message for message in said)
 

@@ -247,7 +247,6 @@ kept = st.sets(st.integers(1, 7))
 
 @given(states=states, keep_first=kept, keep_then=kept, later=states)
 @settings(
-    deadline=None,
     max_examples=25,
     # Each example has a connection of its own.
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],

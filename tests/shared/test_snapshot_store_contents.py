@@ -150,7 +150,6 @@ def written_by_the_last_save(database: MetadataDatabase) -> dict[str, int]:
 
 @given(st.data())
 @settings(
-    deadline=None,
     max_examples=60,
     # The examples are versions of one history: that is as good a start as an empty one.
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],

@@ -164,6 +164,6 @@ def test_an_address_that_is_none_is_told() -> None:
 
 
 @given(st.text(alphabet=st.sampled_from("select';-/*$\"\\\n1.e") | st.characters()))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_no_text_raises(grammar: PostgresGrammar, text: str) -> None:
     assert grammar.refused([text]) <= {0}

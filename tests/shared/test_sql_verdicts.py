@@ -328,13 +328,13 @@ def test_sqlite_has_rules_of_its_own(sql: str, verdict: str) -> None:
     ),
     st.sampled_from(sorted(NAMES)),
 )
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_no_text_raises(text: str, dialect: str) -> None:
     assert of(text, dialect).verdict in {*LABELS.values(), "valid"}
 
 
 @given(st.lists(st.sampled_from(" ".join(PAGILA).split()), max_size=30).map(" ".join))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_no_heap_of_words_raises(text: str) -> None:
     for dialect in NAMES:
         assert of(text, dialect).verdict in {*LABELS.values(), "valid"}

@@ -192,7 +192,7 @@ def test_quotes_without_end_take_no_time() -> None:
 
 
 @given(st.text(), st.sampled_from(["postgresql", "mysql", "sqlite", "other"]))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_no_text_raises(text: str, dialect: str) -> None:
     only_reads(parsed(text, dialect), dialect)
     only_reads(parsed(f"explain analyze {text}", dialect), dialect)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from typing import Any
@@ -22,6 +21,7 @@ from twd_training.examples.collecting import Collected
 from twd_training.examples.planning import SourcePlanner
 from twd_training.examples.store import TrainingSet
 
+from ..lock_waits import wait_for_a_waiting_session
 from .conftest import CUSTOMER, Location, snapshot_of
 
 pytestmark = pytest.mark.integration
@@ -264,7 +264,7 @@ def test_a_table_that_is_locked_for_a_moment_does_not_hide_a_fault(
     with ThreadPoolExecutor(1) as aside, closing(psycopg2.connect(source)) as migration:
         migration.cursor().execute("lock table invoice")
         asking = aside.submit(SourcePlanner(access, asked(source)).refusals, [wrong])
-        time.sleep(1)
+        wait_for_a_waiting_session(source)
         migration.rollback()
         assert asking.result().keys() == {wrong}
 

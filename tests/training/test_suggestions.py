@@ -24,6 +24,7 @@ from ..closed_output import run_unread
 
 pytestmark = pytest.mark.integration
 Ask = Callable[..., None]
+TODAY = datetime.now(UTC).date()
 
 
 @pytest.fixture
@@ -41,7 +42,7 @@ def ask(metadata: MetadataDatabase) -> Ask:
     def _ask(
         question: str, days_ago: int = 1, unanswered: int = 1, *, is_kept: bool = True, **more: Any
     ) -> None:
-        day = datetime.now(UTC).date() - timedelta(days=days_ago)
+        day = TODAY - timedelta(days=days_ago)
         text = question if is_kept else ""
         values = {"connection_id": "7", "question": text, "failed": 0, "language": "en"}
         with metadata.begin() as transaction:
@@ -88,7 +89,7 @@ def test_what_was_asked_in_vain_most_is_suggested_first(
         ("who pays late", 4),
         ("which films are lost", 1),
     ]
-    assert found[0].last_day == datetime.now(UTC).date() - timedelta(days=2)
+    assert found[0].last_day == TODAY - timedelta(days=2)
 
 
 def test_a_question_is_suggested_until_it_is_taught(metadata: MetadataDatabase, ask: Ask) -> None:
