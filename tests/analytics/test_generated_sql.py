@@ -18,7 +18,7 @@ from twd_analytics.generated_sql.keys import keys_of
 from twd_shared.schema_model.models import Column, Snapshot, Table
 from twd_shared.sql.canonical import canonical
 from twd_shared.sql.names import SchemaNames
-from twd_shared.sql.parsing import LONGEST_SQL, parsed, unfenced
+from twd_shared.sql.parsing import LONGEST_SQL, parsed_in_any, unfenced
 from twd_shared.sql.writing import only_reads
 from twd_shared.sql_references import references_of
 
@@ -98,6 +98,38 @@ def test_rubbish_does_not_parse_and_does_not_raise(sql: str) -> None:
 def test_what_is_too_long_to_be_parsed_is_no_syntax_error(sql: str) -> None:
     told = facts(sql, names=NAMES)
     assert (told.verdict, told.is_refused, told.parses) == ("unchecked", False, False)
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        'select `title` from `film` where title = "it\\\'s"',
+        "select title from film where title like E'%\\'s' and body = $$it's$$",
+        "select [title] from film",
+        "select title # as it is called\nfrom film",
+    ],
+)
+@pytest.mark.parametrize("db_type", ["", "oracle"])
+def test_sql_of_a_database_whose_type_is_not_known_may_be_in_any_dialect(
+    sql: str, db_type: str
+) -> None:
+    told = facts(sql, db_type)
+    assert (told.verdict, told.reads_only, told.tables) == ("unchecked", True, ("film",))
+    for rubbish in ("hello world", "select title frm film,", "select 'x", "{'a': 1}"):
+        assert facts(rubbish, db_type).is_refused
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "select 1 /*! into outfile '/tmp/x' */",
+        "select `a` from t # and\n; delete from t",
+        "select 1 from `t` where a = 'x\\' --'; delete from t",
+    ],
+)
+def test_a_write_is_not_hidden_from_a_database_whose_type_is_not_known(sql: str) -> None:
+    assert not facts(sql, "").reads_only
+    assert facts(sql, "") == facts(sql, "oracle")
 
 
 @given(st.text(max_size=200))
@@ -290,14 +322,14 @@ _TEXTS = st.lists(st.sampled_from(_WORDS), max_size=14).flatmap(
 @given(_TEXTS, st.sampled_from(["postgresql", "mysql", "sqlite", ""]))
 def test_a_key_says_of_a_text_what_the_text_says(sql: str, db_type: str) -> None:
     names = SchemaNames(db_type, SHOP.tables)
-    statements = parsed(unfenced(sql), db_type)
+    dialect, statements = parsed_in_any(unfenced(sql), db_type)
     found = references_of(statements, names)
     told = facts(sql, db_type, names)
     if found.problem == "syntax":
         assert not told.parses
         return
     assert told.parses
-    assert told.reads_only == only_reads(statements, db_type)
+    assert told.reads_only == only_reads(statements, dialect)
     if found.parses:
         assert told.verdict == found.verdict
         assert told.tables == tuple(sorted(map(".".join, found.tables)))

@@ -22,6 +22,7 @@ _DIALECTS = {"postgresql": "postgres", "mysql": "mysql", "sqlite": "sqlite"}
 # What may hold the beginning or end of a comment in MySQL; comments that are run, and two minus
 # signs that are no comment because no blank follows.
 _EXECUTED = re.compile(r"/\*M?!|--(?!\s|\Z)")
+_EXECUTED_COMMENT = re.compile(r"/\*M?!")
 _MYSQL_PIECES = re.compile(
     r"""
     '(?:[^'\\]|\\.|'')*(?:'(?!')|\\?\Z) | "(?:[^"\\]|\\.|"")*(?:"(?!")|\\?\Z) | `[^`]*(?:`|\Z)
@@ -86,6 +87,20 @@ def parsed(sql: str, db_type: str) -> list[exp.Expr] | None:
         return None
 
 
+def parsed_in_any(sql: str, db_type: str) -> tuple[str, list[exp.Expr] | None]:
+    """The database type that the text was taken for, and its statements as `parsed` gives them.
+
+    That is `db_type`; where it is none that is known, the first whose dialect the text is in:
+    nothing is wrong with a backtick as long as the database may be MySQL.
+    """
+    statements = parsed(sql, db_type)
+    if statements is None and db_type not in _DIALECTS:
+        for other in _DIALECTS:
+            if (statements := parsed(sql, other)) is not None:
+                return other, statements
+    return db_type, statements
+
+
 def statements_in(sql: str, db_type: str) -> list[exp.Expr]:
     """The statements in `sql`, in the dialect of that database type.
 
@@ -125,8 +140,14 @@ def readable(sql: str, db_type: str) -> str:
     """The text as its server reads it, where the parser would not; each word where it stood."""
     # A lone return ends a comment: what stands behind it is run.
     text = sql.replace("\r", "\n")
-    is_executed = db_type == "mysql" and _EXECUTED.search(text)
-    return _as_mysql_reads(text) if is_executed else text
+    if db_type == "mysql":
+        executed = _EXECUTED
+    elif db_type in _DIALECTS:
+        return text
+    else:
+        # It may be MySQL. Two minus signs begin a comment in all others.
+        executed = _EXECUTED_COMMENT
+    return _as_mysql_reads(text) if executed.search(text) else text
 
 
 def _as_mysql_reads(sql: str) -> str:

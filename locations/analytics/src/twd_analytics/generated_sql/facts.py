@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from twd_shared.sql.canonical import shape_of
 from twd_shared.sql.names import SchemaNames
-from twd_shared.sql.parsing import LONGEST_SQL, parsed
+from twd_shared.sql.parsing import LONGEST_SQL, parsed_in_any
 from twd_shared.sql.writing import only_reads
 from twd_shared.sql_references import References, references_of
 
@@ -61,13 +61,13 @@ NOT_PARSED = SqlFacts("unchecked", is_parsed=False)
 
 
 def facts_of(key: str, db_type: str, names: SchemaNames | None) -> SqlFacts:
-    """Facts of the texts of a key, in the dialect of `db_type` ('' or unknown = sqlglot's own).
+    """Facts of the texts of a key, in the dialect of `db_type` ('' or unknown = any).
 
     `names` are those of the snapshot that is held against it; None = there is none.
     """
     if len(key) > LONGEST_SQL:
         return NOT_PARSED
-    statements = parsed(key, db_type)
+    db_type, statements = parsed_in_any(key, db_type)
     found = references_of(statements, names or SchemaNames(db_type, ()))
     if not statements or found.problem == "syntax":
         return NO_SQL
