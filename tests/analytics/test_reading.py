@@ -74,6 +74,12 @@ def test_answers_find_their_question_and_unanswered_questions_count(
         ('[{"id": 1, "data": []}]', "rows"),
         ('{"data": [{"rows": []}]}', "rows"),
         ('{"data": [ ], "rows": null}', "empty"),
+        ('"null"', "none"),
+        ('""', "none"),
+        ('"[]"', "empty"),
+        ('"{\\"rows\\": []}"', "empty"),
+        ('"[[1]]"', "rows"),
+        ('"no rows: []"', "rows"),
     ],
 )
 def test_a_result_is_told_apart_without_reading_it(
@@ -229,6 +235,42 @@ def test_a_conversation_is_found_though_its_id_is_of_another_type_in_each_table(
         ("bao", "q?"),
     ]
     assert log_of(application).count_of(DAY) == 2
+
+
+@pytest.mark.parametrize("id_type", ["double precision", "real", "numeric(10, 2)", "numeric"])
+def test_a_connection_is_known_though_its_id_is_written_with_a_fraction(
+    application: Any, ask: Build, answer: Build, id_type: str
+) -> None:
+    for number in range(10):
+        shop = application.connect(f"shop {number}")
+    for statement in (
+        "alter table messages drop constraint messages_connection_id_fkey",
+        f"alter table messages alter connection_id type {id_type}",
+    ):
+        application.execute(statement)
+    early = ask("early?", connection_id=shop)
+    application.talk("an", NOON - timedelta(days=1), early, answer("select 1", created_at=NOON))
+    application.talk("an", NOON, answer("select 2", connection_id=shop))
+    read = log_of(application).read(DAY).answers
+    assert (shop, read["connection_id"].to_list()) == ("10", ["10", "10"])
+
+
+def test_a_conversation_of_several_users_counts_once(
+    application: Any, ask: Build, answer: Build
+) -> None:
+    application.talk("bao", NOON, ask("a?"), answer("select 1", "[1]"))
+    application.talk("chi", NOON, ask("b?"))
+    application.execute("alter table conversations rename to kept_conversations")
+    application.execute(
+        "create view conversations as select id, user_id from kept_conversations"
+        " union all select id, 'an' from kept_conversations where user_id = 'bao'"
+    )
+    log = log_of(application)
+    read = log.read(DAY)
+    asked = read.answers.select("user_id", "question").rows()
+    assert sorted(asked) == [("an", "a?"), ("chi", "b?")]
+    assert read.state == log.states_of([DAY])[DAY]
+    assert log.count_of(DAY) == 2
 
 
 @pytest.mark.parametrize(
@@ -396,6 +438,21 @@ def test_the_state_of_a_day_tells_every_change_of_a_view_of_messages(
     assert log.states_of([DAY])[DAY] == log.read(DAY).state != state
 
 
+def test_a_refresh_of_a_materialized_view_changes_no_day(
+    application: Any, ask: Build, answer: Build
+) -> None:
+    application.talk("an", NOON, ask("a?"), answer("select 1", "[1]"))
+    application.execute("alter table messages rename to kept_messages")
+    application.execute("create materialized view messages as select * from kept_messages")
+    log = log_of(application)
+    state = log.read(DAY).state
+    application.execute("refresh materialized view messages")
+    assert log.states_of([DAY])[DAY] == state
+    application.execute("update kept_messages set content = 'b?' where role = 'user'")
+    application.execute("refresh materialized view messages")
+    assert log.states_of([DAY])[DAY] != state
+
+
 @pytest.mark.parametrize(
     ("timezone", "day", "hours"),
     [
@@ -500,6 +557,18 @@ def test_a_connection_that_is_cut_while_columns_are_read_is_told(
     engine.dispose()
     with pytest.raises(ApplicationUnavailable, match="ConnectionLost"):
         list(reading)
+
+
+def test_a_row_that_cannot_be_sent_is_no_lost_connection(application: Any, ask: Build) -> None:
+    application.talk("an", NOON, ask("1"), ask("not a number"))
+    application.execute("alter table messages rename to kept_messages")
+    application.execute(
+        "create view messages as select id, conversation_id, role, content, sql_query,"
+        " query_result, created_at, content::integer as latency_ms from kept_messages"
+    )
+    with pytest.raises(ApplicationUnavailable, match="ended a reading with an error") as caught:
+        log_of(application).read(DAY)
+    assert "not a number" not in str(caught.value)
 
 
 def test_an_address_where_nothing_listens_is_named_without_its_password() -> None:

@@ -192,6 +192,14 @@ class ApplicationDatabase:
             " It is read again later."
         )
 
+    def broke_off(self) -> ApplicationUnavailable:
+        """What to raise when it ended a reading with an error, and is there all the same."""
+        return ApplicationUnavailable(
+            f"The application database {self.place} ended a reading with an error, which its log "
+            "tells: a row holds what cannot be sent (text that is not in its encoding, a value "
+            "that a view cannot convert), or it is a standby that could not wait."
+        )
+
     def unavailable(self, kind: str) -> ApplicationUnavailable:
         """What to raise when it cannot be reached; `kind` is the driver's name for why."""
         return ApplicationUnavailable(

@@ -19,6 +19,7 @@ from adbc_driver_postgresql import dbapi
 
 from twd_shared.clients.application import LOCKED, ODD_TYPES, ApplicationDatabase
 from twd_shared.clients.dsn import libpq_address
+from twd_shared.errors import ApplicationUnavailable
 
 _CANCELED = "57014"
 # Of SQLSTATE: login, database, access. Only a person can change these.
@@ -56,8 +57,11 @@ def _fetched(database: ApplicationDatabase, query: str) -> Generator[pl.DataFram
             arrays: Iterator[nanoarrow.Array] = iter(  # pyright: ignore[reportCallIssue]
                 nanoarrow.ArrayStream(cursor.fetch_arrow())  # pyright: ignore[reportArgumentType]
             )
-            for array in arrays:
-                yield pl.Series(array).struct.unnest()
+            try:
+                for array in arrays:
+                    yield pl.Series(array).struct.unnest()
+            except RuntimeError as error:
+                raise _what_happened(str(error), connection, database) from None
     except adbc.Error as error:
         if error.sqlstate == _CANCELED:
             raise database.too_slow() from None
@@ -68,8 +72,16 @@ def _fetched(database: ApplicationDatabase, query: str) -> Generator[pl.DataFram
         if (error.sqlstate or "").startswith(_REFUSALS):
             raise database.refused(f"SQLSTATE {error.sqlstate}") from None
         raise database.unavailable(type(error).__name__) from None
-    except RuntimeError as error:
-        # What happens between two batches: of the driver's error a number is left.
-        if f"({errno.ECANCELED})" in str(error):
-            raise database.too_slow() from None
-        raise database.unavailable("ConnectionLost") from None
+
+
+def _what_happened(
+    said: str, connection: dbapi.Connection, database: ApplicationDatabase
+) -> ApplicationUnavailable:
+    """Why no next batch came: of the driver's error a number is left, and no SQLSTATE."""
+    if f"({errno.ECANCELED})" in said:
+        return database.too_slow()
+    try:
+        connection.rollback()
+    except adbc.Error:
+        return database.unavailable("ConnectionLost")
+    return database.broke_off()

@@ -39,6 +39,8 @@ _REQUIRED = {
 _NUMBERS = ("smallint", "integer", "bigint", "real", "double precision")
 # Its type may say a precision behind the name.
 _ANY_NUMBER = (*_NUMBERS, "numeric")
+# What tools write that know whole numbers without nulls alone: 7 as 7.0.
+_WITH_FRACTION = ("real", "double precision", "numeric")
 # What an optional column is read as, and the types that it may have for that; '' = any.
 _OPTIONAL = {
     "latency_ms": ("float8", _ANY_NUMBER),
@@ -82,15 +84,29 @@ select {id} as id,
        {created_at} as created_at,
        {mark} as mark
 from messages message
-left join conversations on {same_conversation}
+left join {conversations} on {same_conversation}
 where message.role in ('user', 'assistant')
   and message.created_at >= {start} and message.created_at < {end}
+"""
+# A view may have a row for each user of a conversation, whose messages count once all the same.
+_ONE_ROW_EACH = """
+(select id, min(user_id::text) as user_id from conversations group by id) as conversations
+"""
+# Where no index says so they are counted, once a run: it takes less time than a join a day.
+_HAVE_ONE_ROW_EACH = """
+select exists (
+    select from pg_index join pg_attribute on attrelid = indrelid and attnum = indkey[0]
+    where indrelid = to_regclass('conversations') and attname = 'id'
+      and indisunique and indisvalid and indnkeyatts = 1 and indpred is null
+) or not exists (select from conversations group by id having count(*) > 1)
 """
 # A longer result has rows.
 _LONGEST_RESULT = 2_000
 _NOTHING = r"^\s*(?:null)?\s*$"
+# Some applications write JSON into a string of JSON.
+_NO_RESULT = r"""^\s*(?:null|"\s*(?:null)?\s*")?\s*$"""
 # May have no rows: then it is looked into.
-_EMPTY_LIST = r"\[\s*\]|^\s*\{\s*\}\s*$"
+_EMPTY_LIST = r"""\[\s*\]|^[\s"]*\{\s*\}[\s"]*$"""
 _ROWS = ("rows", "data", "records")
 
 _EARLIER = """
@@ -136,8 +152,9 @@ hashtext(row(message.id, message.conversation_id, message.role,
              hashtext(message.sql_query::text), hashtext(message.query_result::text),
              {error}, {latency_ms}, {connection_id})::text)::int8
 """
+# A refresh writes all rows of a materialized view anew: by it every day would have changed.
 _HAS_XMIN = """
-select relkind in ('r', 'p', 'm') and has_column_privilege(oid, 'xmin', 'select')
+select relkind in ('r', 'p') and has_column_privilege(oid, 'xmin', 'select')
 from pg_class where oid = to_regclass('messages')
 """
 
@@ -207,6 +224,7 @@ class MessageLog:
             id=self._key("id"),
             conversation_id=self._key("conversation_id"),
             user_id="conversations.user_id::text",
+            conversations=self._conversations,
             same_conversation=self._same_conversation,
             question=_cut(self._text("content"), _LONGEST_QUESTION),
             # One character more than is parsed tells that it is too long.
@@ -267,6 +285,11 @@ class MessageLog:
         return f"{other} = {own}"
 
     @cached_property
+    def _conversations(self) -> str:
+        have_one_row = self._database.fetch(_HAVE_ONE_ROW_EACH)[0][0]
+        return "conversations" if have_one_row else _ONE_ROW_EACH
+
+    @cached_property
     def _mark(self) -> str:
         if self._database.fetch(_HAS_XMIN)[0][0]:
             return _MARK_OF_ROW
@@ -285,6 +308,8 @@ class MessageLog:
         found = self._columns.get(column)
         if found is None or not found.startswith(types):
             return f"null::{kind}"
+        if kind == "text" and found.startswith(_WITH_FRACTION):
+            return rf"regexp_replace(message.{column}::text, '\.0+$', '')"
         if found in _NUMBERS:
             return f"message.{column}"
         return self._text(column) if kind == "text" else f"message.{column}::{kind}"
@@ -311,7 +336,7 @@ def _cut(text: str, most: int) -> str:
 def _narrow(batch: pl.DataFrame) -> pl.DataFrame:
     """The messages with what is told of their result in the place of it, and texts kept once."""
     result = pl.col("result")
-    is_none = result.is_null() | result.str.contains(_NOTHING)
+    is_none = result.is_null() | result.str.contains(_NO_RESULT)
     may_be_empty = batch.filter(result.str.contains(_EMPTY_LIST))["result"].unique()
     empty = [text for text in may_be_empty if _is_empty(text)]
     told = pl.when(is_none).then(pl.lit("none")).when(result.is_in(empty))
@@ -335,6 +360,8 @@ def _is_empty(result: str) -> bool:
     """Whether the JSON is a result without rows: an empty list, or an object with one."""
     try:
         value = json.loads(result)
+        if isinstance(value, str):
+            value = json.loads(value)
     except (ValueError, RecursionError):
         return False
     if isinstance(value, dict):
