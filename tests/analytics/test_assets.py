@@ -14,6 +14,8 @@ import sqlalchemy as sa
 
 from twd_analytics.definitions import build_defs
 from twd_analytics.defs.assets import DAILY_QUERY_STATS, SQL_ACCURACY_REPORT
+from twd_analytics.generated_sql import history
+from twd_analytics.messages.moments import Change
 from twd_shared.clients.catalog import Connection
 from twd_shared.resources.stores import ApplicationDatabaseResource, MetadataStoreResource
 from twd_shared.schema_model.models import Column, Snapshot, Table
@@ -305,6 +307,29 @@ def test_the_oldest_snapshot_stands_for_the_time_before_it(
     assert run(DAY).success
     [_, accuracy] = rows_of(metadata, daily_sql_accuracy)
     assert accuracy["verdicts"] == {"unknown_table": 1, "valid": 1}
+
+
+def test_a_snapshot_that_is_forgotten_meanwhile_is_done_without_in_the_next_try(
+    run: Callable[..., Any],
+    metadata: MetadataDatabase,
+    shop: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Retention comes between the list of the versions and the first look at one of them."""
+    real, tries = history.schema_changes, list[int]()
+
+    def forgotten_behind(database: MetadataDatabase) -> list[Change]:
+        found = real(database)
+        tries.append(len(found))
+        with metadata.begin() as transaction:
+            transaction.execute(sa.delete(snapshots))
+        return found
+
+    monkeypatch.setattr(history, "schema_changes", forgotten_behind)
+    assert run(DAY, settings=Settings(run_max_retries=1, run_retry_seconds=0)).success
+    assert tries == [1, 0, 0]
+    accuracy = {row["connection_id"]: row for row in rows_of(metadata, daily_sql_accuracy)}
+    assert accuracy[shop]["verdicts"] == {"unchecked": 2}
 
 
 def test_a_connection_that_is_called_as_all_of_them_together_is_counted_once(

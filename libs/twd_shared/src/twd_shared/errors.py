@@ -49,6 +49,10 @@ class MetadataUnavailable(MetadataFailure, TransientError):
     """The metadata database cannot be reached now."""
 
 
+class SnapshotForgotten(TransientError):
+    """A snapshot was removed between two looks at the store; the next look does without it."""
+
+
 class EmbeddingUnavailable(TransientError):
     """The Ollama server cannot be reached, is overloaded or answered incompletely."""
 
