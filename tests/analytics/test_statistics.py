@@ -67,6 +67,21 @@ def accuracy(rows: pl.DataFrame) -> DayAccuracy:
     return accuracy_of_day(kinds_of_sql(rows, facts), facts)
 
 
+def test_a_table_that_no_snapshot_has_is_told_if_it_looks_like_a_name() -> None:
+    sqls = (
+        "select 1 from sales.orders",
+        'select 1 from "where does mr secret live"',
+        'select 1 from "<b>secret</b>" join "a|b" on true',
+    )
+    rows = answers(*({"sql": sql, "result": "rows"} for sql in sqls))
+    everything = usage(rows)["*"]
+    assert [(one["table"], one["count"]) for one in everything.top_tables] == [
+        ("…", 2),
+        ("sales.orders", 1),
+    ]
+    assert {name.table_name for name in accuracy(rows).names} == {"…", "sales.orders"}
+
+
 def test_every_row_has_exactly_one_outcome() -> None:
     rows = answers(
         GOOD,

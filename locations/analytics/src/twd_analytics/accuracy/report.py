@@ -9,7 +9,6 @@ else "syntax" if the text does not parse, else what the snapshot says of its nam
 
 from __future__ import annotations
 
-import re
 from collections import Counter, defaultdict
 from dataclasses import asdict, dataclass, field
 from typing import Any, NamedTuple
@@ -18,12 +17,11 @@ import polars as pl
 
 from twd_analytics.accuracy.errors import ErrorClass, class_of_error
 from twd_analytics.generated_sql.book import SqlBook
-from twd_analytics.generated_sql.facts import SqlFacts
+from twd_analytics.generated_sql.facts import SqlFacts, as_told
 from twd_analytics.messages.reading import ALL, EXECUTED
 
 # Models make up names without end.
 _MOST_NAMES = 1_000
-_NAME = re.compile(r"[^\W\d]\w{0,62}(?:\.[^\W\d]\w{0,62})?\Z")
 
 
 @dataclass(slots=True)
@@ -211,22 +209,17 @@ class _Report:
 def _names_in(facts: SqlFacts) -> set[tuple[str, str, bool | None]]:
     """(table, column, is it known) of all that the SQL names; '' = no table, no column."""
     tables: set[tuple[str, str, bool | None]] = (
-        {(_told(table), "", None) for table in facts.tables}
+        {(table, "", None) for table in facts.told_tables}
         if facts.verdict == "unchecked"
         else {(table, "", True) for table in facts.tables}
     )
     return {
         *tables,
         *((table, column, True) for table, column in facts.columns),
-        *((_told(table), "", False) for table in facts.unknown_tables),
+        *((as_told(table), "", False) for table in facts.unknown_tables),
         # As written it may have the name of a query's own before it.
-        *(("", _told(column.rpartition(".")[2]), False) for column in facts.unknown_columns),
+        *(("", as_told(column.rpartition(".")[2]), False) for column in facts.unknown_columns),
     }
-
-
-def _told(name: str) -> str:
-    """A name that the source does not have, if it looks like one: it may be a user's sentence."""
-    return name if _NAME.match(name) else "…"
 
 
 def _over_the_day(known: set[bool | None]) -> bool | None:

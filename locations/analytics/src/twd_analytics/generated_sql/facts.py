@@ -7,6 +7,7 @@ an exception. Not here: whether and how it ran (`accuracy/`), what was asked (`u
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -23,6 +24,7 @@ Verdict = Literal[
 it is too long to be parsed."""
 
 _LONGEST_SHAPE = 300
+_NAME = re.compile(r"[^\W\d]\w{0,62}(?:\.[^\W\d]\w{0,62})?\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,17 @@ class SqlFacts:
         """Whether the text is known to be SQL in its connection's dialect."""
         return self.is_parsed and not self.is_refused
 
+    @property
+    def told_tables(self) -> set[str]:
+        """`tables` as they may be shown: those that no snapshot has are what somebody wrote."""
+        are_written = self.verdict == "unchecked"
+        return {as_told(table) if are_written else table for table in self.tables}
+
+
+def as_told(name: str) -> str:
+    """A name that the source does not have, if it looks like one: it may be a user's sentence."""
+    return name if _NAME.match(name) else "…"
+
 
 NO_SQL = SqlFacts("syntax")
 NOT_PARSED = SqlFacts("unchecked", is_parsed=False)
@@ -71,7 +84,7 @@ def facts_of(key: str, db_type: str, names: SchemaNames | None) -> SqlFacts:
     found = references_of(statements, names or SchemaNames(db_type, ()))
     if not statements or found.problem == "syntax":
         return NO_SQL
-    told = SqlFacts(
+    facts = SqlFacts(
         # What is no query is not looked into.
         verdict="unchecked" if names is None or not found.parses else found.verdict,
         reads_only=only_reads(statements, db_type),
@@ -80,8 +93,8 @@ def facts_of(key: str, db_type: str, names: SchemaNames | None) -> SqlFacts:
         # What is not a name of the source may be a user's word.
         shape = shape_of(key, db_type, names.words if names else frozenset())
         fingerprint = hashlib.sha256(shape.encode()).hexdigest()[:16] if shape else ""
-        told = replace(told, shape=shape[:_LONGEST_SHAPE], fingerprint=fingerprint)
-    return replace(told, **_names_in(found, None if told.verdict == "unchecked" else names))
+        facts = replace(facts, shape=shape[:_LONGEST_SHAPE], fingerprint=fingerprint)
+    return replace(facts, **_names_in(found, None if facts.verdict == "unchecked" else names))
 
 
 def _names_in(found: References, names: SchemaNames | None) -> dict[str, Any]:
