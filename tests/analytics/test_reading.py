@@ -255,6 +255,17 @@ def test_a_connection_is_known_though_its_id_is_written_with_a_fraction(
     assert (shop, read["connection_id"].to_list()) == ("10", ["10", "10"])
 
 
+@pytest.mark.parametrize("nothing", ["null", "{}", " [ ]", '""', "{ }"])
+def test_an_error_in_json_that_says_nothing_is_none(
+    application: Any, answer: Build, nothing: str
+) -> None:
+    application.execute("alter table messages alter error type jsonb using to_jsonb(error)")
+    said = {"error": '{"code": "42P01"}'}
+    application.talk("an", NOON, answer("select 1", "[1]", error=nothing))
+    application.talk("an", NOON, answer("select 1", None, **said))
+    assert set(log_of(application).read(DAY).answers["error"]) == {None, said["error"]}
+
+
 def test_a_conversation_of_several_users_counts_once(
     application: Any, ask: Build, answer: Build
 ) -> None:

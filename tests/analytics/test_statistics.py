@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from typing import Any
 
@@ -294,6 +295,23 @@ def test_a_day_without_messages_is_measured_as_zero() -> None:
 )
 def test_error_texts_of_databases_have_a_class(text: str, expected: str | None) -> None:
     assert class_of_error(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        ({"message": 'relation "permission denied" does not exist'}, "unknown_table"),
+        ({"name": "Failed", "code": "42703"}, "unknown_column"),
+        ({"error": {"Message": "(1064, 'You have an error in your SQL syntax')"}}, "syntax"),
+        ({"sql": "select 'permission denied'", "message": "it went wrong", "detail": None}, None),
+        ({"status": 500}, None),
+        ({"code": ["42P01"]}, None),
+    ],
+)
+def test_an_error_that_is_kept_as_an_object_has_the_class_of_its_text(
+    error: dict[str, object], expected: str | None
+) -> None:
+    assert class_of_error(json.dumps(error)) == expected
 
 
 def test_accuracy_counts_each_failure_once_with_its_class() -> None:

@@ -6,8 +6,10 @@ server says of a mistake has the class of what the others say of it.
 
 from __future__ import annotations
 
+import json
 import re
-from typing import Literal
+from collections.abc import Iterator
+from typing import Any, Literal
 
 ErrorClass = Literal[
     "syntax",
@@ -89,7 +91,33 @@ _ECHOED = re.compile(
 _QUOTED = re.compile(r"\"[^\"]*\"|'[^']*'|`[^`]*`|»[^«]*«")
 
 
+# Of an error that is kept as an object; what else it holds may be the statement.
+_SAYING = frozenset({"code", "detail", "error", "message", "msg", "sqlstate", "type"})
+
+
 def class_of_error(text: str) -> ErrorClass | None:
     """The class of a database's error text, or None if no sign of a class is in it."""
-    said = _QUOTED.sub('""', _ECHOED.sub("", text))
+    said = "\n".join(_QUOTED.sub('""', _ECHOED.sub("", part)) for part in _said_in(text))
     return next((name for name, sign in _SIGNS if re.search(sign, said, re.IGNORECASE)), None)
+
+
+def _said_in(text: str) -> Iterator[str]:
+    """What the text says; of an object in JSON the texts that tell of the error."""
+    try:
+        value: object = json.loads(text) if text.lstrip().startswith("{") else None
+    except (ValueError, RecursionError):
+        value = None
+    if isinstance(value, dict):
+        yield from _texts_in(value)
+    else:
+        yield text
+
+
+def _texts_in(value: dict[Any, Any]) -> Iterator[str]:
+    for name, one in value.items():
+        if str(name).lower() not in _SAYING:
+            continue
+        if isinstance(one, dict):
+            yield from _texts_in(one)
+        elif one is not None:
+            yield str(one)

@@ -103,6 +103,8 @@ select exists (
 # A longer result has rows.
 _LONGEST_RESULT = 2_000
 _NOTHING = r"^\s*(?:null)?\s*$"
+# What JSON holds where null is not allowed.
+_NO_ERROR = r"^\s*(?:null|\{\s*\}|\[\s*\])?\s*$"
 # Some applications write JSON into a string of JSON.
 _NO_RESULT = r"""^\s*(?:null|"\s*(?:null)?\s*")?\s*$"""
 # May have no rows: then it is looked into.
@@ -344,16 +346,17 @@ def _narrow(batch: pl.DataFrame) -> pl.DataFrame:
     # One NaN would be the average of the whole day.
     is_time = pl.col("is_answer") & latency.is_finite() & (latency >= 0)
     return batch.with_columns(
-        _nothing_to_null("sql", "error"),
+        _nothing_to_null("sql", _NOTHING),
+        _nothing_to_null("error", _NO_ERROR),
         result=told.then(pl.lit("empty")).otherwise(pl.lit("rows")),
         latency_ms=pl.when(is_time).then(latency),
         connection_id=pl.col("connection_id").cast(pl.String),
     ).with_columns(pl.col(_TEXTS).cast(pl.Categorical))
 
 
-def _nothing_to_null(*names: str) -> pl.Expr:
-    text = pl.col(names)
-    return pl.when(~text.str.contains(_NOTHING)).then(text)
+def _nothing_to_null(name: str, nothing: str) -> pl.Expr:
+    text = pl.col(name)
+    return pl.when(~text.str.contains(nothing)).then(text)
 
 
 def _is_empty(result: str) -> bool:
