@@ -400,6 +400,32 @@ def test_a_role_that_may_not_read_is_told_so_for_good(application: Any) -> None:
     application.execute("drop role no_reader")
 
 
+def test_a_column_that_is_kept_from_the_role_is_as_good_as_missing(
+    application: Any, ask: Build, answer: Build
+) -> None:
+    shop = application.connect("shop")
+    asked = ask("a?", connection_id=shop)
+    application.talk("an", NOON, asked, answer("select 1", "[1]", latency_ms=5, error="boom"))
+    required = "id, conversation_id, role, content, sql_query, query_result, created_at"
+    for statement in (
+        "create role few_columns login password 'hush'",
+        f"grant select ({required}, latency_ms) on messages to few_columns",
+        "grant select (id, user_id) on conversations to few_columns",
+    ):
+        application.execute(statement)
+    dsn = sa.make_url(application.dsn).set(username="few_columns", password="hush")
+    log = MessageLog(ApplicationDatabase(dsn.render_as_string(hide_password=False)), "UTC")
+    try:
+        read = log.read(DAY)
+        assert read.state == log.states_of([DAY])[DAY]
+        assert log.count_of(DAY) == 1
+    finally:
+        application.execute("drop owned by few_columns")
+        application.execute("drop role few_columns")
+    kept = read.answers.select("user_id", "question", "latency_ms", "error", "connection_id")
+    assert kept.rows() == [("an", "a?", 5.0, None, "")]
+
+
 def test_an_address_may_hold_blanks_in_its_password_and_its_options(application: Any) -> None:
     application.execute("create role worker login password 'two words + more'")
     address = sa.make_url(application.dsn).set(username="worker", password="two words + more")
