@@ -490,6 +490,36 @@ def test_a_refresh_of_a_materialized_view_changes_no_day(
     assert log.states_of([DAY])[DAY] != state
 
 
+def test_the_state_of_a_day_is_told_by_values_where_a_partition_is_on_another_server(
+    application: Any, ask: Build, answer: Build
+) -> None:
+    application.talk("an", NOON, ask("a?"), answer("select 1", "[1]"))
+    for statement in (
+        "alter table messages rename to kept_messages",
+        "create table messages (like kept_messages) partition by range (created_at)",
+        "create table messages_now partition of messages for values from ('2026-01-01') to"
+        " ('2027-01-01')",
+        "insert into messages select * from kept_messages",
+    ):
+        application.execute(statement)
+    state = log_of(application).read(DAY).state
+    application.execute("update messages set content = content")
+    assert log_of(application).read(DAY).state != state
+    for statement in (
+        # No reading of this day asks it.
+        "create foreign data wrapper elsewhere",
+        "create server archive foreign data wrapper elsewhere",
+        "create foreign table messages_before partition of messages for values from ('2025-01-01')"
+        " to ('2026-01-01') server archive",
+    ):
+        application.execute(statement)
+    state = log_of(application).read(DAY).state
+    application.execute("update messages_now set content = content")
+    assert log_of(application).read(DAY).state == state
+    application.execute("update messages_now set content = 'b?' where role = 'user'")
+    assert log_of(application).read(DAY).state != state
+
+
 @pytest.mark.parametrize(
     ("timezone", "day", "hours"),
     [

@@ -154,9 +154,12 @@ hashtext(row(message.id, message.conversation_id, message.role,
              hashtext(message.sql_query::text), hashtext(message.query_result::text),
              {error}, {latency_ms}, {connection_id})::text)::int8
 """
-# A refresh writes all rows of a materialized view anew: by it every day would have changed.
+# A refresh writes all rows of a materialized view anew: by it every day would have changed. In a
+# partition on another server it is 0, whatever is written there.
 _HAS_XMIN = """
-select relkind in ('r', 'p') and has_column_privilege(oid, 'xmin', 'select')
+select relkind in ('r', 'p') and has_column_privilege(oid, 'xmin', 'select') and not exists (
+    select from pg_partition_tree(pg_class.oid) part join pg_class parts on parts.oid = part.relid
+    where parts.relkind = 'f')
 from pg_class where oid = to_regclass('messages')
 """
 
