@@ -102,7 +102,10 @@ clean: ## Stop the stack and delete its data
 	@if [ -x $(RUN) ]; then $(RUN) -m twd_local.stack clean; fi
 
 .PHONY: connect ask
-export NAME DSN TYPE OPTIONS TRAINING DB Q
+export NAME DSN TYPE OPTIONS TRAINING DB Q TABLE COLUMN TEXT FROM TO
+# Passwords, questions and descriptions are taken as they are typed: make would expand what follows a dollar sign.
+$(foreach name,NAME DSN TYPE OPTIONS TRAINING DB Q TABLE COLUMN TEXT FROM TO,\
+  $(if $(filter-out undefined file,$(origin $(name))),$(eval override $(name) := $$(value $(name)))))
 connect: .venv/.stack ## Register a database: make connect NAME=shop DSN=postgresql://reader:…@host/shop [TYPE=mysql] [OPTIONS='{…}'] [TRAINING='{…}']
 	@$(RUN) -m twd_local.stack connect
 ask: .venv/.stack ## Find the tables for a question: make ask DB=shop Q="Which customers …?"
@@ -110,7 +113,6 @@ ask: .venv/.stack ## Find the tables for a question: make ask DB=shop Q="Which c
 	@$(RUN) -m twd_local.stack run -- $(RUN) -m twd_shared.retrieval --database "$$DB" "$$Q"
 
 .PHONY: describe
-export TABLE COLUMN TEXT
 # An empty TEXT takes a description back, a forgotten one must not.
 describe: .venv/.stack locations/schema/.venv/.ready ## Say what a table or column is: make describe DB=shop TABLE=public.film [COLUMN=rating] TEXT="…"
 	@if [ -z "$$DB" ] || [ -z "$$TABLE" ] || [ "$(origin TEXT)" = file ]; then echo 'usage: make describe DB=shop TABLE=public.film [COLUMN=rating] TEXT="…" (TEXT= takes it back)' >&2; exit 2; fi

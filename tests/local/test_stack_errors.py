@@ -245,6 +245,62 @@ def test_a_plan_of_a_stack_that_never_ran_is_a_failure_and_not_a_difference(tmp_
     assert done.returncode != 0
 
 
+@pytest.mark.parametrize(
+    ("target", "names"),
+    [
+        ("connect", ("NAME", "DSN", "OPTIONS", "TRAINING")),
+        ("ask", ("DB", "Q")),
+        ("describe", ("DB", "TABLE", "COLUMN", "TEXT")),
+        ("restore", ("FROM",)),
+    ],
+)
+@pytest.mark.parametrize("is_typed", [True, False], ids=["typed", "environment"])
+def test_make_hands_on_what_is_typed_as_it_is(
+    target: str, names: tuple[str, ...], is_typed: bool, tmp_path: Path
+) -> None:
+    typed = {name: f"{name} $5 $HOME $(info x) $$ # 'q' \"" for name in names}
+    tell = tmp_path / "tell"
+    tell.write_text(
+        f"#!{sys.executable}\nimport json, os\nprint(json.dumps(dict(os.environ)))\n",
+        encoding="utf-8",
+    )
+    tell.chmod(0o755)
+    environments = (".venv/.stack", "locations/schema/.venv/.ready")
+    done = subprocess.run(
+        [
+            "make",
+            *(f"--old-file={made}" for made in environments),
+            f"RUN={tell}",
+            target,
+            *(f"{name}={value}" for name, value in typed.items() if is_typed),
+        ],
+        cwd=REPOSITORY,
+        env=os.environ | ({} if is_typed else typed),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    told = json.loads(done.stdout)
+    assert {name: told.get(name) for name in names} == typed
+
+
+def test_make_tells_a_forgotten_text_from_an_empty_one() -> None:
+    environments = (".venv/.stack", "locations/schema/.venv/.ready")
+    options = [*(f"--old-file={made}" for made in environments), "RUN=true"]
+    environment = {name: value for name, value in os.environ.items() if name != "TEXT"}
+    statuses = [
+        subprocess.run(
+            ["make", *options, "describe", "DB=shop", "TABLE=public.film", *text],
+            cwd=REPOSITORY,
+            env=environment,
+            capture_output=True,
+            check=False,
+        ).returncode
+        for text in ([], ["TEXT="])
+    ]
+    assert statuses == [2, 0]
+
+
 def test_a_reader_of_the_status_that_has_seen_enough_is_no_failure(tmp_path: Path) -> None:
     environment = os.environ | {"TWD_HOME": str(tmp_path)}
     done = run_unread("-m", "twd_local.stack", "status", environment=environment)
