@@ -12,6 +12,7 @@ import asyncio
 import json
 import random
 import re
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, TypeVar
 
@@ -34,6 +35,9 @@ from twd_shared.errors import (
 
 _CONNECT_SECONDS = 5.0
 _LONGEST_QUOTE = 200
+# Vectors of a whole call are a tenth of it. More would fill the memory of a run.
+_LONGEST_ANSWER_BYTES = 128 * 2**20
+_EMBED = "/api/embed"
 # Statuses below 500 that pass: the server is slow or busy.
 _PASSING = frozenset({408, 429})
 
@@ -57,6 +61,17 @@ class Vectors(msgspec.Struct):
 
 
 _Answer = TypeVar("_Answer", bound="Vectors | pydantic.BaseModel")
+# What reading an answer raises: also for bytes that are no text, and for endless brackets.
+_UNREADABLE = (msgspec.DecodeError, pydantic.ValidationError, UnicodeDecodeError, RecursionError)
+_Unreadable = msgspec.DecodeError | pydantic.ValidationError | UnicodeDecodeError | RecursionError
+
+
+@dataclass(frozen=True, slots=True)
+class _Reply:
+    """What came back on one call, whole."""
+
+    status: int
+    content: bytes
 
 
 class OllamaHttp:
@@ -119,15 +134,12 @@ class OllamaHttp:
                 await asyncio.sleep(random.uniform(0, 0.25 * 2**attempt))
         return self._read(await self._send(path, content), path, answer, model)
 
-    async def _send(self, path: str, content: bytes | None) -> httpx.Response:
+    async def _send(self, path: str, content: bytes | None) -> _Reply:
         try:
-            return await self._http.request(
-                "GET" if content is None else "POST",
-                path,
-                content=content,
-                headers={"content-type": "application/json"},
-            )
-        except (httpx.ReadTimeout, httpx.WriteTimeout):
+            # The client limits each wait but not their sum: an answer may come drop by drop.
+            async with asyncio.timeout(self._timeout_seconds + _CONNECT_SECONDS):
+                return await self._whole(path, content)
+        except (httpx.ReadTimeout, httpx.WriteTimeout, TimeoutError):
             raise EmbeddingTimedOut(
                 f"Ollama at {self.server} did not answer {path} within "
                 f"{self._timeout_seconds:g} s. It is overloaded or loads a model; look at its log."
@@ -138,53 +150,72 @@ class OllamaHttp:
                 "Check that it runs and that OLLAMA_BASE_URL is right."
             ) from None
 
-    def _read(
-        self, response: httpx.Response, path: str, answer: type[_Answer], model: str
-    ) -> _Answer:
-        if response.status_code != 200:
-            raise self._refusal(response, path, model)
+    async def _whole(self, path: str, content: bytes | None) -> _Reply:
+        parts: list[bytes] = []
+        size = 0
+        async with self._http.stream(
+            "GET" if content is None else "POST",
+            path,
+            content=content,
+            headers={"content-type": "application/json"},
+        ) as response:
+            async for part in response.aiter_bytes():
+                size += len(part)
+                if size > _LONGEST_ANSWER_BYTES:
+                    raise EmbeddingRejected(
+                        f"Ollama at {self.server} gave an answer on {path} that does not end "
+                        f"within {_LONGEST_ANSWER_BYTES // 2**20} MiB. Look at the Ollama server, "
+                        "and at what stands between."
+                    )
+                parts.append(part)
+        return _Reply(response.status_code, b"".join(parts))
+
+    def _read(self, reply: _Reply, path: str, answer: type[_Answer], model: str) -> _Answer:
+        if reply.status != 200:
+            raise self._refusal(reply, path, model)
         try:
             if issubclass(answer, pydantic.BaseModel):
-                return answer.model_validate(msgspec.json.decode(response.content))
-            return msgspec.json.decode(response.content, type=answer)
-        except (msgspec.DecodeError, pydantic.ValidationError) as error:
-            raise self._unusable(response.content, error, path, model) from None
+                return answer.model_validate(msgspec.json.decode(reply.content))
+            return msgspec.json.decode(reply.content, type=answer)
+        except _UNREADABLE as error:
+            raise self._unusable(reply.content, error, path, model) from None
 
-    def _unusable(
-        self,
-        content: bytes,
-        error: msgspec.DecodeError | pydantic.ValidationError,
-        path: str,
-        model: str,
-    ) -> TwdError:
-        if _IN_A_VECTOR.search(str(error)) or _NOT_A_NUMBER.search(content):
+    def _unusable(self, content: bytes, error: _Unreadable, path: str, model: str) -> TwdError:
+        if path == _EMBED and (_IN_A_VECTOR.search(str(error)) or _NOT_A_NUMBER.search(content)):
             return self._no_number(model)
         if isinstance(error, msgspec.ValidationError | pydantic.ValidationError):
-            said = " ".join(str(error).split())[:_LONGEST_QUOTE]
-            return EmbeddingRejected(
-                f"Ollama at {self.server} gave an answer on {path} that is not Ollama's: {said}."
-            )
+            return self._foreign(path, _told(error))
         if content.lstrip()[:1] not in (b"", b"{"):
             return ConfigurationError(
                 f"{self.server} did not answer with JSON on {path}, so it is no Ollama server. "
                 "Correct OLLAMA_BASE_URL."
             )
+        if isinstance(error, UnicodeDecodeError):
+            return self._foreign(path, "it is not UTF-8")
+        if isinstance(error, RecursionError):
+            return self._foreign(path, "its brackets are nested too deep")
         return EmbeddingUnavailable(
             f"Ollama at {self.server} gave an incomplete answer on {path}. "
             "Look at its log, and at what stands between."
         )
 
-    def _refusal(self, response: httpx.Response, path: str, model: str) -> TwdError:
-        status = response.status_code
+    def _foreign(self, path: str, said: str) -> EmbeddingRejected:
+        return EmbeddingRejected(
+            f"Ollama at {self.server} gave an answer on {path} that is not Ollama's: {said}. "
+            "Look at what stands behind OLLAMA_BASE_URL."
+        )
+
+    def _refusal(self, reply: _Reply, path: str, model: str) -> TwdError:
+        status = reply.status
         if 300 <= status < 400:
             return ConfigurationError(
                 f"{self.server} answered {path} with a redirect ({status}). "
                 "Set OLLAMA_BASE_URL to the address it leads to."
             )
-        said = _reason(response.content)
+        said = _reason(reply.content)
         if status == 404:
             return self._unknown(said, path, model)
-        if path == "/api/embed" and said is not None:
+        if path == _EMBED and said is not None:
             if _TOO_LONG.search(said):
                 return TextTooLong(
                     f"A text is longer than the context of model {model} at {self.server}. "
@@ -217,11 +248,20 @@ class OllamaHttp:
         )
 
 
+def _told(error: msgspec.ValidationError | pydantic.ValidationError) -> str:
+    """What is wrong with an answer, in one line and without what stood there."""
+    if isinstance(error, pydantic.ValidationError):
+        first = error.errors(include_url=False, include_input=False)[0]
+        place = f" - at `{'.'.join(map(str, first['loc']))}`" if first["loc"] else ""
+        return f"{first['msg']}{place}"[:_LONGEST_QUOTE]
+    return " ".join(str(error).split())[:_LONGEST_QUOTE]
+
+
 def _reason(content: bytes) -> str | None:
     """What a refusal says, in one line; None when it is not JSON, so not Ollama's."""
     try:
         body = msgspec.json.decode(content)
-    except msgspec.DecodeError:
+    except _UNREADABLE:
         return None
     said = body.get("error", "") if isinstance(body, dict) else body
     return " ".join(str(said).split())[:_LONGEST_QUOTE]
