@@ -11,16 +11,18 @@ from typing import Any
 import msgspec
 import pytest
 
-from twd_schema.documentation import describing
+from twd_schema.documentation import describing, turns
 from twd_schema.documentation.describing import LanguageModel
 from twd_schema.documentation.documenting import Documented, document_connection
 from twd_schema.documentation.facts import TableFacts
 from twd_schema.documentation.questions import (
+    CONTEXT_TOKENS,
     LONGEST_DESCRIPTION,
     MalformedAnswer,
     descriptions_in,
     questions_about,
 )
+from twd_schema.documentation.turns import Turns
 from twd_shared.clients import ollama as ollama_module
 from twd_shared.clients.catalog import Connection
 from twd_shared.clients.ollama import Ollama
@@ -205,6 +207,87 @@ def test_a_run_that_was_killed_goes_on_where_it_stopped(
     assert (documented.cached, documented.asked_now) == (2, 1)
 
 
+def test_a_wide_table_goes_on_where_it_stopped(shop: Shop, server: ModelServer) -> None:
+    wide = table("wide", *(f"c{number}" for number in range(100)))
+    shop.document(table("wide", "old"))
+    server.asked.clear()
+
+    def fails_at_the_third(shown: dict[str, Any]) -> str | int:
+        return 500 if shown["columns"][0]["name"] == "c80" else described(shown)
+
+    server.answer = fails_at_the_third
+    assert shop.document(wide).by_model == 0
+    assert len(server.asked) == 3
+    # What is not whole is not told, and is no answer to another question.
+    assert "The c1" not in shop.card("wide")
+    server.answer = described
+    documented = shop.document(wide)
+    assert (documented.by_model, documented.asked_now, len(server.asked)) == (1, 1, 4)
+    card = shop.card("wide")
+    assert "A row of wide" in card
+    assert all(f"The c{number}" in card for number in range(100))
+    assert shop.document(wide).cached == 1
+    assert len(server.asked) == 4
+
+
+def test_parts_of_a_table_that_changed_meanwhile_are_forgotten(
+    shop: Shop, server: ModelServer
+) -> None:
+    server.answer = lambda shown: 500 if shown["columns"][0]["name"] == "c40" else described(shown)
+    shop.document(table("wide", *(f"c{number}" for number in range(50))))
+    server.answer = described
+    shop.document(table("wide", *(f"d{number}" for number in range(50))))
+    texts = shop.descriptions.of_model("7")["public", "wide"].texts
+    assert texts.keys() == {"", *(f"d{number}" for number in range(50))}
+
+
+def test_a_wide_table_is_left_alone_with_all_others(
+    shop: Shop, server: ModelServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given_up = threading.Event()
+    end = Turns.end
+
+    def end_and_tell(self: Turns, problem: str = "") -> None:
+        end(self, problem)
+        given_up.set()
+
+    monkeypatch.setattr(Turns, "end", end_and_tell)
+
+    def answer(shown: dict[str, Any]) -> str | int:
+        if shown["name"] != "wide":
+            return 404
+        assert given_up.wait(30)
+        return described(shown)
+
+    server.answer = answer
+    wide = table("wide", *(f"c{number}" for number in range(1600)))
+    assert "ollama pull llama" in shop.document(wide, FILM).problem
+    # Of forty questions at most the one that was under way.
+    assert server.asked.count("wide") <= 1
+
+
+def test_a_model_that_takes_too_long_for_all_leaves_the_rest_to_the_next_sync(
+    shop: Shop, server: ModelServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(describing, "_AT_ONCE", 1)
+    quarters = 0
+
+    def later() -> None:
+        nonlocal quarters
+        quarters += 1
+
+    monkeypatch.setattr(turns, "monotonic", lambda: 900.0 * quarters)
+    server.before_answering = later
+    many = [table(f"t{number}", "id") for number in range(5)]
+    documented = shop.document(*many)
+    assert (documented.by_model, len(documented.cards), len(server.asked)) == (2, 5, 2)
+    assert "the next sync goes on with them" in documented.problem
+    again = shop.document(*many)
+    assert (again.cached, again.asked_now) == (2, 2)
+    server.before_answering = lambda: None
+    assert (shop.document(*many).by_model, len(server.asked)) == (5, 5)
+
+
 def test_no_more_than_four_tables_are_asked_at_once(shop: Shop, server: ModelServer) -> None:
     lock, now, most = threading.Lock(), 0, 0
     together = threading.Barrier(4, timeout=5)
@@ -387,6 +470,50 @@ def test_a_question_stays_short_whatever_the_comments_hold() -> None:
     whole = Table(schema="s", name="t", kind="table", columns=columns, comment="word " * 9999)
     [question] = questions_about(whole, TableFacts())
     assert len(question) < 14_000
+
+
+@pytest.mark.parametrize(
+    ("type_", "comment", "label", "name"),
+    [
+        ("enum(" + ",".join(f"'value_{number}'" for number in range(1000)) + ")", "", "", "t"),
+        ("integer", "字" * 999, "", "t"),
+        ("public.mood", "", "字" * 21, "t"),
+        ("t" * 9999, "", "x" * 9999, "t" * 99_999),
+    ],
+    ids=["enum of MySQL", "comments", "labels", "SQLite"],
+)
+def test_a_question_fits_the_models_context_whatever_the_schema_holds(
+    type_: str, comment: str, label: str, name: str
+) -> None:
+    columns = tuple(
+        Column(name=f"column_{number}", type=type_, comment=comment) for number in range(60)
+    )
+    key = ForeignKey(
+        name=None,
+        columns=tuple(column.name for column in columns),
+        referenced_schema=name,
+        referenced_table=name,
+        referenced_columns=(),
+    )
+    facts = TableFacts(keys=(key,) * 50, reads=((name, name),) * 50, labels={type_: (label,) * 100})
+    questions = questions_about(
+        Table(schema=name, name=name, kind="view", columns=columns, comment=comment), facts
+    )
+    assert all(len(question.encode()) < 2.5 * CONTEXT_TOKENS for question in questions)
+    asked = [column["name"] for one in questions for column in shown_in(one)["columns"]]
+    assert asked == [column.name for column in columns]
+
+
+def test_a_column_whose_name_is_a_novel_is_not_asked_about() -> None:
+    novel = table("notes", "id", "x" * 9999)
+    [question] = questions_about(novel, TableFacts())
+    assert [column["name"] for column in shown_in(question)["columns"]] == ["id"]
+    [of_none] = questions_about(table("notes", "x" * 9999), TableFacts())
+    assert "columns" not in shown_in(of_none)
+
+
+def test_null_in_place_of_columns_is_an_answer_without_them() -> None:
+    assert descriptions_in('{"table": "A film", "columns": null}', FILM) == {"": "A film"}
 
 
 def test_an_answer_is_cut_flattened_and_held_against_the_table() -> None:

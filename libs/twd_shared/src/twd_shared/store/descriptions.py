@@ -7,7 +7,7 @@ is gone stay: it may come back. What of them is told decides the documentation.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -46,22 +46,26 @@ class DescriptionStore:
 
     def keep_answer(self, connection_id: str, table: TableName, answer: ModelAnswer) -> None:
         """Make this the model's answer on the table; what people wrote is left alone."""
-        shared = {
-            "connection_id": connection_id,
-            "schema_name": table[0],
-            "table_name": table[1],
-            "source": "model",
-            "content_hash": answer.content_hash,
-        }
+        self._replace(connection_id, table, answer, sa.true())
+
+    def parts_of_model(self, connection_id: str, table: TableName) -> dict[str, dict[str, str]]:
+        """What a model said of a table, by the content hash of what it was shown."""
+        found: dict[str, dict[str, str]] = {}
+        query = sa.select(descriptions).where(*_of(connection_id, table, "model"))
         with self._database.begin() as transaction:
-            transaction.execute(sa.delete(descriptions).where(*_of(connection_id, table, "model")))
-            transaction.execute(
-                sa.insert(descriptions),
-                [
-                    {**shared, "column_name": column, "description": text}
-                    for column, text in answer.texts.items()
-                ],
-            )
+            for row in transaction.execute(query):
+                found.setdefault(row.content_hash, {})[row.column_name] = row.description
+        return found
+
+    def keep_part(
+        self, connection_id: str, table: TableName, part: ModelAnswer, hashes: Collection[str]
+    ) -> None:
+        """Keep what a model said of some columns of a table, until `keep_answer` has all.
+
+        What it said of the table to other questions than those of the `hashes` is forgotten.
+        """
+        outdated = descriptions.c.content_hash.not_in(hashes)
+        self._replace(connection_id, table, part, outdated)
 
     def edit(self, connection_id: str, table: TableName, column: str, text: str) -> None:
         """Keep what a person wrote of a column, or of the table (''); an empty text removes it."""
@@ -86,6 +90,36 @@ class DescriptionStore:
                     index_elements=list(descriptions.primary_key),
                     set_={"description": text, "written_at": sa.func.now()},
                 )
+            )
+
+    def _replace(
+        self,
+        connection_id: str,
+        table: TableName,
+        answer: ModelAnswer,
+        outdated: sa.ColumnElement[bool],
+    ) -> None:
+        shared = {
+            "connection_id": connection_id,
+            "schema_name": table[0],
+            "table_name": table[1],
+            "source": "model",
+            "content_hash": answer.content_hash,
+        }
+        with self._database.begin() as transaction:
+            of_model = _of(connection_id, table, "model")
+            said_again = descriptions.c.column_name.in_(answer.texts)
+            transaction.execute(
+                sa.delete(descriptions).where(*of_model, sa.or_(outdated, said_again))
+            )
+            if not answer.texts:
+                return
+            transaction.execute(
+                sa.insert(descriptions),
+                [
+                    {**shared, "column_name": column, "description": text}
+                    for column, text in answer.texts.items()
+                ],
             )
 
     def _read(

@@ -1,5 +1,7 @@
 """Assets of the group schema: what is known of a source database, from its first import on."""
 
+from functools import partial
+
 import dagster as dg
 
 from twd_schema.defs.documentation_metadata import documentation_metadata
@@ -8,6 +10,7 @@ from twd_schema.defs.resources import SourceDatabaseResource
 from twd_schema.defs.snapshot_metadata import SNAPSHOT_CHECKS, snapshot_checks, snapshot_metadata
 from twd_schema.documentation.describing import LanguageModel
 from twd_schema.documentation.documenting import document_connection
+from twd_schema.documentation.questions import CONTEXT_TOKENS
 from twd_schema.drift.diff import changes_since
 from twd_schema.drift.marks import read_mark
 from twd_schema.history.recording import DropPolicy, SnapshotRecorder
@@ -114,7 +117,7 @@ def import_assets(settings: Settings) -> list[dg.AssetsDefinition]:
                 metadata_store.snapshots,
                 metadata_store.documentation,
                 DescriptionStore(metadata_store.database),
-                LanguageModel(ollama.model, ollama.client.generate) if ollama.model else None,
+                _language_model(ollama),
             )
         if documented.problem:
             context.log.warning(documented.problem)
@@ -147,3 +150,11 @@ def import_assets(settings: Settings) -> list[dg.AssetsDefinition]:
         return published(context, metadata_store, catalog, ollama, qdrant)
 
     return [raw_schema_metadata, schema_documentation, schema_embeddings]
+
+
+def _language_model(ollama: OllamaResource) -> LanguageModel | None:
+    if not ollama.model:
+        return None
+    return LanguageModel(
+        ollama.model, partial(ollama.client.generate, context_tokens=CONTEXT_TOKENS)
+    )

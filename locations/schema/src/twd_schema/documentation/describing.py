@@ -1,7 +1,8 @@
 """Asking a language model to describe tables: only those that it has not seen as they are now.
 
-Each answer is kept as it comes, so that a run that is cut off goes on where it stopped. A model
-that fails never stands in the way of the documentation: what it did not say is asked next time.
+Each answer is kept as it comes, so that a run that is cut off goes on where it stopped, of a wide
+table too. A model that fails or is slow never stands in the way of the documentation: what it did
+not say is asked next time.
 """
 
 from __future__ import annotations
@@ -9,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
-from threading import Event
 
 from twd_schema.documentation.facts import TableFacts
 from twd_schema.documentation.questions import (
@@ -18,7 +18,8 @@ from twd_schema.documentation.questions import (
     descriptions_in,
     questions_about,
 )
-from twd_shared.errors import ModelUnavailable, TwdError
+from twd_schema.documentation.turns import GivenUp, Turns
+from twd_shared.errors import MetadataFailure, ModelUnavailable, TwdError
 from twd_shared.schema_model.models import Table
 from twd_shared.store.descriptions import DescriptionStore, ModelAnswer, TableName
 
@@ -67,7 +68,7 @@ def describe_tables(
     described = Described({})
     open_tables: list[_Inquiry] = []
     for table, facts in tables:
-        inquiry = _Inquiry(table, facts, model)
+        inquiry = _Inquiry(table, facts, model.name)
         answer = kept.get(inquiry.name)
         if answer and answer.content_hash == inquiry.content_hash:
             described.texts[inquiry.name] = answer.texts
@@ -76,77 +77,94 @@ def describe_tables(
     described.cached = len(described.texts)
     # Not by name: of neighbours that alike get no answer of use, all after them would get none.
     open_tables.sort(key=lambda inquiry: inquiry.content_hash)
-    _ask_all(connection_id, open_tables, store, described)
+    _ask_all(connection_id, open_tables, Turns(model.ask, _AT_ONCE), store, described)
     return described
 
 
 class _Inquiry:
-    """One table and what the model is asked about it."""
+    """One table and what a model is asked about it."""
 
-    def __init__(self, table: Table, facts: TableFacts, model: LanguageModel) -> None:
+    def __init__(self, table: Table, facts: TableFacts, model: str) -> None:
         self.name = (table.schema, table.name)
         self._table = table
-        self._model = model
         self._questions = questions_about(table, facts)
-        self.content_hash = content_hash(model.name, self._questions)
+        self.content_hash = content_hash(model, self._questions)
+        # Of a wide table each answer is kept by itself until all are there.
+        self._parts = [content_hash(model, [question]) for question in self._questions]
 
-    def answer(self) -> Mapping[str, str]:
-        """The descriptions; raises MalformedAnswer if one is malformed twice."""
+    def answer(
+        self, connection_id: str, turns: Turns, store: DescriptionStore
+    ) -> Mapping[str, str]:
+        """The descriptions, which are kept.
+
+        Raises MalformedAnswer if one is malformed twice, GivenUp, the errors of model and store.
+        """
+        is_wide = len(self._questions) > 1
+        kept = store.parts_of_model(connection_id, self.name) if is_wide else {}
         texts: dict[str, str] = {}
-        for question in self._questions:
-            texts = self._answer_to(question) | texts
+        for question, part in zip(self._questions, self._parts, strict=True):
+            found = kept.get(part)
+            if found is None:
+                found = self._answer_to(question, turns)
+                # What the table is has been said in the first answer, maybe more than it was asked.
+                found = {column: text for column, text in found.items() if column not in texts}
+                if is_wide:
+                    store.keep_part(connection_id, self.name, ModelAnswer(part, found), self._parts)
+            texts |= found
+        store.keep_answer(connection_id, self.name, ModelAnswer(self.content_hash, texts))
         return texts
 
-    def _answer_to(self, question: str) -> dict[str, str]:
+    def _answer_to(self, question: str, turns: Turns) -> dict[str, str]:
         try:
-            return descriptions_in(self._model.ask(question), self._table)
+            return descriptions_in(turns.ask(question), self._table)
         except MalformedAnswer:
             # At temperature 0 the same words get the same answer, so they are not the same.
             again = (
                 f"{question}\nYour last answer was not that JSON object. Answer with it alone.\n"
             )
-            return descriptions_in(self._model.ask(again), self._table)
+            return descriptions_in(turns.ask(again), self._table)
 
 
 def _ask_all(
-    connection_id: str, inquiries: list[_Inquiry], store: DescriptionStore, described: Described
+    connection_id: str,
+    inquiries: list[_Inquiry],
+    turns: Turns,
+    store: DescriptionStore,
+    described: Described,
 ) -> None:
-    given_up = Event()
-
-    def answer(inquiry: _Inquiry) -> Mapping[str, str] | None:
-        return None if given_up.is_set() else inquiry.answer()
-
     failures = malformed = 0
     with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="describing") as threads:
-        futures = {threads.submit(answer, inquiry): inquiry for inquiry in inquiries}
+        futures = {
+            threads.submit(inquiry.answer, connection_id, turns, store): inquiry
+            for inquiry in inquiries
+        }
         try:
             for future in as_completed(futures):
                 try:
-                    texts = future.result()
+                    described.texts[futures[future].name] = future.result()
+                except GivenUp:
+                    continue
                 except MalformedAnswer:
                     described.malformed += 1
                     malformed += 1
                     if malformed == _MALFORMED_IN_A_ROW:
-                        described.problem = (
+                        turns.end(
                             f"After {malformed} tables in a row without an answer of use the "
                             "language model was not asked about the others."
                         )
-                        given_up.set()
+                except MetadataFailure:
+                    raise
                 except TwdError as error:
                     described.problem = str(error)
                     failures += 1
                     if isinstance(error, ModelUnavailable) or failures >= _FAILURES_IN_A_ROW:
-                        given_up.set()
+                        turns.end()
                     continue
                 else:
-                    if texts is None:
-                        continue
-                    name, asked = futures[future].name, futures[future].content_hash
-                    store.keep_answer(connection_id, name, ModelAnswer(asked, texts))
-                    described.texts[name] = texts
                     described.answered += 1
                     malformed = 0
                 failures = 0
         finally:
             # What goes wrong here must not wait for a thousand questions.
-            given_up.set()
+            turns.end()
+    described.problem = " ".join(filter(None, (described.problem, turns.problem)))

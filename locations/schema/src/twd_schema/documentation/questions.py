@@ -7,7 +7,7 @@ table before it is believed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -22,9 +22,21 @@ LONGEST_DESCRIPTION = 300
 
 # Raised when the same table is shown or asked about in another form: all are asked again.
 _FORM = "1"
-# Ollama reads 4,096 tokens by default, question and answer together, and drops the beginning of
-# more without a word. https://github.com/ollama/ollama/blob/main/docs/faq.md
+CONTEXT_TOKENS = 8192
+"""How much Ollama reads, question and answer together.
+
+It reads 4,096 by default, and drops the beginning of more without a word: what it is asked. With
+another number than where SQL is written it would load the model anew each time.
+https://github.com/ollama/ollama/blob/main/docs/faq.md
+"""
+
 _COLUMNS_A_QUESTION = 40
+# A token is more than two bytes, of whatever writing: what is not English has more of both.
+_BYTES_OF_COLUMNS = 11_000
+_BYTES_OF_VALUES = 1_000
+_BYTES_OF_KEYS = 2_000
+_LONGEST_NAME = 200
+_LONGEST_TYPE = 200
 _LONGEST_COMMENT = 200
 _LONGEST_TABLE_COMMENT = 600
 _MOST_VALUES = 20
@@ -51,19 +63,16 @@ class MalformedAnswer(Exception):
 class _Answer(msgspec.Struct):
     table: str
     # A model may add nulls, or objects of its own making.
-    columns: dict[str, Any] = {}
+    columns: dict[str, Any] | None = None
 
 
 def questions_about(table: Table, facts: TableFacts) -> list[str]:
     """The prompts that ask for descriptions of a table and its columns: one, more if it is wide.
 
-    What refers to the table and the values in its columns are not shown.
+    What refers to the table and the values in its columns are not shown, nor is a column with a
+    name of more than 200 characters, which only SQLite allows.
     """
-    starts = range(0, max(1, len(table.columns)), _COLUMNS_A_QUESTION)
-    return [
-        _question(table, facts, table.columns[start : start + _COLUMNS_A_QUESTION])
-        for start in starts
-    ]
+    return [_question(table, facts, columns) for columns in _parts(table, facts)]
 
 
 def content_hash(model: str, questions: Sequence[str]) -> str:
@@ -87,7 +96,7 @@ def descriptions_in(answer: str, table: Table) -> dict[str, str]:
     whole = _cleaned(given.table)
     if not whole:
         raise MalformedAnswer("The answer does not describe the table.")
-    return {"": whole, **dict(_of_columns(given.columns, table))}
+    return {"": whole, **dict(_of_columns(given.columns or {}, table))}
 
 
 def _of_columns(given: Mapping[str, Any], table: Table) -> Iterator[tuple[str, str]]:
@@ -101,21 +110,46 @@ def _cleaned(text: object) -> str:
     return shortened(flat(text), LONGEST_DESCRIPTION) if isinstance(text, str) else ""
 
 
+def _parts(table: Table, facts: TableFacts) -> Iterator[list[Column]]:
+    """The columns of each question; one of none, if there are none to be asked about."""
+    part: list[Column] = []
+    size = 0
+    is_first = True
+    for column in table.columns:
+        if len(column.name) > _LONGEST_NAME:
+            continue
+        own = _size(_shown_column(column, facts))
+        if part and (len(part) == _COLUMNS_A_QUESTION or size + own > _BYTES_OF_COLUMNS):
+            yield part
+            part, size, is_first = [], 0, False
+        part.append(column)
+        size += own
+    if part or is_first:
+        yield part
+
+
 def _question(table: Table, facts: TableFacts, columns: Sequence[Column]) -> str:
     names = {column.name for column in columns}
     keys = [key for key in facts.keys if not names.isdisjoint(key.columns)]
+    primary = table.primary_key.columns if table.primary_key else ()
     shown: dict[str, Any] = {
         "kind": table.kind,
-        "schema": table.schema,
-        "name": table.name,
+        "schema": shortened(table.schema, _LONGEST_NAME),
+        "name": shortened(table.name, _LONGEST_NAME),
         "comment": shortened(flat(table.comment or ""), _LONGEST_TABLE_COMMENT),
         "columns": [_shown_column(column, facts) for column in columns],
-        "primary_key": table.primary_key.columns if table.primary_key else (),
-        "foreign_keys": [
-            {"columns": key.columns, "refers_to": f"{key.referenced_schema}.{key.referenced_table}"}
-            for key in keys[:_MOST_KEYS]
-        ],
-        "reads": [".".join(name) for name in facts.reads[:_MOST_KEYS]],
+        "primary_key": _first(primary, _BYTES_OF_KEYS),
+        "foreign_keys": _first(
+            (
+                {
+                    "columns": key.columns,
+                    "refers_to": f"{key.referenced_schema}.{key.referenced_table}",
+                }
+                for key in keys[:_MOST_KEYS]
+            ),
+            _BYTES_OF_KEYS,
+        ),
+        "reads": _first((".".join(name) for name in facts.reads[:_MOST_KEYS]), _BYTES_OF_KEYS),
     }
     told = {name: value for name, value in shown.items() if value}
     text = msgspec.json.encode(told).decode()
@@ -127,8 +161,23 @@ def _shown_column(column: Column, facts: TableFacts) -> dict[str, Any]:
     labels = facts.labels.get(column.type, ())
     shown = {
         "name": column.name,
-        "type": column.type,
-        "one_of": labels[:_MOST_VALUES],
+        "type": shortened(column.type, _LONGEST_TYPE),
+        "one_of": _first(labels[:_MOST_VALUES], _BYTES_OF_VALUES),
         "comment": shortened(flat(column.comment or ""), _LONGEST_COMMENT),
     }
     return {name: value for name, value in shown.items() if value}
+
+
+def _first(values: Iterable[Any], most: int) -> list[Any]:
+    """As many of the values, from the first one on, as `most` bytes hold."""
+    taken: list[Any] = []
+    for value in values:
+        most -= _size(value)
+        if most < 0:
+            break
+        taken.append(value)
+    return taken
+
+
+def _size(value: object) -> int:
+    return len(msgspec.json.encode(value)) + 1
