@@ -140,6 +140,10 @@ def test_of_a_connection_that_was_removed_it_is_said_so(
         (("shop", "public.film", "--column=length", "--text=x"), "It has: rating."),
         (("other", "public.film", "--text=x"), "No database 'other' is connected. Known: shop."),
         (("shop", "public.film", f"--text={'x' * 2001}"), "has at most 2000 characters"),
+        # Bytes of a terminal of another encoding.
+        (("shop", "public.film", "--text=S\udcf4"), "bytes that are no UTF-8"),
+        (("sh\udcf4p", "public.film", "--text=x"), r"No database 'sh\udcf4p' is connected"),
+        (("shop", "public.\udcf4", "--text=x"), r"shop has no table 'public.\udcf4'"),
     ],
 )
 def test_what_cannot_be_described_is_told_with_what_can(

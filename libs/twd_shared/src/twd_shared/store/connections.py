@@ -51,10 +51,12 @@ class ConnectionRegistry:
 
     def by_partition(self, partition_key: str) -> RegisteredConnection:
         """The connection of a partition; raises UnknownConnection if none has it."""
-        query = sa.select(connections).where(connections.c.partition_key == partition_key)
+        # What is typed may be no text: a terminal of another encoding sends any bytes.
+        text = partition_key.encode("utf-8", "replace").decode()
+        query = sa.select(connections).where(connections.c.partition_key == text)
         with self._database.begin() as transaction:
             row = transaction.execute(query).one_or_none()
-        if row is None:
+        if row is None or text != partition_key:
             keys = [item.partition_key for item in self.known()]
             more = f" and {len(keys) - _MOST_TOLD} more" if len(keys) > _MOST_TOLD else ""
             known = ", ".join(keys[:_MOST_TOLD]) or "none yet"

@@ -25,12 +25,17 @@ def edit_description(
 
     `label` is `schema.table` of the newest snapshot. An empty text removes what was kept. Gives a
     sentence on what happens next; raises ConfigurationError if there is no such table or column,
-    or the text is too long, UnknownConnection if the connection is paused, removed or never read.
+    or the text is too long or no UTF-8, UnknownConnection if the connection is paused, removed or
+    never read.
     """
     text = flat(text)
     if len(text) > LONGEST_TEXT:
         raise ConfigurationError(
             f"A description has at most {LONGEST_TEXT} characters; this one has {len(text)}."
+        )
+    if not _is_utf8(text):
+        raise ConfigurationError(
+            "The description holds bytes that are no UTF-8. Set the terminal's encoding to UTF-8."
         )
     if not registered.is_active:
         # What was read of it may be forgotten already, and no sync would write the text.
@@ -52,6 +57,14 @@ def edit_description(
         f"{done}. The next sync of {registered.partition_key} writes it into the documentation, "
         "and the schema index and the knowledge base follow."
     )
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _table(partition_key: str, snapshot: Snapshot, label: str) -> Table:
