@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from twd_shared.run_logs import FORMAT_VARIABLE
+from twd_shared.run_logs import FORMAT_VARIABLE, JsonLines
 
 ROOT = Path(__file__).parents[2]
 CANARY = "canary-4e/9@1"
@@ -107,6 +108,26 @@ def test_a_failure_is_told_without_its_cause_and_passwords_are_masked(
     assert str(warned["event"]).startswith(
         "not postgresql://reader:***@host:5432/shop, password=***"
     )
+
+
+@pytest.mark.parametrize(
+    ("said", "written"),
+    [
+        ("POSTGRES_PASSWORD=canary x", "POSTGRES_PASSWORD=*** x"),
+        ("sslpassword=canary", "sslpassword=***"),
+        ('{"password": "ca\\"nary", "a": 1}', '{"password": ***, "a": 1}'),
+        ("{'password': 'ca nary'}", "{'password': ***}"),
+        ("host=h password='ca nary' port=1", "host=h password=*** port=1"),
+        ("ALTER ROLE r PASSWORD 'canary'", "ALTER ROLE r PASSWORD ***"),
+        ("passwd: canary", "passwd: ***"),
+        ("QDRANT_API_KEY=canary", "QDRANT_API_KEY=***"),
+        ("api-key: canary", "api-key: ***"),
+        ("password authentication failed", "password authentication failed"),
+    ],
+)
+def test_passwords_are_masked_however_they_are_spelled(said: str, written: str) -> None:
+    record = logging.LogRecord("twd", logging.INFO, "", 0, said, None, None)
+    assert json.loads(JsonLines().format(record))["event"] == written
 
 
 def test_without_json_a_run_says_nothing_more_than_before(tmp_path: Path) -> None:

@@ -20,7 +20,13 @@ from twd_shared.run_subjects import PARTITION_TAG
 FORMAT_VARIABLE = "DAGSTER_CLI_API_GRPC_LOG_FORMAT"
 
 # Rather too much than too little: a password may hold any of the characters that end one.
-_PASSWORD = re.compile(r"(://[^:\s@]*:)[^\s\"]*@|(\bpassword\s*[=:]\s*)[^\s\"]+", re.IGNORECASE)
+_PASSWORD = re.compile(
+    r"""(://[^:\s@]*:)[^\s"]{0,1000}@
+    # Also POSTGRES_PASSWORD=…, "password": "…", password='two words', and SQL's PASSWORD '…'.
+    |((?:password|passwd|pwd|api[-_]?key)(?:["']?\s*[=:]\s*|\s+(?=')))
+      (?:"(?:[^"\\]|\\.)*"|'(?:[^']|'')*'|[^\s"]+)""",
+    re.IGNORECASE | re.VERBOSE,
+)
 _WRAPPED_BY_DAGSTER = "DagsterExecutionStepExecutionError"
 
 
