@@ -405,7 +405,8 @@ def test_alert_rules_are_about_metrics_that_are_exported(samples: Samples) -> No
     [group] = yaml.safe_load((prometheus / file).read_text())["groups"]
     names = [rule["alert"] for rule in group["rules"]]
     assert {
-        *("FreshnessObjectiveMissed", "SensorDoesNotTick", "AlertOutboxStuck", "QueueStuck")
+        *("FreshnessObjectiveMissed", "SensorDoesNotTick", "AlertOutboxStuck", "QueueStuck"),
+        *("AlertsRefused", "ScheduleFails"),
     } <= set(names)
     assert len(set(names)) == len(names)
     for rule in group["rules"]:
@@ -416,6 +417,17 @@ def test_alert_rules_are_about_metrics_that_are_exported(samples: Samples) -> No
         assert names_in(rule["expr"])
         assert names_in(rule["expr"]) <= set(samples)
         assert rule["expr"].count("(") == rule["expr"].count(")")
+        # A label that a metric does not have is empty in the message, and matches nothing.
+        known = {
+            label
+            for metric in METRICS
+            if metric.name in names_in(rule["expr"])
+            for label in metric.labels
+        }
+        told = json.dumps(rule["annotations"])
+        assert set(re.findall(r"\$labels\.(\w+)", told)) <= known
+        asked = " ".join(re.findall(r"\{([^}]*)\}", rule["expr"]))
+        assert set(re.findall(r"(\w+)\s*=", asked)) <= known
 
 
 def test_the_documentation_lists_every_metric_with_its_labels() -> None:
