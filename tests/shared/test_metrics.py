@@ -386,6 +386,13 @@ def test_the_dashboard_shows_every_metric_and_no_other(samples: Samples) -> None
     assert "id" not in dashboard
 
 
+def test_while_nothing_can_be_asked_the_dashboard_shows_no_zero() -> None:
+    dashboard = json.loads((ROOT / "deploy/grafana/dashboard.json").read_text())
+    made_up = [text for text in expressions_of(dashboard) if "vector(0)" in text]
+    assert made_up
+    assert all("(vector(0) and on() twd_up == 1)" in text for text in made_up)
+
+
 def test_panels_do_not_overlap() -> None:
     taken: set[tuple[int, int]] = set()
     for panel in json.loads((ROOT / "deploy/grafana/dashboard.json").read_text())["panels"]:
