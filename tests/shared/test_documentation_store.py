@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from twd_shared.clients.catalog import Connection
@@ -50,6 +53,22 @@ def test_people_and_model_are_kept_apart(descriptions: DescriptionStore) -> None
     assert descriptions.of_model("7") == {
         FILM: ModelAnswer("hash", {"": "film", "rating": HOSTILE})
     }
+
+
+def test_runs_that_are_answered_at_once_keep_one_answer(descriptions: DescriptionStore) -> None:
+    together = threading.Barrier(4)
+
+    def keep(run: int) -> None:
+        for _ in range(20):
+            together.wait(timeout=30)
+            texts = {"": "film", **{f"c{run}_{number}": "x" for number in range(9)}}
+            descriptions.keep_answer("7", FILM, ModelAnswer(f"hash{run}", texts))
+
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(keep, range(4)))
+    kept = descriptions.of_model("7")[FILM]
+    run = kept.content_hash.removeprefix("hash")
+    assert kept.texts.keys() == {"", *(f"c{run}_{number}" for number in range(9))}
 
 
 def test_a_new_answer_leaves_nothing_of_the_old_one(descriptions: DescriptionStore) -> None:
