@@ -16,6 +16,7 @@ from twd_shared.schema_model.models import Column, Snapshot, Table
 from twd_shared.schema_model.renames import Rename
 from twd_shared.store.connections import ConnectionRegistry
 from twd_shared.store.database import MetadataDatabase
+from twd_shared.store.descriptions import DescriptionStore
 from twd_shared.store.snapshots import SnapshotStore
 
 
@@ -199,3 +200,43 @@ def test_renames_go_when_no_version_from_before_them_is_kept(
         store.save("7", reading((name, 5, COLUMNS)))
     store.prune("7", datetime.now(UTC) + timedelta(days=1))
     assert rows(database, "renames") == []
+
+
+def test_what_people_said_goes_with_a_rename(
+    store: SnapshotStore, database: MetadataDatabase
+) -> None:
+    said = DescriptionStore(database)
+    store.save("7", reading(("a", 5, COLUMNS), ("b", 6, COLUMNS), ("c", 7, COLUMNS)))
+    said.edit("7", ("s", "a"), "", "The first")
+    said.edit("7", ("s", "a"), "note", "Note of the first")
+    said.edit("7", ("s", "b"), "", "The second")
+    said.edit("7", ("s", "c"), "note", "Note of the third")
+    # Two change their names, one of them a column's as well, and the third a column's alone.
+    swapped = {"id": 1, "remark": 2}
+    store.save("7", reading(("b", 5, swapped), ("a", 6, COLUMNS), ("c", 7, swapped)))
+    assert said.of_people("7") == {
+        ("s", "b"): {"": "The first", "remark": "Note of the first"},
+        ("s", "a"): {"": "The second"},
+        ("s", "c"): {"remark": "Note of the third"},
+    }
+
+
+def test_what_was_dropped_and_made_again_takes_nobodys_words_with_it(
+    store: SnapshotStore, database: MetadataDatabase
+) -> None:
+    said = DescriptionStore(database)
+    store.save("7", reading(("a", 5, COLUMNS)))
+    said.edit("7", ("s", "a"), "", "The first")
+    store.save("7", reading(("b", 6, COLUMNS)))
+    assert said.of_people("7") == {("s", "a"): {"": "The first"}}
+
+
+def test_words_on_a_table_that_has_gone_give_way_to_those_of_one_that_takes_its_name(
+    store: SnapshotStore, database: MetadataDatabase
+) -> None:
+    said = DescriptionStore(database)
+    store.save("7", reading(("a", 5, COLUMNS), ("b", 6, COLUMNS)))
+    said.edit("7", ("s", "a"), "", "The first")
+    said.edit("7", ("s", "b"), "", "The second")
+    store.save("7", reading(("a", 6, COLUMNS)))
+    assert said.of_people("7") == {("s", "a"): {"": "The second"}}

@@ -22,6 +22,7 @@ from twd_shared.schema_model.renames import (
     held_key,
     renames_by_id,
 )
+from twd_shared.store.description_moves import move_descriptions
 from twd_shared.store.sync_tables import renames
 from twd_shared.store.table_identities import (
     KnownIdentity,
@@ -144,6 +145,7 @@ def _record_renames(
             known.since if number is None or not known.member_since else known.member_since[number]
         )
         steps.append(RenameStep(version=version, since=since, rename=rename))
+    move_descriptions(transaction, connection_id, [step.rename for step in steps])
     history = NameHistory([*_steps(transaction, connection_id, 0, version), *steps], 0)
     steps += _new_objects(history, held, read, version)
     _insert(transaction, connection_id, steps)
