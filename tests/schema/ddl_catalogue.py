@@ -57,6 +57,7 @@ create view s.names as select id, name from s.customers;
 create type s.pair as (a int, b text);
 create type s.span as range (subtype = integer);
 create sequence s.numbers;
+create collation s.by_bytes (locale = 'C');
 create function s.rate() returns numeric language sql immutable as 'select 0.1';
 create table s.prices (price numeric default s.rate());
 create table s.days (at date) partition by range (at);
@@ -301,6 +302,14 @@ _CHANGES: dict[str, set[tuple[str, str]]] = {
     "alter type s.span rename to reach": {("range_renamed", "s.reach")},
     "alter sequence s.numbers rename to counter": {("sequence_renamed", "s.counter")},
     "alter sequence s.numbers as smallint": {("sequence_changed", "s.numbers")},
+    "create collation s.plain (locale = 'POSIX')": {("collation_added", "s.plain")},
+    "drop collation s.by_bytes": {("collation_removed", "s.by_bytes")},
+    "alter collation s.by_bytes rename to bytewise": {("collation_renamed", "s.bytewise")},
+    "alter collation s.by_bytes set schema public": {("collation_renamed", "public.by_bytes")},
+    "drop collation s.by_bytes; create collation s.by_bytes (locale = 'POSIX')": {
+        ("collation_changed", "s.by_bytes")
+    },
+    "comment on collation s.by_bytes is 'as C does'": {("collation_changed", "s.by_bytes")},
     "alter function s.rate() rename to share": {("routine_renamed", "s.share()")},
     "alter table s.days_2025 rename to days_old": {("partition_renamed", "s.days_old")},
     "alter table s.days detach partition s.days_2025": {
@@ -416,6 +425,8 @@ MAINTENANCE = (
     Maintenance("ALTER SEQUENCE RESTART", ("alter sequence s.numbers restart with 400",)),
     Maintenance("ALTER ROLE", ("alter role current_user set work_mem = '8MB'",)),
     Maintenance("OWNER TO", ("alter table s.orders owner to pg_database_owner",)),
+    Maintenance("REFRESH VERSION", ("alter collation s.by_bytes refresh version",)),
+    Maintenance("OWNER TO of a collation", ("alter collation s.by_bytes owner to pg_monitor",)),
     Maintenance("ROW LEVEL SECURITY", ("alter table s.customers disable row level security",)),
     Maintenance(
         "CREATE INDEX CONCURRENTLY that fails",

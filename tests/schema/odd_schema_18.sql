@@ -16,3 +16,6 @@ create table a_span partition of spans (constraint own exclude using gist (r wit
 create table spans_rest partition of spans default partition by range (id);
 create table spans_all partition of spans_rest default;
 comment on constraint spans_all_pkey on spans_all is 'from above';
+create collation public.casts (provider = builtin, locale = 'PG_UNICODE_FAST');
+comment on collation public.casts is 'as Unicode has it';
+create table public.cast_words (w text collate public.casts, check (lower(w collate public.casts) <> ''));

@@ -215,7 +215,7 @@ def test_a_first_reading_adds_everything(source: Source) -> None:
     diff = diff_snapshots(None, source.baseline, 0, 1)
     kinds = ("table", "enum", "domain", "partition", "composite", "range", "sequence", "routine")
     assert {change.rule for change in diff.changes} == {
-        f"{kind}_added" for kind in (*kinds, "extension", "namespace")
+        f"{kind}_added" for kind in (*kinds, "extension", "namespace", "collation")
     }
 
 

@@ -226,6 +226,14 @@ create unique index on s.kept (shared);
 create index on s.a ((shared + 1), text desc nulls last) include (id) where shared > 0;
 create table s.moods (m s.mood) partition by list (m);
 create table s.moods_ok partition of s.moods for values in ('ok');
+create collation s.bytes (locale = 'C');
+create domain s.word as text collate s.bytes check (value <> 'a' collate s.bytes);
+create type s.names as (given text collate s.bytes);
+create type s.letters as range (subtype = text, collation = s.bytes);
+create table s.words (w text collate s.bytes, check (w collate s.bytes > 'a'))
+    partition by list (lower(w collate s.bytes));
+create index on s.words (w desc, lower(w) collate s.bytes);
+create view s.sorted as select w from s.words order by lower(w) collate s.bytes;
 """
 
 ODD_RENAMES = {
@@ -252,6 +260,7 @@ ODD_RENAMES = {
     "alter domain s.feeling rename to sense": {"domain_renamed s.sense"},
     "alter sequence s.numbers rename to counter": {"sequence_renamed s.counter"},
     "alter function s.next rename to following": {"routine_renamed s.following()"},
+    "alter collation s.bytes rename to octets": {"collation_renamed s.octets"},
 }
 
 

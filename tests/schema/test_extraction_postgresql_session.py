@@ -93,7 +93,8 @@ def source(services: Any, execute: Callable[..., None]) -> str:
         "create type s.weather as enum ('dry')",
         "create domain s.forecast as s.weather",
         "create function s.rate() returns int language sql as 'select 1'",
-        "create view open_shops as select id, kind from shops",
+        "create collation s.bytes (locale = 'C')",
+        "create view open_shops as select id, kind from shops order by kind collate s.bytes",
         "create table s.moods (mood s.mood default 'ok', number int default nextval('s.numbers'),"
         " rate int default s.rate())",
     )
@@ -202,6 +203,7 @@ def test_a_transaction_that_keeps_running_needs_no_second_reading(
         "alter type s.place rename to spot",
         "alter type s.place rename attribute x to left_",
         "drop type s.weather cascade",
+        "alter collation s.bytes rename to octets",
     ],
 )
 def test_what_is_renamed_or_dropped_during_a_reading_is_seen_as_it_is_then(

@@ -13,6 +13,7 @@ from twd_shared.clients.catalog import Connection
 from twd_shared.clients.extraction_options import ExtractionOptions
 from twd_shared.errors import EmptySchema
 from twd_shared.schema_model.models import (
+    Collation,
     ColumnReference,
     EnumType,
     Extension,
@@ -77,6 +78,7 @@ SNAPSHOT = Snapshot(
     ),
     routines=(Routine(schema="audit", name="note", kind="function", arguments="", definition="…"),),
     extensions=(Extension(schema="public", name="citext", version="1"),),
+    collations=(Collation(schema="kinds", name="bytes", provider="libc", locale="C"),),
     namespaces=tuple(
         Namespace(name=name) for name in ("audit", "empty", "kinds", "public", "sales")
     ),
@@ -119,11 +121,12 @@ def test_a_sequence_goes_with_the_table_that_owns_it_and_a_free_one_stays() -> N
     assert [item.name for item in remaining] == ["free", "orders_id"]
 
 
-def test_types_routines_and_extensions_stay() -> None:
+def test_types_routines_extensions_and_collations_stay() -> None:
     remaining = left(include=("sales.tmp_load",))
     assert remaining.enums == SNAPSHOT.enums
     assert remaining.routines == SNAPSHOT.routines
     assert remaining.extensions == SNAPSHOT.extensions
+    assert remaining.collations == SNAPSHOT.collations
 
 
 def test_a_foreign_key_to_a_table_out_of_scope_stays() -> None:

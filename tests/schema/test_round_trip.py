@@ -241,6 +241,39 @@ create view all_trips as select span_multirange(driven) + rest as total from tri
 """
 
 
+def test_collations_come_back_before_all_that_names_them(assert_comes_back: Any) -> None:
+    assert_comes_back(COLLATIONS)
+
+
+COLLATIONS = """
+create schema "Lịch ""sử";
+create collation bytes (locale = 'C');
+create collation "a.b" (lc_collate = 'C', lc_ctype = 'POSIX');
+create collation "select" from "C";
+create collation "Lịch ""sử"."x'; drop table words; --
+💥" (locale = 'POSIX');
+comment on collation "Lịch ""sử"."x'; drop table words; --
+💥" is E'it''s "so" \\\n; drop schema public';
+create domain word as text collate bytes default 'x' check (value <> 'a' collate "a.b");
+create type pair as (a text collate "a.b", b text);
+create type span as range (subtype = text, collation = bytes);
+create function alike(a text, b text default 'x' collate bytes) returns boolean
+    language sql immutable begin atomic select a = b collate "select"; end;
+create table words (
+    w text collate "Lịch ""sử"."x'; drop table words; --
+💥" unique,
+    d word, p pair, s span, l text[] collate bytes default array['a' collate "select"],
+    g text generated always as (lower(w collate "a.b")) stored,
+    check (w collate "select" > 'a'), check (alike(w, d)));
+create index on words (lower(w) collate bytes, d collate "a.b" desc) where w collate "select" > 'b';
+create table texts (t text) partition by range (t collate bytes);
+create table texts_a partition of texts for values from ('a') to ('b');
+create view sorted as select w, w collate bytes as b from words order by d collate "select";
+create materialized view sums as select d collate "a.b" as d, count(*) from words group by 1;
+create unique index on sums (d);
+"""
+
+
 def test_an_aggregate_comes_back_with_how_its_final_functions_are_called(
     assert_comes_back: Any,
 ) -> None:

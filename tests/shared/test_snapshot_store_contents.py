@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from twd_shared.schema_model.fingerprint import key_of
 from twd_shared.schema_model.models import (
+    Collation,
     Column,
     CompositeType,
     DomainType,
@@ -114,6 +115,7 @@ ONE_OF_EACH: dict[ObjectKind, SchemaObject] = {
     "routine": Routine(schema="s", name="o", kind="function", arguments="int", definition="…"),
     "extension": Extension(schema="s", name="o", version="1"),
     "namespace": Namespace(name="o"),
+    "collation": Collation(schema="s", name="o", provider="icu", locale="und"),
 }
 
 

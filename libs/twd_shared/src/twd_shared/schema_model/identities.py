@@ -58,6 +58,7 @@ _CATALOGS = {
     "routine": "routine",
     "extension": "extension",
     "namespace": "namespace",
+    "collation": "collation",
 }
 
 

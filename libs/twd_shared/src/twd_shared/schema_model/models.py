@@ -25,6 +25,7 @@ ObjectKind = Literal[
     "routine",
     "extension",
     "namespace",
+    "collation",
 ]
 
 ObjectKey = tuple[str, str, str]
@@ -279,6 +280,24 @@ class Namespace(_Value, frozen=True, tag_field="object", tag="namespace"):
         return self.name
 
 
+class Collation(_Value, frozen=True, tag_field="object", tag="collation"):
+    """A collation that a user made: how texts are compared and sorted.
+
+    `locale` decides how they are sorted, and what is a letter too where `ctype` says nothing else.
+    """
+
+    schema: str
+    name: str
+    provider: Literal["builtin", "icu", "libc"]
+    locale: str
+    ctype: str | None = None
+    deterministic: bool = True
+    """Whether only texts of the same bytes are equal."""
+    rules: str | None = None
+    """What ICU is told besides its locale."""
+    comment: str | None = None
+
+
 SchemaObject = (
     Table
     | EnumType
@@ -289,6 +308,7 @@ SchemaObject = (
     | Routine
     | Extension
     | Namespace
+    | Collation
 )
 
 
@@ -333,6 +353,7 @@ class Snapshot(_Value, frozen=True):
     """By which ids the server knows the objects; no part of the fingerprint. None = it has none."""
     unread: tuple[tuple[str, str], ...] = ()
     """(schema, table) of those that the server lists and cannot open: unknown, not dropped."""
+    collations: tuple[Collation, ...] = ()
 
     @property
     def objects(self) -> tuple[SchemaObject, ...]:
@@ -348,6 +369,7 @@ class Snapshot(_Value, frozen=True):
             *self.routines,
             *self.extensions,
             *self.namespaces,
+            *self.collations,
         )
 
     @property

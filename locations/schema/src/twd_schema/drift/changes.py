@@ -98,6 +98,10 @@ RULES: dict[str, Severity] = {
     "namespace_removed": "safe",
     "namespace_renamed": "safe",
     "namespace_changed": "safe",
+    "collation_added": "safe",
+    "collation_removed": "risky",
+    "collation_renamed": "risky",
+    "collation_changed": "risky",
 }
 """Every rule with its severity: breaking = SQL that worked fails, risky = it may mean or do
 something else, safe = it goes on as before. Codes are stable: alerts and reports use them."""

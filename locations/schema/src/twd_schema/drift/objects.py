@@ -22,8 +22,10 @@ Objects = Mapping[ObjectKey, SchemaObject]
 # What people call a field, where its own name would not do.
 _WORDS = {
     "cache": "cache size",
+    "ctype": "LC_CTYPE",
     "cycle": "cycle option",
     "depends_on": "dependencies",
+    "deterministic": "determinism",
     "identity": "identity column",
     "inherits": "parents",
     "nullable": "nullability",

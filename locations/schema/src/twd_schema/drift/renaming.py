@@ -12,6 +12,7 @@ from twd_schema.drift.renames import Pairing
 from twd_shared.schema_model.ddl.names import quote_name
 from twd_shared.schema_model.fingerprint import key_of, objects_by_key
 from twd_shared.schema_model.models import (
+    Collation,
     Column,
     CompositeType,
     Constraint,
@@ -80,6 +81,8 @@ class _Names:
             return _with(item, schema=now.schema, name=now.name, labels=tuple(labels))
         if isinstance(item, Sequence):
             return self._sequence(item, now)
+        if isinstance(item, Collation):
+            return _with(item, schema=now.schema, name=now.name)
         texts = self._object(item, now)
         if isinstance(texts, (DomainType, CompositeType, RangeType, Routine, Extension)):
             needs = self._needs(texts.depends_on)
@@ -93,7 +96,7 @@ class _Names:
             usual = (f"{item.name}_not_null", f"{now.name}_not_null")
             checks = _alike(item.constraints, now.constraints, pairs)
             return _with(
-                _texts(item, now, pairs, "type", "default"),
+                _texts(item, now, pairs, "type", "default", "collation"),
                 constraints=_usual_told(checks, now.constraints, usual[:1], usual[1:]),
             )
         if isinstance(item, CompositeType) and isinstance(now, CompositeType):

@@ -21,6 +21,7 @@ WORDS: dict[str, str] = {
     "routine": "Routine",
     "extension": "Extension",
     "namespace": "Schema",
+    "collation": "Collation",
 }
 
 

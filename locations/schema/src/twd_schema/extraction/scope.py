@@ -23,10 +23,10 @@ def scoped(
 ) -> Snapshot:
     """The snapshot without what the options leave out.
 
-    With a table go its partitions, its statistics and the sequences that it owns. Types, routines
-    and extensions stay, since what is kept may need them; a reference to a table that was left
-    out stays as the fact that it is. A schema stays with what stands in it, or if the options
-    name none and do not leave it out as a whole.
+    With a table go its partitions, its statistics and the sequences that it owns. Types,
+    collations, routines and extensions stay, since what is kept may need them; a reference to a
+    table that was left out stays as the fact that it is. A schema stays with what stands in it, or
+    if the options name none and do not leave it out as a whole.
 
     A folded partition follows its parent; listed, it is a table that is chosen by its own name, and
     so is a folded one whose parent is an extension's and was not read. Of one that goes only

@@ -117,6 +117,8 @@ def creation_order(snapshot: Snapshot) -> list[SchemaObject]:
     ranked: tuple[tuple[SchemaObject, ...], ...] = (
         snapshot.namespaces,
         snapshot.extensions,
+        # Whatever holds a text can name one, and they name nothing: no dependency has to tell.
+        snapshot.collations,
         snapshot.sequences,
         snapshot.enums,
         snapshot.ranges,

@@ -1,4 +1,4 @@
-"""The statements of what is no table: types, sequences, routines, extensions and schemas.
+"""The statements of what is no table: types, sequences, routines, collations, schemas.
 
 PostgreSQL's alone: no other dialect that is read tells of them.
 """
@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from twd_shared.schema_model.ddl.constraints import is_validated, named
 from twd_shared.schema_model.ddl.names import comment_on, literal, qualified, quote_name
 from twd_shared.schema_model.models import (
+    Collation,
     CompositeType,
     DomainType,
     EnumType,
@@ -22,7 +23,15 @@ from twd_shared.schema_model.models import (
 )
 
 Other = (
-    EnumType | DomainType | CompositeType | RangeType | Sequence | Routine | Extension | Namespace
+    EnumType
+    | DomainType
+    | CompositeType
+    | RangeType
+    | Sequence
+    | Routine
+    | Extension
+    | Namespace
+    | Collation
 )
 
 
@@ -40,6 +49,10 @@ def object_statements(item: Other) -> Iterator[str]:
             name = quote_name(item.name)
             yield f"CREATE EXTENSION IF NOT EXISTS {name} WITH SCHEMA {quote_name(item.schema)}"
             yield from _comment(f"EXTENSION {name}", item.comment)
+        case Collation():
+            name = qualified(item.schema, item.name)
+            yield f"CREATE COLLATION {name} ({', '.join(_collation_options(item))})"
+            yield from _comment(f"COLLATION {name}", item.comment)
         case EnumType():
             name = qualified(item.schema, item.name)
             yield f"CREATE TYPE {name} AS ENUM ({', '.join(literal(x) for x in item.labels)})"
@@ -106,6 +119,18 @@ def sequence_options(item: Sequence) -> str:
         f"START WITH {item.start} INCREMENT BY {item.increment} MINVALUE {item.minimum} "
         f"MAXVALUE {item.maximum} CACHE {item.cache}" + (" CYCLE" if item.cycle else "")
     )
+
+
+def _collation_options(item: Collation) -> Iterator[str]:
+    yield f"provider = {item.provider}"
+    if item.ctype is None:
+        yield f"locale = {literal(item.locale)}"
+    else:
+        yield f"lc_collate = {literal(item.locale)}, lc_ctype = {literal(item.ctype)}"
+    if not item.deterministic:
+        yield "deterministic = false"
+    if item.rules is not None:
+        yield f"rules = {literal(item.rules)}"
 
 
 def _composite(item: CompositeType) -> Iterator[str]:

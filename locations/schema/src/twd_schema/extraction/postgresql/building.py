@@ -14,6 +14,7 @@ from twd_schema.extraction.postgresql.values import (
     Row,
     Rows,
     called_in_texts,
+    collation_of,
     column_of,
     composite_of,
     constraint_of,
@@ -79,6 +80,7 @@ class SnapshotBuilder:
     def __init__(self) -> None:
         self._places: Rows = ()
         self._types: Rows = ()
+        self._collations: Rows = ()
         self._routines: Rows = ()
         self._seen: frozenset[str] = frozenset()
         self._tables: Rows = ()
@@ -110,6 +112,7 @@ class SnapshotBuilder:
         names = columned | self._index_names
         types = {row["oid"] for row in self._types}
         routines = {row["oid"] for row in self._routines}
+        collations = {row["oid"] for row in self._collations}
         schemas = {row["oid"] for row in self._places if row["kind"] == "namespace"}
         for row in written:
             kind, oid = row["kind"], row["oid"]
@@ -122,6 +125,7 @@ class SnapshotBuilder:
                 (kind == "a" and oid in columned)
                 or (kind == "t" and oid in types)
                 or (kind == "p" and oid in routines)
+                or (kind == "c" and oid in collations)
                 or (kind == "n" and oid in schemas)
             ):
                 return True
@@ -176,9 +180,9 @@ class SnapshotBuilder:
         answers = {"dependencies": self._dependencies, **_decoded(rows)}
         self._samples = answers.get("samples", ())
         self._places, self._types = answers["places"], answers["types"]
-        self._routines = answers["routines"]
+        self._routines, self._collations = answers["routines"], answers["collations"]
         self._seen = frozenset(row["xid"] for row in answers["seen"])
-        keys = keys_by_id(self._tables, self._types, self._routines)
+        keys = keys_by_id(self._tables, self._types, self._routines, self._collations)
         self._needs = needs_by_holder(answers["dependencies"], keys)
         # What only a routine needs that nothing kept needs is not kept either. What a text names is
         # kept with it, and is no need: a body may name what comes later.
@@ -227,6 +231,7 @@ class SnapshotBuilder:
             ),
             extensions=extensions_of(self._places),
             namespaces=namespaces_of(self._places),
+            collations=tuple(collation_of(row) for row in self._collations),
             statistics=statistics_of(relations),
             identities=identities_of(self._keys, self._column_names, self._types, self._places, at),
         )

@@ -12,11 +12,13 @@ from twd_shared.schema_model.models import ObjectKey
 _TYPE_KINDS = {"e": "enum", "d": "domain", "r": "range", "c": "composite"}
 
 Keys = Mapping[tuple[str, int], ObjectKey]
-"""Keys of objects by (class, oid): r = relation, t = type, p = routine."""
+"""Keys of objects by (class, oid): r = relation, t = type, p = routine, c = collation."""
 
 
-def keys_by_id(tables: Rows, types: Rows, routines: Rows) -> dict[tuple[str, int], ObjectKey]:
-    """The key of every object that another can need; a composite type's also by its relation."""
+def keys_by_id(
+    tables: Rows, types: Rows, routines: Rows, collations: Rows
+) -> dict[tuple[str, int], ObjectKey]:
+    """The key of every object in these rows; a composite type's also by its relation."""
     keys: dict[tuple[str, int], ObjectKey] = {}
     for row in tables:
         kind = "partition" if row["relispartition"] else "table"
@@ -30,6 +32,8 @@ def keys_by_id(tables: Rows, types: Rows, routines: Rows) -> dict[tuple[str, int
     for row in routines:
         name = f"{row['proname']}({row['arguments']})"
         keys["p", row["oid"]] = ("routine", row["nspname"], name)
+    for row in collations:
+        keys["c", row["oid"]] = ("collation", row["nspname"], row["collname"])
     return keys
 
 

@@ -1,4 +1,4 @@
-"""What is asked of all that is no table: schemas, extensions, types, routines, dependencies."""
+"""What is asked of all that is no table: places, types, collations, routines, dependencies."""
 
 from __future__ import annotations
 
@@ -49,6 +49,23 @@ join pg_catalog.pg_namespace n on n.oid = x.extnamespace
 left join pg_catalog.pg_description d
   on d.objoid = x.oid and d.classoid = 'pg_catalog.pg_extension'::regclass
 order by 1, 3
+"""
+
+# Objects below oid 16384 are the system's. One for another encoding than the database's, as
+# pg_import_system_collations makes them, cannot be named there. Where the locale stands differs by
+# release, so that the whole row comes along.
+COLLATIONS = f"""
+select o.oid::bigint as oid, n.nspname, o.collname, d.description as comment,
+       pg_catalog.to_jsonb(o) as attributes
+from pg_catalog.pg_collation o
+join pg_catalog.pg_namespace n on n.oid = o.collnamespace
+left join pg_catalog.pg_description d
+  on d.objoid = o.oid and d.classoid = 'pg_catalog.pg_collation'::regclass
+where o.oid >= 16384
+  and o.collencoding in (
+      -1, pg_catalog.pg_char_to_encoding(pg_catalog.getdatabaseencoding()))
+  and {USERS_SCHEMA} and {no_member("pg_collation", "o.oid")}
+order by n.nspname, o.collname
 """
 
 # What a server's release may not have yet is looked up in the row as JSON.

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from twd_schema.extraction.postgresql.object_statements import (
+    COLLATIONS,
     DEPENDENCIES,
     PLACES,
     ROUTINES,
@@ -64,7 +65,13 @@ def statements(major: int, *, shared: bool = False, samples: bool = False) -> di
     order of rows is not promised.
     """
     # What there is little of comes together, each answer as JSON, for the sake of the round trips.
-    objects = {"places": PLACES, "types": TYPES, "routines": ROUTINES, "seen": SEEN}
+    objects = {
+        "places": PLACES,
+        "collations": COLLATIONS,
+        "types": TYPES,
+        "routines": ROUTINES,
+        "seen": SEEN,
+    }
     if samples:
         objects["samples"] = _SAMPLES
     dependencies = {"dependencies": DEPENDENCIES}

@@ -11,6 +11,7 @@ import msgspec
 
 from twd_shared.schema_model.ddl.names import qualified, quote_name, unquoted
 from twd_shared.schema_model.models import (
+    Collation,
     Column,
     CompositeType,
     Constraint,
@@ -30,6 +31,9 @@ Row = Mapping[str, Any]
 Rows = Sequence[Row]
 
 _IDENTITIES = {"a": "always", "d": "by default"}
+_PROVIDERS = {"b": "builtin", "c": "libc", "i": "icu"}
+# ICU's in PostgreSQL 15 and 16, before 15 where libc has it.
+_LOCALES = ("colllocale", "colliculocale", "collcollate")
 _ORDERS = {"0": "", "1": " DESC NULLS LAST", "2": " NULLS FIRST", "3": " DESC"}
 """What a server writes of a column's order in an index, by its bits in pg_index.indoption."""
 _ROUTINES = {"f": "function", "p": "procedure", "a": "aggregate", "w": "window"}
@@ -92,6 +96,22 @@ def namespaces_of(places: Rows) -> tuple[Namespace, ...]:
     return tuple(
         Namespace(name=row["name"], comment=row["comment"])
         for row in sorted(found, key=lambda row: row["name"])
+    )
+
+
+def collation_of(row: Row) -> Collation:
+    """A collation, whatever the server's release."""
+    of: Mapping[str, Any] = row["attributes"]
+    locale = next(of[name] for name in _LOCALES if of.get(name) is not None)
+    return Collation(
+        schema=row["nspname"],
+        name=row["collname"],
+        provider=_PROVIDERS[of["collprovider"]],  # pyright: ignore[reportArgumentType]
+        locale=locale,
+        ctype=None if of["collctype"] == locale else of["collctype"],
+        deterministic=of["collisdeterministic"],
+        rules=of.get("collicurules"),
+        comment=row["comment"],
     )
 
 

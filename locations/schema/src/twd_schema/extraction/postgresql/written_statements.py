@@ -7,9 +7,9 @@ def written_from(oldest: str) -> str:
     """The rows that transactions from `oldest` on have written, as a CTE `written`.
 
     Kinds: r = relation, a = column of a relation, t = type or a label of one, p = routine,
-    n = schema. Rows tell 32 bits of the id only, also long after they were frozen: so ids end at
-    those of the snapshot that sees the rows, as what seems to come later is from a round of 2^32
-    before.
+    c = collation, n = schema. Rows tell 32 bits of the id only, also long after they were frozen:
+    so ids end at those of the snapshot that sees the rows, as what seems to come later is from a
+    round of 2^32 before.
     """
     return f"""
 with ids as materialized (
@@ -34,6 +34,9 @@ with ids as materialized (
     union all
     select 'p', p.oid, null, 0, p.xmin
     from pg_catalog.pg_proc p where {_is_between("p.xmin")}
+    union all
+    select 'c', o.oid, null, 0, o.xmin
+    from pg_catalog.pg_collation o where o.oid >= 16384 and {_is_between("o.xmin")}
     union all
     select 'n', n.oid, n.nspname::text, 0, n.xmin
     from pg_catalog.pg_namespace n where n.nspname !~ '^pg_' and {_is_between("n.xmin")}
