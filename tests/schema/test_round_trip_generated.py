@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from twd_shared.clients.catalog import Connection
 from twd_shared.schema_model.ddl import schema_script
 from twd_shared.schema_model.models import (
+    Collation,
     Column,
     CompositeType,
     Constraint,
@@ -67,8 +68,13 @@ DEFAULTS = {
 }
 
 
+SYSTEM_COLLATION = 'pg_catalog."C"'
+
+
 @st.composite
-def columns(draw: st.DrawFn, types: list[str]) -> tuple[Column, ...]:
+def columns(
+    draw: st.DrawFn, types: list[str], collations: tuple[str, ...] = (SYSTEM_COLLATION,)
+) -> tuple[Column, ...]:
     made: list[Column] = []
     count = draw(st.integers(0, 3))
     for name in draw(st.lists(column_names, min_size=count, max_size=6, unique=True)):
@@ -81,16 +87,23 @@ def columns(draw: st.DrawFn, types: list[str]) -> tuple[Column, ...]:
                 nullable=draw(st.booleans()),
                 default=None if default == "NULL" else default,
                 comment=draw(comments),
-                collation='pg_catalog."C"' if kind == "text" and draw(st.booleans()) else None,
+                collation=draw(st.sampled_from([None, *collations])) if kind == "text" else None,
             )
         )
     return tuple(made)
 
 
 @st.composite
-def tables(draw: st.DrawFn, schema: str, name: str, number: int, types: list[str]) -> Table:
+def tables(
+    draw: st.DrawFn,
+    schema: str,
+    name: str,
+    number: int,
+    types: list[str],
+    collations: tuple[str, ...],
+) -> Table:
     """A table with keys over its integers, perhaps partitioned by the first of them."""
-    table_columns = draw(columns(types))
+    table_columns = draw(columns(types, collations))
     integers = [column.name for column in table_columns if column.type == "integer"]
     key = bool(integers) and draw(st.integers(0, 3)) > 0
     partitioned = bool(integers) and draw(st.integers(0, 3)) == 0
@@ -118,13 +131,22 @@ def tables(draw: st.DrawFn, schema: str, name: str, number: int, types: list[str
 
 @st.composite
 def schemas(draw: st.DrawFn) -> Snapshot:
-    """Types, sequences and tables in two schemas; each table may refer to an earlier one."""
+    """Types, collations, sequences and tables in two schemas; tables may refer to earlier ones."""
     spaces = draw(st.lists(names.filter(lambda name: not name.startswith("pg_")), min_size=1,
                            max_size=2, unique=True))  # fmt: skip
     chosen = draw(
         st.lists(st.tuples(st.sampled_from(spaces), names), min_size=4, max_size=9, unique=True)
     )
     enums, domains, composites, ranges, sequences, made, partitions = [], [], [], [], [], [], []
+    collations = [
+        Collation(schema=draw(st.sampled_from(spaces)), name=name, provider="libc",
+                  locale=draw(st.sampled_from(["C", "POSIX"])),
+                  ctype=draw(st.sampled_from([None, "C", "POSIX"])), comment=draw(comments))
+        for name in draw(st.lists(names, max_size=2, unique=True))
+    ]  # fmt: skip
+    collated = (
+        SYSTEM_COLLATION, *(f"{_quoted(one.schema)}.{_quoted(one.name)}" for one in collations)
+    )  # fmt: skip
     # Keys and references need integers.
     types = ["integer"] * 30 + TYPES
     for number, (schema, name) in enumerate(chosen):
@@ -158,7 +180,7 @@ def schemas(draw: st.DrawFn) -> Snapshot:
                          comment=draw(comments))
             )  # fmt: skip
         else:
-            made.append(draw(tables(schema, name, number, types)))
+            made.append(draw(tables(schema, name, number, types, collated)))
             continue
         if kind != "seq":
             types.append(f"{_quoted(schema)}.{_quoted(name)}")
@@ -174,7 +196,7 @@ def schemas(draw: st.DrawFn) -> Snapshot:
         namespaces=tuple(Namespace(name=name, comment=draw(comments)) for name in spaces),
         tables=tuple(made), partitions=tuple(partitions), enums=tuple(enums),
         domains=tuple(domains), composites=tuple(composites), ranges=tuple(ranges),
-        sequences=tuple(sequences),
+        sequences=tuple(sequences), collations=tuple(collations),
     )  # fmt: skip
 
 
