@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from twd_shared.schema_model.fingerprint import key_of
+from twd_shared.schema_model.identities import Identity
 from twd_shared.schema_model.models import (
     Collation,
     Column,
@@ -176,6 +177,25 @@ def test_an_object_of_each_kind_has_its_history(
     assert [key[0] for key in added.added] == [kind]
     reader = SnapshotStore(database)
     assert [reader.load("7", version) for version in (1, 2, 3, 4)] == history
+
+
+def test_what_a_later_release_wrote_of_a_kind_of_its_own_is_left_out(
+    store: SnapshotStore, database: MetadataDatabase
+) -> None:
+    table, other = ONE_OF_EACH["table"], ONE_OF_EACH["collation"]
+    store.save("7", snapshot_with(table, other))
+    with database.begin() as transaction:
+        for statement in (
+            "update twd.schema_objects set kind = 'later', body = body || '{\"object\": \"later\"}'"
+            " where kind = 'collation'",
+            "update twd.snapshot_objects set kind = 'later' where kind = 'collation'",
+        ):
+            transaction.execute(sa.text(statement))
+    reader = SnapshotStore(database)
+    assert reader.load("7", 1) == snapshot_with(table)
+    assert reader.save("7", snapshot_with(table)).removed == (("later", "s", "o"),)
+    assert reader.load("7", 2) == snapshot_with(table)
+    assert Identity("later", "s", "o", 5).lasting == ("later", 5)
 
 
 def test_contents_that_a_store_has_saved_or_loaded_are_not_read_again(

@@ -36,7 +36,7 @@ class Identity(msgspec.Struct, frozen=True, array_like=True, gc=False):
     @property
     def lasting(self) -> IdentifiedAs:
         """What stays when the object is renamed."""
-        return IdentifiedAs(_CATALOGS[self.kind], self.id)
+        return IdentifiedAs(_CATALOGS.get(self.kind, self.kind), self.id)
 
 
 class Identities(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -55,11 +55,8 @@ _CATALOGS = {
     "domain": "type",
     "composite": "type",
     "range": "type",
-    "routine": "routine",
-    "extension": "extension",
-    "namespace": "namespace",
-    "collation": "collation",
 }
+"""Of the kinds that share one; any other has a catalog of its own, also one of a later release."""
 
 
 def left_out(

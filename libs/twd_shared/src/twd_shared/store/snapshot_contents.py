@@ -7,6 +7,7 @@ a column.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import get_args
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
@@ -14,6 +15,7 @@ from sqlalchemy.dialects.postgresql import insert
 from twd_shared.schema_model.fingerprint import key_of
 from twd_shared.schema_model.models import (
     ObjectKey,
+    ObjectKind,
     SchemaObject,
     decode_object,
     encode,
@@ -60,13 +62,17 @@ class DecodedObjects:
 def objects_of(
     transaction: sa.Connection, connection_id: str, version: int, decoded: DecodedObjects
 ) -> list[SchemaObject]:
-    """The objects of a version, sorted by key; what is not in `decoded` is read, and kept there."""
+    """The objects of a version, sorted by key; what is not in `decoded` is read, and kept there.
+
+    Of a kind that this release does not know, a later one may have written some: they are left out.
+    """
     held = snapshot_objects
     rows = transaction.execute(
         sa.select(held.c.fingerprint).where(
             held.c.connection_id == connection_id,
             held.c.from_version <= version,
             held.c.to_version.is_(None) | (held.c.to_version > version),
+            held.c.kind.in_(get_args(ObjectKind)),
         )
     )
     fingerprints = list(rows.scalars())
