@@ -219,23 +219,55 @@ def test_texts_that_are_kept_as_json_are_read(talk: Talk, location: Location) ->
     assert talk.taught() == {'Who "buys"?': NAMES}
 
 
-def test_a_question_and_its_answer_may_be_of_one_moment(talk: Talk, location: Location) -> None:
-    location.execute("insert into conversations (id, user_id) values (1, 'ann')")
-    for place, (question, sql) in enumerate((("Who?", NAMES), ("How much?", TOTALS))):
-        moment = f"date_trunc('day', now()) - interval '{9 - place} hours'"
-        for number, (role, content, answer, given) in enumerate(
-            (("assistant", "Here.", sql, ROWS), ("user", question, None, None))
-        ):
-            location.execute(
-                "insert into messages (id, conversation_id, role, content, sql_query, query_result,"
-                f" connection_id, created_at) values (%s, 1, %s, %s, %s, %s, 7, {moment})",
-                10 * place + number + 1,
-                role,
-                content,
-                answer,
-                given,
-            )
+def _with_texts_for_ids(location: Location) -> None:
+    """Ids that tell no order."""
+    location.execute("alter table messages alter id drop identity")
+    location.execute("alter table messages alter id type text using md5(id::text)")
+
+
+def _with_an_enum_of_roles(location: Location, *roles: str) -> None:
+    location.execute("alter table messages drop constraint messages_role_check")
+    location.execute(f"create type role as enum {roles}")
+    location.execute("alter table messages alter role type role using role::role")
+
+
+@pytest.mark.parametrize("roles", [None, ("user", "assistant"), ("assistant", "user")])
+@pytest.mark.parametrize("ids", ["that count up", "texts"])
+def test_a_question_and_its_answer_may_be_of_one_moment(
+    talk: Talk, location: Location, ids: str, roles: tuple[str, str] | None
+) -> None:
+    talk.ask("Who?", NAMES)
+    talk.ask("How much?", TOTALS)
+    talk.ask("How much again?", TOTALS, after_minutes=31)
+    location.execute(
+        "update messages answer set created_at = question.created_at from messages question"
+        " where answer.role = 'assistant' and question.id = answer.id - 1"
+    )
+    if ids == "texts":
+        _with_texts_for_ids(location)
+    if roles:
+        _with_an_enum_of_roles(location, *roles)
+    assert talk.taught() == {"Who?": NAMES, "How much?": TOTALS, "How much again?": TOTALS}
+
+
+def test_turns_of_one_moment_are_told_apart_by_ids_that_count_up(
+    talk: Talk, location: Location
+) -> None:
+    talk.ask("Who?", NAMES)
+    talk.ask("How much?", TOTALS)
+    location.execute("update messages set created_at = now() - interval '1 day'")
     assert talk.taught() == {"Who?": NAMES, "How much?": TOTALS}
+
+
+def test_turns_of_one_moment_that_nothing_tells_apart_are_not_taught(
+    talk: Talk, location: Location
+) -> None:
+    talk.ask("Who?", NAMES)
+    talk.ask("How much?", TOTALS)
+    location.execute("update messages set created_at = now() - interval '1 day'")
+    talk.ask("Where?", "select city from stock.warehouse")
+    _with_texts_for_ids(location)
+    assert talk.taught() == {"Where?": "select city from stock.warehouse"}
 
 
 def test_an_answer_like_a_pair_in_quarantine_is_not_taught(talk: Talk, location: Location) -> None:

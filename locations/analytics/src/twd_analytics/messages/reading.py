@@ -18,6 +18,7 @@ from twd_analytics.messages.columnar import batches
 from twd_analytics.messages.days import LAST_ANSWERS, bounds_of
 from twd_analytics.messages.turns import answers_among, with_earlier_questions
 from twd_shared.clients.application import ApplicationDatabase, text_of
+from twd_shared.clients.messages import order_of_writing
 from twd_shared.sql.parsing import LONGEST_SQL
 
 _LONGEST_QUESTION = 2_000
@@ -134,8 +135,7 @@ group by bounds.day
 _COUNT = """
 select count(*) from (
     select role, created_at, conversation_id,
-           lead(role) over (partition by conversation_id order by created_at, {order} id)
-               as next_role
+           lead(role) over (partition by conversation_id order by {order}) as next_role
     from messages message
     where role in ('user', 'assistant') and created_at >= $1 and created_at < $3
 ) as message
@@ -220,7 +220,7 @@ class MessageLog:
         """How many answers `read` must give, counted by the database another way."""
         start, end = bounds_of(day, self.timezone)
         bounds = (self._comparable(moment) for moment in (start, end, end + LAST_ANSWERS))
-        order = "" if self._columns["id"] in _NUMBERS else "(role = 'assistant'),"
+        order = order_of_writing(self._columns["id"])
         return self._database.fetch(_COUNT.format(order=order), *bounds)[0][0]
 
     def times_after(self, moment: datetime) -> tuple[int, str | None]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from twd_shared.clients.application import ApplicationDatabase, now_like, text_of
+from twd_shared.clients.messages import counts_up, order_of_writing
 from twd_shared.sql.names import SchemaNames
 from twd_shared.sql.parsing import unfenced
 from twd_shared.sql_references import references_in
@@ -32,6 +33,7 @@ _NEEDED = frozenset(
         "content",
         "conversation_id",
         "created_at",
+        "id",
         "query_result",
         "role",
         "sql_query",
@@ -39,21 +41,22 @@ _NEEDED = frozenset(
 )
 
 # Some applications note the connection at the question only.
-# Both may be written at one moment: a user's message comes first.
-# Without a conversation nothing says which question an answer is of.
+# Without a conversation nothing says which question an answer is of; nor does anything where more
+# than one was asked at a moment and ids tell no order.
 _ANSWERS = """
 with ordered as (
     select id, conversation_id, role, created_at,
            count(*) filter (where role = 'user')
-               over (partition by conversation_id order by created_at, role desc, id) as turn
+               over (partition by conversation_id order by {order}) as turn,
+           {asked_at_once} as asked_at_once
     from messages
     where role in ('user', 'assistant') and created_at >= {now} - make_interval(days => $2)
       and conversation_id is not null
 ), turns as (
     select id, role,
            case when turn > 0
-                then first_value(id) over (partition by conversation_id, turn
-                                           order by created_at, role desc, id)
+                then first_value(case when asked_at_once = 1 then id end)
+                         over (partition by conversation_id, turn order by {order})
            end as question_id
     from ordered
 )
@@ -71,6 +74,9 @@ where turns.role = 'assistant'
 order by message.created_at desc, message.id desc
 limit $3
 """
+_ASKED_AT_ONCE = (
+    "count(*) filter (where role = 'user') over (partition by conversation_id, created_at)"
+)
 _WITHOUT_ERROR = "and coalesce(btrim({error}), '') = ''"
 
 
@@ -97,6 +103,8 @@ def read_answers(application: ApplicationDatabase, connection_id: str) -> list[A
         return []
     query = _ANSWERS.format(
         now=now_like(columns["created_at"]),
+        order=order_of_writing(columns["id"]),
+        asked_at_once="1" if counts_up(columns["id"]) else _ASKED_AT_ONCE,
         question=text_of("question.content", columns["content"]),
         sql=text_of("message.sql_query", columns["sql_query"]),
         without_error=_WITHOUT_ERROR.format(error=text_of("message.error", columns["error"]))
