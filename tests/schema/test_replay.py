@@ -23,6 +23,7 @@ from twd_shared.resources.stores import MetadataStoreResource
 from twd_shared.schema_model.ddl import schema_script, table_statements
 from twd_shared.schema_model.models import Snapshot
 
+OF_LIBPQ = "?connect_timeout=5&keepalives_idle=30&gssencmode=disable&channel_binding=prefer"
 Execute = Callable[..., None]
 CANARY = "canary-9f2c"
 DEAD = f"postgresql://u:{CANARY}@127.0.0.1:1/x"
@@ -130,6 +131,11 @@ def test_parsing_leaves_nothing_behind(empty: str, hostile: Snapshot) -> None:
     before = objects_in(empty)
     parse_errors(empty, [*all_statements(hostile), "DROP SCHEMA public CASCADE"])
     assert objects_in(empty) == before
+
+
+def test_addresses_may_hold_what_only_libpq_understands(empty: str, scratch: str) -> None:
+    assert parse_errors(empty + OF_LIBPQ, ["CREATE TABLE t ()"]) == []
+    assert replay_error(scratch + OF_LIBPQ, ["CREATE TABLE t (a int)"]) is None
 
 
 def test_a_parser_that_is_not_reached_is_an_error_without_its_password() -> None:

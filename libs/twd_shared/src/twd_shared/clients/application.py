@@ -12,7 +12,7 @@ from typing import Any
 
 import asyncpg
 
-from twd_shared.clients.dsn import place_of, postgresql_url
+from twd_shared.clients.dsn import asyncpg_address, place_of, postgresql_url
 from twd_shared.errors import ApplicationRefused, ApplicationUnavailable, ConfigurationError
 from twd_shared.lock_patience import LockPatience
 from twd_shared.settings import APPLICATION_DSN
@@ -86,9 +86,8 @@ class ApplicationDatabase:
     def __init__(self, dsn: str, statement_seconds: int = _STATEMENT_SECONDS) -> None:
         """`dsn` is a postgresql:// address; raises ConfigurationError if it cannot be used."""
         url = postgresql_url(dsn, APPLICATION_DSN.name)
-        # connect_timeout is libpq's own; asyncpg would send it to the server.
-        own = url.difference_update_query(["connect_timeout"])
-        self.dsn = own.render_as_string(hide_password=False)
+        self._address = asyncpg_address(url)
+        self.dsn = url.render_as_string(hide_password=False)
         """Its address with the password, for a driver that a location opens by itself."""
         self.statement_ms = statement_seconds * 1000
         self.limits = (
@@ -211,7 +210,7 @@ class ApplicationDatabase:
     async def _connect(self) -> asyncpg.Connection:
         try:
             return await asyncpg.connect(
-                self.dsn,
+                self._address,
                 timeout=_CONNECT_SECONDS,
                 # A pooler in front of the server may give each transaction another session.
                 statement_cache_size=0,

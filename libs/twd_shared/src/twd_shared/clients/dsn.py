@@ -10,6 +10,25 @@ from sqlalchemy.exc import ArgumentError
 
 from twd_shared.errors import ConfigurationError
 
+# What libpq takes for itself and asyncpg would send to the server, which refuses what it does not
+# know. Not among them is what says whom to speak to, or how that one has to prove it: left out,
+# the address would mean another thing.
+_OF_LIBPQ = (
+    "channel_binding",
+    "connect_timeout",
+    "fallback_application_name",
+    "gssdelegation",
+    "gssencmode",
+    "keepalives",
+    "keepalives_count",
+    "keepalives_idle",
+    "keepalives_interval",
+    "load_balance_hosts",
+    "sslcompression",
+    "sslsni",
+    "tcp_user_timeout",
+)
+
 
 def postgresql_url(dsn: str, variable: str) -> sa.URL:
     """`dsn` taken apart; `variable` is the setting that held it.
@@ -38,6 +57,11 @@ def libpq_address(url: sa.URL) -> str:
     """The address with its password as libpq reads it, to which a blank is %20 and nothing else."""
     place, mark, query = url.render_as_string(hide_password=False).partition("?")
     return place.replace(" ", "%20") + mark + query.replace("+", "%20")
+
+
+def asyncpg_address(url: sa.URL) -> str:
+    """The address with its password as asyncpg reads it, without what only libpq understands."""
+    return url.difference_update_query(_OF_LIBPQ).render_as_string(hide_password=False)
 
 
 def place_of(url: sa.URL) -> str:

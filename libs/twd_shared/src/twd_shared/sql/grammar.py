@@ -19,22 +19,12 @@ from sqlglot.dialects.postgres import Postgres
 from sqlglot.errors import TokenError
 from sqlglot.tokenizer_core import Token, TokenType
 
-from twd_shared.clients.dsn import place_of, postgresql_url
+from twd_shared.clients.dsn import asyncpg_address, place_of, postgresql_url
 from twd_shared.errors import MetadataUnavailable
 from twd_shared.settings import METADATA_DSN
 from twd_shared.sql.parsing import LONGEST_SQL
 
 _TIMEOUT_SECONDS = 60
-_OF_LIBPQ = (
-    "channel_binding",
-    "connect_timeout",
-    "gssencmode",
-    "keepalives",
-    "keepalives_count",
-    "keepalives_idle",
-    "keepalives_interval",
-    "tcp_user_timeout",
-)
 # Nothing of the database is found by its name alone.
 _SESSION = """
 set application_name = 'twd'; set default_transaction_read_only = on; set lock_timeout = 1000;
@@ -113,8 +103,7 @@ class PostgresGrammar:
 
     async def _connect(self) -> asyncpg.Connection:
         connection = await asyncpg.connect(
-            # libpq's own, which this driver would send to the server.
-            self._url.difference_update_query(_OF_LIBPQ).render_as_string(hide_password=False),
+            asyncpg_address(self._url),
             timeout=_TIMEOUT_SECONDS,
             command_timeout=_TIMEOUT_SECONDS,
             statement_cache_size=0,

@@ -15,7 +15,7 @@ from contextlib import closing
 import asyncpg
 
 from twd_schema.history.recording import Recording
-from twd_shared.clients.dsn import place_of, postgresql_url
+from twd_shared.clients.dsn import asyncpg_address, place_of, postgresql_url
 from twd_shared.errors import MetadataUnavailable
 from twd_shared.schema_model.ddl import schema_script, table_statements
 from twd_shared.schema_model.ddl.types import object_statements
@@ -99,9 +99,11 @@ async def _parse_errors(dsn: str, statements: Iterable[str]) -> list[str]:
     url = postgresql_url(dsn, METADATA_DSN.name)
     try:
         connection = await asyncpg.connect(
-            url.render_as_string(hide_password=False),
+            asyncpg_address(url),
             timeout=_TIMEOUT_SECONDS,
             command_timeout=_TIMEOUT_SECONDS,
+            # A pooler in front of the server may give each statement another session.
+            statement_cache_size=0,
         )
         try:
             for statement in statements:
@@ -130,7 +132,7 @@ async def _replay_error(dsn: str, script: Sequence[str]) -> str | None:
     where = f"The scratch database at {place_of(url)}"
     try:
         connection = await asyncpg.connect(
-            url.render_as_string(hide_password=False),
+            asyncpg_address(url),
             timeout=_TIMEOUT_SECONDS,
             command_timeout=_TIMEOUT_SECONDS,
             statement_cache_size=0,
