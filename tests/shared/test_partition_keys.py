@@ -5,7 +5,10 @@ from __future__ import annotations
 import re
 
 import pytest
-from hypothesis import given
+from dagster._core.definitions.partitions.utils import (
+    raise_error_on_invalid_partition_key_substring,
+)
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from twd_shared.clients.catalog import Connection
@@ -18,10 +21,12 @@ def listed(connection_id: str, name: str, is_active: bool = True) -> Connection:
     return Connection(connection_id, name, "postgresql", is_active, "postgresql://u:p@h/d")
 
 
-@given(name=st.text(max_size=100))
+@given(name=st.text(max_size=100) | st.text(alphabet="ab./…"))
+@example(name="a...b")
 def test_a_key_of_any_name_is_plain_and_short(name: str) -> None:
     key = free_partition_key(name, set())
     assert re.fullmatch(r"[A-Za-z0-9_.-]{1,63}", key)
+    raise_error_on_invalid_partition_key_substring([key])
 
 
 @given(names=st.lists(st.sampled_from(["shop", "Shop", "shop-2", "", "cửa hàng", "x" * 70])))
@@ -41,6 +46,9 @@ def test_keys_of_any_names_differ(names: list[str]) -> None:
         ("a/b c", "a-b-c"),
         ("💥", "database"),
         ("..", "database"),
+        ("v1.2", "v1.2"),
+        ("shop...old", "shop.old"),
+        ("shop…old", "shop.old"),
     ],
 )
 def test_a_key_stays_readable(name: str, key: str) -> None:

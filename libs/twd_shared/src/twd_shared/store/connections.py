@@ -144,10 +144,13 @@ class ConnectionRegistry:
 def free_partition_key(database_name: str, taken: set[str]) -> str:
     """A readable key for the name that is not in `taken`: `shop`, then `shop-2`.
 
-    Letters, digits, `_`, `.` and `-` stay; accents go; the rest becomes `-`. At most 63 long.
+    Letters, digits, `_`, `.` and `-` stay, of dots in a row one; accents go; the rest becomes `-`.
+    At most 63 long.
     """
     plain = unicodedata.normalize("NFKD", database_name.replace("đ", "d").replace("Đ", "D"))
     plain = "".join(letter for letter in plain if not unicodedata.combining(letter))
+    # Dagster writes a range of partitions with dots between its ends.
+    plain = re.sub(r"\.{2,}", ".", plain)
     base = re.sub(r"[^A-Za-z0-9_.-]+", "-", plain).strip("-.")[:56] or "database"
     key, number = base, 1
     while key in taken:
