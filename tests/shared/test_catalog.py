@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -18,6 +19,8 @@ from twd_shared.clients.catalog import (
 from twd_shared.clients.extraction_options import ExtractionOptions
 from twd_shared.clients.training_options import TrainingOptions
 from twd_shared.errors import CatalogUnavailable, ConfigurationError, UnknownConnection
+
+from .strict_pooler import StrictPooler
 
 ROW = {"id": 7, "database_name": "shop", "connection_string": "postgresql://u:pw@h/shop"}
 
@@ -204,6 +207,28 @@ def test_an_application_without_extraction_options_is_read(services: Any) -> Non
         )
     [listed] = DatabaseCatalog(dsn).listing().connections
     assert listed.extraction == ExtractionOptions()
+
+
+@pytest.mark.parametrize("is_pooled", [False, True])
+def test_it_is_read_in_a_transaction_that_writes_nothing_and_ends_in_time(
+    services: Any, is_pooled: bool
+) -> None:
+    dsn = services.database()
+    engine = sa.create_engine(dsn, poolclass=sa.NullPool)
+    with engine.begin() as connection:
+        connection.exec_driver_sql(
+            "create view database_connections as select 1 as id, true as is_active,"
+            " 'postgresql' as db_type, 'postgresql://h/shop' as connection_string,"
+            " concat_ws(' ', current_setting('transaction_read_only'),"
+            " current_setting('statement_timeout')) as name"
+        )
+    url = sa.make_url(dsn)
+    with closing(StrictPooler(url.port or 5432)) as pooler:
+        reached = url.set(port=pooler.port) if is_pooled else url
+        [listed] = (
+            DatabaseCatalog(reached.render_as_string(hide_password=False)).listing().connections
+        )
+    assert listed.database_name == "on 10s"
 
 
 def test_a_database_without_the_table_is_named_with_a_remedy(services: Any) -> None:

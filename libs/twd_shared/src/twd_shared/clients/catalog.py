@@ -26,6 +26,7 @@ from twd_shared.errors import CatalogUnavailable, ConfigurationError, UnknownCon
 from twd_shared.settings import API_URL, APPLICATION_DSN
 
 _TIMEOUT_SECONDS = 10.0
+_LIMIT = "set local statement_timeout = '10s'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,11 +178,8 @@ class DatabaseCatalog:
             url.set(drivername="postgresql+psycopg2"),
             poolclass=sa.NullPool,
             hide_parameters=True,
-            connect_args={
-                "connect_timeout": int(_TIMEOUT_SECONDS),
-                "options": "-c default_transaction_read_only=on -c statement_timeout=10s",
-            },
-        )
+            connect_args={"connect_timeout": int(_TIMEOUT_SECONDS), "application_name": "twd"},
+        ).execution_options(postgresql_readonly=True)
 
     def listing(self) -> Listing:
         """Everything that is listed now; raises CatalogUnavailable if the table cannot be read."""
@@ -193,6 +191,8 @@ class DatabaseCatalog:
         )
         try:
             with self._engine.connect() as connection:
+                # Not at the session's start: a pooler refuses what it does not know.
+                connection.exec_driver_sql(_LIMIT)
                 rows = [dict(row) for row in connection.execute(query).mappings()]
         except SQLAlchemyError as error:
             raise CatalogUnavailable(
