@@ -15,7 +15,7 @@ from twd_schema.drift.report import worst_first
 from twd_schema.extraction.reading import SchemaReader
 from twd_shared import settings
 from twd_shared.clients.application import ApplicationDatabase
-from twd_shared.clients.catalog import catalog_of, connection_of
+from twd_shared.clients.catalog import Catalog, catalog_of, connection_of
 from twd_shared.clients.connection_secrets import ConnectionSecrets
 from twd_shared.schema_model.wording import counted, printable
 from twd_shared.sources.access import SourceAccess
@@ -79,13 +79,8 @@ def _plan(options: argparse.Namespace) -> tuple[int, str]:
         ) as client,
     ):
         registered = ConnectionRegistry(database).by_partition(options.database)
-        catalog = catalog_of(
-            _value(settings.CATALOG),
-            _value(settings.API_URL),
-            _value(settings.APPLICATION_DSN),
-            ConnectionSecrets(_value(settings.CONNECTION_KEYS), _value(settings.SECRETS_FOLDER)),
-        )
-        connection = connection_of(catalog, registered.connection_id)
+        with closing(_catalog()) as catalog:
+            connection = connection_of(catalog, registered.connection_id)
         index = SchemaIndex(client, _value(settings.INDEX_ALIAS))
         reader = SurroundingsReader(
             database,
@@ -103,6 +98,15 @@ def _plan(options: argparse.Namespace) -> tuple[int, str]:
         plan = planner.plan(connection, found.snapshot)
     write = _json if options.json else _text
     return _status(found.diff, plan), write(options.database, found, plan)
+
+
+def _catalog() -> Catalog:
+    return catalog_of(
+        _value(settings.CATALOG),
+        _value(settings.API_URL),
+        _value(settings.APPLICATION_DSN),
+        ConnectionSecrets(_value(settings.CONNECTION_KEYS), _value(settings.SECRETS_FOLDER)),
+    )
 
 
 def _status(diff: SchemaDiff, plan: IndexPlan) -> int:

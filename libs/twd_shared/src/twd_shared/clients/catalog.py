@@ -76,6 +76,10 @@ class Catalog(Protocol):
         """Everything that is listed now; raises CatalogUnavailable."""
         ...
 
+    def close(self) -> None:
+        """Let go of what it holds open; it may list nothing afterwards."""
+        ...
+
 
 def catalog_of(
     source: str, api_url: str, application_dsn: str, secrets: ConnectionSecrets | None = None
@@ -162,6 +166,10 @@ class ApiCatalog:
             )
         return _parsed(rows, self._url, self._secrets)
 
+    def close(self) -> None:
+        """Close the HTTP client."""
+        self._client.close()
+
 
 class DatabaseCatalog:
     """The catalog in table `database_connections` of the application's database."""
@@ -200,6 +208,10 @@ class DatabaseCatalog:
                 "Check that the database runs and that TWD_APPLICATION_DSN is right."
             ) from None
         return _parsed(rows, self._place, self._secrets)
+
+    def close(self) -> None:
+        """Nothing stays open between two readings."""
+        self._engine.dispose()
 
 
 def _parsed(rows: Iterable[Any], place: str, secrets: ConnectionSecrets) -> Listing:

@@ -98,11 +98,24 @@ class CatalogResource(dg.ConfigurableResource):
     connection_keys: str = ""
     secrets_folder: str = ""
 
+    _catalog: Catalog | None = PrivateAttr(default=None)
+
     @property
     def catalog(self) -> Catalog:
-        """The catalog that `source` names; raises ConfigurationError if it names none."""
-        secrets = ConnectionSecrets(self.connection_keys, self.secrets_folder)
-        return catalog_of(self.source, self.api_url, self.application_dsn, secrets)
+        """The catalog that `source` names, opened at first use.
+
+        Raises ConfigurationError if it names none.
+        """
+        if self._catalog is None:
+            secrets = ConnectionSecrets(self.connection_keys, self.secrets_folder)
+            self._catalog = catalog_of(self.source, self.api_url, self.application_dsn, secrets)
+        return self._catalog
+
+    def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
+        """Close it when the run or tick ends."""
+        if self._catalog is not None:
+            self._catalog.close()
+            self._catalog = None
 
     def connection(self, registered: RegisteredConnection) -> Connection:
         """The connection with its connection string, resolved now and never stored."""
