@@ -342,6 +342,20 @@ def test_an_application_that_is_away_is_told_and_fails_nothing(
     assert "canary" not in impact.unknown
 
 
+@pytest.mark.parametrize("kind", ["text", "varchar(40)", "numeric(20)", "smallint"])
+def test_the_users_of_queries_are_known_whatever_the_types_of_ids(
+    world: World, reader: SchemaReader, kind: str
+) -> None:
+    world.run_on_application(
+        "alter table messages drop constraint messages_conversation_id_fkey",
+        f"alter table messages alter conversation_id type {kind}",
+    )
+    world.asked("ann", "select at from visits")
+    world.asked("bob", "select at from visits")
+    impact = world.impact(reader, "drop table visits")
+    assert (impact.unknown, impact.total.queries, impact.total.users) == ("", 2, 2)
+
+
 def test_an_application_without_its_tables_is_told(
     world: World, reader: SchemaReader, services: Any
 ) -> None:

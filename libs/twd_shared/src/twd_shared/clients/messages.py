@@ -1,10 +1,13 @@
 """The application's messages as SQL sees them, whatever the types of their columns are.
 
-Belongs here: in which order a conversation was written. Not here: the queries, and what is made of
-the messages, which stand in the domain folder that needs them.
+Belongs here: in which order a conversation was written, and when two ids are one. Not here: the
+queries, and what is made of the messages, which stand in the domain folder that needs them.
 """
 
 from __future__ import annotations
+
+ANY_NUMBER = ("smallint", "integer", "bigint", "real", "double precision", "numeric")
+"""How a number's type begins: a precision may stand behind it."""
 
 _COUNTING = ("smallint", "integer", "bigint")
 
@@ -24,3 +27,12 @@ def order_of_writing(id_type: str) -> str:
         return "created_at, id"
     # Not the role by itself: that of an enum is ordered as its values were declared.
     return "created_at, (role = 'assistant'), id"
+
+
+def same_id(one: str, type_of_one: str, other: str, type_of_other: str) -> str:
+    """SQL of whether two columns of those types hold the same id."""
+    kinds = {type_of_one, type_of_other}
+    if len(kinds) > 1 and not all(kind.startswith(ANY_NUMBER) for kind in kinds):
+        # Ids in a text column beside numbers or UUIDs: PostgreSQL compares none of them.
+        one, other = f"{one}::text", f"{other}::text"
+    return f"{one} = {other}"

@@ -18,7 +18,7 @@ from twd_analytics.messages.columnar import batches
 from twd_analytics.messages.days import LAST_ANSWERS, bounds_of
 from twd_analytics.messages.turns import answers_among, with_earlier_questions
 from twd_shared.clients.application import ApplicationDatabase, text_of
-from twd_shared.clients.messages import order_of_writing
+from twd_shared.clients.messages import ANY_NUMBER, order_of_writing, same_id
 from twd_shared.sql.parsing import LONGEST_SQL
 
 _LONGEST_QUESTION = 2_000
@@ -38,13 +38,11 @@ _REQUIRED = {
 }
 # Types that need no work of the server to be sent, and little of ours.
 _NUMBERS = ("smallint", "integer", "bigint", "real", "double precision")
-# Its type may say a precision behind the name.
-_ANY_NUMBER = (*_NUMBERS, "numeric")
 # What tools write that know whole numbers without nulls alone: 7 as 7.0.
 _WITH_FRACTION = ("real", "double precision", "numeric")
 # What an optional column is read as, and the types that it may have for that; '' = any.
 _OPTIONAL = {
-    "latency_ms": ("float8", _ANY_NUMBER),
+    "latency_ms": ("float8", ANY_NUMBER),
     "error": ("text", ("text", "character", "json")),
     "connection_id": ("text", ("",)),
 }
@@ -293,12 +291,12 @@ class MessageLog:
 
     @property
     def _same_conversation(self) -> str:
-        own, other = "message.conversation_id", "conversations.id"
-        kinds = {self._columns["conversation_id"], self._tables["conversations"]["id"]}
-        if len(kinds) > 1 and not all(kind.startswith(_ANY_NUMBER) for kind in kinds):
-            # Ids in a text column beside numbers or UUIDs: PostgreSQL compares none of them.
-            own, other = f"{own}::text", f"{other}::text"
-        return f"{other} = {own}"
+        return same_id(
+            "conversations.id",
+            self._tables["conversations"]["id"],
+            "message.conversation_id",
+            self._columns["conversation_id"],
+        )
 
     @cached_property
     def _conversations(self) -> str:

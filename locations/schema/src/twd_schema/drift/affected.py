@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import sqlalchemy as sa
 
 from twd_shared.clients.application import ApplicationDatabase, now_like, text_of
+from twd_shared.clients.messages import same_id
 from twd_shared.errors import TwdError
 from twd_shared.schema_model.wording import shortened
 from twd_shared.sql.names import TableName
@@ -171,6 +172,13 @@ class _Queries(NamedTuple):
 def _recent_queries(application: ApplicationDatabase, connection_id: str) -> _Queries:
     """The newest queries of the last days."""
     columns = application.columns_with("messages", "conversation_id", "created_at", "sql_query")
+    conversations = application.columns_with("conversations", "id", "user_id")
+    same_conversation = same_id(
+        "conversation.id",
+        conversations["id"],
+        "message.conversation_id",
+        columns["conversation_id"],
+    )
     knows_connection = "connection_id" in columns
     # Some applications note the connection at the question only, which is the message before.
     of_this = """
@@ -183,7 +191,7 @@ def _recent_queries(application: ApplicationDatabase, connection_id: str) -> _Qu
     query = f"""
     select {sql} as sql, conversation.user_id::text as user_id
     from messages message
-    left join conversations conversation on conversation.id = message.conversation_id
+    left join conversations conversation on {same_conversation}
     where message.created_at >= {now_like(columns["created_at"])} - make_interval(days => $1)
       and length({sql}) between 1 and {_LONGEST_SQL}
       {of_this if knows_connection else ""}
