@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -13,7 +14,13 @@ from twd_schema.indexing.migration import IndexMigration, MigrationOptions
 from twd_schema.indexing.rollback import Rollback, roll_back
 from twd_shared.clients.catalog import Connection
 from twd_shared.clients.index_points import ConnectionPoints
-from twd_shared.errors import IndexRejected, MigrationRefused
+from twd_shared.clients.schema_index import SchemaIndex
+from twd_shared.errors import (
+    IndexRejected,
+    IndexUnavailable,
+    MetadataUnavailable,
+    MigrationRefused,
+)
 from twd_shared.resources.servers import OllamaResource
 from twd_shared.store.descriptions import DescriptionStore
 from twd_shared.store.index_locks import IndexLocks
@@ -109,6 +116,65 @@ def test_going_forward_again_embeds_only_what_has_changed(shop: Shop) -> None:
     migration = IndexMigration(shop.index, shop.ollama, shop.database, lambda _: None)
     assert migration.run(MigrationOptions()).served.name == live
     assert shop.held()[-1] == "goats"
+
+
+ALIASES = {"path": "/collections/aliases", "method": "POST"}
+
+
+@pytest.mark.parametrize(
+    ("fault", "is_moved", "sentence"),
+    [
+        # The server does it, and its answer is lost.
+        ({"truncate": True}, True, "is {previous} now: doing it again would lead back"),
+        ({"status": 500}, False, "is {live} as before; .* Do it again once"),
+        ({"status": 400}, False, "is {live} as before; .* Do it again once"),
+    ],
+)
+def test_an_error_says_whether_it_is_served_by_now(
+    shop: Shop,
+    faults: Callable[..., None],
+    fault: dict[str, Any],
+    is_moved: bool,
+    sentence: str,
+) -> None:
+    live, previous = shop.index.names()
+    faults("qdrant", ALIASES | fault)
+    with pytest.raises((IndexUnavailable, IndexRejected), match=r"Qdrant") as raised:
+        go_back(shop)
+    faults("qdrant")
+    assert shop.index.names().live == (previous if is_moved else live)
+    assert re.search(sentence.format(live=live, previous=previous), str(raised.value))
+    # What it promises of the connections.
+    shop.publish(*SIX, table("goats", "id"))
+    assert shop.held()[-1] == "goats"
+
+
+def test_an_error_says_where_that_cannot_be_told(shop: Shop, faults: Callable[..., None]) -> None:
+    faults(
+        "qdrant",
+        ALIASES | {"truncate": True},
+        {"path": "/aliases", "method": "GET", "skip": 2, "status": 500},
+    )
+    with pytest.raises(IndexUnavailable, match="is not known: doing it again may lead back"):
+        go_back(shop)
+
+
+def test_a_session_that_is_lost_at_the_end_is_told_with_what_is_served(
+    shop: Shop, execute: Callable[..., None], metadata_dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exchange = SchemaIndex.exchange
+
+    def and_lose_all_sessions(index: SchemaIndex) -> None:
+        exchange(index)
+        execute(
+            metadata_dsn,
+            "select pg_terminate_backend(pid) from pg_stat_activity"
+            " where datname = current_database() and pid <> pg_backend_pid()",
+        )
+
+    monkeypatch.setattr(SchemaIndex, "exchange", and_lose_all_sessions)
+    with pytest.raises(MetadataUnavailable, match="doing it again would lead back"):
+        go_back(shop)
 
 
 def test_doing_it_twice_leads_back(shop: Shop) -> None:

@@ -16,7 +16,8 @@ Readers are served the earlier collection by one request; then what has changed 
 to it. A connection for which that fails is named, and is imported again by itself. Doing it twice
 leads back.
 
-exit status: 0 = done; 1 = done, but connections are behind; 2 = it failed, and nothing was changed
+exit status: 0 = done; 1 = done, but connections are behind; 2 = it failed, and standard error says
+how far it came: where nothing is said of that, nothing was changed.
 
 TWD_METADATA_DSN, QDRANT_URL, QDRANT_API_KEY, TWD_INDEX_ALIAS, OLLAMA_BASE_URL and TWD_EMBED_MODEL
 say where all is.

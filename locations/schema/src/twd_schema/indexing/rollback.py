@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from twd_schema.indexing.publication import Publisher
@@ -40,12 +42,14 @@ def roll_back(index: SchemaIndex, ollama: Ollama, database: MetadataDatabase) ->
     and counts as not indexed, so that it is imported again. Doing it twice leads back.
     It also repairs an index whose served collection was deleted.
     Raises MigrationRefused during a migration, IndexRejected when nothing that can be read is kept,
-    MetadataUnavailable when a lock was lost meanwhile.
+    MetadataUnavailable when a lock was lost meanwhile. Once something was changed, an error says
+    how far it came.
     """
     shares, publisher = Shares(index, database), Publisher(index, ollama, database)
     snapshots, states = SnapshotStore(database), IndexStateStore(database)
     locks = IndexLocks(database, index.alias)
-    with locks.migrating() as alone:
+    begun: list[IndexCollection] = []
+    with _telling_how_far(index, begun), locks.migrating() as alone:
         if not alone:
             raise MigrationRefused(
                 "The schema index is being migrated: terminate the run of index_migration_job "
@@ -73,6 +77,7 @@ def roll_back(index: SchemaIndex, ollama: Ollama, database: MetadataDatabase) ->
                     up_to_date.append(state)
             alone.still_held()
             held.still_held()
+            begun.append(served)
             # First: cut off in between, what is not recorded is imported again, and is right then.
             states.replace(up_to_date)
             held.still_held()
@@ -81,8 +86,8 @@ def roll_back(index: SchemaIndex, ollama: Ollama, database: MetadataDatabase) ->
     caught_up: list[str] = []
     behind: dict[str, str] = {}
     for registered in outdated:
-        version, snapshot = snapshots.load_newest(registered.connection_id)
         try:
+            version, snapshot = snapshots.load_newest(registered.connection_id)
             publisher.publish(unconnected(registered), snapshot, version.version)
         except TwdError as error:
             behind[registered.partition_key] = str(error)
@@ -95,6 +100,36 @@ def roll_back(index: SchemaIndex, ollama: Ollama, database: MetadataDatabase) ->
         len(up_to_date),
         tuple(caught_up),
         behind,
+    )
+
+
+@contextmanager
+def _telling_how_far(index: SchemaIndex, begun: Sequence[IndexCollection]) -> Iterator[None]:
+    """Add to an error whether what is in `begun` is served by now: done again, it leads back."""
+    try:
+        yield
+    except TwdError as error:
+        if not begun:
+            raise
+        raise type(error)(str(error), _how_far(index, begun[0])) from None
+
+
+def _how_far(index: SchemaIndex, served: IndexCollection) -> str:
+    try:
+        live = index.names().live
+    except TwdError:
+        return (
+            f"Whether {index.alias} is {served.name} by now is not known: doing it again may lead "
+            "back. See which collection the alias names first."
+        )
+    if live == served.name:
+        return (
+            f"But {index.alias} is {served.name} now: doing it again would lead back. What has "
+            "changed since is published by the next import of each connection."
+        )
+    return (
+        f"{index.alias} is {live or 'a collection that is gone'} as before; connections may count "
+        "as not indexed, and are imported again by themselves. Do it again once that is mended."
     )
 
 
