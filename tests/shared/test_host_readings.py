@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from twd_shared import settings
 from twd_shared.clients.catalog import Connection
 from twd_shared.errors import MetadataUnavailable, SourceBusy, TransientError
 from twd_shared.sources.access import SourceAccess
@@ -113,6 +114,20 @@ async def test_never_more_read_a_host_at_once_than_may(
 
     await asyncio.gather(*(read(processes[number % 2]) for number in range(9)))
     assert most == 3
+
+
+async def test_as_many_read_at_once_as_a_setting_may_say(
+    host: str, database: MetadataDatabase, others: MetadataDatabase
+) -> None:
+    rule = settings.SOURCE_HOST_READINGS.rule
+    assert rule is not None
+    most = max(number for number in range(1, 1_000) if rule.is_kept(str(number)))
+    readings = HostReadings(database, most, 0)
+    places = [await readings.take("connection 7", host) for _ in range(most)]
+    assert not await is_free(HostReadings(others, most, 0), host)
+    for place in places:
+        place.give_back()
+    assert await is_free(HostReadings(others, most, 30), host)
 
 
 async def test_who_reads_another_host_does_not_wait(

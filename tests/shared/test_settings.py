@@ -80,6 +80,7 @@ def test_a_bad_value_names_its_variable(name: str, value: str) -> None:
         ("TWD_SOURCE_DIALECTS", ",", "some of postgresql, mysql, sqlite"),
         ("TWD_CATALOG", "API", "one of api, database"),
         ("TWD_SOURCE_TIMEOUT_SECONDS", "1e3", "a whole number from 1"),
+        ("TWD_SOURCE_HOST_READINGS", "501", "a whole number from 1 to 500"),
         ("QDRANT_URL", "qdrant:6333", "begins with http:// or https://"),
         ("QDRANT_URL", "http://", "names a host"),
         ("QDRANT_URL", "http://qdrant:66333", "names a host"),

@@ -91,6 +91,8 @@ _OLLAMA = Rule(
 )
 # A hundred years: dates and intervals of databases go no further than they must.
 _MOST_DAYS = 36_500
+# Each is a place that one statement asks for.
+_MOST_HOST_READINGS = 500
 
 
 METADATA_DSN = Variable(
@@ -148,7 +150,7 @@ SOURCE_HOST_READINGS = Variable(
     "TWD_SOURCE_HOST_READINGS",
     "12",
     "Readings of sources on one host and port at once, over all runs and sensors",
-    rule=_whole(1),
+    rule=_whole(1, _MOST_HOST_READINGS),
 )
 DROP_SHARE = Variable(
     "TWD_DROP_SHARE",
