@@ -8,6 +8,7 @@ from contextlib import closing
 from typing import Any
 
 import pytest
+from qdrant_client import QdrantClient
 
 from twd_shared.clients.catalog import Connection
 from twd_shared.clients.index_collections import Making
@@ -16,6 +17,7 @@ from twd_shared.clients.qdrant import open_client
 from twd_shared.clients.schema_index import SchemaIndex
 from twd_shared.clients.token_budget import TokenBudget, TokenRates
 from twd_shared.retrieval.__main__ import main
+from twd_shared.store.database import MetadataDatabase
 
 
 @pytest.fixture
@@ -63,6 +65,37 @@ def test_of_a_database_that_was_taken_out_it_says_so_and_what_is_called_so_now(
     registry.register([Connection("again", "shop", "postgresql", True, "unused")])
     assert main(["--database", "shop", "how many?"]) == 1
     assert capsys.readouterr().out == f"{gone} Connected by that name now: shop-2.\n"
+
+
+@pytest.mark.parametrize("limit", ["0", "-1", "many", "1" * 20])
+def test_a_limit_that_cannot_be_is_refused_before_anything_is_asked(
+    limit: str, capsys: Any
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["--database", "shop", f"--limit={limit}", "how many?"])
+    assert "--limit: a whole number from 1" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["shop", "shap"])
+def test_what_was_opened_is_closed_however_it_ends(
+    environment: None, registry: Any, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed: list[type] = []
+
+    def closing_is_noted(kind: type[MetadataDatabase] | type[QdrantClient]) -> None:
+        close = kind.close
+
+        def and_note(opened: Any) -> None:
+            close(opened)
+            closed.append(kind)
+
+        monkeypatch.setattr(kind, "close", and_note)
+
+    closing_is_noted(MetadataDatabase)
+    closing_is_noted(QdrantClient)
+    assert main(["--database", name, "how many?"]) > 0
+    # The client closes itself once more when it is deleted.
+    assert closed[:2] == [QdrantClient, MetadataDatabase]
 
 
 def test_a_metadata_database_that_is_down_is_named_without_its_password(

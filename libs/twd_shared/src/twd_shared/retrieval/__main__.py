@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
+from contextlib import closing
 
 from twd_shared import settings
 from twd_shared.clients.ollama import Ollama
@@ -23,7 +25,7 @@ def main(arguments: list[str]) -> int:
     """Run the command line; 0 = answered, 1 = nothing found, 2 = it failed with a message."""
     parser = argparse.ArgumentParser(prog="ask", description="Which tables is a question about?")
     parser.add_argument("--database", required=True, help="partition key of the connection")
-    parser.add_argument("--limit", type=int, default=MOST_TABLES, help="most tables")
+    parser.add_argument("--limit", type=_at_least_one, default=MOST_TABLES, help="most tables")
     parser.add_argument("question")
     options = parser.parse_args(arguments)
     try:
@@ -33,26 +35,34 @@ def main(arguments: list[str]) -> int:
         return 2
 
 
+def _at_least_one(text: str) -> int:
+    if not re.fullmatch("0*[1-9][0-9]{0,5}", text):
+        raise argparse.ArgumentTypeError(f"a whole number from 1 to 999999, not {text!r}")
+    return int(text)
+
+
 def _answer(database: str, question: str, limit: int) -> int:
     def value(variable: settings.Variable) -> str:
         return settings.value_of(os.environ, variable)
 
-    registry = ConnectionRegistry(MetadataDatabase(value(settings.METADATA_DSN)))
-    connection = registry.by_partition(database)
     model = value(settings.LLM_MODEL)
     ollama = Ollama(value(settings.OLLAMA_BASE_URL), value(settings.EMBED_MODEL), model)
-    qdrant = open_client(value(settings.QDRANT_URL), value(settings.QDRANT_API_KEY))
-    index = SchemaIndex(qdrant, value(settings.INDEX_ALIAS))
-    answer = retrieve_tables(
-        question,
-        connection_id=connection.connection_id,
-        index=index,
-        ollama=ollama,
-        limit=limit,
-    )
-    if not answer.tables:
-        print(_why_nothing(connection, registry))
-        return 1
+    with (
+        closing(MetadataDatabase(value(settings.METADATA_DSN))) as metadata,
+        closing(open_client(value(settings.QDRANT_URL), value(settings.QDRANT_API_KEY))) as qdrant,
+    ):
+        registry = ConnectionRegistry(metadata)
+        connection = registry.by_partition(database)
+        answer = retrieve_tables(
+            question,
+            connection_id=connection.connection_id,
+            index=SchemaIndex(qdrant, value(settings.INDEX_ALIAS)),
+            ollama=ollama,
+            limit=limit,
+        )
+        if not answer.tables:
+            print(_why_nothing(connection, registry))
+            return 1
     if answer.note:
         print(answer.note, file=sys.stderr)
     lines = [
