@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -17,6 +18,7 @@ import psycopg2
 import pytest
 
 from twd_local.demo.__main__ import main as demo
+from twd_local.index_migration import main as migrate_index
 from twd_local.stack.__main__ import main as stack
 from twd_local.stack.connect import connect, register
 from twd_local.stack.errors import StackError, explained
@@ -163,6 +165,39 @@ def test_the_demo_says_so_too(
     monkeypatch.setenv("TWD_HOME", str(file / "home"))
     assert demo() == 1
     assert f"error: The operating system refused: {file}" in capsys.readouterr().out
+
+
+def test_a_migration_of_the_index_says_so_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TWD_HOME", str(tmp_path))
+    assert migrate_index([]) == 1
+    assert capsys.readouterr().err.startswith("error: The stack has not been started yet")
+    home = Home(tmp_path)
+    home.create()
+    home.environment_file.mkdir()
+    assert migrate_index([]) == 1
+    assert capsys.readouterr().err.startswith("error: The operating system refused: ")
+
+
+def test_whoever_has_seen_enough_of_a_migration_is_told_that_it_goes_on(started_home: Home) -> None:
+    answer = {
+        "launchRun": {"__typename": "LaunchRunSuccess", "run": {"runId": "r1"}},
+        "runOrError": {"status": "STARTED"},
+        "logsForRun": {"cursor": "c", "events": []},
+    }
+    with application(200, json.dumps({"data": answer})) as url:
+        write_private_json(started_home.ports_file, {"webserver": int(url.rpartition(":")[2])})
+        command = [sys.executable, "-m", "twd_local.index_migration"]
+        with subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        ) as following:
+            assert following.stdout is not None
+            assert following.stdout.readline() == f"{url}/runs/r1\n"
+            following.send_signal(signal.SIGINT)
+            _, said = following.communicate(timeout=60)
+    assert following.returncode == 130
+    assert said.strip() == "Nobody follows the run any more. It goes on by itself."
 
 
 def test_a_folder_in_which_no_stack_was_is_not_deleted(

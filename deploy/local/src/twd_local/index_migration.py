@@ -10,7 +10,7 @@ from contextlib import closing
 from typing import Any
 
 from twd_local.dagster_api import DagsterApi
-from twd_local.stack.errors import StackError
+from twd_local.stack.errors import FORESEEN, StackError, explained
 from twd_local.stack.plan import chosen_home, started_stack
 
 _POLL_SECONDS = 1.0
@@ -71,7 +71,7 @@ fragment shown on MetadataEntry {
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command line; 0 = migrated, 1 = it failed and the reason was shown."""
+    """Run the command line; 0 = migrated, 1 = it was not, and stderr says why."""
     parser = argparse.ArgumentParser(
         prog="twd_local.index_migration",
         description="Serve a schema index made by TWD_EMBED_MODEL, built beside the present one.",
@@ -84,9 +84,12 @@ def main(arguments: list[str] | None = None) -> int:
         stack = started_stack(chosen_home(os.environ))
         with closing(DagsterApi(stack.ui_url)) as api:
             return int(not _follow(api, _launch(api, config)))
-    except StackError as error:
-        print(error, file=sys.stderr)
+    except FORESEEN as error:
+        print(f"error: {explained(error)}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("\nNobody follows the run any more. It goes on by itself.", file=sys.stderr)
+        return 130
 
 
 def _launch(api: DagsterApi, config: dict[str, bool]) -> str:
