@@ -6,13 +6,17 @@ import os
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from twd_local.deploy.cluster import helm_command
 from twd_local.deploy.release import Release, build, current, prune
+from twd_local.stack import lifecycle
 from twd_local.stack.errors import StackError
+from twd_local.stack.home import Home
+from twd_local.stack.names import LOCATIONS
 
 PROJECT = """\
 [project]
@@ -115,6 +119,44 @@ def test_old_releases_are_deleted_but_not_those_in_use(tmp_path: Path) -> None:
     assert prune(tmp_path, "schema") == [folder / "release5"]
     assert not (folder / "release3").exists()
     assert current(tmp_path, "schema") == folder / "release4"
+
+
+def test_what_failed_or_was_killed_is_deleted_unless_it_is_in_use(tmp_path: Path) -> None:
+    folder = tmp_path / "schema"
+    for name in ("serving", "failed", "tried", "staging"):
+        (folder / name / "src").mkdir(parents=True)
+    Release(folder / "serving", False, 0).make_current()
+    script = folder / "tried" / "run.py"
+    script.write_text("import time; time.sleep(60)")
+    trial = subprocess.Popen([sys.executable, str(script)])
+    try:
+        assert prune(tmp_path, "schema") == [folder / "failed", folder / "staging"]
+    finally:
+        trial.kill()
+        trial.wait()
+    assert prune(tmp_path, "schema") == [folder / "tried"]
+    assert sorted(path.name for path in folder.iterdir()) == [".lock", "current", "serving"]
+
+
+def test_a_start_of_the_stack_leaves_three_releases_of_each_location(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = Home(tmp_path)
+
+    def build_quickly(number: int, _repository: Path, releases: Path, location: str) -> Release:
+        release = releases / location / f"release{number}"
+        release.mkdir(parents=True)
+        (release / "complete").touch()
+        moment = time.time() - 1000 + number
+        os.utime(release / "complete", (moment, moment))
+        return Release(release, True, 0)
+
+    for number in range(5):
+        monkeypatch.setattr(lifecycle, "build", partial(build_quickly, number))
+        lifecycle.prepare_releases(home, lambda _: None)
+    for location in LOCATIONS:
+        kept = sorted(path.name for path in (home.releases / location).glob("release*"))
+        assert kept == ["release2", "release3", "release4"]
 
 
 def test_a_release_that_failed_its_trial_counts_no_more_unless_it_serves(tmp_path: Path) -> None:

@@ -41,6 +41,7 @@ def deploy_locally(home: Home, location: str, sources: Path = REPOSITORY, say: S
         say(f"It serves when it is tried ({time.monotonic() - started:.1f} s so far).")
         if stack is None:
             release.make_current()
+            prune(home.releases, location)
             say("The stack is not running: this release serves from the next start on (make up).")
             return
         others = _pids(supervisor, except_for=location)

@@ -2,7 +2,7 @@
 
 A code server and the runs it started live in the release they began with; a deploy builds another
 one beside it. A release is named after its content, so the same sources are built once. One that
-was killed while being built has no mark of completion and is built again.
+was killed while being built has no mark of completion: it is built again, or deleted in time.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -81,9 +83,7 @@ def build(repository: Path, releases: Path, location: str) -> Release:
         )
     started = time.monotonic()
     folder = releases / location
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with _alone_in(folder):
         staging = folder / _STAGING
         _copy_sources(repository, location, staging)
         release = folder / content_name(staging, staging.rglob("*"), sys.version)
@@ -100,19 +100,34 @@ def build(repository: Path, releases: Path, location: str) -> Release:
 
 
 def prune(releases: Path, location: str) -> list[Path]:
-    """Delete old releases; the newest ones, the current one and those in use are kept."""
+    """Delete old releases, and what was left of builds and trials that failed.
+
+    The newest ones, the current one and those in use are kept.
+    """
     folder = releases / location
-    complete = sorted(
-        (mark.parent for mark in folder.glob(f"*/{_COMPLETE}") if mark.parent.name != _CURRENT),
-        key=lambda release: (release / _COMPLETE).stat().st_mtime,
-        reverse=True,
-    )
-    keep = {current(releases, location), *complete[:KEPT_RELEASES]}
-    old = [release for release in complete if release not in keep and not _is_in_use(release)]
-    for release in old:
-        (release / _COMPLETE).unlink()  # first: a half-deleted release is not a release
-        shutil.rmtree(release, ignore_errors=True)
+    with _alone_in(folder):
+        found = [path for path in folder.iterdir() if path.is_dir() and not path.is_symlink()]
+        complete = sorted(
+            (path for path in found if (path / _COMPLETE).exists()),
+            key=lambda release: (release / _COMPLETE).stat().st_mtime,
+            reverse=True,
+        )
+        keep = {current(releases, location), *complete[:KEPT_RELEASES]}
+        old = sorted(path for path in found if path not in keep and not _is_in_use(path))
+        for release in old:
+            # First: a half-deleted release is not a release.
+            (release / _COMPLETE).unlink(missing_ok=True)
+            shutil.rmtree(release, ignore_errors=True)
     return old
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Be the only one that builds or deletes releases in `folder`, which is made."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _copy_sources(repository: Path, location: str, target: Path) -> None:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 
-from twd_local.deploy.release import Release, build, current
+from twd_local.deploy.release import Release, build, current, prune
 from twd_local.postgres.locations import used_data_dir
 from twd_local.stack import processes
 from twd_local.stack.databases import create_databases
@@ -100,7 +100,10 @@ def clean(home: Home, say: Say = print) -> None:
 
 
 def prepare_releases(home: Home, say: Say = print) -> dict[str, Release]:
-    """Build the release of each location's present sources and make it the current one."""
+    """Build the release of each location's present sources and make it the current one.
+
+    Old releases are deleted.
+    """
     with ThreadPoolExecutor(len(LOCATIONS)) as pool:
         built = pool.map(lambda location: build(REPOSITORY, home.releases, location), LOCATIONS)
         releases = dict(zip(LOCATIONS, built, strict=True))
@@ -108,6 +111,7 @@ def prepare_releases(home: Home, say: Say = print) -> dict[str, Release]:
         before = current(home.releases, location)
         if before != release.path:
             release.make_current()
+        prune(home.releases, location)
         state = f"built in {release.seconds:.1f} s" if release.is_new else "already built"
         say(f"  {location:<12} release {release.path.name}, {state}")
     return releases
