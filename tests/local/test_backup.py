@@ -157,7 +157,7 @@ class World:
 def prepared(services: Any) -> sa.URL:
     """A database with the tables of schema twd and of Dagster, which others are copied from."""
     url = sa.make_url(services.database())
-    make_ready(url)
+    make_ready(url, dg.__version__)
     return url
 
 
@@ -414,6 +414,20 @@ def test_a_backup_of_a_newer_release_is_refused(world: World) -> None:
     assert main_of(world, "restore", str(world.folder), "--yes") == 1
 
 
+def test_a_backup_of_a_newer_dagster_is_told_with_both_versions(world: World) -> None:
+    world.execute("update public.alembic_version set version_num = '9999'")
+    world.save()
+    path = world.folder / NAME
+    written = json.loads(path.read_text())
+    assert written["dagster_version"] == dg.__version__
+    path.write_text(json.dumps(written | {"dagster_version": "99.1"}))
+    with pytest.raises(
+        StackError,
+        match=rf"made with Dagster 99\.1, and this release has {re.escape(dg.__version__)}: ",
+    ):
+        world.restore()
+
+
 def test_runs_of_then_are_ended_and_hold_no_slot(
     world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -478,7 +492,7 @@ def test_a_failure_before_the_switch_leaves_everything_as_it_was(
     _change_everything(world)
     changed = world.database(), world.answers(), world.ours.aliases()
 
-    def fail(_url: sa.URL) -> None:
+    def fail(*_: object) -> None:
         raise StackError("no")
 
     monkeypatch.setattr(restoring, "make_ready", fail)
@@ -728,7 +742,7 @@ def test_a_server_older_than_the_programs_is_restored(world: World, tmp_path: Pa
         metadata = admin.set(database="meta")
         with session(admin) as cursor:
             cursor.execute("create database meta")
-        make_ready(metadata)
+        make_ready(metadata, dg.__version__)
         with session(metadata) as cursor:
             cursor.execute("insert into public.kvs (key, value) values ('cursor', 'seven')")
         older = dataclasses.replace(world.servers, metadata=metadata, admin=admin)

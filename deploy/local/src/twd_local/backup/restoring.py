@@ -12,6 +12,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from contextlib import closing, suppress
+from importlib.metadata import version
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -60,7 +61,7 @@ def restore(servers: Servers, folder: Path, manifest: Manifest, say: Callable[[s
                     f"  There is no role {role} on this server: no rights of any role were "
                     "restored. Create it and grant them again."
                 )
-            make_ready(database.new)
+            make_ready(database.new, manifest.dagster_version)
             say(f"Index {servers.qdrant_place}")
             index.fill()
             # Somebody may have come meanwhile.
@@ -86,8 +87,11 @@ def restore(servers: Servers, folder: Path, manifest: Manifest, say: Callable[[s
             ) from error
 
 
-def make_ready(url: sa.URL) -> None:
-    """Migrate the restored database and end its runs, with a Dagster home of its own."""
+def make_ready(url: sa.URL, made_with: str) -> None:
+    """Migrate the restored database and end its runs, with a Dagster home of its own.
+
+    `made_with` is the version of Dagster whose tables it holds.
+    """
     with tempfile.TemporaryDirectory(prefix="twd-restore-") as home:
         Path(home, "dagster.yaml").symlink_to(REPOSITORY / "dagster.yaml")
         variables = {
@@ -107,6 +111,7 @@ def make_ready(url: sa.URL) -> None:
     if done.returncode != 0:
         raise StackError(
             f"The restored database {place_of(url)} could not be brought up to date; the one in "
-            f"use was not changed. A backup of a newer Dagster needs that Dagster. The reason:\n"
-            f"{done.stderr.strip()[-_LONGEST_QUOTE:]}"
+            f"use was not changed. The backup was made with Dagster {made_with}, and this release "
+            f"has {version('dagster')}: a backup of a newer Dagster needs that Dagster. The "
+            f"reason:\n{done.stderr.strip()[-_LONGEST_QUOTE:]}"
         )
