@@ -779,12 +779,14 @@ def test_an_older_server_may_refuse_one_setting_and_nothing_else(
         restore_dump(url, 17, tmp_path / "dump", 18)
 
 
-def test_an_address_may_hold_blanks_in_its_password_and_its_options(
+def test_an_address_may_hold_blanks_in_its_passwords_and_its_options(
     services: Any, tmp_path: Path
 ) -> None:
     role = {"username": f"u_{uuid.uuid4().hex[:12]}", "password": "two words + more"}
     admin = sa.make_url(services.postgres)
-    url = admin.set(**role).update_query_dict({"options": "-c search_path=app -c work_mem=4MB"})
+    url = admin.set(**role).update_query_dict(
+        {"options": "-c search_path=app -c work_mem=4MB", "sslpassword": "of a # key"}
+    )
     with session(admin) as cursor:
         cursor.execute(f"create role {role['username']} login password '{role['password']}'")
         try:
@@ -794,6 +796,34 @@ def test_an_address_may_hold_blanks_in_its_password_and_its_options(
             run_tool(url, "pg_dump", 1, "--file", str(tmp_path / "dump"))
         finally:
             cursor.execute(f"drop role {role['username']}")
+
+
+def test_no_password_of_an_address_is_on_a_command_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program, seen = tmp_path / "pg_dump", tmp_path / "seen"
+    program.write_text(
+        '#!/bin/sh\n{ echo "$@"; stat -c %a "$PGSERVICEFILE"; cat "$PGSERVICEFILE"; } >'
+        f" {seen}\necho $PGSERVICE $PGSERVICEFILE\n"
+    )
+    program.chmod(0o700)
+    monkeypatch.setattr(database, "tool_path", Mock(return_value=str(program)))
+    run_tool(
+        sa.make_url("postgresql://u:canary-1@127.0.0.1/m?sslkey=/k&sslpassword=canary-2%20%23+x"),
+        "pg_dump",
+        18,
+    )
+    arguments, mode, section, line = seen.read_text().splitlines()
+    assert "canary" not in arguments
+    assert "sslkey=/k" in arguments
+    assert (mode, section, line) == ("600", "[twd-backup]", "sslpassword=canary-2 # x")
+
+
+@pytest.mark.parametrize("query", ["sslpassword=canary%0Ax", "sslpassword=canary%20"])
+def test_a_password_that_would_be_passed_on_as_another_is_refused(query: str) -> None:
+    with pytest.raises(StackError, match=r"127\.0\.0\.1:5432/m has an sslpassword") as raised:
+        run_tool(sa.make_url(f"postgresql://u:p@127.0.0.1/m?{query}"), "pg_dump", 1)
+    assert "canary" not in str(raised.value)
 
 
 def test_without_a_stack_both_addresses_are_needed(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """PostgreSQL's own tools and sessions for a backup: which binary, which address, whose errors.
 
-Passwords go to the tools through the environment: a command line is everybody's to read.
+Passwords go to the tools through the environment, or a file of their user's own: a command line is
+everybody's to read.
 """
 
 from __future__ import annotations
@@ -9,7 +10,8 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,9 +22,11 @@ from psycopg2 import extensions
 
 from twd_local.sources.load import psql_path
 from twd_local.stack.errors import StackError
+from twd_local.stack.private_files import write_private
 from twd_shared.clients.dsn import libpq_address, place_of
 
 _LONGEST_QUOTE = 2000
+_SERVICE = "twd-backup"
 
 # A role or a database may have limits, which reading all of a large table, and waiting for pg_dump,
 # go beyond. The last of these is there since 17.
@@ -88,22 +92,43 @@ def _ran(
     url: sa.URL, tool: str, at_least: int, arguments: tuple[str, ...]
 ) -> subprocess.CompletedProcess[str]:
     parts = extensions.parse_dsn(libpq_address(url))
-    password = parts.pop("password", None)
+    password, key_password = parts.pop("password", None), parts.pop("sslpassword", None)
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
     if password is not None:
         environment["PGPASSWORD"] = password
     # Messages of a lasting form, whatever the user's language.
     environment["LC_MESSAGES"] = "C"
     command = [tool_path(tool, at_least), "--no-password", "--dbname", extensions.make_dsn(**parts)]
-    return subprocess.run(
-        [*command, *arguments],
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-        umask=0o077,
-    )
+    with tempfile.TemporaryDirectory(prefix="twd-backup-") as folder:
+        if key_password is not None:
+            environment |= _kept_in(Path(folder), url, parts, key_password)
+        return subprocess.run(
+            [*command, *arguments],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            umask=0o077,
+        )
+
+
+def _kept_in(
+    folder: Path, url: sa.URL, parts: Mapping[str, Any], key_password: str
+) -> dict[str, str]:
+    """Variables that name a file with the password of the client's key, which no variable holds.
+
+    https://www.postgresql.org/docs/current/libpq-pgservice.html
+    """
+    if "service" in parts or not key_password.isprintable() or key_password.strip() != key_password:
+        raise StackError(
+            f"The address of {place_of(url)} has an sslpassword that cannot be passed on unseen: "
+            "beside a service, or with blanks at an end or a line break in it. Let it name a key "
+            "without a password, or with another one."
+        )
+    path = folder / "service.conf"
+    write_private(path, f"[{_SERVICE}]\nsslpassword={key_password}\n")
+    return {"PGSERVICEFILE": str(path), "PGSERVICE": _SERVICE}
 
 
 def _failed(url: sa.URL, tool: str, done: subprocess.CompletedProcess[str]) -> StackError:
