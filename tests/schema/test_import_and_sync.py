@@ -250,7 +250,7 @@ def test_a_breaking_change_is_told_even_if_the_index_moved_on_before_it_could_be
 ) -> None:
     execute(shop, "alter table invoices drop column total")
     with monkeypatch.context() as broken:
-        broken.setattr(sync_assets, "diff_snapshots", _fail)
+        broken.setattr(sync_assets, "compared_with_index", _fail)
         assert not run(location, instance).success
     assert resources["metadata_store"].index_states.get("7").snapshot_version == 2
     assert metadata(run(location, instance), DIFF)["breaking_changes"] == 1

@@ -5,11 +5,9 @@ import dagster as dg
 from twd_schema.defs.publishing import index_check_spec, published
 from twd_schema.drift.affected import STATEMENT_SECONDS, SurroundingsReader
 from twd_schema.drift.breaking_changes import BreakingChanges
-from twd_schema.drift.diff import base_version, diff_snapshots
-from twd_schema.drift.impact import found_impact
+from twd_schema.drift.comparison import Newest, compared_with_index
 from twd_schema.drift.report import markdown_report
 from twd_schema.drift.store import DiffStore
-from twd_schema.extraction.scope import scoped
 from twd_shared.automation import on_changed_inputs
 from twd_shared.clients.application import ApplicationDatabase
 from twd_shared.contract import (
@@ -61,33 +59,25 @@ def sync_assets(settings: Settings) -> list[dg.AssetsDefinition]:
         with explained_failures():
             registered = metadata_store.connections.by_partition(context.partition_key)
             connection_id = registered.connection_id
-            version, after = metadata_store.snapshots.load_newest(connection_id)
-            diffs = DiffStore(metadata_store.database)
-            held = metadata_store.index_states.get(connection_id)
-            base = base_version(held and held.snapshot_version, diffs.last_version(connection_id))
-            before = None
-            if base:
-                options = catalog.connection(registered).extraction
-                # What the options leave out since then is still in the source, and so is what
-                # became a part of a table that they leave out.
-                snapshots = metadata_store.snapshots
-                chosen = options.include or options.exclude
-                left_out = snapshots.left_out(connection_id) if chosen else ()
-                before = scoped(snapshots.load(connection_id, base), options, left_out)
-            renames = metadata_store.snapshots.renames(connection_id, base, version.version)
-            diff = diff_snapshots(before, after, base, version.version, renames)
+            snapshots, database = metadata_store.snapshots, metadata_store.database
+            version, after = snapshots.load_newest(connection_id)
             link = f"{settings.ui_url}/runs/{context.run.run_id}"
             surroundings = SurroundingsReader(
-                metadata_store.database,
+                database,
                 lambda: ApplicationDatabase(application.dsn, STATEMENT_SECONDS),
                 lambda: qdrant.schema_index,
             )
-            impact = found_impact(diff, before, surroundings, connection_id)
-            BreakingChanges(metadata_store.database).tell(
-                registered, diff, after, impact.consequences, link
+            diff, impact = compared_with_index(
+                connection_id,
+                Newest.stored(snapshots, version, after),
+                lambda: catalog.connection(registered).extraction,
+                snapshots,
+                database,
+                surroundings,
             )
+            BreakingChanges(database).tell(registered, diff, after, impact.consequences, link)
             # Last: what is recorded counts as told, and is not told again.
-            diffs.put(connection_id, diff)
+            DiffStore(database).put(connection_id, diff)
         return dg.MaterializeResult(
             metadata={
                 "database_name": registered.database_name,

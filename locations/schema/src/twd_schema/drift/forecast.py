@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 from twd_schema.drift.affected import SurroundingsReader
 from twd_schema.drift.changes import SchemaDiff
-from twd_schema.drift.diff import base_version, diff_snapshots
-from twd_schema.drift.impact import Impact, found_impact
-from twd_schema.drift.store import DiffStore
+from twd_schema.drift.comparison import Newest, compared_with_index
+from twd_schema.drift.diff import diff_snapshots
+from twd_schema.drift.impact import Impact
 from twd_schema.extraction.scope import scoped
 from twd_schema.history.confirmation import completed
 from twd_shared.clients.catalog import Connection
@@ -20,7 +20,6 @@ from twd_shared.schema_model.identities import Identities, left_out
 from twd_shared.schema_model.models import Snapshot
 from twd_shared.schema_model.renames import NameHistory, Renames, RenameStep, renames_by_id
 from twd_shared.store.database import MetadataDatabase
-from twd_shared.store.index_states import IndexStateStore
 from twd_shared.store.snapshots import SnapshotStore
 from twd_shared.store.table_identities import read_identities
 
@@ -47,20 +46,21 @@ def forecast(
     if read.granted is not None or read.unknown:
         # What the reading cannot tell stays as it was seen last.
         read, _ = completed(read, scoped(known, connection.extraction))
-    held = IndexStateStore(database).get(connection_id)
-    told = DiffStore(database).last_version(connection_id)
-    base = base_version(held and held.snapshot_version, told)
-    before = None
-    if base:
-        held_then = known if base == newest.version else snapshots.load(connection_id, base)
+
+    def hidden() -> set[tuple[str, str]]:
         seen = read.identities.objects if read.identities else ()
-        hidden = left_out(seen, {key_of(item) for item in read.objects})
-        before = scoped(
-            held_then, connection.extraction, {(item.schema, item.name) for item in hidden}
-        )
-    renames = _renames(snapshots, database, connection_id, (base, newest.version), read.identities)
-    diff = diff_snapshots(before, read, base, newest.version + 1, renames)
-    return Forecast(read, diff, found_impact(diff, before, reader, connection_id))
+        found = left_out(seen, {key_of(item) for item in read.objects})
+        return {(item.schema, item.name) for item in found}
+
+    def renames(base: int) -> Renames:
+        versions = (base, newest.version)
+        return _renames(snapshots, database, connection_id, versions, read.identities)
+
+    now = Newest(read, newest.version + 1, hidden, renames)
+    diff, impact = compared_with_index(
+        connection_id, now, lambda: connection.extraction, snapshots, database, reader
+    )
+    return Forecast(read, diff, impact)
 
 
 def _renames(
