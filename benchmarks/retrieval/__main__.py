@@ -29,7 +29,7 @@ from benchmarks.retrieval.scores import Answer
 from benchmarks.services import Services, services
 from twd_schema.extraction.reading import SchemaReader
 from twd_shared.clients.catalog import Connection
-from twd_shared.retrieval.candidates import TableName
+from twd_shared.schema_model.keys import TableName
 from twd_shared.schema_model.models import Snapshot, Table
 from twd_shared.sources.limits import ReadLimits
 from twd_shared.sources.reachability import reach_policy

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from twd_shared.retrieval.candidates import TableName
+from twd_shared.schema_model.keys import TableName
 from twd_shared.schema_model.models import Column, ForeignKey, Key, Snapshot, Table
 from twd_shared.schema_model.wording import words
 

@@ -13,9 +13,9 @@ from twd_shared.clients.index_collections import IndexCollection
 from twd_shared.clients.ollama import Ollama
 from twd_shared.clients.qdrant import open_client
 from twd_shared.clients.schema_index import SchemaIndex
-from twd_shared.retrieval.candidates import TableName
 from twd_shared.retrieval.ranking import Weights
 from twd_shared.retrieval.search import rank_tables
+from twd_shared.schema_model.keys import TableName
 from twd_shared.schema_model.models import Snapshot
 from twd_shared.store.connections import ConnectionRegistry
 from twd_shared.store.database import MetadataDatabase

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from twd_shared.retrieval.candidates import TableName
+from twd_shared.schema_model.keys import TableName
 
 RANKS = (5, 10, 15)
 

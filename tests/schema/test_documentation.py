@@ -12,6 +12,7 @@ import pytest
 from twd_schema.documentation.cards import document_tables
 from twd_schema.extraction.reading import SchemaReader
 from twd_shared.clients.catalog import Connection
+from twd_shared.schema_model.keys import TableName
 from twd_shared.schema_model.models import (
     Column,
     DomainType,
@@ -23,7 +24,6 @@ from twd_shared.schema_model.models import (
     Table,
     TableStatistics,
 )
-from twd_shared.store.descriptions import TableName
 
 GOLDEN = Path(__file__).parent / "golden"
 

@@ -17,12 +17,13 @@ from twd_shared.clients.catalog import Connection
 from twd_shared.clients.index_layout import Point, Rewriting, point_id
 from twd_shared.errors import EmbeddingUnavailable, IndexOutdated, IndexRejected, IndexUnavailable
 from twd_shared.resources.servers import OllamaResource, QdrantResource
-from twd_shared.retrieval.candidates import TableName, label
+from twd_shared.retrieval.candidates import label
 from twd_shared.retrieval.explaining import explain
 from twd_shared.retrieval.prompt import sql_prompt
 from twd_shared.retrieval.question import read_question
 from twd_shared.retrieval.search import Retrieval, rank_tables, retrieve_tables
 from twd_shared.retrieval.terms import question_terms
+from twd_shared.schema_model.keys import TableName
 from twd_shared.schema_model.models import ForeignKey
 from twd_shared.sources.limits import ReadLimits
 from twd_shared.sources.reachability import reach_policy

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from twd_shared.clients.index_layout import Hit
-from twd_shared.retrieval.candidates import Candidate, TableName, candidates_of
+from twd_shared.retrieval.candidates import Candidate, candidates_of
 from twd_shared.retrieval.explaining import explain
 from twd_shared.retrieval.question import read_question
 from twd_shared.retrieval.ranking import (
@@ -18,6 +18,7 @@ from twd_shared.retrieval.ranking import (
     rank,
 )
 from twd_shared.retrieval.selection import close_joins, select
+from twd_shared.schema_model.keys import TableName
 
 
 def payload(table: str, *, refers_to: tuple[str, ...] = (), **keys: Any) -> dict[str, Any]:

@@ -14,8 +14,9 @@ from typing import Literal
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
+from twd_shared.schema_model.keys import TableName
 from twd_shared.schema_model.models import Table
-from twd_shared.sql.names import ColumnName, SchemaNames, TableName
+from twd_shared.sql.names import ColumnName, SchemaNames
 from twd_shared.sql.parsing import parsed
 from twd_shared.sql.problems import Problem
 from twd_shared.sql.queries import NotUnderstood

@@ -12,9 +12,7 @@ from dataclasses import dataclass
 import msgspec
 
 from twd_shared.clients.index_layout import Hit, read_payload
-
-TableName = tuple[str, str]
-"""(schema, table)."""
+from twd_shared.schema_model.keys import TableName
 
 
 def label(name: TableName) -> str:

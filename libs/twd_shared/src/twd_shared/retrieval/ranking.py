@@ -21,9 +21,10 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from twd_shared.retrieval.candidates import Candidate, Relationship, TableName
+from twd_shared.retrieval.candidates import Candidate, Relationship
 from twd_shared.retrieval.question import Asked
 from twd_shared.retrieval.terms import naming_words
+from twd_shared.schema_model.keys import TableName
 
 
 @dataclass(frozen=True, slots=True)

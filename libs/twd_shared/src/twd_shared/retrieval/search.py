@@ -17,7 +17,7 @@ from twd_shared.clients.index_points import ConnectionPoints
 from twd_shared.clients.ollama import Ollama
 from twd_shared.clients.schema_index import IndexCollection, SchemaIndex
 from twd_shared.errors import IndexOutdated, IndexRejected
-from twd_shared.retrieval.candidates import Candidate, Relationship, TableName, candidates_of, label
+from twd_shared.retrieval.candidates import Candidate, Relationship, candidates_of, label
 from twd_shared.retrieval.question import Asked, read_question
 from twd_shared.retrieval.ranking import (
     STANDARD,
@@ -29,6 +29,7 @@ from twd_shared.retrieval.ranking import (
 )
 from twd_shared.retrieval.selection import close_joins, select
 from twd_shared.retrieval.terms import question_terms
+from twd_shared.schema_model.keys import TableName
 
 MOST_TABLES = 15
 """How many tables an answer holds at most, unless the caller says otherwise."""

@@ -10,8 +10,9 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from twd_shared.retrieval.candidates import Relationship, TableName
+from twd_shared.retrieval.candidates import Relationship
 from twd_shared.retrieval.ranking import Explanation, RankedTable
+from twd_shared.schema_model.keys import TableName
 
 Graph = Mapping[TableName, Mapping[TableName, Relationship]]
 

@@ -10,11 +10,11 @@ from collections.abc import Mapping
 
 from twd_shared.schema_model.models import ForeignKey, Snapshot
 
-TableKey = tuple[str, str]
+TableName = tuple[str, str]
 """(schema, name) of a table."""
 
 
-def parents_of_partitions(snapshot: Snapshot) -> dict[TableKey, TableKey]:
+def parents_of_partitions(snapshot: Snapshot) -> dict[TableName, TableName]:
     """The table that people ask, by partition; partitions of partitions are led to the top."""
     above = {
         (item.schema, item.name): (item.partition_of.schema, item.partition_of.table)
@@ -22,7 +22,7 @@ def parents_of_partitions(snapshot: Snapshot) -> dict[TableKey, TableKey]:
         if item.partition_of
     }
 
-    def top(name: TableKey) -> TableKey:
+    def top(name: TableName) -> TableName:
         while name in above:
             name = above[name]
         return name
@@ -30,7 +30,7 @@ def parents_of_partitions(snapshot: Snapshot) -> dict[TableKey, TableKey]:
     return {name: top(name) for name in above}
 
 
-def keys_of_tables(snapshot: Snapshot) -> dict[TableKey, tuple[ForeignKey, ...]]:
+def keys_of_tables(snapshot: Snapshot) -> dict[TableName, tuple[ForeignKey, ...]]:
     """The foreign keys of each table of the snapshot: its own, then those of its partitions."""
     parents = parents_of_partitions(snapshot)
     found = {(table.schema, table.name): list(table.foreign_keys) for table in snapshot.tables}
@@ -47,12 +47,12 @@ def keys_of_tables(snapshot: Snapshot) -> dict[TableKey, tuple[ForeignKey, ...]]
     return {name: tuple(_led_up(key, parents) for key in keys) for name, keys in found.items()}
 
 
-def _reference(key: ForeignKey, parents: Mapping[TableKey, TableKey]) -> tuple[object, ...]:
+def _reference(key: ForeignKey, parents: Mapping[TableName, TableName]) -> tuple[object, ...]:
     target = (key.referenced_schema, key.referenced_table)
     return (key.columns, parents.get(target, target), key.referenced_columns)
 
 
-def _led_up(key: ForeignKey, parents: Mapping[TableKey, TableKey]) -> ForeignKey:
+def _led_up(key: ForeignKey, parents: Mapping[TableName, TableName]) -> ForeignKey:
     target = parents.get((key.referenced_schema, key.referenced_table))
     if target is None:
         return key

@@ -11,8 +11,9 @@ from collections.abc import Iterable
 
 from sqlglot import exp
 
+from twd_shared.schema_model.keys import TableName
 from twd_shared.sql.literals import bare, compared, strings_in
-from twd_shared.sql.names import NOTHING, ColumnName, Origins, Rows, SchemaNames, TableName
+from twd_shared.sql.names import NOTHING, ColumnName, Origins, Rows, SchemaNames
 from twd_shared.sql.problems import Problems
 from twd_shared.sql.scopes import MadeTables, Scope
 

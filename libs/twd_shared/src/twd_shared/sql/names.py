@@ -13,10 +13,8 @@ from functools import cached_property
 from sqlglot import exp
 
 from twd_shared.schema_model.ddl.names import unquoted
+from twd_shared.schema_model.keys import TableName
 from twd_shared.schema_model.models import Table
-
-TableName = tuple[str, str]
-"""(schema, name)."""
 
 ColumnName = tuple[TableName, str]
 """A column of a table."""

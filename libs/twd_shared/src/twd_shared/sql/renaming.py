@@ -13,8 +13,9 @@ from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
 from twd_shared.schema_model.ddl.names import qualified, quote_name
+from twd_shared.schema_model.keys import TableName
 from twd_shared.schema_model.renames import Rename
-from twd_shared.sql.names import ColumnName, Origins, Rows, SchemaNames, TableName
+from twd_shared.sql.names import ColumnName, Origins, Rows, SchemaNames
 from twd_shared.sql.parsing import parsed
 from twd_shared.sql.queries import NotUnderstood
 from twd_shared.sql.scopes import Scope

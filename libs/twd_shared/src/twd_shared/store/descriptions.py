@@ -13,13 +13,11 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
+from twd_shared.schema_model.keys import TableName
 from twd_shared.store.database import MetadataDatabase
 from twd_shared.store.tables import descriptions
 
 _LOCK = sa.text("select pg_advisory_xact_lock(hashtextextended('twd.descriptions:' || :id, 0))")
-
-TableName = tuple[str, str]
-"""(schema, table)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,8 @@ from typing import NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
+from twd_shared.schema_model.keys import TableName
 from twd_shared.store.database import MetadataDatabase
-from twd_shared.store.descriptions import TableName
 from twd_shared.store.sync_tables import index_origins
 
 

@@ -20,8 +20,9 @@ from twd_schema.documentation.questions import (
 )
 from twd_schema.documentation.turns import GivenUp, Turns
 from twd_shared.errors import MetadataFailure, ModelUnavailable, TwdError
+from twd_shared.schema_model.keys import TableName
 from twd_shared.schema_model.models import Table
-from twd_shared.store.descriptions import DescriptionStore, ModelAnswer, TableName
+from twd_shared.store.descriptions import DescriptionStore, ModelAnswer
 
 _AT_ONCE = 4
 # So many tables in a row for which the server failed, after its own retries, and it is left alone.

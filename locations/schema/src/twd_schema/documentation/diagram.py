@@ -9,14 +9,8 @@ from __future__ import annotations
 from html import escape
 from itertools import pairwise
 
-from twd_schema.documentation.diagram_layout import (
-    BOX_WIDTH,
-    COLUMN_GAP,
-    MARGIN,
-    Place,
-    TableName,
-    layout,
-)
+from twd_schema.documentation.diagram_layout import BOX_WIDTH, COLUMN_GAP, MARGIN, Place, layout
+from twd_shared.schema_model.keys import TableName
 from twd_shared.schema_model.models import ForeignKey, Snapshot, Table
 from twd_shared.schema_model.wording import counted, printable
 

@@ -11,8 +11,8 @@ from itertools import pairwise
 from statistics import fmean
 from typing import NamedTuple
 
-TableName = tuple[str, str]
-"""(schema, name) of a table."""
+from twd_shared.schema_model.keys import TableName
+
 Place = tuple[int, int]
 """Left and top, in pixels."""
 

@@ -10,9 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from twd_shared.schema_model.ddl.names import qualified
-from twd_shared.schema_model.keys import keys_of_tables, parents_of_partitions
+from twd_shared.schema_model.keys import TableName, keys_of_tables, parents_of_partitions
 from twd_shared.schema_model.models import ForeignKey, Snapshot, Table
-from twd_shared.store.descriptions import TableName
 
 # A view may read a partition of a table by itself.
 _RELATIONS = ("table", "partition")

@@ -16,8 +16,8 @@ import sqlalchemy as sa
 from twd_shared.clients.application import ApplicationDatabase, now_like, text_of
 from twd_shared.clients.messages import same_id
 from twd_shared.errors import TwdError
+from twd_shared.schema_model.keys import TableName
 from twd_shared.schema_model.wording import shortened
-from twd_shared.sql.names import TableName
 from twd_shared.sql.parsing import unfenced
 from twd_shared.store.database import MetadataDatabase
 from twd_shared.store.tables import index_states, training_items

@@ -16,6 +16,7 @@ from twd_schema.drift.impact import Impact, found_impact
 from twd_schema.drift.store import DiffStore
 from twd_schema.extraction.scope import scoped
 from twd_shared.clients.extraction_options import ExtractionOptions
+from twd_shared.schema_model.keys import TableName
 from twd_shared.schema_model.models import Snapshot
 from twd_shared.schema_model.renames import Renames
 from twd_shared.store.database import MetadataDatabase
@@ -34,7 +35,7 @@ class Newest:
 
     snapshot: Snapshot
     version: int
-    left_out: Callable[[], Collection[tuple[str, str]]]
+    left_out: Callable[[], Collection[TableName]]
     renames: Callable[[int], Renames]
 
     @classmethod

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from twd_schema.drift.changes import Change, SchemaDiff
 from twd_shared.schema_model.ddl.names import qualified
+from twd_shared.schema_model.keys import TableName
 from twd_shared.schema_model.models import Snapshot
-from twd_shared.sql.names import ColumnName, TableName
+from twd_shared.sql.names import ColumnName
 
 ReadKey = TableName | ColumnName | tuple[ColumnName, str]
 """What a statement can read: a table, a column, a column compared with a string."""

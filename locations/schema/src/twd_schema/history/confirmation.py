@@ -16,6 +16,7 @@ from collections.abc import Collection
 import msgspec
 
 from twd_shared.schema_model.fingerprint import key_of, objects_by_key
+from twd_shared.schema_model.keys import TableName
 from twd_shared.schema_model.models import (
     Column,
     ObjectKey,
@@ -25,9 +26,6 @@ from twd_shared.schema_model.models import (
     UnknownFact,
     snapshot_of,
 )
-
-TableName = tuple[str, str]
-"""(schema, name) of a table."""
 
 _RELATIONS = ("table", "partition")
 # Facts inside a table that a role or a server may stop telling.

@@ -34,9 +34,9 @@ from twd_shared.retrieval.terms import (
 )
 from twd_shared.schema_model.ddl import table_ddl
 from twd_shared.schema_model.fingerprint import content_fingerprint
+from twd_shared.schema_model.keys import TableName
 from twd_shared.schema_model.models import Column, ForeignKey, Snapshot, Table
 from twd_shared.schema_model.wording import flat, said, shortened
-from twd_shared.store.descriptions import TableName
 from twd_shared.store.documentation import TableCard
 
 _LONGEST_TITLE = 200

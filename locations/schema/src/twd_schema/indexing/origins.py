@@ -14,8 +14,8 @@ from twd_schema.documentation.facts import TableFacts
 from twd_shared.clients.catalog import Connection
 from twd_shared.clients.token_budget import TokenBudget
 from twd_shared.schema_model.fingerprint import content_fingerprint
+from twd_shared.schema_model.keys import TableName
 from twd_shared.schema_model.models import Table, encode
-from twd_shared.store.descriptions import TableName
 
 
 @dataclass(frozen=True, slots=True)

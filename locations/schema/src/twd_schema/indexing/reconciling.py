@@ -30,7 +30,7 @@ from twd_shared.errors import (
     ModelUnavailable,
 )
 from twd_shared.schema_model.fingerprint import content_fingerprint
-from twd_shared.store.descriptions import TableName
+from twd_shared.schema_model.keys import TableName
 from twd_shared.store.index_origins import TableOrigin
 from twd_shared.store.index_states import IndexState
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from twd_schema.indexing.documents import Document
 from twd_schema.indexing.origins import KnownPoint
-from twd_shared.store.descriptions import TableName
+from twd_shared.schema_model.keys import TableName
 from twd_shared.store.index_origins import TableOrigin
 
 SHORTENED = "shortened"

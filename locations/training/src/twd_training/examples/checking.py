@@ -12,7 +12,8 @@ from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
 from twd_shared.schema_model.fingerprint import content_fingerprint
-from twd_shared.sql.names import Rows, TableName
+from twd_shared.schema_model.keys import TableName
+from twd_shared.sql.names import Rows
 from twd_shared.sql.parsing import statements_in
 from twd_shared.sql.writing import only_reads
 from twd_shared.sql_references import EXPRESSIONS, References, references_of

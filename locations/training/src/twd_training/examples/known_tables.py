@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from twd_shared.schema_model.ddl.names import qualified
+from twd_shared.schema_model.keys import TableName
 from twd_shared.schema_model.models import EnumType, Snapshot, Table
-from twd_shared.sql.names import ColumnName, SchemaNames, TableName
+from twd_shared.sql.names import ColumnName, SchemaNames
 from twd_training.examples.texts import Text, is_word, plain
 
 
