@@ -141,6 +141,8 @@ def test_a_new_label_changes_only_the_cards_that_name_it() -> None:
         ('"Sales".mood[]', "one of sad, ok"),
         ("public.feeling", "one of sad, ok"),
         ("public.strong_feeling", "one of sad, ok"),
+        ("public.feelings", "one of sad, ok"),
+        ("public.feelings[]", "one of sad, ok"),
         ("text", ""),
     ],
 )
@@ -151,6 +153,7 @@ def test_labels_are_told_of_arrays_and_domains_over_an_enum(column_type: str, to
         domains=(
             DomainType(schema="public", name="strong_feeling", type="public.feeling"),
             DomainType(schema="public", name="feeling", type='"Sales".mood'),
+            DomainType(schema="public", name="feelings", type="public.feeling[]"),
         ),
     )
     line = f"- mood ({column_type}): {told}" if told else f"- mood ({column_type})"

@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from twd_shared.schema_model.ddl.names import qualified
+from twd_shared.schema_model.base_types import enums_by_type
 from twd_shared.schema_model.keys import TableName, keys_of_tables, parents_of_partitions
 from twd_shared.schema_model.models import ForeignKey, Snapshot, Table
 
@@ -104,14 +104,6 @@ def _reads(table: Table, parents: Mapping[TableName, TableName]) -> tuple[TableN
 def _labels(snapshot: Snapshot) -> dict[str, Sequence[str]]:
     """Labels of enums by the type as columns spell it; of domains and arrays over them too."""
     labels: dict[str, Sequence[str]] = {
-        qualified(enum.schema, enum.name): enum.labels for enum in snapshot.enums if enum.labels
+        name: enum.labels for name, enum in enums_by_type(snapshot).items() if enum.labels
     }
-    # A domain may stand on another one.
-    waiting = list(snapshot.domains)
-    for _ in snapshot.domains:
-        found = [domain for domain in waiting if domain.type in labels]
-        if not found:
-            break
-        labels |= {qualified(item.schema, item.name): labels[item.type] for item in found}
-        waiting = [domain for domain in waiting if domain not in found]
     return labels | {f"{name}[]": values for name, values in labels.items()}

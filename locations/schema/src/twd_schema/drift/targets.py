@@ -6,6 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 
 from twd_schema.drift.changes import Change, SchemaDiff
+from twd_shared.schema_model.base_types import bases_of_domains, types_within
 from twd_shared.schema_model.ddl.names import qualified
 from twd_shared.schema_model.keys import TableName
 from twd_shared.schema_model.models import Snapshot
@@ -96,14 +97,10 @@ class Targets:
 
 def _columns_of_types(snapshot: Snapshot) -> dict[str, list[ColumnName]]:
     """Columns by the type that they have, as columns spell it; by the type of a domain too."""
-    bases = {qualified(domain.schema, domain.name): domain.type for domain in snapshot.domains}
+    bases = bases_of_domains(snapshot)
     found: defaultdict[str, list[ColumnName]] = defaultdict(list)
     for table in snapshot.relations:
         for column in table.columns:
-            seen: set[str] = set()
-            kind = column.type.removesuffix("[]")
-            while kind and kind not in seen:
-                seen.add(kind)
+            for kind in types_within(column.type, bases):
                 found[kind].append(((table.schema, table.name), column.name))
-                kind = bases.get(kind, "").removesuffix("[]")
     return found

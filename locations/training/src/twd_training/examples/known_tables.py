@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from twd_shared.schema_model.ddl.names import qualified
+from twd_shared.schema_model.base_types import enums_by_type
 from twd_shared.schema_model.keys import TableName
 from twd_shared.schema_model.models import EnumType, Snapshot, Table
 from twd_shared.sql.names import ColumnName, SchemaNames
@@ -19,7 +19,7 @@ class KnownTables:
     dialect: str
     tables: dict[TableName, Table]
     enums: dict[str, EnumType]
-    """By the type as columns spell it."""
+    """By the type as columns spell it; domains over an enum stand for it."""
 
     @classmethod
     def of(cls, snapshot: Snapshot) -> KnownTables:
@@ -27,7 +27,7 @@ class KnownTables:
         return cls(
             snapshot.dialect,
             {(item.schema, item.name): item for item in snapshot.relations},
-            _enums(snapshot),
+            enums_by_type(snapshot),
         )
 
     @cached_property
@@ -85,16 +85,3 @@ class KnownTables:
     def _odd_names(self) -> list[str]:
         """Those that are not one word."""
         return [name for name in self._by_plain_name if not is_word(name)]
-
-
-def _enums(snapshot: Snapshot) -> dict[str, EnumType]:
-    """Enums by the type as columns spell it; domains over them stand for them."""
-    enums = {qualified(item.schema, item.name): item for item in snapshot.enums}
-    # A domain may stand on another one.
-    for _ in snapshot.domains:
-        enums |= {
-            qualified(item.schema, item.name): enums[item.type]
-            for item in snapshot.domains
-            if item.type in enums
-        }
-    return enums
