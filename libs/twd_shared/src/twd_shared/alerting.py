@@ -14,13 +14,13 @@ from twd_shared.contract import DATABASE_TAG, TRIGGER_TAG
 from twd_shared.errors import TwdError
 from twd_shared.resources.stores import MetadataStoreResource
 from twd_shared.run_subjects import PARTITION_TAG, RunSubject, mending_run, partition_of
+from twd_shared.step_errors import raised_in
 from twd_shared.store.alerts import Alert, OpenFailure
 
 # Dagster sets it on the runs that it starts by itself in place of a failed one.
 _RETRY_NUMBER_TAG = "dagster/retry_number"
 # On a run that no person asked for, and that is asked for again while it fails.
 _ASKED_FOR_BY_ITSELF = frozenset({TRIGGER_TAG, "dagster/sensor_name", "dagster/schedule_name"})
-_WRAPPED_BY_DAGSTER = "DagsterExecutionStepExecutionError"
 # Dagster's own name for what conditions, backfills and people run without naming a job.
 _JOB_OF_ASSETS = "__ASSET_JOB"
 _MOST_NAMED = 3
@@ -131,15 +131,11 @@ def run_failure_alert_sensor(ui_url: str, interval_seconds: int) -> dg.SensorDef
     def sensor(context: dg.RunFailureSensorContext, metadata_store: MetadataStoreResource) -> None:
         steps = context.get_step_failure_events()
         first = next((found for step in steps if (found := step.step_failure_data.error)), None)
-        # Dagster wraps what a step raised. What caused that is not told, as it is not by the hook:
-        # a driver's exception may hold a connection string.
-        if first is not None and first.cause and first.cls_name == _WRAPPED_BY_DAGSTER:
-            first = first.cause
-        reason = (
-            failure_reason(first.message, first.cls_name)
-            if first is not None
-            else context.failure_event.message or ""
-        )
+        if first is not None:
+            raised = raised_in(first)
+            reason = failure_reason(raised.message, raised.cls_name)
+        else:
+            reason = context.failure_event.message or ""
         try:
             metadata_store.alerts.raise_alert(
                 failure_alert(context.dagster_run, context.instance, reason, ui_url)

@@ -15,6 +15,7 @@ from typing import Any
 
 from twd_shared.contract import CONNECTION_TAG
 from twd_shared.run_subjects import PARTITION_TAG
+from twd_shared.step_errors import raised_in
 
 # Dagster's own: the same variable makes the code server, of which a run inherits it, write JSON.
 FORMAT_VARIABLE = "DAGSTER_CLI_API_GRPC_LOG_FORMAT"
@@ -27,7 +28,6 @@ _PASSWORD = re.compile(
       (?:"(?:[^"\\]|\\.)*"|'(?:[^']|'')*'|[^\s"]+)""",
     re.IGNORECASE | re.VERBOSE,
 )
-_WRAPPED_BY_DAGSTER = "DagsterExecutionStepExecutionError"
 
 
 def json_lines() -> logging.Handler:
@@ -83,12 +83,7 @@ def _assets(known: dict[str, Any]) -> list[str]:
 
 
 def _error(known: dict[str, Any]) -> str:
-    """What a step or run failed with, without its stack and without what caused it.
-
-    A cause may be a driver's exception, which may repeat what it was given.
-    """
+    """What a step or run failed with, without its stack and without what caused it."""
     event = known.get("dagster_event")
     error = getattr(event.event_specific_data, "error", None) if event else None
-    if error and error.cls_name == _WRAPPED_BY_DAGSTER and error.cause:
-        error = error.cause
-    return error.message.strip() if error else ""
+    return raised_in(error).message.strip() if error else ""
