@@ -13,7 +13,7 @@ import dagster as dg
 import msgspec
 
 from twd_shared.contract import CONNECTION_TAG, DATABASE_TAG, TRIGGER_TAG
-from twd_shared.run_subjects import PARTITION_TAG
+from twd_shared.run_subjects import PARTITION_TAG, planned_assets
 from twd_shared.store.connections import RegisteredConnection
 
 _FIRST_WAIT_SECONDS = 60.0
@@ -105,7 +105,7 @@ def runs_in_flight(
 ) -> list[dg.DagsterRun]:
     """The runs with all of these tags that write one of the assets and are not over."""
     runs = instance.get_runs(dg.RunsFilter(tags=dict(tags), statuses=IN_FLIGHT))
-    return [run for run in runs if not {*assets}.isdisjoint(assets_of(instance, run))]
+    return [run for run in runs if not {*assets}.isdisjoint(assets_of(run, instance))]
 
 
 def run_tags(connection_id: str, database_name: str, trigger: str) -> dict[str, str]:
@@ -113,14 +113,9 @@ def run_tags(connection_id: str, database_name: str, trigger: str) -> dict[str, 
     return {CONNECTION_TAG: connection_id, DATABASE_TAG: database_name, TRIGGER_TAG: trigger}
 
 
-def assets_of(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Collection[dg.AssetKey]:
+def assets_of(run: dg.DagsterRun, instance: dg.DagsterInstance) -> Collection[dg.AssetKey]:
     """The assets that a run materializes; a run of a whole job has only planned them."""
-    if run.asset_selection:
-        return run.asset_selection
-    planned = instance.get_records_for_run(
-        run.run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED
-    ).records
-    return {record.asset_key for record in planned if record.asset_key}
+    return run.asset_selection or planned_assets(run, instance)
 
 
 def claim_run(

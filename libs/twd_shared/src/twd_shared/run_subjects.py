@@ -34,7 +34,7 @@ class RunSubject(msgspec.Struct, frozen=True):
     @classmethod
     def of(cls, run: dg.DagsterRun, instance: dg.DagsterInstance) -> RunSubject:
         """The subject of a run of this instance."""
-        assets = _assets_of(run, instance)
+        assets = _whole_assets_of(run, instance)
         return cls(
             location_of(run),
             "" if assets else run.job_name,
@@ -48,7 +48,7 @@ class RunSubject(msgspec.Struct, frozen=True):
             return False
         if not self.assets:
             return run.job_name == self.job
-        return set(self.assets) <= {key.to_user_string() for key in _assets_of(run, instance)}
+        return set(self.assets) <= {key.to_user_string() for key in _whole_assets_of(run, instance)}
 
     def text(self) -> str:
         """The subject as an alert keeps it."""
@@ -83,6 +83,14 @@ def covers(run: dg.DagsterRun, partition: str) -> bool:
 def _ends(partition: str) -> tuple[str, str]:
     first, _, last = partition.partition(_TO)
     return first, last or first
+
+
+def planned_assets(run: dg.DagsterRun, instance: dg.DagsterInstance) -> frozenset[dg.AssetKey]:
+    """The assets that the run was to write when it was created, whether or not it came so far."""
+    planned = instance.get_records_for_run(
+        run.run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED
+    ).records
+    return frozenset(record.asset_key for record in planned if record.asset_key)
 
 
 def location_of(run: dg.DagsterRun) -> str:
@@ -162,8 +170,8 @@ def _newest_runs(instance: dg.DagsterInstance, wanted: dg.RunsFilter) -> Iterato
         cursor = page[-1].dagster_run.run_id
 
 
-def _assets_of(run: dg.DagsterRun, instance: dg.DagsterInstance) -> frozenset[dg.AssetKey]:
-    """The assets that the run was to write when it was created, whether or not it came so far."""
+def _whole_assets_of(run: dg.DagsterRun, instance: dg.DagsterInstance) -> frozenset[dg.AssetKey]:
+    """The assets that the run was to write, with those of the run that it goes on with."""
     whole = run
     # A run that goes on where another failed does, with that one, all of it.
     while whole.tags.get(_RESUMES_TAG) == "true" and whole.parent_run_id:
@@ -171,8 +179,4 @@ def _assets_of(run: dg.DagsterRun, instance: dg.DagsterInstance) -> frozenset[dg
         if parent is None:
             break
         whole = parent
-    planned = instance.all_logs(
-        whole.run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED
-    )
-    events = (entry.dagster_event for entry in planned)
-    return frozenset(event.asset_key for event in events if event and event.asset_key)
+    return planned_assets(whole, instance)

@@ -57,4 +57,4 @@ def runs_of_target(
         return set()
     instance = context.asset_graph_view.instance
     runs = instance.get_runs(dg.RunsFilter(run_ids=sorted(run_ids), statuses=statuses))
-    return {run.run_id for run in runs if target in assets_of(instance, run)}
+    return {run.run_id for run in runs if target in assets_of(run, instance)}
