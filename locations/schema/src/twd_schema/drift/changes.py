@@ -9,6 +9,7 @@ import msgspec
 from twd_shared.schema_model.models import ObjectKind
 
 Severity = Literal["breaking", "risky", "safe"]
+Evidence = Literal["server", "similarity"]
 
 RULES: dict[str, Severity] = {
     "table_added": "safe",
@@ -129,7 +130,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     member: str = ""
     before: str = ""
     after: str = ""
-    evidence: Literal["", "server", "similarity"] = ""
+    evidence: Evidence | Literal[""] = ""
     columns: tuple[tuple[str, str], ...] = ()
 
 

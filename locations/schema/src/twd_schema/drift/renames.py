@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal, TypeVar
+from typing import TypeVar
 
+from twd_schema.drift.changes import Evidence
 from twd_schema.drift.similarity import similar_columns, similar_tables
 from twd_schema.drift.spelling import folding_of_columns, folding_of_tables
 from twd_shared.schema_model.fingerprint import key_of, objects_by_key
@@ -20,8 +21,6 @@ from twd_shared.schema_model.models import (
     Table,
 )
 from twd_shared.schema_model.renames import Rename, Renames, held_key
-
-Evidence = Literal["server", "similarity"]
 
 _Name = TypeVar("_Name", ObjectKey, str)
 

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from twd_schema.drift.changes import RULES, Change
+from twd_schema.drift.changes import RULES, Change, Evidence
 from twd_shared.schema_model.models import ObjectKey, Table
-
-Evidence = Literal["", "server", "similarity"]
 
 WORDS: dict[str, str] = {
     "table": "Table",
@@ -49,7 +47,7 @@ def of_column(
     what: str,
     before: str | None = "",
     after: str | None = "",
-    evidence: Evidence = "",
+    evidence: Evidence | Literal[""] = "",
 ) -> Change:
     """A change of a table's column; `what` goes on with the sentence that names it."""
     return Change(
@@ -74,7 +72,7 @@ def of_object(
     member: str = "",
     before: str = "",
     after: str = "",
-    evidence: Evidence = "",
+    evidence: Evidence | Literal[""] = "",
 ) -> Change:
     """A change of any other object, or of a label in it; `what` goes on with the sentence."""
     kind, schema, name = key
