@@ -39,11 +39,6 @@ _SETTING = "Command was: SET transaction_timeout = 0;"
 _ONE_ERROR = re.compile(r"errors ignored on restore: 1$", re.MULTILINE)
 
 
-def with_database(url: sa.URL, name: str) -> sa.URL:
-    """The same server and role, another database."""
-    return url.set(database=name)
-
-
 @contextmanager
 def session(url: sa.URL, *, autocommit: bool = True) -> Iterator[Any]:
     """A cursor; raises StackError naming the database when the server refuses."""

@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 from psycopg2 import sql
 
-from twd_local.backup.database import restore_dump, session, with_database
+from twd_local.backup.database import restore_dump, session
 from twd_local.backup.manifest import StoredMetadata
 from twd_local.backup.metadata_dump import rows_of
 from twd_local.stack.errors import StackError
@@ -47,7 +47,7 @@ class MetadataRestore:
         if url.database is None:
             raise StackError("TWD_METADATA_DSN names no database. Add its name: …/twd_metadata")
         self.name = url.database
-        self.new = with_database(url, f"{self.name}_restoring")
+        self.new = url.set(database=f"{self.name}_restoring")
         self._before = f"{self.name}_before_restore"
         if len(self._before.encode()) > _LONGEST_NAME:
             raise StackError(

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 import httpx
 import sqlalchemy as sa
 
-from twd_local.backup.database import with_database
 from twd_local.stack.environment import METADATA_ROLE, admin_dsn, set_since
 from twd_local.stack.errors import StackError
 from twd_local.stack.home import Home
@@ -77,7 +76,7 @@ def servers_of(home: Home, environment: Mapping[str, str]) -> Servers:
                 )
     dsn = settings.value_of(values, settings.METADATA_DSN)
     metadata = postgresql_url(dsn, settings.METADATA_DSN.name)
-    admin = with_database(metadata, _MAINTENANCE)
+    admin = metadata.set(database=_MAINTENANCE)
     if is_ours and (metadata.username, metadata.port) == (METADATA_ROLE, ports["postgres"]):
         admin = sa.make_url(admin_dsn(home, ports))
     return Servers(

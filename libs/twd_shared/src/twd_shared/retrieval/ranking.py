@@ -125,9 +125,9 @@ def _own_scores(
     }
 
 
-def _is_named(table: TableName, asked: frozenset[str]) -> bool:
+def _is_named(table: TableName, stems_asked: frozenset[str]) -> bool:
     stems = set(naming_words(table[1]))
-    return bool(stems) and stems <= asked
+    return bool(stems) and stems <= stems_asked
 
 
 def _add_related(
