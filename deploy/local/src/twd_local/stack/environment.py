@@ -29,7 +29,6 @@ APPLICATION_ROLE = "twd_application"
 APPLICATION_READER = "twd_application_reader"
 
 STACK_ID = "TWD_STACK_ID"
-APPLICATION_ADMIN_DSN = "TWD_LOCAL_APPLICATION_ADMIN_DSN"
 
 _NAMES = {variable.name for variable in settings.VARIABLES}
 _FOLDERS = {

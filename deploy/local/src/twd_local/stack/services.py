@@ -6,7 +6,8 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from twd_local.stack.environment import APPLICATION_ADMIN_DSN, application_admin_dsn
+from twd_local.application.tables import ADMIN_DSN_VARIABLE
+from twd_local.stack.environment import application_admin_dsn
 from twd_local.stack.home import REPOSITORY, Home
 from twd_local.stack.names import LOCATIONS
 
@@ -93,7 +94,7 @@ def _application(home: Home, ports: Mapping[str, int]) -> Service:
         "application",
         _module("twd_local.application", "--port", str(port)),
         port,
-        environment={APPLICATION_ADMIN_DSN: application_admin_dsn(home, ports)},
+        environment={ADMIN_DSN_VARIABLE: application_admin_dsn(home, ports)},
     )
 
 
