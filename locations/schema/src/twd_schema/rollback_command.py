@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 from contextlib import closing
+from functools import partial
 from typing import Any
 
 from twd_shared import settings
@@ -43,9 +44,7 @@ def _roll_back(_options: argparse.Namespace) -> tuple[int, str]:
     from twd_shared.clients.qdrant import open_client
     from twd_shared.clients.schema_index import SchemaIndex
 
-    def value(variable: settings.Variable) -> str:
-        return settings.value_of(os.environ, variable)
-
+    value = partial(settings.value_of, os.environ)
     ollama = Ollama(value(settings.OLLAMA_BASE_URL), value(settings.EMBED_MODEL))
     with (
         closing(MetadataDatabase(value(settings.METADATA_DSN))) as database,

@@ -10,6 +10,7 @@ import os
 import sys
 from collections.abc import Sequence
 from contextlib import closing
+from functools import partial
 
 from twd_shared import settings
 from twd_shared.clients.ollama import Ollama
@@ -63,9 +64,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _decide(command: str, partition_key: str) -> str:
-    def value(variable: settings.Variable) -> str:
-        return settings.value_of(os.environ, variable)
-
+    value = partial(settings.value_of, os.environ)
     with (
         closing(MetadataDatabase(value(settings.METADATA_DSN))) as database,
         closing(open_client(value(settings.QDRANT_URL), value(settings.QDRANT_API_KEY))) as client,

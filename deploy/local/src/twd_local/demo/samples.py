@@ -55,7 +55,7 @@ def register_sources(stack: Stack) -> dict[str, tuple[int, float | None]]:
 
 def seed_application(stack: Stack, connections: dict[str, int]) -> str:
     """Add the sample messages and training data that are missing; returns what was added."""
-    zone = stack.environment.get(settings.TIMEZONE.name) or settings.TIMEZONE.default or "UTC"
+    zone = settings.value_of(stack.environment, settings.TIMEZONE)
     today = datetime.now(ZoneInfo(zone)).date()
     dsn = application_admin_dsn(stack.home, stack.ports)
     seeded = seed(dsn, today, connections=connections)

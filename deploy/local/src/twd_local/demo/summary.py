@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 from rich.console import Console
 from rich.table import Table
@@ -56,11 +57,7 @@ def print_built(
 
 def print_questions(console: Console, stack: Stack, ids: Mapping[str, int]) -> None:
     """A question a database, with the tables that retrieval finds for it."""
-    environment = stack.environment
-
-    def value(variable: settings.Variable) -> str:
-        return settings.value_of(environment, variable)
-
+    value = partial(settings.value_of, stack.environment)
     ollama = Ollama(
         value(settings.OLLAMA_BASE_URL), value(settings.EMBED_MODEL), value(settings.LLM_MODEL)
     )

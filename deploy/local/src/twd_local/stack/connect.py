@@ -83,8 +83,7 @@ def connect(stack: Mapping[str, str], given: Mapping[str, str]) -> str:
         stack[settings.API_URL.name], name, dsn, options, given.get("TYPE", "")
     )
     state = "is registered" if is_new else "was registered already"
-    seconds = stack.get(settings.NEW_CONNECTION_SECONDS.name)
-    seconds = seconds or settings.NEW_CONNECTION_SECONDS.default
+    seconds = settings.value_of(stack, settings.NEW_CONNECTION_SECONDS)
     kept = (
         ""
         if is_new or not options
