@@ -16,19 +16,26 @@ def refuse_taken_port(what: str, port: int) -> None:
 
     Raises: SystemExit(2) with a message on stderr.
     """
+    if (error := refusal_of(port)) is None:
+        return
+    reason = "is taken by another process" if error.errno == errno.EADDRINUSE else error
+    sys.stderr.write(
+        f"{what} cannot listen on 127.0.0.1:{port}: the port {reason}. "
+        "Stop that process or choose another one with --port.\n"
+    )
+    raise SystemExit(2)
+
+
+def refusal_of(port: int) -> OSError | None:
+    """Why a server could not listen on 127.0.0.1:`port` now; None if it could."""
     with socket.socket() as probe:
         # As the server itself will: sockets left in TIME_WAIT do not count as taken.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
         except OSError as error:
-            reason = "is taken by another process" if error.errno == errno.EADDRINUSE else error
-            message = (
-                f"{what} cannot listen on 127.0.0.1:{port}: the port {reason}. "
-                "Stop that process or choose another one with --port.\n"
-            )
-            sys.stderr.write(message)
-            raise SystemExit(2) from None
+            return error
+    return None
 
 
 def free_port(taken: Collection[int] = ()) -> int:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import socket
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from twd_local.listening import free_port
+from twd_local.listening import free_port, refusal_of
 from twd_local.stack.private_files import write_private_json
 from twd_shared.settings import Variable, one_of
 
@@ -32,13 +31,7 @@ USUAL_PORTS = {
 
 def is_free(port: int) -> bool:
     """Whether a server could listen on 127.0.0.1:`port` now."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-        return True
+    return refusal_of(port) is None
 
 
 def read_ports(path: Path) -> dict[str, int]:
