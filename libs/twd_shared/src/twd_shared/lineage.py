@@ -11,7 +11,7 @@ from sqlalchemy.dialects import postgresql
 def stored_in(table: sa.Table) -> Mapping[str, Any]:
     """Definition metadata of an asset whose values are rows of `table`."""
     return {
-        "dagster/table_name": f"{table.schema}.{table.name}",
+        "dagster/table_name": table.fullname,
         "dagster/column_schema": dg.TableSchema(
             columns=[
                 dg.TableColumn(

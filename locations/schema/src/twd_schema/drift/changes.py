@@ -133,6 +133,11 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     evidence: Evidence | Literal[""] = ""
     columns: tuple[tuple[str, str], ...] = ()
 
+    @property
+    def label(self) -> str:
+        """`schema.name` of the object."""
+        return f"{self.schema}.{self.name}"
+
 
 class SchemaDiff(msgspec.Struct, frozen=True, kw_only=True):
     """All differences from one snapshot version to another; `from_version` 0 = nothing before."""
@@ -153,16 +158,14 @@ class SchemaDiff(msgspec.Struct, frozen=True, kw_only=True):
 
     def tables(self, *rules: str) -> tuple[str, ...]:
         """Labels of the tables that have a change of one of these rules."""
-        return tuple(
-            f"{change.schema}.{change.name}" for change in self.changes if change.rule in rules
-        )
+        return tuple(change.label for change in self.changes if change.rule in rules)
 
     @property
     def modified_tables(self) -> tuple[str, ...]:
         """Labels of the tables that were there before and are there now, but changed."""
         return tuple(
             dict.fromkeys(
-                f"{change.schema}.{change.name}"
+                change.label
                 for change in self.changes
                 if change.object_kind == "table"
                 and change.rule not in ("table_added", "table_removed")

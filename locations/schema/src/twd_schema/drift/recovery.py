@@ -83,7 +83,7 @@ class TableNames:
 
     def of(self, change: Change) -> Collection[str]:
         """All that the change's table was or is called."""
-        label = _label(change)
+        label = change.label
         return self._names.get(label, {label})
 
 
@@ -93,7 +93,7 @@ def is_undone(change: Change, present: Present, names: Collection[str] = ()) -> 
     `names` are what the change's table is called besides its name in the change, as schema.table.
     A rule that cannot be judged is never undone.
     """
-    label = _label(change)
+    label = change.label
     tables = {label, *names}
     match change.rule:
         case "column_removed":
@@ -142,7 +142,7 @@ def is_return(change: Change, told: Change, names: TableNames) -> bool:
         and told.before != ""
         and _is_as_before(change, told)
         and change.member in (told.member, told.before)
-        and (change.rule in _OBJECT_RENAMED or _label(change) in names.of(told))
+        and (change.rule in _OBJECT_RENAMED or change.label in names.of(told))
     )
 
 
@@ -152,7 +152,7 @@ def is_next_type(change: Change, told: Change, names: TableNames) -> bool:
         change.rule == told.rule == "column_type_changed"
         and change.member == told.member
         and serves_as(told.after, change.before)
-        and _label(change) in names.of(told)
+        and change.label in names.of(told)
     )
 
 
