@@ -165,7 +165,7 @@ class ApplicationDatabase:
         """What to raise when it answers that it will not; `reason` holds no secret."""
         return ApplicationRefused(
             f"The application database {self.place} refused: {reason}. Check the role and database "
-            "in TWD_APPLICATION_DSN, and that the role may read the application's tables."
+            f"in {APPLICATION_DSN.name}, and that the role may read the application's tables."
         )
 
     def odd_type(self, reason: str) -> ApplicationRefused:
@@ -204,7 +204,7 @@ class ApplicationDatabase:
         return ApplicationUnavailable(
             f"The application database {self.place} is not available "
             f"({kind}). Check that PostgreSQL runs there and that "
-            "TWD_APPLICATION_DSN is right."
+            f"{APPLICATION_DSN.name} is right."
         )
 
     async def _connect(self) -> asyncpg.Connection:

@@ -23,7 +23,7 @@ from twd_shared.clients.option_fields import options_in
 from twd_shared.clients.tls import trusted
 from twd_shared.clients.training_options import TrainingOptions
 from twd_shared.errors import CatalogUnavailable, ConfigurationError, UnknownConnection
-from twd_shared.settings import API_URL, APPLICATION_DSN
+from twd_shared.settings import API_URL, APPLICATION_DSN, CATALOG
 
 _TIMEOUT_SECONDS = 10.0
 _LIMIT = "set local statement_timeout = '10s'"
@@ -89,7 +89,7 @@ def catalog_of(
         return ApiCatalog(api_url, secrets=secrets)
     if source == "database":
         return DatabaseCatalog(application_dsn, secrets)
-    raise ConfigurationError(f"TWD_CATALOG must be api or database, not {source!r}.")
+    raise ConfigurationError(f"{CATALOG.name} must be api or database, not {source!r}.")
 
 
 def connection_of(catalog: Catalog, connection_id: str) -> Connection:
@@ -107,7 +107,7 @@ def connection_of(catalog: Catalog, connection_id: str) -> Connection:
             return connection
     raise UnknownConnection(
         f"The application's catalog lists no connection {connection_id}. It was removed there, "
-        "or TWD_API_URL names another application."
+        f"or {API_URL.name} names another application."
     )
 
 
@@ -132,7 +132,7 @@ class ApiCatalog:
         if "@" in urlsplit(url).netloc:
             raise ConfigurationError(
                 f"{API_URL.name} holds a user or password, which the UI and messages would show. "
-                "Put a proxy that logs in between, or use TWD_CATALOG=database."
+                f"Put a proxy that logs in between, or use {CATALOG.name}=database."
             )
         self._url = url.rstrip("/") + "/text-to-data/connections"
         self._client = client or httpx.Client(timeout=_TIMEOUT_SECONDS, verify=trusted())
@@ -152,12 +152,12 @@ class ApiCatalog:
         except httpx.HTTPError as error:
             raise CatalogUnavailable(
                 f"The application's API at {self._url} cannot be reached "
-                f"({type(error).__name__}). Check that it runs and that TWD_API_URL is right."
+                f"({type(error).__name__}). Check that it runs and that {API_URL.name} is right."
             ) from None
         except ValueError:
             raise CatalogUnavailable(
                 f"The application's API at {self._url} did not answer with JSON. "
-                "Check that TWD_API_URL names the application."
+                f"Check that {API_URL.name} names the application."
             ) from None
         rows = body.get("connections") if isinstance(body, dict) else body
         if not isinstance(rows, list):
@@ -205,7 +205,7 @@ class DatabaseCatalog:
         except SQLAlchemyError as error:
             raise CatalogUnavailable(
                 f"{self._place} cannot be read ({type(error).__name__}). "
-                "Check that the database runs and that TWD_APPLICATION_DSN is right."
+                f"Check that the database runs and that {APPLICATION_DSN.name} is right."
             ) from None
         return _parsed(rows, self._place, self._secrets)
 

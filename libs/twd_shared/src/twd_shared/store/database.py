@@ -111,7 +111,7 @@ class MetadataDatabase:
         except OperationalError as error:
             raise MetadataUnavailable(
                 f"The metadata database at {self.place} is not available "
-                f"({_cause(error)}). Check that PostgreSQL runs and TWD_METADATA_DSN is right."
+                f"({_cause(error)}). Check that PostgreSQL runs and {METADATA_DSN.name} is right."
             ) from None
         except ProgrammingError as error:
             if (told := _told(error, self.place)) is None:

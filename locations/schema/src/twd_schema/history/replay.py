@@ -122,7 +122,8 @@ async def _parse_errors(dsn: str, statements: Iterable[str]) -> list[str]:
     except _FAILURES as error:
         raise MetadataUnavailable(
             f"The metadata database at {place_of(url)}, which parses DDL, is not available "
-            f"({type(error).__name__}). Check that PostgreSQL runs and TWD_METADATA_DSN is right."
+            f"({type(error).__name__}). Check that PostgreSQL runs and "
+            f"{METADATA_DSN.name} is right."
         ) from None
     return errors
 
