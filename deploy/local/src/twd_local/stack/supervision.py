@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 import xmlrpc.client
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -166,7 +166,7 @@ class Supervisor:
         if self.processes()[name]["statename"] not in {"RUNNING", "STARTING"}:
             self._call("startProcess", name, False)
 
-    def stop(self, names: Iterable[str]) -> None:
+    def stop(self, names: Collection[str]) -> None:
         """Stop the processes called `names` together, and wait until they have ended."""
         states = self.processes()
         waiting = {
