@@ -14,6 +14,8 @@ from twd_analytics.accuracy.report import ConnectionAccuracy, DayAccuracy
 from twd_analytics.accuracy.store import AccuracyStore
 from twd_analytics.definitions import build_defs
 from twd_analytics.defs import late_sensor
+from twd_analytics.defs.jobs import analytics_job
+from twd_analytics.defs.late_sensor import late_messages_sensor
 from twd_analytics.messages.measured_days import days_to_measure
 from twd_analytics.messages.reading import MessageLog
 from twd_analytics.usage.statistics import ConnectionUsage
@@ -46,15 +48,8 @@ def test_a_day_is_measured_again_when_one_of_its_measures_has_failed() -> None:
 class Sensor:
     """The sensor's ticks, one after the other, in a location with these settings."""
 
-    def __init__(
-        self,
-        instance: dg.DagsterInstance,
-        metadata: str,
-        application: str,
-        clock: pytest.MonkeyPatch,
-    ) -> None:
+    def __init__(self, instance: dg.DagsterInstance, metadata: str, application: str) -> None:
         self.instance = instance
-        self._clock = clock
         self.settings = Settings(late_days=3)
         self.resources = {
             "metadata_store": MetadataStoreResource(dsn=metadata),
@@ -65,8 +60,7 @@ class Sensor:
     def tick(self, at: datetime = NOW) -> list[str] | str:
         """The days whose measuring is requested at that moment, or why nothing is."""
         definitions = build_defs(self.settings, self.resources)
-        sensor = definitions.resolve_sensor_def("late_messages_sensor")
-        self._clock.setattr(late_sensor, "utc_now", lambda: at)
+        sensor = late_messages_sensor(self.settings, analytics_job(self.settings), lambda: at)
         with dg.build_sensor_context(
             instance=self.instance,
             cursor=self._cursor,
@@ -86,13 +80,8 @@ def instance() -> Iterator[dg.DagsterInstance]:
 
 
 @pytest.fixture
-def sensor(
-    instance: dg.DagsterInstance,
-    metadata_dsn: str,
-    application: Any,
-    monkeypatch: pytest.MonkeyPatch,
-) -> Sensor:
-    return Sensor(instance, metadata_dsn, application.dsn, monkeypatch)
+def sensor(instance: dg.DagsterInstance, metadata_dsn: str, application: Any) -> Sensor:
+    return Sensor(instance, metadata_dsn, application.dsn)
 
 
 @pytest.fixture
@@ -188,10 +177,10 @@ def test_no_days_back_means_no_question_to_the_application(sensor: Sensor) -> No
 
 
 def test_an_application_that_is_down_is_a_reason_to_skip(
-    instance: dg.DagsterInstance, metadata_dsn: str, monkeypatch: pytest.MonkeyPatch
+    instance: dg.DagsterInstance, metadata_dsn: str
 ) -> None:
     address = "postgresql://twd:hush@127.0.0.1:1/app"
-    sensor = Sensor(instance, metadata_dsn, address, monkeypatch)
+    sensor = Sensor(instance, metadata_dsn, address)
     said = sensor.tick()
     assert "127.0.0.1:1/app is not available" in said
     assert "hush" not in said

@@ -1,7 +1,7 @@
 """The sensor that has a day measured again when its messages are no longer as they were."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime
 
 import dagster as dg
@@ -29,9 +29,11 @@ _MOST_TRIES = 8
 
 
 def late_messages_sensor(
-    settings: Settings, job: "dg.UnresolvedAssetJobDefinition"
+    settings: Settings,
+    job: "dg.UnresolvedAssetJobDefinition",
+    present: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> dg.SensorDefinition:
-    """The sensor `late_messages_sensor`."""
+    """The sensor `late_messages_sensor`; `present` gives the present moment."""
 
     @dg.sensor(
         name=_NAME,
@@ -59,7 +61,7 @@ def late_messages_sensor(
             measured_states,
         )
 
-        moment = utc_now()
+        moment = present()
         days = [
             day
             for day in last_days(moment, settings.timezone, settings.late_days)
@@ -98,11 +100,6 @@ def late_messages_sensor(
         return dg.SensorResult(run_requests=requests, skip_reason=reason, cursor=attempts.cursor())
 
     return sensor
-
-
-def utc_now() -> datetime:
-    """The present moment."""
-    return datetime.now(UTC)
 
 
 def _states(dsn: str, timezone: str, days: Sequence[date]) -> tuple[dict[date, str], str]:
