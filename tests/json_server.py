@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
+from .local_server import LocalServer
 
-class JsonServer:
+
+class JsonServer(LocalServer):
     """Serves at `url` what `on_get` and `on_post` give: a status and a body."""
 
     def __init__(self) -> None:
@@ -33,12 +34,7 @@ class JsonServer:
             def log_message(self, format: str, *args: object) -> None:
                 pass
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
-        )
-        self._thread.start()
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        super().__init__(Handler)
 
     def on_get(self, path: str) -> tuple[int, Any]:
         """The answer to a GET."""
@@ -47,9 +43,3 @@ class JsonServer:
     def on_post(self, path: str, asked: dict[str, Any]) -> tuple[int, Any]:
         """The answer to a POST of `asked`."""
         raise NotImplementedError
-
-    def close(self) -> None:
-        """Stop serving."""
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()

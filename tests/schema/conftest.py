@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import dagster as dg
-import psycopg2
 import pytest
 
 from twd_schema.definitions import build_defs
@@ -26,12 +24,14 @@ from twd_shared.settings import Settings
 from twd_shared.sources.limits import ReadLimits
 from twd_shared.sources.reachability import reach_policy
 
+from ..local_server import LocalServer
+from ..statements import execute as execute_statements
 from .daemon import clock, daemon, imported, sensors, shop
 
 __all__ = ["clock", "daemon", "imported", "sensors", "shop"]
 
 
-class ListedConnections:
+class ListedConnections(LocalServer):
     """The application's catalog over real HTTP; a test changes `rows` or `answer`."""
 
     def __init__(self) -> None:
@@ -51,23 +51,12 @@ class ListedConnections:
             def log_message(self, format: str, *args: object) -> None:
                 pass
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
-        )
-        self._thread.start()
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        super().__init__(Handler)
 
     def add(self, connection_id: int | str, name: str, dsn: str, **fields: Any) -> None:
         """List a connection."""
         row = {"id": connection_id, "database_name": name, "connection_string": dsn}
         self.rows.append({"db_type": "postgresql", "is_active": True, **row, **fields})
-
-    def close(self) -> None:
-        """Stop serving."""
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
 
 
 @pytest.fixture
@@ -125,16 +114,7 @@ def instance() -> Iterator[dg.DagsterInstance]:
 @pytest.fixture(scope="session")
 def execute() -> Callable[..., None]:
     """Run statements on a database, each in a transaction of its own."""
-
-    def run(dsn: str, *statements: str) -> None:
-        connection = psycopg2.connect(dsn)
-        connection.autocommit = True
-        with connection.cursor() as cursor:
-            for statement in statements:
-                cursor.execute(statement)
-        connection.close()
-
-    return run
+    return execute_statements
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import dagster as dg
@@ -18,6 +18,7 @@ from twd_shared.store.alerts import AlertOutbox
 from twd_shared.store.connections import ConnectionRegistry
 from twd_shared.store.database import MetadataDatabase
 
+from ..local_server import LocalServer
 from ..webhook_server import WebhookServer
 from .sample_names import pagila, pagila_tables
 from .source_ticks import BOTH, WHILE_TICKING, Automation, index, report, snapshot
@@ -25,7 +26,7 @@ from .source_ticks import BOTH, WHILE_TICKING, Automation, index, report, snapsh
 __all__ = ["pagila", "pagila_tables"]
 
 
-class HttpServer:
+class HttpServer(LocalServer):
     """A real HTTP server that answers everything with `status` and `body` and keeps what it got."""
 
     def __init__(self) -> None:
@@ -58,12 +59,7 @@ class HttpServer:
             def log_message(self, format: str, *args: object) -> None:
                 pass
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
-        )
-        self._thread.start()
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        super().__init__(Handler)
 
     def answer(self, body: object) -> None:
         """Answer with `body` as JSON from now on."""
@@ -76,9 +72,7 @@ class HttpServer:
     def close(self) -> None:
         """Stop serving."""
         self._may_answer.set()
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        super().close()
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import dagster as dg
-import psycopg2
 from dagster._core.events import AssetMaterializationPlannedData
 from dagster._core.remote_origin import (
     GrpcServerCodeLocationOrigin,
@@ -28,6 +27,8 @@ from dagster._daemon.types import DaemonHeartbeat
 
 from twd_shared.contract import source_databases
 from twd_shared.instance import prepare
+
+from ..statements import execute
 
 _REPOSITORY = RemoteRepositoryOrigin(
     GrpcServerCodeLocationOrigin(host="127.0.0.1", port=1, location_name="schema"),
@@ -165,16 +166,6 @@ _ROWS = (
     " select (now() at time zone 'utc')::date - ago, 'usage', 'UTC', 's'"
     " from unnest('{1,2,4,5}'::int[]) ago",
 )
-
-
-def execute(dsn: str, *statements: str) -> None:
-    """Execute the statements, each by itself."""
-    connection = psycopg2.connect(dsn)
-    connection.autocommit = True
-    with connection.cursor() as cursor:
-        for statement in statements:
-            cursor.execute(statement)
-    connection.close()
 
 
 def write_rows(dsn: str) -> None:

@@ -28,7 +28,8 @@ from twd_shared.metrics.model import Query
 from twd_shared.metrics.reading import Reader
 from twd_shared.metrics.server import make_metrics_server
 
-from .observed_instance import beat, execute, instance_on, run_jobs, tick, write_rows
+from ..statements import execute
+from .observed_instance import beat, instance_on, run_jobs, tick, write_rows
 
 ROOT = Path(__file__).parents[2]
 Samples = dict[str, dict[tuple[tuple[str, str], ...], float]]

@@ -11,7 +11,8 @@ from psycopg2.extras import RealDictCursor
 from twd_shared.store.database import MetadataDatabase
 from twd_shared.store.source_checks import SourceCheck, SourceCheckStore
 
-from .observed_instance import execute, write_rows
+from ..statements import execute
+from .observed_instance import write_rows
 
 # Version 4 was read 20 minutes ago, so version 3 ended then; index and knowledge base hold 3.
 NEWER = (

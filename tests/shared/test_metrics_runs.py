@@ -13,7 +13,8 @@ from psycopg2.extras import RealDictCursor
 
 from twd_shared.store.migrate import downgrade, upgrade
 
-from .observed_instance import execute, instance_on, run_jobs, tick
+from ..statements import execute
+from .observed_instance import instance_on, run_jobs, tick
 
 VIEWS = ("run_statistics", "failed_runs", "step_statistics", "asset_runs", "tick_statistics")
 

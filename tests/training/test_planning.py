@@ -22,6 +22,7 @@ from twd_training.examples.planning import SourcePlanner
 from twd_training.examples.store import TrainingSet
 
 from ..lock_waits import wait_for_a_waiting_session
+from ..statements import execute
 from .conftest import CUSTOMER, Location, snapshot_of
 
 pytestmark = pytest.mark.integration
@@ -41,21 +42,12 @@ SUM = "select sum(total_amount) from invoice"
 def source(services: Any) -> str:
     """Address of a database with the tables of the location's snapshot."""
     dsn = services.database()
-    run(dsn, TABLES)
+    execute(dsn, TABLES)
     return dsn
 
 
 def with_login(dsn: str, role: str, password: str) -> str:
     return sa.make_url(dsn).set(username=role, password=password).render_as_string(False)
-
-
-def run(dsn: str, *statements: str) -> None:
-    connection = psycopg2.connect(dsn)
-    connection.autocommit = True
-    with connection.cursor() as cursor:
-        for statement in statements:
-            cursor.execute(statement)
-    connection.close()
 
 
 def asked(dsn: str) -> Connection:
@@ -156,7 +148,7 @@ def test_nothing_runs(location: Location, source: str) -> None:
 
 
 def test_no_function_of_the_source_is_run(location: Location, source: str) -> None:
-    run(
+    execute(
         source,
         "create function boom(integer) returns integer immutable language plpgsql"
         " as 'begin raise exception ''it ran''; end'",
@@ -169,12 +161,12 @@ def test_no_function_of_the_source_is_run(location: Location, source: str) -> No
 def test_a_table_that_the_role_may_not_read_is_no_fault_of_the_statement(
     location: Location, source: str
 ) -> None:
-    run(source, "create role reader_of_nothing login password 'x'")
+    execute(source, "create role reader_of_nothing login password 'x'")
     try:
         weak = with_login(source, "reader_of_nothing", "x")
         assert refusals(location, weak, SUM) == {}
     finally:
-        run(source, "drop role reader_of_nothing")
+        execute(source, "drop role reader_of_nothing")
 
 
 def test_a_pair_that_types_break_is_put_into_quarantine_and_comes_back(
@@ -182,11 +174,13 @@ def test_a_pair_that_types_break_is_put_into_quarantine_and_comes_back(
 ) -> None:
     location.teach(SUM, "How much?")
     assert collect(location, source).items[0].accepted
-    run(source, "alter table invoice alter total_amount type text")
+    execute(source, "alter table invoice alter total_amount type text")
     broken = collect(location, source)
     assert broken.items[0].is_quarantined
     assert broken.items[0].reason == "function sum(text) does not exist"
-    run(source, "alter table invoice alter total_amount type numeric using total_amount::numeric")
+    execute(
+        source, "alter table invoice alter total_amount type numeric using total_amount::numeric"
+    )
     assert collect(location, source).outcome.restored == 1
 
 
