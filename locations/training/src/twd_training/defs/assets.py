@@ -45,6 +45,7 @@ from twd_training.examples.collecting import collect_examples
 from twd_training.examples.store import TrainingSet
 
 if TYPE_CHECKING:
+    from twd_training.evaluation.evaluating import Evaluation
     from twd_training.knowledge_base.publishing import Published
 
 TRAINING_EXAMPLES_KEY = dg.AssetKey(["training", "training_examples"])
@@ -226,12 +227,7 @@ def training_assets(settings: Settings) -> list[dg.AssetsDefinition]:
             )
         if generated.problem:
             context.log.warning(generated.problem)
-        metadata = {
-            **evaluation_metadata(evaluation),
-            **generated_metadata(generated, evaluation),
-        }
-        of_index = evaluation.overall(SCHEMA_INDEX)
-        recall = of_index.recall_at_5 if of_index else 0.0
+        metadata = {**evaluation_metadata(evaluation), **generated_metadata(generated, evaluation)}
         return dg.MaterializeResult(
             metadata={
                 "database_name": registered.database_name,
@@ -240,14 +236,7 @@ def training_assets(settings: Settings) -> list[dg.AssetsDefinition]:
                 "recall_by_version": recall_plot(evaluation),
             },
             data_version=dg.DataVersion(_version_of(metadata)),
-            check_results=[
-                dg.AssetCheckResult(
-                    check_name=RECALL_CHECK,
-                    passed=recall >= settings.recall_bound,
-                    severity=dg.AssetCheckSeverity.WARN,
-                    metadata={"recall_at_5": recall, "bound": settings.recall_bound},
-                )
-            ],
+            check_results=[_recall_check(evaluation, settings.recall_bound)],
         )
 
     return [training_examples, trained_model, model_evaluation]
@@ -272,6 +261,17 @@ def promotion_check(published: "Published") -> dg.AssetCheckResult:
         metadata={"held_version": held.version, "comparison": held.comparison or {}}
         if held
         else {},
+    )
+
+
+def _recall_check(evaluation: "Evaluation", bound: float) -> dg.AssetCheckResult:
+    of_index = evaluation.overall(SCHEMA_INDEX)
+    recall = of_index.recall_at_5 if of_index else 0.0
+    return dg.AssetCheckResult(
+        check_name=RECALL_CHECK,
+        passed=recall >= bound,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={"recall_at_5": recall, "bound": bound},
     )
 
 
