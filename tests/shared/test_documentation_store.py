@@ -46,6 +46,15 @@ def test_a_new_version_replaces_every_part_of_a_card_and_drops_gone_tables(
     assert store.cards("7") == [new]
 
 
+def test_more_tables_go_at_once_than_a_statement_can_name(
+    database: MetadataDatabase, registry: ConnectionRegistry
+) -> None:
+    store = DocumentationStore(database)
+    store.replace("7", 1, [TableCard("old", f"t{n}", "x", "h", "f") for n in range(12_000)])
+    store.replace("7", 2, [TableCard("new", "t0", "x", "h", "f")])
+    assert [card.schema for card in store.cards("7")] == ["new"]
+
+
 def test_people_and_model_are_kept_apart(descriptions: DescriptionStore) -> None:
     descriptions.edit("7", FILM, "rating", "by a person")
     descriptions.keep_answer("7", FILM, ModelAnswer("hash", {"": "film", "rating": HOSTILE}))

@@ -231,6 +231,61 @@ def test_what_was_dropped_and_made_again_takes_nobodys_words_with_it(
     assert said.of_people("7") == {("s", "a"): {"": "The first"}}
 
 
+@pytest.mark.parametrize("is_seen", [False, True], ids=["at once", "in steps"])
+def test_words_stay_with_a_table_that_is_rebuilt_under_its_name(
+    store: SnapshotStore, database: MetadataDatabase, *, is_seen: bool
+) -> None:
+    said = DescriptionStore(database)
+    store.save("7", reading(("orders", 5, COLUMNS)))
+    said.edit("7", ("s", "orders"), "", "What was ordered")
+    said.edit("7", ("s", "orders"), "note", "Of the customer")
+    if is_seen:
+        store.save("7", reading(("orders", 5, COLUMNS), ("orders_new", 9, COLUMNS)))
+    store.save("7", reading(("orders_old", 5, COLUMNS), ("orders", 9, COLUMNS)))
+    words = {"": "What was ordered", "note": "Of the customer"}
+    assert said.of_people("7") == {("s", "orders"): words, ("s", "orders_old"): words}
+    store.save("7", reading(("orders", 9, COLUMNS)))
+    assert said.of_people("7")["s", "orders"] == words
+
+
+def test_words_stay_with_a_column_that_is_rebuilt_under_its_name(
+    store: SnapshotStore, database: MetadataDatabase
+) -> None:
+    said = DescriptionStore(database)
+    store.save("7", reading(("a", 5, {"id": 1, "price": 2})))
+    said.edit("7", ("s", "a"), "price", "In euros")
+    store.save("7", reading(("a", 5, {"id": 1, "price": 2, "price_new": 3})))
+    store.save("7", reading(("a", 5, {"id": 1, "price_old": 2, "price": 3})))
+    assert said.of_people("7") == {("s", "a"): {"price": "In euros", "price_old": "In euros"}}
+    store.save("7", reading(("a", 5, {"id": 1, "price": 3})))
+    assert said.of_people("7")["s", "a"]["price"] == "In euros"
+
+
+def test_another_table_that_takes_the_name_gets_no_words_of_the_one_before(
+    store: SnapshotStore, database: MetadataDatabase
+) -> None:
+    said = DescriptionStore(database)
+    other = {"key": 1, "value": 2}
+    store.save("7", reading(("a", 5, COLUMNS), ("b", 6, other)))
+    said.edit("7", ("s", "a"), "", "The first")
+    said.edit("7", ("s", "a"), "note", "Note of the first")
+    store.save("7", reading(("a", 6, other)))
+    assert said.of_people("7") == {}
+
+
+def test_a_schema_of_many_tables_is_renamed(
+    store: SnapshotStore, database: MetadataDatabase
+) -> None:
+    """So many that a server would not parse a list of their names."""
+    said = DescriptionStore(database)
+    tables = [(f"t{number}", number, {"id": 1}) for number in range(12_000)]
+    store.save("7", reading(*tables))
+    said.edit("7", ("s", "t7"), "id", "A key")
+    moved = reading(*((f"u{number}", number, columns) for _, number, columns in tables))
+    store.save("7", moved)
+    assert said.of_people("7") == {("s", "u7"): {"id": "A key"}}
+
+
 def test_words_on_a_table_that_has_gone_give_way_to_those_of_one_that_takes_its_name(
     store: SnapshotStore, database: MetadataDatabase
 ) -> None:

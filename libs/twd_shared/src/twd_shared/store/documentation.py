@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from twd_shared.store.database import MetadataDatabase
+from twd_shared.store.database import MetadataDatabase, text_rows
 from twd_shared.store.tables import table_documentation
 
 
@@ -64,8 +64,11 @@ class DocumentationStore:
                 )
             gone = stored.keys() - {(card.schema, card.table) for card in cards}
             if gone:
-                named = sa.tuple_(table.c.schema_name, table.c.table_name)
-                transaction.execute(sa.delete(table).where(of_connection, named.in_(sorted(gone))))
+                # One by one in the statement, ten thousand names are more than a server parses.
+                names = ("schema_name", "table_name")
+                given = text_rows(names, sorted(gone))
+                are_these = (table.c[name] == given.c[name] for name in names)
+                transaction.execute(sa.delete(table).where(of_connection, *are_these))
             transaction.execute(
                 sa.update(table)
                 .where(of_connection, table.c.snapshot_version != version)

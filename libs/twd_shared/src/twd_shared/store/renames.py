@@ -145,7 +145,13 @@ def _record_renames(
             known.since if number is None or not known.member_since else known.member_since[number]
         )
         steps.append(RenameStep(version=version, since=since, rename=rename))
-    move_descriptions(transaction, connection_id, [step.rename for step in steps])
+    move_descriptions(
+        transaction,
+        connection_id,
+        [step.rename for step in steps],
+        old.objects,
+        read.objects,
+    )
     history = NameHistory([*_steps(transaction, connection_id, 0, version), *steps], 0)
     steps += _new_objects(history, held, read, version)
     _insert(transaction, connection_id, steps)
