@@ -10,13 +10,13 @@ from twd_schema.defs.resources import SourceDatabaseResource
 from twd_schema.defs.snapshot_metadata import SNAPSHOT_CHECKS, snapshot_checks, snapshot_metadata
 from twd_schema.documentation.describing import LanguageModel
 from twd_schema.documentation.documenting import document_connection
-from twd_schema.documentation.questions import CONTEXT_TOKENS
 from twd_schema.drift.diff import changes_since
 from twd_schema.drift.marks import read_mark
 from twd_schema.history.recording import DropPolicy, SnapshotRecorder
 from twd_schema.history.replay import ddl_problems
 from twd_schema.history.retention import forget_old_versions
 from twd_shared.automation import on_changed_inputs
+from twd_shared.clients.ollama import WRITING_CONTEXT_TOKENS
 from twd_shared.contract import (
     OLLAMA_POOL,
     RAW_SCHEMA_METADATA,
@@ -156,5 +156,5 @@ def _language_model(ollama: OllamaResource) -> LanguageModel | None:
     if not ollama.model:
         return None
     return LanguageModel(
-        ollama.model, partial(ollama.client.generate, context_tokens=CONTEXT_TOKENS)
+        ollama.model, partial(ollama.client.generate, context_tokens=WRITING_CONTEXT_TOKENS)
     )

@@ -43,7 +43,7 @@ class LanguageModel:
 class Described:
     """Descriptions by table, and how many of them are `cached`, `answered` now, or `malformed`.
 
-    `problem` is why the model was not asked about the others.
+    `problem` is why the model did not describe the others, in one sentence or more.
     """
 
     texts: dict[TableName, Mapping[str, str]]
@@ -58,12 +58,13 @@ def describe_tables(
     tables: Iterable[tuple[Table, TableFacts]],
     model: LanguageModel,
     store: DescriptionStore,
+    until: float,
 ) -> Described:
     """Descriptions of the tables, by the model or by what it answered to the same question before.
 
     An answer that is malformed twice leaves its table without; so does a server that fails. After
-    three failures or twenty such tables in a row, or when the server lacks the model, the others
-    are not asked. Raises the errors of the store alone.
+    three failures or twenty such tables in a row, when the server lacks the model, or at the
+    moment `until`, the others are not asked. Raises the errors of the store alone.
     """
     kept = store.of_model(connection_id)
     described = Described({})
@@ -78,7 +79,7 @@ def describe_tables(
     described.cached = len(described.texts)
     # Not by name: of neighbours that alike get no answer of use, all after them would get none.
     open_tables.sort(key=lambda inquiry: inquiry.content_hash)
-    _ask_all(connection_id, open_tables, Turns(model.ask, _AT_ONCE), store, described)
+    _ask_all(connection_id, open_tables, Turns(model.ask, _AT_ONCE, until), store, described)
     return described
 
 

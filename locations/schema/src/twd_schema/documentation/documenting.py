@@ -10,6 +10,7 @@ import msgspec
 from twd_schema.documentation.cards import document_tables
 from twd_schema.documentation.describing import Described, LanguageModel, describe_tables
 from twd_schema.documentation.facts import Descriptions, facts_of
+from twd_schema.documentation.turns import last_moment
 from twd_shared.schema_model.fingerprint import content_fingerprint
 from twd_shared.schema_model.models import Snapshot, Table
 from twd_shared.schema_model.wording import counted
@@ -52,14 +53,16 @@ def document_connection(
     What a person wrote of a table or column is told, and never what the model says of it. Raises
     the errors of the stores; a model that fails is told in `problem`.
     """
-    version, schema = snapshots.load_newest(connection_id)
-    # The few values of columns are kept apart, as they change without a new version.
-    snapshot = msgspec.structs.replace(schema, statistics=snapshots.statistics(connection_id))
-    described, people, told = gathered(connection_id, snapshot, descriptions, model)
-    newest = snapshots.newest(connection_id)
-    if newest is not None and newest.version > version.version:
+    until = last_moment()
+    while True:
+        version, schema = snapshots.load_newest(connection_id)
+        # The few values of columns are kept apart, as they change without a new version.
+        snapshot = msgspec.structs.replace(schema, statistics=snapshots.statistics(connection_id))
+        described, people, told = gathered(connection_id, snapshot, descriptions, model, until)
+        newest = snapshots.newest(connection_id)
+        if newest is None or newest.version <= version.version:
+            break
         # Another run was quicker than the model. What it answered is kept.
-        return document_connection(connection_id, snapshots, documentation, descriptions, model)
     cards = document_tables(snapshot, told)
     documentation.replace(connection_id, version.version, cards)
     by_people = sum(_describe(people, table) for table in snapshot.tables)
@@ -80,16 +83,18 @@ def gathered(
     snapshot: Snapshot,
     descriptions: DescriptionStore,
     model: LanguageModel | None,
+    until: float,
 ) -> tuple[Described, Descriptions, Descriptions]:
     """What the model says of the snapshot's tables, what people say, and what is told of both.
 
-    A `model` is asked about what it has not seen. Raises the errors of the store.
+    A `model` is asked about what it has not seen, `until` that moment. Raises the errors of the
+    store.
     """
     described = Described({})
     if model:
         facts = facts_of(snapshot, {})
         tables = [(table, facts[table.schema, table.name]) for table in snapshot.tables]
-        described = describe_tables(connection_id, tables, model, descriptions)
+        described = describe_tables(connection_id, tables, model, descriptions, until)
     # Read last: what a person writes while the model is asked must not wait for the next time.
     people = descriptions.of_people(connection_id)
     told = {

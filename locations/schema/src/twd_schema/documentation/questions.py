@@ -22,19 +22,12 @@ LONGEST_DESCRIPTION = 300
 
 # Raised when the same table is shown or asked about in another form: all are asked again.
 _FORM = "1"
-CONTEXT_TOKENS = 8192
-"""How much Ollama reads, question and answer together.
-
-It reads 4,096 by default, and drops the beginning of more without a word: what it is asked. With
-another number than where SQL is written it would load the model anew each time.
-https://github.com/ollama/ollama/blob/main/docs/faq.md
-"""
-
+# A token is two and a half bytes or more, of whatever writing: a question of 15,000 leaves a quarter
+# of what a model reads (WRITING_CONTEXT_TOKENS) for its answer.
 _COLUMNS_A_QUESTION = 40
-# A token is more than two bytes, of whatever writing: what is not English has more of both.
-_BYTES_OF_COLUMNS = 11_000
+_BYTES_OF_COLUMNS = 8_000
 _BYTES_OF_VALUES = 1_000
-_BYTES_OF_KEYS = 2_000
+_BYTES_OF_KEYS = 1_000
 _LONGEST_NAME = 200
 _LONGEST_TYPE = 200
 _LONGEST_COMMENT = 200
@@ -110,26 +103,27 @@ def _cleaned(text: object) -> str:
     return shortened(flat(text), LONGEST_DESCRIPTION) if isinstance(text, str) else ""
 
 
-def _parts(table: Table, facts: TableFacts) -> Iterator[list[Column]]:
-    """The columns of each question; one of none, if there are none to be asked about."""
-    part: list[Column] = []
+def _parts(table: Table, facts: TableFacts) -> Iterator[list[dict[str, Any]]]:
+    """The columns that each question shows; one of none, if there are none to be asked about."""
+    part: list[dict[str, Any]] = []
     size = 0
     is_first = True
     for column in table.columns:
         if len(column.name) > _LONGEST_NAME:
             continue
-        own = _size(_shown_column(column, facts))
+        shown = _shown_column(column, facts)
+        own = _size(shown)
         if part and (len(part) == _COLUMNS_A_QUESTION or size + own > _BYTES_OF_COLUMNS):
             yield part
             part, size, is_first = [], 0, False
-        part.append(column)
+        part.append(shown)
         size += own
     if part or is_first:
         yield part
 
 
-def _question(table: Table, facts: TableFacts, columns: Sequence[Column]) -> str:
-    names = {column.name for column in columns}
+def _question(table: Table, facts: TableFacts, columns: Sequence[dict[str, Any]]) -> str:
+    names = {column.get("name", "") for column in columns}
     keys = [key for key in facts.keys if not names.isdisjoint(key.columns)]
     primary = table.primary_key.columns if table.primary_key else ()
     shown: dict[str, Any] = {
@@ -137,7 +131,7 @@ def _question(table: Table, facts: TableFacts, columns: Sequence[Column]) -> str
         "schema": shortened(table.schema, _LONGEST_NAME),
         "name": shortened(table.name, _LONGEST_NAME),
         "comment": shortened(flat(table.comment or ""), _LONGEST_TABLE_COMMENT),
-        "columns": [_shown_column(column, facts) for column in columns],
+        "columns": columns,
         "primary_key": _first(primary, _BYTES_OF_KEYS),
         "foreign_keys": _first(
             (

@@ -19,17 +19,25 @@ from twd_shared.schema_model.wording import counted
 _LONGEST_SECONDS = 1800.0
 
 
+def last_moment() -> float:
+    """Until when whoever begins now may ask, by `time.monotonic`."""
+    return monotonic() + _LONGEST_SECONDS
+
+
 class GivenUp(Exception):
     """Nobody is asked any more in this run."""
 
 
 class Turns:
-    """Turns to ask `model`, counted from now; `problem` is why no more are given, or ''."""
+    """Turns to ask `model`; `problem` is why no more are given, or ''."""
 
-    def __init__(self, model: Callable[[str], str], at_once: int) -> None:
-        """`model` raises this project's errors; `at_once` may ask it if it is quick enough."""
+    def __init__(self, model: Callable[[str], str], at_once: int, until: float) -> None:
+        """`model` raises this project's errors; `at_once` may ask it if it is quick enough.
+
+        `until` is what `last_moment` gave.
+        """
         self._model = model
-        self._until = monotonic() + _LONGEST_SECONDS
+        self._until = until
         self._changed = Condition()
         self._most = at_once
         self._now = 0

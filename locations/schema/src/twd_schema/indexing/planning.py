@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from twd_schema.documentation.cards import document_tables
 from twd_schema.documentation.describing import LanguageModel
 from twd_schema.documentation.documenting import gathered
+from twd_schema.documentation.turns import last_moment
 from twd_schema.indexing.documents import each_document
 from twd_schema.indexing.publication import model_of, require_nothing_lost
 from twd_schema.indexing.sorting import HASHES, Sorting
@@ -79,7 +80,9 @@ class IndexPlanner:
         published what `Ollama.token_budget` raises.
         """
         connection_id = connection.connection_id
-        _, _, told = gathered(connection_id, snapshot, self._descriptions, self._model)
+        _, _, told = gathered(
+            connection_id, snapshot, self._descriptions, self._model, last_moment()
+        )
         served = self._index.served()
         ollama = self._ollama.using(served.model) if served else self._ollama
         held = (

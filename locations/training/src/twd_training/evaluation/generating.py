@@ -16,7 +16,7 @@ from uuid import UUID
 from qdrant_client import QdrantClient
 
 from twd_shared.clients.catalog import Connection
-from twd_shared.clients.ollama import Ollama
+from twd_shared.clients.ollama import WRITING_CONTEXT_TOKENS, Ollama
 from twd_shared.errors import (
     EmbeddingRejected,
     PermanentError,
@@ -32,7 +32,6 @@ from twd_training.evaluation.generated_store import Asking, GeneratedSql, Kept
 from twd_training.evaluation.outcomes import Compared, Generated, Outcome, Tally
 from twd_training.evaluation.prompt import (
     ANSWER_TOKENS,
-    CONTEXT_TOKENS,
     FORM,
     Context,
     generation_prompt,
@@ -161,7 +160,7 @@ class _Inquiry:
         prompt = generation_prompt(pair.question or "", context, _DIALECT)
         try:
             answer = self._ollama.generate(
-                prompt, context_tokens=CONTEXT_TOKENS, answer_tokens=ANSWER_TOKENS
+                prompt, context_tokens=WRITING_CONTEXT_TOKENS, answer_tokens=ANSWER_TOKENS
             )
             sql = sql_in(answer)
             compared = (

@@ -14,8 +14,8 @@ from twd_shared.schema_model.fingerprint import content_fingerprint
 
 FORM = "1"
 """Raised when the same context is asked about in other words: everything is asked anew."""
-CONTEXT_TOKENS, ANSWER_TOKENS = 8192, 2048
-"""What the model reads and writes at most; the longest prompt and answer fit."""
+ANSWER_TOKENS = 2048
+"""What the model writes at most; with the longest prompt it is within WRITING_CONTEXT_TOKENS."""
 
 # Estimated characters, three a token: 16,000 and the question.
 _LONGEST_DDL, _LONGEST_DOCUMENTATION, _LONGEST_PAIRS, _LONGEST_QUESTION = 8000, 4000, 4000, 1500
