@@ -22,10 +22,12 @@ FORMAT_VARIABLE = "DAGSTER_CLI_API_GRPC_LOG_FORMAT"
 
 # Rather too much than too little: a password may hold any of the characters that end one.
 _PASSWORD = re.compile(
-    r"""(://[^:\s@]*:)[^\s"]{0,1000}@
-    # Also POSTGRES_PASSWORD=…, "password": "…", password='two words', and SQL's PASSWORD '…'.
-    |((?:password|passwd|pwd|api[-_]?key)(?:["']?\s*[=:]\s*|\s+(?=')))
-      (?:"(?:[^"\\]|\\.)*"|'(?:[^']|'')*'|[^\s"]+)""",
+    r"""(://[^:\s@]*:)\S{0,1000}@
+    # Also POSTGRES_PASSWORD=…, "password": "…" and that within JSON, SQL's PASSWORD '…'.
+    |((?:password|passwd|pwd|api[-_]?key)(?:\\*["']?\s*[=:]\s*|\s+(?=e?')))
+      # What is quoted may be cut.
+      (?:e?'(?:[^'\\]|\\.|'')*(?:'|\Z)|\\+"(?:(?!\\+").)*(?:\\+"|\Z)
+       |"(?:[^"\\]|\\.)*(?:"|\Z)|[^\s"]+)""",
     re.IGNORECASE | re.VERBOSE,
 )
 

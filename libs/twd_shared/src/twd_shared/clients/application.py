@@ -86,7 +86,7 @@ class ApplicationDatabase:
     def __init__(self, dsn: str, statement_seconds: int = _STATEMENT_SECONDS) -> None:
         """`dsn` is a postgresql:// address; raises ConfigurationError if it cannot be used."""
         url = postgresql_url(dsn, APPLICATION_DSN.name)
-        self._address = asyncpg_address(url)
+        self._address = asyncpg_address(url, APPLICATION_DSN.name)
         self.dsn = url.render_as_string(hide_password=False)
         """Its address with the password, for a driver that a location opens by itself."""
         self.statement_ms = statement_seconds * 1000

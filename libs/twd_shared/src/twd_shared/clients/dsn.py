@@ -12,7 +12,7 @@ from twd_shared.errors import ConfigurationError
 
 # What libpq takes for itself and asyncpg would send to the server, which refuses what it does not
 # know. Not among them is what says whom to speak to, or how that one has to prove it: left out,
-# the address would mean another thing.
+# the address would mean another thing. Of two that may demand such a proof, see `_DEMANDING`.
 _OF_LIBPQ = (
     "channel_binding",
     "connect_timeout",
@@ -28,6 +28,8 @@ _OF_LIBPQ = (
     "sslsni",
     "tcp_user_timeout",
 )
+
+_DEMANDING = ("channel_binding", "gssencmode")
 
 
 def postgresql_url(dsn: str, variable: str) -> sa.URL:
@@ -59,8 +61,17 @@ def libpq_address(url: sa.URL) -> str:
     return place.replace(" ", "%20") + mark + query.replace("+", "%20")
 
 
-def asyncpg_address(url: sa.URL) -> str:
-    """The address with its password as asyncpg reads it, without what only libpq understands."""
+def asyncpg_address(url: sa.URL, variable: str) -> str:
+    """The address with its password as asyncpg reads it, without what only libpq understands.
+
+    `variable` is the setting that holds it. Raises ConfigurationError if it demands what asyncpg
+    cannot do.
+    """
+    if demanded := [name for name in _DEMANDING if url.query.get(name) == "require"]:
+        raise ConfigurationError(
+            f"{variable} demands {demanded[0]}=require, which a driver that reads it cannot keep. "
+            "Take it out; sslmode=verify-full has the server prove who it is as well."
+        )
     return url.difference_update_query(_OF_LIBPQ).render_as_string(hide_password=False)
 
 

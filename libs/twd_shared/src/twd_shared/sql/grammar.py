@@ -103,7 +103,7 @@ class PostgresGrammar:
 
     async def _connect(self) -> asyncpg.Connection:
         connection = await asyncpg.connect(
-            asyncpg_address(self._url),
+            asyncpg_address(self._url, METADATA_DSN.name),
             timeout=_TIMEOUT_SECONDS,
             command_timeout=_TIMEOUT_SECONDS,
             statement_cache_size=0,

@@ -22,8 +22,8 @@ LONGEST_DESCRIPTION = 300
 
 # Raised when the same table is shown or asked about in another form: all are asked again.
 _FORM = "1"
-# A token is two and a half bytes or more, of whatever writing: a question of 15,000 leaves a quarter
-# of what a model reads (WRITING_CONTEXT_TOKENS) for its answer.
+# A token is two and a half bytes or more, of whatever writing: a question of 15,000 leaves a
+# quarter of what a model reads (WRITING_CONTEXT_TOKENS) for its answer.
 _COLUMNS_A_QUESTION = 40
 _BYTES_OF_COLUMNS = 8_000
 _BYTES_OF_VALUES = 1_000

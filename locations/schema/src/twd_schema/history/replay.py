@@ -99,7 +99,7 @@ async def _parse_errors(dsn: str, statements: Iterable[str]) -> list[str]:
     url = postgresql_url(dsn, METADATA_DSN.name)
     try:
         connection = await asyncpg.connect(
-            asyncpg_address(url),
+            asyncpg_address(url, METADATA_DSN.name),
             timeout=_TIMEOUT_SECONDS,
             command_timeout=_TIMEOUT_SECONDS,
             # A pooler in front of the server may give each statement another session.
@@ -133,7 +133,7 @@ async def _replay_error(dsn: str, script: Sequence[str]) -> str | None:
     where = f"The scratch database at {place_of(url)}"
     try:
         connection = await asyncpg.connect(
-            asyncpg_address(url),
+            asyncpg_address(url, SCRATCH_DSN.name),
             timeout=_TIMEOUT_SECONDS,
             command_timeout=_TIMEOUT_SECONDS,
             statement_cache_size=0,
