@@ -162,6 +162,10 @@ _ROWS = (
     ' \'{"location":"schema","job":"","partition":"shop","assets":[]}\','
     " now() - interval '100 seconds'),"
     " ('b', 'breaking', 'A column is gone', '', '', now())",
+    "insert into twd.alerts (alert_key, severity, title, body, raised_at, refused_at)"
+    " select 'refused ' || ago, 'breaking', 'A column is gone', '', at, at"
+    " from unnest('{0,2,40}'::int[]) ago,"
+    " lateral (select now() - make_interval(days => ago)) moment(at)",
     "insert into twd.measured_days (day, measure, timezone, source_state)"
     " select (now() at time zone 'utc')::date - ago, 'usage', 'UTC', 's'"
     " from unnest('{1,2,4,5}'::int[]) ago",

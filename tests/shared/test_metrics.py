@@ -187,7 +187,8 @@ def test_embedding_throughput(samples: Samples) -> None:
 def test_alerts_and_measured_days(samples: Samples) -> None:
     assert only(samples, "twd_alerts_undelivered") == 2
     assert 100 <= only(samples, "twd_alerts_oldest_undelivered_seconds") < 160
-    assert only(samples, "twd_alerts_refused") == 0
+    assert only(samples, "twd_alerts_refused") == 2
+    assert only(samples, "twd_alerts_refused_last_day") == 1
     assert only(samples, "twd_open_failures") == 1
     assert only(samples, "twd_alert_webhook_configured") == 1
     assert only(samples, "twd_analytics_days_missing", measure="usage") == 1

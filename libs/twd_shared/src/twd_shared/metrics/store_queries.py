@@ -89,6 +89,8 @@ _ALERTS = Query(
            coalesce(extract(epoch from now() - min(raised_at)), 0) as oldest,
            (select count(*) from twd.alerts where refused_at is not null
               and raised_at > now() - interval '30 days') as refused,
+           (select count(*) from twd.alerts where refused_at > now() - interval '1 day')
+             as refused_last_day,
            (select count(distinct subject) from twd.alerts
               where recovered_at is null and subject <> ''
               and raised_at > now() - interval '30 days') as open_failures
@@ -101,6 +103,9 @@ _ALERTS = Query(
         ),
         "refused": Metric(
             "twd_alerts_refused", "Alerts of the last 30 days that the webhook does not take"
+        ),
+        "refused_last_day": Metric(
+            "twd_alerts_refused_last_day", "Alerts that the webhook did not take within a day"
         ),
         "open_failures": Metric(
             "twd_open_failures", "What failed in the last 30 days and does not work again yet"

@@ -7,6 +7,7 @@ import os
 import re
 import sys
 from contextlib import closing
+from functools import partial
 
 from twd_shared import settings
 from twd_shared.clients.ollama import Ollama
@@ -42,9 +43,7 @@ def _at_least_one(text: str) -> int:
 
 
 def _answer(database: str, question: str, limit: int) -> int:
-    def value(variable: settings.Variable) -> str:
-        return settings.value_of(os.environ, variable)
-
+    value = partial(settings.value_of, os.environ)
     model = value(settings.LLM_MODEL)
     ollama = Ollama(value(settings.OLLAMA_BASE_URL), value(settings.EMBED_MODEL), model)
     with (
