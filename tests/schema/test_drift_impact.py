@@ -320,6 +320,26 @@ def test_without_a_column_for_it_queries_count_where_all_their_tables_are_known(
     assert (impact.total.queries, impact.total.users) == (1, 1)
 
 
+def test_a_connection_that_is_kept_from_the_role_is_as_good_as_missing(
+    world: World, reader: SchemaReader
+) -> None:
+    world.asked("ann", "select at from visits")
+    world.asked("bob", "select at from visits", connection=8)
+    needed = "conversation_id, created_at, sql_query"
+    role, owner = f"reader_{uuid.uuid4().hex[:8]}", world.application
+    world.run_on_application(
+        f"create role {role} login password 'hush'",
+        f"grant select ({needed}) on messages to {role}",
+        f"grant select on conversations to {role}",
+    )
+    address = sa.make_url(owner).set(username=role, password="hush")
+    world.application = address.render_as_string(hide_password=False)
+    impact = world.impact(reader, "drop table visits")
+    world.application = owner
+    world.run_on_application(f"drop owned by {role}", f"drop role {role}")
+    assert (impact.unknown, impact.total.queries, impact.total.users) == ("", 2, 2)
+
+
 def test_documentation_is_hit_with_its_table_or_with_a_column_that_it_tells_of(
     world: World, reader: SchemaReader
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import dagster as dg
@@ -186,6 +187,28 @@ class Location:
         with connection, connection.cursor() as cursor:
             cursor.execute(statement, values)
         connection.close()
+
+    @contextmanager
+    def reading_without(self, table: str, kept: str) -> Iterator[None]:
+        """Meanwhile the application is read by a role from which a column is kept."""
+        role, owner = f"reader_{uuid.uuid4().hex[:8]}", self.application_dsn
+        self.execute(f"create role {role} login password 'hush'")
+        self.execute(f"grant select on all tables in schema public to {role}")
+        self.execute(f"revoke select on {table} from {role}")
+        self.execute(
+            "do $$ begin execute (select format("
+            f"'grant select (%%s) on {table} to {role}', string_agg(attname, ', '))"
+            f" from pg_attribute where attrelid = '{table}'::regclass and attnum > 0"
+            f" and not attisdropped and attname <> '{kept}'); end $$",
+        )
+        address = sa.make_url(owner).set(username=role, password="hush")
+        self.application_dsn = address.render_as_string(hide_password=False)
+        try:
+            yield
+        finally:
+            self.application_dsn = owner
+            self.execute(f"drop owned by {role}")
+            self.execute(f"drop role {role}")
 
     def execute_metadata(self, statement: str) -> None:
         """Run a statement on the metadata database, as its operator."""

@@ -203,6 +203,17 @@ def test_an_application_that_does_not_note_connections_gives_no_answers(
     assert talk.collect().items == ()
 
 
+@pytest.mark.parametrize(
+    ("kept", "taught"), [("error", {"Who buys?": NAMES}), ("connection_id", {})]
+)
+def test_a_column_that_is_kept_from_the_role_is_as_good_as_missing(
+    talk: Talk, location: Location, kept: str, taught: dict[str, str]
+) -> None:
+    talk.ask("Who buys?", NAMES)
+    with location.reading_without("messages", kept):
+        assert talk.taught() == taught
+
+
 def test_times_without_a_zone_and_missing_errors_are_read(talk: Talk, location: Location) -> None:
     talk.ask("Who buys?", NAMES)
     location.execute("alter table messages drop column error")

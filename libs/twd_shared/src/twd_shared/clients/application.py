@@ -49,7 +49,8 @@ _ABOUT_TABLES = (
 )
 
 _COLUMNS = """
-select attname::text, format_type(base.id, base.modifier) as type
+select attname::text, format_type(base.id, base.modifier) as type,
+       has_column_privilege(attrelid, attnum, 'select') as is_readable
 from pg_attribute, lateral (
     with recursive below as (
         select 0 as depth, atttypid as id, atttypmod as modifier
@@ -112,14 +113,20 @@ class ApplicationDatabase:
     def columns(self, table: str) -> dict[str, str]:
         """Column name → type of a table as the search path finds it; empty if there is none.
 
-        Of a domain the type below it. Raises: as `fetch`.
+        Of a domain the type below it. A column that is kept from the role is to it as if it were
+        missing. Raises: as `fetch`, and ApplicationRefused where all of them are kept from it.
         """
-        rows = self.fetch(_COLUMNS, table)
-        return {row["attname"]: row["type"] for row in rows}
+        return self._columns(table)[0]
 
     def columns_with(self, table: str, *names: str) -> dict[str, str]:
-        """As `columns`. Raises: ApplicationRefused where the table or one of `names` is missing."""
-        columns = self.columns(table)
+        """As `columns`.
+
+        Raises: ApplicationRefused where the table or one of `names` is missing, or kept from the
+        role.
+        """
+        columns, kept = self._columns(table)
+        if not_allowed := [name for name in names if name in kept]:
+            raise self._kept(table, not_allowed)
         missing = [name for name in names if name not in columns]
         if missing:
             what = f"no column {', '.join(missing)} in table" if columns else "no table"
@@ -129,6 +136,18 @@ class ApplicationDatabase:
                 "the application's own migrations have run."
             )
         return columns
+
+    def _columns(self, table: str) -> tuple[dict[str, str], list[str]]:
+        """The columns that the role may read, with their types, and those that it may not."""
+        rows = self.fetch(_COLUMNS, table)
+        columns = {row["attname"]: row["type"] for row in rows if row["is_readable"]}
+        kept = [row["attname"] for row in rows if not row["is_readable"]]
+        if kept and not columns:
+            raise self._kept(table, kept)
+        return columns, kept
+
+    def _kept(self, table: str, columns: list[str]) -> ApplicationRefused:
+        return self.refused(f"the role may not read {', '.join(columns)} of table {table!r}")
 
     async def _fetch(self, query: str, arguments: tuple[Any, ...]) -> list[asyncpg.Record]:
         try:

@@ -161,12 +161,6 @@ select relkind in ('r', 'p') and has_column_privilege(oid, 'xmin', 'select') and
 from pg_class where oid = to_regclass('messages')
 """
 
-_READABLE = """
-select attname::text as name from pg_attribute
-where attrelid = to_regclass('messages') and attnum > 0 and not attisdropped
-  and has_column_privilege(attrelid, attnum, 'select')
-"""
-
 
 @dataclass(frozen=True, slots=True)
 class DayOfMessages:
@@ -280,11 +274,6 @@ class MessageLog:
             raise self._database.odd_type(f"messages.created_at is {kind}, and no timestamp")
         return known
 
-    @cached_property
-    def _readable(self) -> frozenset[str]:
-        """Columns that the role may read: a column kept from it is to it as if it were missing."""
-        return frozenset(row["name"] for row in self._database.fetch(_READABLE))
-
     @property
     def _columns(self) -> Mapping[str, str]:
         return self._tables["messages"]
@@ -319,7 +308,7 @@ class MessageLog:
 
     def _optional(self, column: str) -> str:
         kind, types = _OPTIONAL[column]
-        found = self._columns.get(column) if column in self._readable else None
+        found = self._columns.get(column)
         if found is None or not found.startswith(types):
             return f"null::{kind}"
         if kind == "text" and found.startswith(_WITH_FRACTION):
