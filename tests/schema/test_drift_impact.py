@@ -376,6 +376,39 @@ def test_the_users_of_queries_are_known_whatever_the_types_of_ids(
     assert (impact.unknown, impact.total.queries, impact.total.users) == ("", 2, 2)
 
 
+@pytest.mark.parametrize("kind", ["double precision", "numeric(10, 2)", "text", "jsonb"])
+def test_a_connection_is_known_of_whatever_type_its_ids_are(
+    world: World, reader: SchemaReader, kind: str
+) -> None:
+    world.asked("ann", "select at from visits")
+    world.asked("bob", "select at from visits", connection=None)
+    world.asked("eve", "select at from visits", connection=8)
+    using = "to_jsonb(connection_id::text)" if kind == "jsonb" else f"connection_id::{kind}"
+    world.run_on_application(
+        "insert into messages (conversation_id, role, content, created_at, connection_id)"
+        " select id, 'user', 'when?', now() - interval '2 days', 7 from conversations"
+        " where user_id = 'bob'",
+        "alter table messages drop constraint messages_connection_id_fkey",
+        f"alter table messages alter connection_id type {kind} using {using}",
+    )
+    impact = world.impact(reader, "drop table visits")
+    assert (impact.unknown, impact.total.queries, impact.total.users) == ("", 2, 2)
+
+
+def test_a_query_in_a_conversation_of_several_users_counts_once(
+    world: World, reader: SchemaReader
+) -> None:
+    world.asked("bob", "select at from visits")
+    world.asked("cat", "select at from visits")
+    world.run_on_application(
+        "alter table conversations rename to kept_conversations",
+        "create view conversations as select id, user_id from kept_conversations"
+        " union all select id, 'ann' from kept_conversations where user_id = 'bob'",
+    )
+    impact = world.impact(reader, "drop table visits")
+    assert (impact.unknown, impact.total.queries, impact.total.users) == ("", 2, 2)
+
+
 def test_an_application_without_its_tables_is_told(
     world: World, reader: SchemaReader, services: Any
 ) -> None:

@@ -111,6 +111,45 @@ def test_an_empty_text_for_a_result_is_none(talk: Talk, location: Location) -> N
     assert talk.collect().items == ()
 
 
+@pytest.mark.parametrize("result", ['"null"', '""', '" "'])
+def test_a_result_in_double_json_that_says_nothing_is_none(talk: Talk, result: str) -> None:
+    talk.ask("Who buys?", NAMES, result=result)
+    assert talk.collect().items == ()
+
+
+@pytest.mark.parametrize("nothing", ["null", "{}", " [ ]", "{ }"])
+@pytest.mark.parametrize("kind", ["text", "jsonb"])
+def test_an_error_that_says_nothing_is_none(
+    talk: Talk, location: Location, kind: str, nothing: str
+) -> None:
+    talk.ask("Who buys?", NAMES)
+    talk.ask("How much?", TOTALS, error="timeout")
+    using = "to_jsonb(error)" if kind == "jsonb" else "error"
+    location.execute(f"alter table messages alter error type {kind} using {using}")
+    location.execute("update messages set error = %s where error is null", nothing)
+    assert talk.taught() == {"Who buys?": NAMES}
+
+
+def test_an_error_of_a_type_that_tells_nothing_is_none(talk: Talk, location: Location) -> None:
+    talk.ask("Who buys?", NAMES)
+    location.execute("alter table messages alter error type boolean using false")
+    assert talk.taught() == {"Who buys?": NAMES}
+
+
+@pytest.mark.parametrize(
+    "kind", ["double precision", "real", "numeric(10, 2)", "numeric", "text", "jsonb"]
+)
+def test_a_connection_is_known_of_whatever_type_its_ids_are(
+    talk: Talk, location: Location, kind: str
+) -> None:
+    talk.ask("Who buys?", NAMES)
+    talk.ask("How much?", TOTALS, connection=8)
+    location.execute("alter table messages drop constraint if exists messages_connection_id_fkey")
+    using = "to_jsonb(connection_id::text)" if kind == "jsonb" else f"connection_id::{kind}"
+    location.execute(f"alter table messages alter connection_id type {kind} using {using}")
+    assert talk.taught() == {"Who buys?": NAMES}
+
+
 def test_an_answer_that_was_corrected_soon_after_is_not(talk: Talk) -> None:
     talk.ask("Who buys?", "select customer_id from customer")
     talk.ask("No, by name", NAMES, after_minutes=29)

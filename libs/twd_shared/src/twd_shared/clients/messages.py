@@ -1,15 +1,42 @@
 """The application's messages as SQL sees them, whatever the types of their columns are.
 
-Belongs here: in which order a conversation was written, and when two ids are one. Not here: the
-queries, and what is made of the messages, which stand in the domain folder that needs them.
+Belongs here: in which order a conversation was written, when two ids are one, which errors and
+results say nothing. Not here: the queries, and what is made of the messages, which stand in the
+domain folder that needs them.
 """
 
 from __future__ import annotations
 
+from twd_shared.clients.application import ApplicationDatabase, text_of
+
 ANY_NUMBER = ("smallint", "integer", "bigint", "real", "double precision", "numeric")
 """How a number's type begins: a precision may stand behind it."""
 
+ERROR_TYPES = ("text", "character", "json")
+"""How the type of a column begins that holds an error; of another type it tells nothing."""
+
+# As PostgreSQL and polars understand them.
+NO_ERROR = r"^\s*(?:null|\{\s*\}|\[\s*\])?\s*$"
+"""A pattern of what says that there was no error, also in JSON, where null is not allowed."""
+NO_RESULT = r"""^\s*(?:null|"\s*(?:null)?\s*")?\s*$"""
+"""A pattern of what says that there is no result: some write JSON into a string of JSON."""
+
 _COUNTING = ("smallint", "integer", "bigint")
+# What tools write that know whole numbers without nulls alone: 7 as 7.0.
+_WITH_FRACTION = ("real", "double precision", "numeric")
+
+# A view may have a row for each user of a conversation, whose messages count once all the same.
+_ONE_ROW_EACH = """
+(select id, min(user_id::text) as user_id from conversations group by id) as conversations
+"""
+# Where no index says so they are counted: it takes less time than a join each time.
+_HAVE_ONE_ROW_EACH = """
+select exists (
+    select from pg_index join pg_attribute on attrelid = indrelid and attnum = indkey[0]
+    where indrelid = to_regclass('conversations') and attname = 'id'
+      and indisunique and indisvalid and indnkeyatts = 1 and indpred is null
+) or not exists (select from conversations group by id having count(*) > 1)
+"""
 
 
 def counts_up(id_type: str) -> bool:
@@ -36,3 +63,20 @@ def same_id(one: str, type_of_one: str, other: str, type_of_other: str) -> str:
         # Ids in a text column beside numbers or UUIDs: PostgreSQL compares none of them.
         one, other = f"{one}::text", f"{other}::text"
     return f"{one} = {other}"
+
+
+def plain_id(column: str, kind: str) -> str:
+    """SQL of an id as text, as a person would write it, where its column is of that type."""
+    if kind.startswith(_WITH_FRACTION):
+        return rf"regexp_replace({column}::text, '\.0+$', '')"
+    return text_of(column, kind)
+
+
+def conversations_once(application: ApplicationDatabase) -> str:
+    """What to join as `conversations`, in SQL, that has one row a conversation: id and user_id.
+
+    Asks the application's database, and may take a moment there: once a run is enough.
+    Raises: as `ApplicationDatabase.fetch`.
+    """
+    have_one_row = application.fetch(_HAVE_ONE_ROW_EACH)[0][0]
+    return "conversations" if have_one_row else _ONE_ROW_EACH

@@ -18,7 +18,16 @@ from twd_analytics.messages.columnar import batches
 from twd_analytics.messages.days import LAST_ANSWERS, bounds_of
 from twd_analytics.messages.turns import answers_among, with_earlier_questions
 from twd_shared.clients.application import ApplicationDatabase, text_of
-from twd_shared.clients.messages import ANY_NUMBER, order_of_writing, same_id
+from twd_shared.clients.messages import (
+    ANY_NUMBER,
+    ERROR_TYPES,
+    NO_ERROR,
+    NO_RESULT,
+    conversations_once,
+    order_of_writing,
+    plain_id,
+    same_id,
+)
 from twd_shared.sql.parsing import LONGEST_SQL
 
 _LONGEST_QUESTION = 2_000
@@ -37,13 +46,12 @@ _REQUIRED = {
     "conversations": ("id", "user_id"),
 }
 # Types that need no work of the server to be sent, and little of ours.
-_NUMBERS = ("smallint", "integer", "bigint", "real", "double precision")
-# What tools write that know whole numbers without nulls alone: 7 as 7.0.
-_WITH_FRACTION = ("real", "double precision", "numeric")
+_WHOLE = ("smallint", "integer", "bigint")
+_NUMBERS = (*_WHOLE, "real", "double precision")
 # What an optional column is read as, and the types that it may have for that; '' = any.
 _OPTIONAL = {
     "latency_ms": ("float8", ANY_NUMBER),
-    "error": ("text", ("text", "character", "json")),
+    "error": ("text", ERROR_TYPES),
     "connection_id": ("text", ("",)),
 }
 
@@ -87,25 +95,9 @@ left join {conversations} on {same_conversation}
 where message.role in ('user', 'assistant')
   and message.created_at >= {start} and message.created_at < {end}
 """
-# A view may have a row for each user of a conversation, whose messages count once all the same.
-_ONE_ROW_EACH = """
-(select id, min(user_id::text) as user_id from conversations group by id) as conversations
-"""
-# Where no index says so they are counted, once a run: it takes less time than a join a day.
-_HAVE_ONE_ROW_EACH = """
-select exists (
-    select from pg_index join pg_attribute on attrelid = indrelid and attnum = indkey[0]
-    where indrelid = to_regclass('conversations') and attname = 'id'
-      and indisunique and indisvalid and indnkeyatts = 1 and indpred is null
-) or not exists (select from conversations group by id having count(*) > 1)
-"""
 # A longer result has rows.
 _LONGEST_RESULT = 2_000
 _NOTHING = r"^\s*(?:null)?\s*$"
-# What JSON holds where null is not allowed.
-_NO_ERROR = r"^\s*(?:null|\{\s*\}|\[\s*\])?\s*$"
-# Some applications write JSON into a string of JSON.
-_NO_RESULT = r"""^\s*(?:null|"\s*(?:null)?\s*")?\s*$"""
 # May have no rows: then it is looked into.
 _EMPTY_LIST = r"""\[\s*\]|^[\s"]*\{\s*\}[\s"]*$"""
 _ROWS = ("rows", "data", "records")
@@ -289,8 +281,7 @@ class MessageLog:
 
     @cached_property
     def _conversations(self) -> str:
-        have_one_row = self._database.fetch(_HAVE_ONE_ROW_EACH)[0][0]
-        return "conversations" if have_one_row else _ONE_ROW_EACH
+        return conversations_once(self._database)
 
     @cached_property
     def _mark(self) -> str:
@@ -311,11 +302,11 @@ class MessageLog:
         found = self._columns.get(column)
         if found is None or not found.startswith(types):
             return f"null::{kind}"
-        if kind == "text" and found.startswith(_WITH_FRACTION):
-            return rf"regexp_replace(message.{column}::text, '\.0+$', '')"
-        if found in _NUMBERS:
+        if found in (_WHOLE if kind == "text" else _NUMBERS):
             return f"message.{column}"
-        return self._text(column) if kind == "text" else f"message.{column}::{kind}"
+        if kind == "text":
+            return plain_id(f"message.{column}", found)
+        return f"message.{column}::{kind}"
 
     def _text(self, column: str) -> str:
         return text_of(f"message.{column}", self._columns[column])
@@ -339,7 +330,7 @@ def _cut(text: str, most: int) -> str:
 def _narrow(batch: pl.DataFrame) -> pl.DataFrame:
     """The messages with what is told of their result in the place of it, and texts kept once."""
     result = pl.col("result")
-    is_none = result.is_null() | result.str.contains(_NO_RESULT)
+    is_none = result.is_null() | result.str.contains(NO_RESULT)
     may_be_empty = batch.filter(result.str.contains(_EMPTY_LIST))["result"].unique()
     empty = [text for text in may_be_empty if _is_empty(text)]
     told = pl.when(is_none).then(pl.lit("none")).when(result.is_in(empty))
@@ -348,7 +339,7 @@ def _narrow(batch: pl.DataFrame) -> pl.DataFrame:
     is_time = pl.col("is_answer") & latency.is_finite() & (latency >= 0)
     return batch.with_columns(
         _nothing_to_null("sql", _NOTHING),
-        _nothing_to_null("error", _NO_ERROR),
+        _nothing_to_null("error", NO_ERROR),
         result=told.then(pl.lit("empty")).otherwise(pl.lit("rows")),
         latency_ms=pl.when(is_time).then(latency),
         connection_id=pl.col("connection_id").cast(pl.String),

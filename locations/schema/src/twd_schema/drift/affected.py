@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import sqlalchemy as sa
 
 from twd_shared.clients.application import ApplicationDatabase, now_like, text_of
-from twd_shared.clients.messages import same_id
+from twd_shared.clients.messages import conversations_once, plain_id, same_id
 from twd_shared.errors import TwdError
 from twd_shared.schema_model.keys import TableName
 from twd_shared.schema_model.wording import shortened
@@ -174,32 +174,26 @@ def _recent_queries(application: ApplicationDatabase, connection_id: str) -> _Qu
     columns = application.columns_with("messages", "conversation_id", "created_at", "sql_query")
     conversations = application.columns_with("conversations", "id", "user_id")
     same_conversation = same_id(
-        "conversation.id",
+        "conversations.id",
         conversations["id"],
         "message.conversation_id",
         columns["conversation_id"],
     )
-    knows_connection = "connection_id" in columns
-    # Some applications note the connection at the question only, which is the message before.
-    of_this = """
-      and coalesce(message.connection_id::text, (
-            select question.connection_id::text from messages question
-            where question.conversation_id = message.conversation_id
-              and question.created_at <= message.created_at and question.role = 'user'
-            order by question.created_at desc limit 1)) = $3"""
+    kind = columns.get("connection_id")
+    of_this = _of_connection(kind) if kind else ""
     sql = text_of("message.sql_query", columns["sql_query"])
     query = f"""
-    select {sql} as sql, conversation.user_id::text as user_id
+    select {sql} as sql, conversations.user_id::text as user_id
     from messages message
-    left join conversations conversation on {same_conversation}
+    left join {conversations_once(application)} on {same_conversation}
     where message.created_at >= {now_like(columns["created_at"])} - make_interval(days => $1)
       and length({sql}) between 1 and {_LONGEST_SQL}
-      {of_this if knows_connection else ""}
+      {of_this}
     order by message.created_at desc
     limit $2
     """  # noqa: S608 - put together from constants alone
     # With one more it is seen whether there are more.
-    arguments = (RECENT_DAYS, _MOST_QUERIES + 1, *((connection_id,) if knows_connection else ()))
+    arguments = (RECENT_DAYS, _MOST_QUERIES + 1, *((connection_id,) if kind else ()))
     rows = application.fetch(query, *arguments)
     found: dict[str, UserQuery] = {}
     for row in rows[:_MOST_QUERIES]:
@@ -208,4 +202,15 @@ def _recent_queries(application: ApplicationDatabase, connection_id: str) -> _Qu
         known.count += 1
         if row["user_id"] is not None:
             known.users.add(row["user_id"])
-    return _Queries(tuple(found.values()), not knows_connection, len(rows) > _MOST_QUERIES)
+    return _Queries(tuple(found.values()), not kind, len(rows) > _MOST_QUERIES)
+
+
+def _of_connection(kind: str) -> str:
+    """SQL of whether a message is of connection $3, where the column of it is of that type."""
+    # Some applications note the connection at the question only, which is the message before.
+    return f"""
+      and coalesce({plain_id("message.connection_id", kind)}, (
+            select {plain_id("question.connection_id", kind)} from messages question
+            where question.conversation_id = message.conversation_id
+              and question.created_at <= message.created_at and question.role = 'user'
+            order by question.created_at desc limit 1)) = $3"""  # noqa: S608 - of constants alone

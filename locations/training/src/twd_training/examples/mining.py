@@ -11,7 +11,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from twd_shared.clients.application import ApplicationDatabase, now_like, text_of
-from twd_shared.clients.messages import counts_up, order_of_writing
+from twd_shared.clients.messages import (
+    ERROR_TYPES,
+    NO_ERROR,
+    NO_RESULT,
+    counts_up,
+    order_of_writing,
+    plain_id,
+)
 from twd_shared.sql.names import SchemaNames
 from twd_shared.sql.parsing import unfenced
 from twd_shared.sql_references import references_in
@@ -62,22 +69,21 @@ with ordered as (
 )
 select message.id::text as id, message.conversation_id::text as conversation,
        {question} as question, {sql} as sql, message.created_at as created_at,
-       coalesce(message.query_result::text !~ '^\\s*(null)?\\s*$', false)
-           {without_error} as is_executed
+       coalesce(message.query_result::text !~ '{no_result}', false)
+           and {without_error} as is_executed
 from turns
 join messages message on message.id = turns.id
 join messages question on question.id = turns.question_id
 where turns.role = 'assistant'
   and length({sql}) between 1 and {longest}
   and length({question}) between 1 and {longest}
-  and coalesce(message.connection_id::text, question.connection_id::text) = $1
+  and coalesce({connection}, {connection_of_question}) = $1
 order by message.created_at desc, message.id desc
 limit $3
 """
 _ASKED_AT_ONCE = (
     "count(*) filter (where role = 'user') over (partition by conversation_id, created_at)"
 )
-_WITHOUT_ERROR = "and coalesce(btrim({error}), '') = ''"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,9 +113,10 @@ def read_answers(application: ApplicationDatabase, connection_id: str) -> list[A
         asked_at_once="1" if counts_up(columns["id"]) else _ASKED_AT_ONCE,
         question=text_of("question.content", columns["content"]),
         sql=text_of("message.sql_query", columns["sql_query"]),
-        without_error=_WITHOUT_ERROR.format(error=text_of("message.error", columns["error"]))
-        if "error" in columns
-        else "",
+        no_result=NO_RESULT,
+        without_error=_without_error(columns.get("error", "")),
+        connection=plain_id("message.connection_id", columns["connection_id"]),
+        connection_of_question=plain_id("question.connection_id", columns["connection_id"]),
         longest=_LONGEST,
     )
     return [
@@ -123,6 +130,13 @@ def read_answers(application: ApplicationDatabase, connection_id: str) -> list[A
         )
         for row in application.fetch(query, connection_id, RECENT_DAYS, _MOST_READ)
     ]
+
+
+def _without_error(kind: str) -> str:
+    """SQL of whether a message bears no error, where the column is of that type; '' = none is."""
+    if not kind.startswith(ERROR_TYPES):
+        return "true"
+    return f"coalesce({text_of('message.error', kind)} ~ '{NO_ERROR}', true)"
 
 
 def good_answers(answers: Sequence[Answer], names: SchemaNames) -> list[Submission]:
