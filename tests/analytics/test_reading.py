@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -12,6 +14,7 @@ import psycopg2
 import pytest
 import sqlalchemy as sa
 
+from twd_analytics.accuracy.errors import class_of_error
 from twd_analytics.messages.columnar import batches
 from twd_analytics.messages.days import bounds_of, last_days
 from twd_analytics.messages.reading import MessageLog
@@ -570,6 +573,24 @@ def test_optional_columns_may_be_absent(application: Any, ask: Build, answer: Bu
 def test_sql_of_a_megabyte_is_cut(application: Any, answer: Build) -> None:
     application.talk("an", NOON, answer("x" * 1_000_000))
     assert len(log_of(application).read(DAY).answers["sql"][0]) == LONGEST_SQL + 1
+
+
+@pytest.mark.parametrize("kind", ["text", "json", "jsonb"])
+@pytest.mark.parametrize(
+    "statement", ["select 'x' ", 'select "permission denied"\n', "select 'ế' "]
+)
+def test_an_error_in_json_has_its_class_though_it_is_cut(
+    application: Any, answer: Build, kind: str, statement: str
+) -> None:
+    application.execute(f"alter table messages alter error type {kind} using to_json(error)")
+    said = {"sql": statement * 3_000, "message": 'column "x" does not exist', "stack": "y" * 900}
+    for error in (said, {"errors": [said]}, dict(reversed(said.items()))):
+        application.talk("an", NOON, answer("select x", error=json.dumps(error)))
+    application.talk("an", NOON, answer("select x", error=json.dumps("z" * 10_000)))
+    read = log_of(application).read(DAY).answers["error"].drop_nulls().to_list()
+    classes = Counter(class_of_error(error) for error in read)
+    assert classes == {"unknown_column": 3, None: 1}
+    assert max(map(len, read)) <= 4_001
 
 
 def test_the_columns_are_read_in_a_transaction_that_cannot_write(application: Any) -> None:

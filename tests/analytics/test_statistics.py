@@ -306,12 +306,52 @@ def test_error_texts_of_databases_have_a_class(text: str, expected: str | None) 
         ({"sql": "select 'permission denied'", "message": "it went wrong", "detail": None}, None),
         ({"status": 500}, None),
         ({"code": ["42P01"]}, None),
+        (
+            {
+                "code": "ER_BAD_FIELD_ERROR",
+                "errno": 1054,
+                "sql": "select 'permission denied'",
+                "sqlState": "42S22",
+                "sqlMessage": "Unknown column 'a' in 'field list'",
+            },
+            "unknown_column",
+        ),
+        ({"code": "ER_NO_SUCH_TABLE", "errno": 1146}, "unknown_table"),
+        ({"errno": "1064"}, "syntax"),
+        ({"errno": -111, "code": "ECONNREFUSED"}, None),
+        ([{"sql": "timeout"}, {"message": 'column "a" does not exist'}], "unknown_column"),
+        ({"errors": [{"message": "boom"}, {"extensions": {}, "code": "42P01"}]}, "unknown_table"),
+        ({"error": {"detail": [[{"msg": "syntax error"}]]}}, "syntax"),
+        ([], None),
+        ([42703], "unknown_column"),
     ],
 )
 def test_an_error_that_is_kept_as_an_object_has_the_class_of_its_text(
-    error: dict[str, object], expected: str | None
+    error: object, expected: str | None
 ) -> None:
     assert class_of_error(json.dumps(error)) == expected
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        ('{"message": "column \\"a\\" does not exist", "stack": "at', "unknown_column"),
+        ('{"message": "column a does not exist at', "unknown_column"),
+        ('{"message": "column \\"a\\" does not exist \\u00', "unknown_column"),
+        ('[{"errors": [{"Code": "42P01", "sql": "select', "unknown_table"),
+        ('{"errno": 1054, "sql": "select \\"message\\": \\"timeout', "unknown_column"),
+        ('{"sql": "select\n timeout", "code": "42703"}', "unknown_column"),
+        ('{"sql": "select permission denied from', None),
+        ("[Driver] [code 7] syntax error", "syntax"),
+        ("[" * 8_000, None),
+        ("[" * 4_000 + "]" * 4_000, None),
+        ('{"error":' * 900 + '{"message": "syntax error"}' + "}" * 900, "syntax"),
+    ],
+)
+def test_an_error_in_json_that_was_cut_has_the_class_of_what_is_left(
+    error: str, expected: str | None
+) -> None:
+    assert class_of_error(error) == expected
 
 
 def test_accuracy_counts_each_failure_once_with_its_class() -> None:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
-from typing import Any, Literal
+from collections.abc import Iterable, Iterator
+from typing import Literal
 
 ErrorClass = Literal[
     "syntax",
@@ -92,7 +92,23 @@ _QUOTED = re.compile(r"\"[^\"]*\"|'[^']*'|`[^`]*`|»[^«]*«")
 
 
 # Of an error that is kept as an object; what else it holds may be the statement.
-_SAYING = frozenset({"code", "detail", "error", "message", "msg", "sqlstate", "type"})
+_SAYING = frozenset(
+    {
+        "code",
+        "detail",
+        "errno",
+        "error",
+        "errors",
+        "message",
+        "msg",
+        "sqlmessage",
+        "sqlstate",
+        "type",
+    }
+)
+# A name of an object and its text or number in JSON that was cut, be it within that text. A quote
+# in a text stands behind a backslash there, so that nothing in a text is taken for a name.
+_NAMED = re.compile(r'"(\w+)"\s*:\s*(?:"((?:[^"\\\n]|\\.)*)|(\d+))')
 
 
 def class_of_error(text: str) -> ErrorClass | None:
@@ -101,23 +117,49 @@ def class_of_error(text: str) -> ErrorClass | None:
     return next((name for name, sign in _SIGNS if re.search(sign, said, re.IGNORECASE)), None)
 
 
-def _said_in(text: str) -> Iterator[str]:
-    """What the text says; of an object in JSON the texts that tell of the error."""
+def _said_in(text: str) -> list[str]:
+    """What the text says; of objects in JSON the texts that tell of the error."""
+    if not text.lstrip().startswith(("{", "[")):
+        return [text]
     try:
-        value: object = json.loads(text) if text.lstrip().startswith("{") else None
+        value: object = json.loads(text)
     except (ValueError, RecursionError):
-        value = None
-    if isinstance(value, dict):
-        yield from _texts_in(value)
-    else:
-        yield text
+        named = _NAMED.findall(text)
+        return list(_texts_of_cut(named)) if named else [text]
+    is_plain_list = isinstance(value, list) and not any(map(_holds_more, value))
+    return [text] if is_plain_list else list(_texts_in(value))
 
 
-def _texts_in(value: dict[Any, Any]) -> Iterator[str]:
-    for name, one in value.items():
-        if str(name).lower() not in _SAYING:
+def _texts_in(value: object) -> Iterator[str]:
+    # No recursion: lists may be in each other more often than Python calls may.
+    waiting = [value]
+    while waiting:
+        found = waiting.pop()
+        if isinstance(found, list):
+            waiting.extend(filter(_holds_more, found))
+        elif isinstance(found, dict):
+            told = {name: one for name, one in found.items() if str(name).lower() in _SAYING}
+            waiting.extend(filter(_holds_more, told.values()))
+            for name, one in told.items():
+                if one is not None and not _holds_more(one):
+                    yield _told(name, one)
+
+
+def _holds_more(value: object) -> bool:
+    return isinstance(value, dict | list)
+
+
+def _texts_of_cut(named: Iterable[tuple[str, str, str]]) -> Iterator[str]:
+    for name, told, number in named:
+        if name.lower() not in _SAYING:
             continue
-        if isinstance(one, dict):
-            yield from _texts_in(one)
-        elif one is not None:
-            yield str(one)
+        try:
+            yield _told(name, int(number) if number else json.loads(f'"{told}"'))
+        except ValueError:  # cut within an escape
+            yield told
+
+
+def _told(name: str, value: object) -> str:
+    # A number of MySQL's is known by what stands before it.
+    is_number = isinstance(value, int) or name.lower() == "errno"
+    return f"error {value}" if is_number else str(value)

@@ -225,7 +225,7 @@ class MessageLog:
             # One character more than is parsed tells that it is too long.
             sql=_cut(self._text("sql_query"), LONGEST_SQL + 1),
             longest_result=_LONGEST_RESULT,
-            error=_cut(self._optional("error"), _LONGEST_ERROR),
+            error=_cut(self._optional("error"), _LONGEST_ERROR, with_end_of_json=True),
             latency_ms=self._optional("latency_ms"),
             connection_id=self._optional("connection_id"),
             created_at="message.created_at"
@@ -322,9 +322,17 @@ class MessageLog:
         return f"{kind} '{self._comparable(moment).isoformat()}'"
 
 
-def _cut(text: str, most: int) -> str:
-    """SQL of the text's first `most` characters, or a few more; bytes are counted for nothing."""
-    return f"case when octet_length({text}) > {4 * most} then left({text}, {most}) else {text} end"
+def _cut(text: str, most: int, *, with_end_of_json: bool = False) -> str:
+    """SQL of the text's first `most` characters, or a few more; bytes are counted for nothing.
+
+    Of JSON as many of its end too where it is asked for, after a line break, which no text in JSON
+    holds: `jsonb` sorts names by length, and a long statement in `sql` stands before all else.
+    """
+    cut = f"left({text}, {most})"
+    if with_end_of_json:
+        end = f"chr(10) || right({text}, {most})"
+        cut += rf" || case when left({text}, 50) ~ '^\s*[[{{]' then {end} else '' end"
+    return f"case when octet_length({text}) > {4 * most} then {cut} else {text} end"
 
 
 def _narrow(batch: pl.DataFrame) -> pl.DataFrame:
