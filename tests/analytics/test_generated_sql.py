@@ -8,17 +8,27 @@ from collections.abc import Callable, Sequence
 
 import polars as pl
 import pytest
-from hypothesis import example, given
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
+from sqlglot import exp
+from sqlglot.parser import Parser
+from sqlglot.tokenizer_core import Token
 
 from twd_analytics.generated_sql import book as book_module
 from twd_analytics.generated_sql.book import SqlBook
 from twd_analytics.generated_sql.facts import NOT_PARSED, SqlFacts, facts_of
 from twd_analytics.generated_sql.keys import keys_of
 from twd_shared.schema_model.models import Column, Snapshot, Table
+from twd_shared.sql import parsing
 from twd_shared.sql.canonical import canonical
 from twd_shared.sql.names import SchemaNames
-from twd_shared.sql.parsing import LONGEST_SQL, parsed_in_any, unfenced
+from twd_shared.sql.parsing import (
+    LONGEST_SQL,
+    of_unknown_type,
+    parsed,
+    parsed_in_any,
+    unfenced,
+)
 from twd_shared.sql.writing import only_reads
 from twd_shared.sql_references import references_of
 
@@ -289,6 +299,128 @@ def test_what_another_dialect_takes_for_a_name_or_for_code_is_kept_apart(
     db_type: str, one: str, other: str
 ) -> None:
     assert key(one, db_type) != key(other, db_type)
+
+
+ALIKE_IN_ANY = [
+    (
+        "select `a` from `t` where b = 'x' and c = 5",
+        "SELECT `a` FROM `t`\nWHERE b = '#7' AND  c = 6",
+    ),
+    ("select `a` from `t` where b = 'x'", 'select `a` from `t` where b = "Nam"'),
+    ("select `a` from `t` where b = 'x'", "select `a` from `t` where b = '/*' -- 5"),
+    ("select a from t where b = 'x' and c = 5", "select a from t where b = '$5' and c = 6"),
+    ("select a from t where b = 'x'", "select a from t where b = '#tag [1]' -- it's `so`"),
+    ("select a from t where b ~ 'x'", "select a from t where b ~ '^\\d+$'"),
+    ("select a from t where b = 'it\\'s'", "select a from t where b = 'Nam\\'s'"),
+    ("select a as b # of Nam\nfrom t", "select a as b # of Bao\nfrom t"),
+    ("select a[1] from t where b = 'x'", "select a[2] from t where b = 'y'"),
+    ("select a from t where b = $1 and c = 5", "select a from t where b = $1 and c = 6"),
+    ("select [a b] from t where c = 5", "select [a b] from t where c = 6"),
+    ("select `a` frm `t` where b = 5, 'x'", "select `a` frm `t` where b = 6, 'y'"),
+]
+APART_IN_ANY = [
+    ("select `a 1` from `t`", "select `a 2` from `t`"),
+    ("select `A` from `t`", "select `a` from `t`"),
+    ("select `a` from `t`", "select `a` from `t` --1; delete from t"),
+    ("select `a` from `t`", "select `a` from `t` # and\n; delete from t"),
+    ("select a from t", "select a from t # and\n; delete from t"),
+    ("select straight_join `a` from t", "select straight_join `a` from t --1; delete from t"),
+    ("select `a` from t /* b */", "select `a` from t /* /* b */ ; delete from t -- */ */"),
+    ("select a from t", "select a from t /* /* */ ; delete from t -- */ */"),
+    (
+        "select a from t where b = 'x' or c = 'y'",
+        r"select a from t where b = '\' or c = '; drop t; -- '",
+    ),
+    ("select `a` from t where b = 'x'", "select `a` from t where b = '\\'; delete from t -- '"),
+    ("select `a` from t where b = 'x'", "select `a` from t where b = 'x\\' -- '; delete from t"),
+    ("select 1 from `t`", "select 1 from `t` /*! into outfile '/tmp/x' */"),
+    ("select 1", "select 1 /*! into outfile '/tmp/x' */"),
+    ("select $$a$$", "select $$; delete from t; $$"),
+    ("select [a]", "select [a; delete from t]"),
+    ("select 0x1", "select 0x2"),
+]
+
+
+@pytest.mark.parametrize(("one", "other"), ALIKE_IN_ANY)
+@pytest.mark.parametrize("db_type", ["", "oracle"])
+def test_texts_that_differ_in_literals_are_alike_where_the_database_type_is_not_known(
+    db_type: str, one: str, other: str
+) -> None:
+    assert key(one, db_type) == key(other, db_type)
+    assert facts(one, db_type) == facts(other, db_type)
+
+
+@pytest.mark.parametrize(("one", "other"), APART_IN_ANY)
+def test_what_some_dialect_reads_otherwise_is_kept_apart_where_the_database_type_is_not_known(
+    one: str, other: str
+) -> None:
+    assert key(one, "") != key(other, "")
+
+
+def test_one_kind_of_text_is_parsed_a_few_times_where_the_database_type_is_not_known(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[str] = []
+    parse = Parser.parse
+
+    def counted(self: Parser, raw_tokens: list[Token], sql: str = "") -> list[exp.Expr | None]:
+        asked.append(sql)
+        return parse(self, raw_tokens, sql)
+
+    monkeypatch.setattr(Parser, "parse", counted)
+    kinds_of_text = (
+        "select `counted` from `t` where b = 'x{0}' and c = {0}",
+        "select counted from t where b = '${0}' and c = {0}",
+        "select counted from t where b = 'it\\'s {0}' and c = {0}",
+        "select `counted` frm `t` where b = '#{0}' and c = {0}",
+    )
+    texts = [kind.format(number) for kind in kinds_of_text for number in range(200)]
+    book = SqlBook(snapshots([]), {}, Grammar())
+    book.enter(kinds(*(("1", 0, text) for text in texts)))
+    assert len(book.facts) == len(kinds_of_text)
+    # In each dialect, and again for the facts.
+    assert 0 < len(asked) <= 8 * len(kinds_of_text)
+
+
+_PIECES = (
+    *("'x'", "'\\'", "'it\\'s'", " or title = ", "'; delete from film; -- '", '"\'"', '"x"', "'#'"),
+    *(
+        "`b`",
+        "[c]",
+        " # ",
+        " -- ",
+        "--1",
+        "/*",
+        "*/",
+        "/*!",
+        "; delete from film",
+        "\n",
+        "$$",
+        " as ",
+    ),
+    *("1", "title", ", ", " into outfile ", "\\", "'", '"', "`"),
+)
+
+
+@settings(max_examples=300)
+@given(st.lists(st.sampled_from(_PIECES), max_size=9).map("".join), st.booleans())
+@example("'\\' or title = '; delete from film; -- '", False)
+@example("'x' --1; delete from film", True)
+@example("'x' /* /* */ ; delete from film -- */ */", False)
+def test_no_key_hides_what_a_dialect_takes_for_a_write(end: str, is_quoted: bool) -> None:
+    column = "`title`" if is_quoted else "title"
+    sql = f"select {column} from film where title = {end}"
+    assume("```" not in sql)
+    found = key(sql, "")
+    assert found is not None
+    assert facts_of(found, "", None).reads_only == facts_of(sql, "", None).reads_only
+    text = of_unknown_type(sql)
+    for db_type in parsing.TYPES_TRIED:
+        said, kept = parsed(text, db_type), parsed(found, db_type)
+        if said is not None and not only_reads(said, db_type) and found != sql:
+            assert not facts_of(found, "", None).reads_only or (
+                kept is not None and not only_reads(kept, db_type)
+            )
 
 
 _WORDS = (

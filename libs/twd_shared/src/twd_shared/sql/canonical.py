@@ -22,8 +22,6 @@ _PLAIN_NUMBER = re.compile(r"[0-9.]+\Z")
 _DIGITS = re.compile(r"[0-9]+")
 # Servers differ in what else parts words, and so would whoever reads the text made of it.
 _ODD_BLANK = re.compile(r"[^\S \t\n]|[\x00-\x08\x0b-\x1f\x7f]")
-# What dialects read in different ways: a text that may be in any of them stays as it is.
-_OF_A_DIALECT = re.compile(r"[`\\$#\[]")
 _ITEM = rf"(?:{STRING}|{NUMBER}(?:\.{NUMBER})?)"
 LIST = rf"\bin \({_ITEM}(?:, {_ITEM})*\)"
 """A list of literals, however many; it is written as one."""
@@ -85,11 +83,12 @@ _QUOTES = ('"', "`", "[")
 
 
 def canonical(sql: str, db_type: str) -> str:
-    """The text as all texts that are alike are written; as it is if it cannot be taken apart."""
+    """The text as all texts that are alike are written; as it is if it cannot be taken apart.
+
+    In the parser's own dialect if `db_type` is not known: see `undecided` for texts of any.
+    """
     text = readable(sql, db_type)
     if _ODD_BLANK.search(text):
-        return sql
-    if parser_dialect(db_type) is None and _OF_A_DIALECT.search(text):
         return sql
     try:
         tokens = Dialect.get_or_raise(parser_dialect(db_type)).tokenize(text)

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Mapping, Set
 
 from sqlglot import Dialect, exp
+from sqlglot.errors import ParseError
 from sqlglot.tokenizer_core import Token, TokenType
 
 from twd_shared.sql.postgresql import understood
@@ -19,6 +20,9 @@ LONGEST_SQL = 100_000
 """Characters; longer text is not parsed."""
 
 _DIALECTS = {"postgresql": "postgres", "mysql": "mysql", "sqlite": "sqlite"}
+TYPES_TRIED = ("", *_DIALECTS)
+"""What a text of an unknown type is taken for, in turn; '' = the parser's own dialect."""
+
 # What may hold the beginning or end of a comment in MySQL; comments that are run, and two minus
 # signs that are no comment because no blank follows.
 _EXECUTED = re.compile(r"/\*M?!|--(?!\s|\Z)")
@@ -93,12 +97,21 @@ def parsed_in_any(sql: str, db_type: str) -> tuple[str, list[exp.Expr] | None]:
     That is `db_type`; where it is none that is known, the first whose dialect the text is in:
     nothing is wrong with a backtick as long as the database may be MySQL.
     """
-    statements = parsed(sql, db_type)
-    if statements is None and db_type not in _DIALECTS:
-        for other in _DIALECTS:
-            if (statements := parsed(sql, other)) is not None:
-                return other, statements
-    return db_type, statements
+    if db_type in _DIALECTS:
+        return db_type, parsed(sql, db_type)
+    text = of_unknown_type(sql)
+    for other in TYPES_TRIED:
+        if (statements := parsed(text, other)) is not None:
+            return other or db_type, statements
+    return db_type, None
+
+
+def of_unknown_type(sql: str) -> str:
+    """The text as a server reads it that may be of any type.
+
+    What MySQL alone runs is seen in whatever dialect the text is then taken for.
+    """
+    return readable(sql, "")
 
 
 def statements_in(sql: str, db_type: str) -> list[exp.Expr]:
@@ -110,6 +123,11 @@ def statements_in(sql: str, db_type: str) -> list[exp.Expr]:
     text = readable(sql, db_type)
     dialect = Dialect.get_or_raise(parser_dialect(db_type))
     tokens = dialect.tokenize(text)
+    for token in tokens:
+        if token.token_type == TokenType.UNKNOWN and token.text == "`":
+            # It quotes nothing here: the parser would say so only when it comes to it.
+            description = "Invalid expression / Unexpected token"
+            raise ParseError.new(description, description=description, line=token.line)
     if _is_bottomless(tokens, dialect.parser().TYPE_TOKENS):
         raise RecursionError
     aliases: dict[int, Token] = {}

@@ -1,8 +1,9 @@
 """A text of SQL as all texts that are alike are written: their *key*. One key is looked into once.
 
-A key is SQL itself (`twd_shared.sql.canonical`), so that what is found of it never depends on which
-text of many was met first. Most texts are plain, and are rewritten here as a whole column, without
-a Python object a text; the others one by one, which takes longer.
+A key is SQL itself (`twd_shared.sql.canonical`, or `.undecided` where the database's type is not
+known), so that what is found of it never depends on which text of many was met first. Most texts
+are plain, and are rewritten here as a whole column, without a Python object a text; the others one
+by one, which takes longer.
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ from collections.abc import Mapping
 
 import polars as pl
 
-from twd_shared.sql.canonical import LIST, NUMBER, STRING, canonical
+from twd_shared.sql.canonical import LIST, NUMBER, STRING
 from twd_shared.sql.parsing import LONGEST_SQL, unfenced
+from twd_shared.sql.undecided import canonical_in_any
 
 _BEGINNING = r"^(?i:select|with)\b"
 # What may hold a single quote that begins or ends no string.
@@ -71,7 +73,7 @@ def keys_of(texts: pl.DataFrame, db_types: Mapping[str, str]) -> pl.Series:
     )
     others = rows.join(plain, on="place", how="anti")
     keys = [
-        None if is_cut else canonical(text, db_type)
+        None if is_cut else canonical_in_any(text, db_type)
         for text, db_type, is_cut in others.select("sql", "db_type", "is_cut").iter_rows()
     ]
     return pl.concat(
