@@ -40,11 +40,12 @@ from twd_training.knowledge_base import material
 from twd_training.knowledge_base.training import train
 from twd_training.knowledge_base.versions import ModelVersions
 
+from ..statements import execute
 from .conftest import CUSTOMER, INVOICE, WAREHOUSE, Location
 from .scripted_model import MODEL, ScriptedModel, fenced
 from .test_gate import without
 from .test_generated_answers import INJECTION
-from .test_planning import run, with_login
+from .test_planning import with_login
 from .test_training_assets import checks, data_versions, shown
 from .test_training_assets import run as run_job
 
@@ -69,7 +70,7 @@ NAMES = "select full_name from customer"
 def shared_source(services: Any) -> str:
     """A source that no test changes."""
     dsn = services.database()
-    run(dsn, TABLES)
+    execute(dsn, TABLES)
     return dsn
 
 
@@ -77,7 +78,7 @@ def shared_source(services: Any) -> str:
 def source(services: Any) -> str:
     """A source of this test's own."""
     dsn = services.database()
-    run(dsn, TABLES)
+    execute(dsn, TABLES)
     return dsn
 
 
@@ -207,7 +208,9 @@ def test_without_rows_of_the_users_sql_nothing_is_compared(
 
 
 def test_a_function_of_the_sources_own_is_not_called(source: str) -> None:
-    run(source, "create function \"Outside\"() returns bigint language sql as 'select 3::bigint'")
+    execute(
+        source, "create function \"Outside\"() returns bigint language sql as 'select 3::bigint'"
+    )
     for call in ('select "Outside"()', 'select 3 where public."Outside"() > 0', "select erase()"):
         assert compare(source, COUNT, call) == Compared(
             "refused", "it calls a function of the source's own"
@@ -221,18 +224,18 @@ def test_nothing_is_changed_on_the_source(source: str) -> None:
 
 
 def test_a_role_that_may_read_little_is_enough(source: str) -> None:
-    run(source, "create role poor login password 'x'", "grant select on customer to poor")
+    execute(source, "create role poor login password 'x'", "grant select on customer to poor")
     try:
         poor = with_login(source, "poor", "x")
         assert compare(poor, COUNT, "select 3") == Compared("matched")
         refused = compare(poor, COUNT, "select count(*) from invoice")
         assert refused == Compared("failed", "InsufficientPrivilegeError")
     finally:
-        run(source, "drop owned by poor", "drop role poor")
+        execute(source, "drop owned by poor", "drop role poor")
 
 
 def test_bytes_that_are_no_text_are_a_failure_of_the_query(services: Any) -> None:
-    run(
+    execute(
         services.postgres,
         "create database ascii encoding 'SQL_ASCII' locale 'C' template template0",
     )
