@@ -26,12 +26,16 @@ from twd_shared.sql.parsing import (
 from twd_shared.sql.writing import only_reads
 
 # A text that every dialect parts into the same words: what one of them reads in a way of its own
-# stands in a string or a comment that begins and ends there for all.
+# stands in a string or a comment that begins and ends there for all. An operator may take the first
+# character of a comment.
 _ALIKE_FOR_ALL = re.compile(
     r"""
     (?: [^'"`\\$\#\[/\-0] | '[^'\\]*' | "[^"\\]*"
-      | -(?!-) | --(?=\s|\Z)[^\n]*
-      | /(?!\*) | /\*(?![+/])[^*/]*(?:(?:\*(?!/)|/(?!\*))[^*/]*)*+\*/
+      | -(?!-) | /(?!\*)
+      | (?<![^\w\s(),;.'"])(?:
+          --(?=\s|\Z)[^\n]*
+        | /\*(?![+/])[^*/]*(?:(?:\*(?!/)|/(?!\*))[^*/]*)*+\*/
+        )
       | (?<!\w)0(?![bx]) | (?<=\w)0
     )*+\Z
     """,
