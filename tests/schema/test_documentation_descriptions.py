@@ -24,7 +24,8 @@ from twd_schema.documentation.questions import (
 from twd_schema.documentation.turns import Turns
 from twd_shared.clients import ollama as ollama_module
 from twd_shared.clients.catalog import Connection
-from twd_shared.clients.ollama import WRITING_CONTEXT_TOKENS, Ollama
+from twd_shared.clients.ollama import Ollama
+from twd_shared.clients.token_budget import WRITING_CONTEXT_TOKENS
 from twd_shared.schema_model.models import Column, ForeignKey, Snapshot, Table, TableStatistics
 from twd_shared.store.descriptions import DescriptionStore
 

@@ -46,13 +46,6 @@ TEXTS_IN_A_CALL = 64
 _CONCURRENT_BATCHES = 6
 TEXTS_UNDER_WAY = TEXTS_IN_A_CALL * _CONCURRENT_BATCHES
 """The most texts that are embedded at once."""
-WRITING_CONTEXT_TOKENS = 8192
-"""How much a language model reads, prompt and answer together, whoever asks it to write.
-
-By default Ollama reads 4,096, and drops the beginning of more without a word: what it is asked.
-With another number for another prompt it would load the model anew each time.
-https://github.com/ollama/ollama/blob/main/docs/faq.md
-"""
 _ATTEMPTS = 4
 _TIMEOUT_SECONDS = 120.0
 _THOUGHT = "</think>"

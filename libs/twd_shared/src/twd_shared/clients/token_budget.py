@@ -47,6 +47,13 @@ SURE_CONTEXT = 2048
 Ollama gives a model 2,048 or 4,096 by default (`num_ctx`), and servers were seen that cut at 2,048
 what was declared as 8,192: https://github.com/ollama/ollama/issues/14259
 """
+WRITING_CONTEXT_TOKENS = 8192
+"""How much a language model reads, prompt and answer together, whoever asks it to write.
+
+By default Ollama reads 4,096, and drops the beginning of more without a word: what it is asked.
+With another number for another prompt it would load the model anew each time.
+https://github.com/ollama/ollama/blob/main/docs/faq.md
+"""
 
 UNKNOWN_CONTEXT = 512
 """Tokens that are relied on when a server does not say: BERT's, the shortest of usual models."""

@@ -16,7 +16,7 @@ from twd_schema.history.recording import DropPolicy, SnapshotRecorder
 from twd_schema.history.replay import ddl_problems
 from twd_schema.history.retention import forget_old_versions
 from twd_shared.automation import on_changed_inputs
-from twd_shared.clients.ollama import WRITING_CONTEXT_TOKENS
+from twd_shared.clients.token_budget import WRITING_CONTEXT_TOKENS
 from twd_shared.contract import (
     OLLAMA_POOL,
     RAW_SCHEMA_METADATA,

@@ -16,7 +16,8 @@ from uuid import UUID
 from qdrant_client import QdrantClient
 
 from twd_shared.clients.catalog import Connection
-from twd_shared.clients.ollama import WRITING_CONTEXT_TOKENS, Ollama
+from twd_shared.clients.ollama import Ollama
+from twd_shared.clients.token_budget import WRITING_CONTEXT_TOKENS
 from twd_shared.errors import (
     EmbeddingRejected,
     PermanentError,
