@@ -9,7 +9,10 @@ from __future__ import annotations
 
 from twd_shared.clients.application import ApplicationDatabase, text_of
 
-ANY_NUMBER = ("smallint", "integer", "bigint", "real", "double precision", "numeric")
+WHOLE_NUMBERS = ("smallint", "integer", "bigint")
+# What tools write that know whole numbers without nulls alone: 7 as 7.0.
+_WITH_FRACTION = ("real", "double precision", "numeric")
+ANY_NUMBER = (*WHOLE_NUMBERS, *_WITH_FRACTION)
 """How a number's type begins: a precision may stand behind it."""
 
 ERROR_TYPES = ("text", "character", "json")
@@ -20,10 +23,6 @@ NO_ERROR = r"^\s*(?:null|\{\s*\}|\[\s*\])?\s*$"
 """A pattern of what says that there was no error, also in JSON, where null is not allowed."""
 NO_RESULT = r"""^\s*(?:null|"\s*(?:null)?\s*")?\s*$"""
 """A pattern of what says that there is no result: some write JSON into a string of JSON."""
-
-_COUNTING = ("smallint", "integer", "bigint")
-# What tools write that know whole numbers without nulls alone: 7 as 7.0.
-_WITH_FRACTION = ("real", "double precision", "numeric")
 
 # A view may have a row for each user of a conversation, whose messages count once all the same.
 _ONE_ROW_EACH = """
@@ -41,7 +40,7 @@ select exists (
 
 def counts_up(id_type: str) -> bool:
     """Whether ids of that type tell which of two messages was written first."""
-    return id_type in _COUNTING
+    return id_type in WHOLE_NUMBERS
 
 
 def order_of_writing(id_type: str) -> str:

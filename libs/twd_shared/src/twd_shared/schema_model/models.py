@@ -298,9 +298,8 @@ class Collation(_Value, frozen=True, tag_field="object", tag="collation"):
     comment: str | None = None
 
 
-SchemaObject = (
-    Table
-    | EnumType
+OtherObject = (
+    EnumType
     | DomainType
     | CompositeType
     | RangeType
@@ -310,6 +309,9 @@ SchemaObject = (
     | Namespace
     | Collation
 )
+"""An object that is no table."""
+
+SchemaObject = Table | OtherObject
 
 
 class TableStatistics(_Value, frozen=True):

@@ -23,6 +23,7 @@ from twd_shared.clients.messages import (
     ERROR_TYPES,
     NO_ERROR,
     NO_RESULT,
+    WHOLE_NUMBERS,
     conversations_once,
     order_of_writing,
     plain_id,
@@ -46,8 +47,7 @@ _REQUIRED = {
     "conversations": ("id", "user_id"),
 }
 # Types that need no work of the server to be sent, and little of ours.
-_WHOLE = ("smallint", "integer", "bigint")
-_NUMBERS = (*_WHOLE, "real", "double precision")
+_NUMBERS = (*WHOLE_NUMBERS, "real", "double precision")
 # What an optional column is read as, and the types that it may have for that; '' = any.
 _OPTIONAL = {
     "latency_ms": ("float8", ANY_NUMBER),
@@ -302,7 +302,7 @@ class MessageLog:
         found = self._columns.get(column)
         if found is None or not found.startswith(types):
             return f"null::{kind}"
-        if found in (_WHOLE if kind == "text" else _NUMBERS):
+        if found in (WHOLE_NUMBERS if kind == "text" else _NUMBERS):
             return f"message.{column}"
         if kind == "text":
             return plain_id(f"message.{column}", found)

@@ -16,26 +16,15 @@ from twd_shared.schema_model.models import (
     EnumType,
     Extension,
     Namespace,
+    OtherObject,
     RangeType,
     Routine,
     Sequence,
     Table,
 )
 
-Other = (
-    EnumType
-    | DomainType
-    | CompositeType
-    | RangeType
-    | Sequence
-    | Routine
-    | Extension
-    | Namespace
-    | Collation
-)
 
-
-def object_statements(item: Other) -> Iterator[str]:
+def object_statements(item: OtherObject) -> Iterator[str]:
     """Statements that create the object and its comments; an identity's sequence has none."""
     match item:
         case Namespace():
