@@ -33,7 +33,7 @@ from twd_shared.schema_model.models import Snapshot, Table
 from twd_shared.sql.grammar import PostgresGrammar
 from twd_shared.sql.names import SchemaNames
 from twd_shared.sql.parsing import parsed
-from twd_shared.sql_references import References, references_of
+from twd_shared.sql.references import References, references_of
 
 DATA = Path(__file__).parents[2].parent / "shared/fixtures/spider_train"
 """Where the question set stands, which is no part of this repository."""

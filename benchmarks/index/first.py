@@ -20,8 +20,8 @@ from twd_shared.clients.index_collections import IndexCollection, making_of
 from twd_shared.clients.index_layout import Point
 from twd_shared.clients.index_points import ConnectionPoints
 from twd_shared.clients.ollama import Batch
-from twd_shared.retrieval.terms import SparseTerms
 from twd_shared.schema_model.models import Snapshot
+from twd_shared.terms.sparse import SparseTerms
 
 ROUNDS = 5
 BATCH = 64

@@ -7,9 +7,9 @@ from typing import Any
 import bm25s
 
 from twd_shared.retrieval.ranking import STANDARD, Weights
-from twd_shared.retrieval.terms import significant_words
 from twd_shared.schema_model.keys import TableName
 from twd_shared.schema_model.models import Table
+from twd_shared.terms.sparse import significant_words
 
 BM25: dict[str, bool] = {"BM25 of names (bm25s)": False, "BM25 of split words (bm25s)": True}
 """By name, whether words are split and comments are told."""

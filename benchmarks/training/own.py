@@ -28,7 +28,7 @@ from twd_training.examples.collecting import collect_examples
 from twd_training.examples.store import TrainingSet
 from twd_training.knowledge_base.collections import Collections
 from twd_training.knowledge_base.material import Material, read_material
-from twd_training.knowledge_base.training import Trained, train
+from twd_training.training import Trained, train
 
 # What TWD_PROMOTION_TOLERANCE is when nobody sets it.
 _TOLERANCE = 0.01

@@ -29,8 +29,8 @@ from twd_shared.sql.parsing import (
     parsed_in_any,
     unfenced,
 )
+from twd_shared.sql.references import references_of
 from twd_shared.sql.writing import only_reads
-from twd_shared.sql_references import references_of
 
 SHOP = Snapshot(
     dialect="postgresql",

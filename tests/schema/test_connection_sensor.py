@@ -12,9 +12,9 @@ from twd_shared.clients.index_layout import Point
 from twd_shared.contract import CONNECTION_TAG, TRIGGER_TAG
 from twd_shared.resources.servers import QdrantResource
 from twd_shared.resources.stores import CatalogResource
-from twd_shared.retrieval.terms import SparseTerms
 from twd_shared.store.index_locks import IndexLocks
 from twd_shared.store.tables import schema_diffs
+from twd_shared.terms.sparse import SparseTerms
 
 from .daemon import Daemon, found
 

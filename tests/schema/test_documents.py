@@ -13,7 +13,6 @@ from twd_schema.indexing.documents import Document, each_document
 from twd_shared.clients.catalog import Connection
 from twd_shared.clients.index_layout import point_id
 from twd_shared.clients.token_budget import TokenBudget, TokenRates
-from twd_shared.retrieval.terms import question_terms
 from twd_shared.schema_model.models import (
     Column,
     EnumType,
@@ -24,6 +23,7 @@ from twd_shared.schema_model.models import (
     TableStatistics,
 )
 from twd_shared.store.documentation import TableCard
+from twd_shared.terms.sparse import question_terms
 
 CANARY = "canary-9f2c"
 SHOP = Connection("7", "shop", "postgresql", True, f"postgresql://u:{CANARY}@h/shop")

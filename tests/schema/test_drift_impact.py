@@ -24,10 +24,10 @@ from twd_shared.clients.application import ApplicationDatabase
 from twd_shared.clients.catalog import Connection
 from twd_shared.clients.index_layout import Point
 from twd_shared.resources.stores import ApplicationDatabaseResource
-from twd_shared.retrieval.terms import SparseTerms
 from twd_shared.schema_model.models import Column, Snapshot, Table
 from twd_shared.settings import Settings
 from twd_shared.store.tables import training_items
+from twd_shared.terms.sparse import SparseTerms
 
 from .index_shop import Shop, table
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from twd_schema.keyed_hash import keyed_hash
 from twd_schema.lifecycle.absences import Absences
-from twd_schema.lifecycle.keyed_hash import keyed_hash
 from twd_schema.lifecycle.reconciliation import plan_lifecycle
 from twd_shared.clients.catalog import Connection
 from twd_shared.store.connections import RegisteredConnection

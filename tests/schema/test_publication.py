@@ -25,9 +25,9 @@ from twd_shared.errors import (
     UnknownConnection,
 )
 from twd_shared.resources.servers import OllamaResource
-from twd_shared.retrieval.terms import SparseTerms
 from twd_shared.schema_model.models import Column, Table
 from twd_shared.store.sync_tables import index_origins
+from twd_shared.terms.sparse import SparseTerms
 
 from .index_shop import LARGE, SHOP, SIX, SMALL, Shop, snapshot, table, with_comment
 

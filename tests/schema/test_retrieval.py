@@ -22,12 +22,12 @@ from twd_shared.retrieval.explaining import explain
 from twd_shared.retrieval.prompt import sql_prompt
 from twd_shared.retrieval.question import read_question
 from twd_shared.retrieval.search import Retrieval, rank_tables, retrieve_tables
-from twd_shared.retrieval.terms import question_terms
 from twd_shared.schema_model.keys import TableName
 from twd_shared.schema_model.models import ForeignKey
 from twd_shared.sources.limits import ReadLimits
 from twd_shared.sources.reachability import reach_policy
 from twd_shared.store.migrate import upgrade
+from twd_shared.terms.sparse import question_terms
 
 from .conftest import resources_of
 from .index_shop import LARGE, SMALL, Shop, table

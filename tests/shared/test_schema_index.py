@@ -15,7 +15,7 @@ from twd_shared.clients.qdrant import open_client
 from twd_shared.clients.schema_index import SchemaIndex
 from twd_shared.clients.token_budget import CONSERVATIVE, TokenBudget
 from twd_shared.errors import IndexRejected
-from twd_shared.retrieval.terms import SparseTerms, question_terms
+from twd_shared.terms.sparse import SparseTerms, question_terms
 
 BUDGET = TokenBudget(500, CONSERVATIVE)
 MINE, OTHERS = "7", "8"

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from twd_shared.schema_model.models import Table
-from twd_shared.sql_references import References, references
+from twd_shared.sql.references import References, references
 
 from .sample_names import Cursor, table
 

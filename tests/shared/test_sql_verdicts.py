@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from twd_shared.schema_model.models import Table
 from twd_shared.sql.names import SchemaNames
 from twd_shared.sql.parsing import parsed
-from twd_shared.sql_references import References, references, references_in, references_of
+from twd_shared.sql.references import References, references, references_in, references_of
 
 from .sample_names import Cursor, table
 

@@ -24,7 +24,6 @@ from twd_shared.resources.stores import (
     CatalogResource,
     MetadataStoreResource,
 )
-from twd_shared.retrieval.terms import document_terms, significant_words
 from twd_shared.schema_model.ddl import table_ddl
 from twd_shared.schema_model.models import Column, ForeignKey, Key, Snapshot, Table
 from twd_shared.settings import Settings
@@ -34,6 +33,7 @@ from twd_shared.store.connections import RegisteredConnection
 from twd_shared.store.database import MetadataDatabase
 from twd_shared.store.documentation import TableCard
 from twd_shared.store.index_states import IndexState
+from twd_shared.terms.sparse import document_terms, significant_words
 from twd_training.definitions import build_defs
 from twd_training.examples.collecting import Collected, collect_examples
 from twd_training.examples.store import TrainingSet

@@ -37,8 +37,8 @@ from twd_training.evaluation.generating import Servers, evaluate_generated
 from twd_training.evaluation.outcomes import Compared, Generated
 from twd_training.examples.store import TrainingSet
 from twd_training.knowledge_base import material
-from twd_training.knowledge_base.training import train
 from twd_training.knowledge_base.versions import ModelVersions
+from twd_training.training import train
 
 from ..statements import execute
 from .conftest import CUSTOMER, INVOICE, WAREHOUSE, Location

@@ -16,8 +16,8 @@ from twd_training.examples.submissions import read_markers
 from twd_training.knowledge_base.collections import Collections
 from twd_training.knowledge_base.names import Part, alias_of
 from twd_training.knowledge_base.promotion import Decisions
-from twd_training.knowledge_base.training import Trained, train
 from twd_training.knowledge_base.versions import ModelVersion, ModelVersions
+from twd_training.training import Trained, train
 
 from .conftest import Location
 

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from twd_shared.retrieval.terms import TERMS_REVISION, SparseTerms
+from twd_shared.terms.sparse import TERMS_REVISION, SparseTerms
 
 _T = TypeVar("_T")
 

@@ -14,7 +14,7 @@ from qdrant_client import QdrantClient, models
 
 from twd_shared.clients.index_layout import DENSE, RANKING_KEYS, TERMS, Hit, Point, Rewriting
 from twd_shared.clients.qdrant import batches, index_errors, query, scroll, send, upsert
-from twd_shared.retrieval.terms import SparseTerms
+from twd_shared.terms.sparse import SparseTerms
 
 _T = TypeVar("_T")
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from twd_shared.clients.embedding import cut_text
-from twd_shared.retrieval.terms import significant_words
 from twd_shared.retrieval.vietnamese import english_of
+from twd_shared.terms.sparse import significant_words
 
 
 @dataclass(frozen=True, slots=True)

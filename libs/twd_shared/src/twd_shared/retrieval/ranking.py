@@ -23,8 +23,8 @@ from dataclasses import dataclass, replace
 
 from twd_shared.retrieval.candidates import Candidate, Relationship
 from twd_shared.retrieval.question import Asked
-from twd_shared.retrieval.terms import naming_words
 from twd_shared.schema_model.keys import TableName
+from twd_shared.terms.sparse import naming_words
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,8 +28,8 @@ from twd_shared.retrieval.ranking import (
     rank,
 )
 from twd_shared.retrieval.selection import close_joins, select
-from twd_shared.retrieval.terms import question_terms
 from twd_shared.schema_model.keys import TableName
+from twd_shared.terms.sparse import question_terms
 
 MOST_TABLES = 15
 """How many tables an answer holds at most, unless the caller says otherwise."""

@@ -11,9 +11,9 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
-from twd_shared.retrieval.stop_words import ENGLISH_STOP_WORDS
-from twd_shared.retrieval.terms import without_accents
 from twd_shared.retrieval.vietnamese_words import PHRASES
+from twd_shared.terms.sparse import without_accents
+from twd_shared.terms.stop_words import ENGLISH_STOP_WORDS
 
 _LONGEST_PHRASE = 4
 _PHRASES_THAT_TELL = 2

@@ -18,9 +18,9 @@ from twd_shared.schema_model.renames import Rename
 from twd_shared.sql.names import ColumnName, Origins, Rows, SchemaNames
 from twd_shared.sql.parsing import parsed
 from twd_shared.sql.queries import NotUnderstood
+from twd_shared.sql.references import references_in
 from twd_shared.sql.scopes import Scope
 from twd_shared.sql.statements import Statements
-from twd_shared.sql_references import references_in
 
 _RELATIONS = ("table", "partition")
 

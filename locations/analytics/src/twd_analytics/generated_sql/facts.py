@@ -14,8 +14,8 @@ from typing import Any, Literal
 from twd_shared.sql.canonical import shape_of
 from twd_shared.sql.names import SchemaNames
 from twd_shared.sql.parsing import LONGEST_SQL, parsed_in_any
+from twd_shared.sql.references import References, references_of
 from twd_shared.sql.writing import only_reads
-from twd_shared.sql_references import References, references_of
 
 Verdict = Literal[
     "valid", "syntax", "unknown_table", "unknown_column", "ambiguous_column", "unchecked"

@@ -5,8 +5,8 @@ from itertools import islice
 import dagster as dg
 
 from twd_schema.defs.jobs import ALL_OF_A_SOURCE
+from twd_schema.keyed_hash import keyed_hash
 from twd_schema.lifecycle.following import Memory, follow, written
-from twd_schema.lifecycle.keyed_hash import keyed_hash
 from twd_shared.clients.catalog import Listing
 from twd_shared.contract import source_databases
 from twd_shared.errors import TwdError

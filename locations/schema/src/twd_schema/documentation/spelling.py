@@ -10,9 +10,9 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from twd_shared.retrieval.stop_words import STOP_WORDS
 from twd_shared.schema_model.models import Table
 from twd_shared.schema_model.wording import said
+from twd_shared.terms.stop_words import STOP_WORDS
 
 # Glued to the end of a name they need no comment: `customerid`, where `customer` is known.
 _ENDINGS = frozenset("code date id key name no nr num number time type".split())

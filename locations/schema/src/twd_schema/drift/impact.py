@@ -23,7 +23,7 @@ from twd_schema.drift.targets import Target, Targets
 from twd_shared.schema_model.models import Snapshot
 from twd_shared.schema_model.wording import counted
 from twd_shared.sql.names import SchemaNames
-from twd_shared.sql_references import References, references_in
+from twd_shared.sql.references import References, references_in
 
 _MOST_NAMED = 5
 _AT_LEAST = "at least "

@@ -8,7 +8,7 @@ from functools import cache
 import twd_schema.extraction
 import twd_shared.schema_model
 from twd_schema.extraction.reading import SchemaReader
-from twd_schema.lifecycle.keyed_hash import keyed_hash
+from twd_schema.keyed_hash import keyed_hash
 from twd_schema.source_revision import source_revision
 from twd_shared.clients.catalog import Connection
 from twd_shared.errors import TwdError

@@ -26,18 +26,18 @@ from twd_schema.indexing.origins import KnownPoint, KnownTables, Origins
 from twd_shared.clients.catalog import Connection
 from twd_shared.clients.index_layout import point_id
 from twd_shared.clients.token_budget import TokenBudget
-from twd_shared.retrieval.terms import (
-    TERMS_REVISION,
-    SparseTerms,
-    document_terms,
-    naming_words,
-)
 from twd_shared.schema_model.ddl import table_ddl
 from twd_shared.schema_model.fingerprint import content_fingerprint
 from twd_shared.schema_model.keys import TableName
 from twd_shared.schema_model.models import Column, ForeignKey, Snapshot, Table
 from twd_shared.schema_model.wording import flat, said, shortened
 from twd_shared.store.documentation import TableCard
+from twd_shared.terms.sparse import (
+    TERMS_REVISION,
+    SparseTerms,
+    document_terms,
+    naming_words,
+)
 
 _LONGEST_TITLE = 200
 _LONGEST_DEFAULT = 500

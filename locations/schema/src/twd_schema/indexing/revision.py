@@ -9,14 +9,14 @@ import twd_schema.documentation
 import twd_schema.indexing
 import twd_shared.clients.index_layout
 import twd_shared.clients.token_budget
-import twd_shared.retrieval
 import twd_shared.schema_model
+import twd_shared.terms
 from twd_schema.source_revision import source_revision
 
 _MODULES = (
     twd_schema.documentation,
     twd_schema.indexing,
-    twd_shared.retrieval,
+    twd_shared.terms,
     twd_shared.schema_model,
     twd_shared.clients.index_layout,
     twd_shared.clients.token_budget,

@@ -154,7 +154,7 @@ def training_assets(settings: Settings) -> list[dg.AssetsDefinition]:
     ) -> dg.MaterializeResult:
         with explained_failures():
             # Importing Qdrant's client takes a second, which every start of a run would wait for.
-            from twd_training.knowledge_base.training import train
+            from twd_training.training import train
 
             trained = train(
                 context.partition_key,

@@ -15,7 +15,7 @@ from twd_training.examples.collecting import Collected
 if TYPE_CHECKING:
     from twd_training.evaluation.evaluating import Evaluation
     from twd_training.evaluation.outcomes import Generated
-    from twd_training.knowledge_base.training import Trained
+    from twd_training.training import Trained
 
 
 def examples_metadata(collected: Collected, connection_id: str) -> Mapping[str, Any]:

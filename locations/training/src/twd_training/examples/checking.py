@@ -15,8 +15,8 @@ from twd_shared.schema_model.fingerprint import content_fingerprint
 from twd_shared.schema_model.keys import TableName
 from twd_shared.sql.names import Rows
 from twd_shared.sql.parsing import statements_in
+from twd_shared.sql.references import EXPRESSIONS, References, references_of
 from twd_shared.sql.writing import only_reads
-from twd_shared.sql_references import EXPRESSIONS, References, references_of
 from twd_training.examples.known_tables import KnownTables
 from twd_training.examples.models import Submission, TrainingItem, item_id
 from twd_training.examples.texts import Text, plain

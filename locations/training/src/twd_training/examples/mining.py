@@ -21,7 +21,7 @@ from twd_shared.clients.messages import (
 )
 from twd_shared.sql.names import SchemaNames
 from twd_shared.sql.parsing import unfenced
-from twd_shared.sql_references import references_in
+from twd_shared.sql.references import references_in
 from twd_shared.store.open_questions import normalised_question
 from twd_training.examples.models import Submission
 

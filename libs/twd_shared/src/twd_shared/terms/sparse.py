@@ -18,8 +18,8 @@ from hashlib import blake2b
 
 import snowballstemmer
 
-from twd_shared.retrieval.stop_words import STOP_WORDS
 from twd_shared.schema_model.wording import words
+from twd_shared.terms.stop_words import STOP_WORDS
 
 TERMS_REVISION = 1
 """Raise it when the same text gives other terms: what is indexed under another one is rebuilt."""

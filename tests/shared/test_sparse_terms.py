@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from twd_shared.retrieval.terms import (
+from twd_shared.terms.sparse import (
     document_terms,
     naming_words,
     question_terms,

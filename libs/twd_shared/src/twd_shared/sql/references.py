@@ -1,7 +1,7 @@
 """Which tables and columns of a schema SQL reads, exactly, whatever the quality of the text.
 
-This is what others call; the steps stand in `twd_shared/sql/`. `select *` reads the table and none
-of its columns. A table that is written to counts as read: it is named all the same. SQL that does
+This is what others call; the steps stand beside it. `select *` reads the table and none of its
+columns. A table that is written to counts as read: it is named all the same. SQL that does
 not parse, or whose names are not known, gives less, and never an exception or a line in a log.
 """
 
