@@ -28,6 +28,9 @@ ObjectKind = Literal[
     "collation",
 ]
 
+RELATION_KINDS: tuple[ObjectKind, ...] = ("table", "partition")
+"""What has rows, and shares its names: a view is of kind `table`."""
+
 ObjectKey = tuple[str, str, str]
 """(kind, schema, name) of a schema object; a routine's name ends in its argument types."""
 

@@ -8,9 +8,7 @@ from typing import cast
 import msgspec
 
 from twd_shared.schema_model.identities import Identities, Identity
-from twd_shared.schema_model.models import ObjectKey, ObjectKind, Snapshot
-
-_RELATIONS = ("table", "partition")
+from twd_shared.schema_model.models import RELATION_KINDS, ObjectKey, ObjectKind, Snapshot
 
 
 class Rename(msgspec.Struct, frozen=True, kw_only=True, order=True):
@@ -80,7 +78,7 @@ def held_key(key: ObjectKey, objects: Container[ObjectKey]) -> ObjectKey | None:
     A table that was attached or detached since is found as what it was: a partition and a table
     of its own share their names.
     """
-    kinds = _RELATIONS if key[0] in _RELATIONS else key[:1]
+    kinds = RELATION_KINDS if key[0] in RELATION_KINDS else key[:1]
     return next((held for kind in kinds if (held := (kind, *key[1:])) in objects), None)
 
 

@@ -14,6 +14,7 @@ from sqlglot.errors import SqlglotError
 
 from twd_shared.schema_model.ddl.names import qualified, quote_name
 from twd_shared.schema_model.keys import TableName
+from twd_shared.schema_model.models import RELATION_KINDS
 from twd_shared.schema_model.renames import Rename
 from twd_shared.sql.names import ColumnName, Origins, Rows, SchemaNames
 from twd_shared.sql.parsing import parsed
@@ -21,8 +22,6 @@ from twd_shared.sql.queries import NotUnderstood
 from twd_shared.sql.references import references_in
 from twd_shared.sql.scopes import Scope
 from twd_shared.sql.statements import Statements
-
-_RELATIONS = ("table", "partition")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +34,7 @@ class NewNames:
     @classmethod
     def of(cls, renames: Iterable[Rename]) -> NewNames:
         """Those of the renames that are of tables and their columns."""
-        of_tables = [item for item in renames if item.kind in _RELATIONS]
+        of_tables = [item for item in renames if item.kind in RELATION_KINDS]
         return cls(
             {item.old: item.new for item in of_tables if not item.old_member},
             {(item.old, item.old_member): item.new_member for item in of_tables if item.old_member},

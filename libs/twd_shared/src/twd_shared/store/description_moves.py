@@ -12,11 +12,11 @@ import sqlalchemy as sa
 
 from twd_shared.schema_model.identities import Identity
 from twd_shared.schema_model.keys import TableName
+from twd_shared.schema_model.models import RELATION_KINDS
 from twd_shared.schema_model.renames import Rename
 from twd_shared.store.database import text_rows
 from twd_shared.store.tables import descriptions
 
-_RELATIONS = ("table", "partition")
 _PLACE = ("schema_name", "table_name", "column_name")
 
 _Place = tuple[TableName, str]
@@ -35,7 +35,7 @@ def move_descriptions(
     now, words stay as long as that brings none of its own and has half of the columns at least: so
     are tables and columns rebuilt under their names.
     """
-    of_relations = [item for item in renames if item.kind in _RELATIONS]
+    of_relations = [item for item in renames if item.kind in RELATION_KINDS]
     if not of_relations:
         return
     tables = {item.old: item.new for item in of_relations if not item.old_member}
@@ -87,7 +87,9 @@ def move_descriptions(
 
 
 def _columns(objects: Iterable[Identity]) -> dict[TableName, tuple[str, ...]]:
-    return {(item.schema, item.name): item.members for item in objects if item.kind in _RELATIONS}
+    return {
+        (item.schema, item.name): item.members for item in objects if item.kind in RELATION_KINDS
+    }
 
 
 def _are_alike(old: Collection[str], new: Collection[str]) -> bool:

@@ -11,10 +11,7 @@ from dataclasses import dataclass, field
 
 from twd_shared.schema_model.base_types import enums_by_type
 from twd_shared.schema_model.keys import TableName, keys_of_tables, parents_of_partitions
-from twd_shared.schema_model.models import ForeignKey, Snapshot, Table
-
-# A view may read a partition of a table by itself.
-_RELATIONS = ("table", "partition")
+from twd_shared.schema_model.models import RELATION_KINDS, ForeignKey, Snapshot, Table
 
 Descriptions = Mapping[TableName, Mapping[str, str]]
 """Descriptions by table and column; '' = the table itself."""
@@ -97,7 +94,8 @@ def _incoming(
 def _reads(table: Table, parents: Mapping[TableName, TableName]) -> tuple[TableName, ...]:
     if not table.is_view:
         return ()
-    read = [(schema, name) for kind, schema, name in table.depends_on if kind in _RELATIONS]
+    # It may read a partition of a table by itself.
+    read = [(schema, name) for kind, schema, name in table.depends_on if kind in RELATION_KINDS]
     return tuple(sorted({parents.get(name, name) for name in read}))
 
 

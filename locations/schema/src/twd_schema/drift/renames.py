@@ -14,6 +14,7 @@ from twd_schema.drift.similarity import similar_columns, similar_tables
 from twd_schema.drift.spelling import folding_of_columns, folding_of_tables
 from twd_shared.schema_model.fingerprint import key_of, objects_by_key
 from twd_shared.schema_model.models import (
+    RELATION_KINDS,
     EnumType,
     ObjectKey,
     SchemaObject,
@@ -53,7 +54,7 @@ class Pairing:
 
     def new_relation(self, schema: str, name: str) -> tuple[str, str]:
         """What a table, partition or view is called now."""
-        for kind in ("table", "partition"):
+        for kind in RELATION_KINDS:
             if found := self.objects.get((kind, schema, name)):
                 return found[1:]
         return (schema, name)

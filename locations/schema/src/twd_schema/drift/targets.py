@@ -9,13 +9,12 @@ from twd_schema.drift.changes import Change, SchemaDiff
 from twd_shared.schema_model.base_types import bases_of_domains, types_within
 from twd_shared.schema_model.ddl.names import qualified
 from twd_shared.schema_model.keys import TableName
-from twd_shared.schema_model.models import Snapshot
+from twd_shared.schema_model.models import RELATION_KINDS, Snapshot
 from twd_shared.sql.names import ColumnName
 
 ReadKey = TableName | ColumnName | tuple[ColumnName, str]
 """What a statement can read: a table, a column, a column compared with a string."""
 
-_OF_A_TABLE = ("table", "partition")
 # What makes a table itself another: keys and constraints decide what may be written to it.
 _OF_A_WHOLE_TABLE = frozenset(
     {
@@ -71,7 +70,7 @@ class Targets:
         now = (change.schema, change.name)
         # What is gone goes by its last name, which something else may have been renamed to.
         is_gone = change.rule == f"{change.object_kind}_removed"
-        if change.object_kind in _OF_A_TABLE:
+        if change.object_kind in RELATION_KINDS:
             table = now if is_gone else self._tables.get(now, now)
             if not change.member:
                 is_whole = change.rule in _OF_A_WHOLE_TABLE

@@ -18,6 +18,7 @@ import msgspec
 from twd_shared.schema_model.fingerprint import key_of, objects_by_key
 from twd_shared.schema_model.keys import TableName
 from twd_shared.schema_model.models import (
+    RELATION_KINDS,
     Column,
     ObjectKey,
     SchemaObject,
@@ -27,7 +28,6 @@ from twd_shared.schema_model.models import (
     snapshot_of,
 )
 
-_RELATIONS = ("table", "partition")
 # Facts inside a table that a role or a server may stop telling.
 _INNER_FACTS: frozenset[UnknownFact] = frozenset({"check_constraints", "definitions"})
 
@@ -38,7 +38,7 @@ def unseen(known: Collection[ObjectKey], read: Snapshot) -> set[ObjectKey]:
     return {
         key
         for key in known
-        if (key not in seen or key[0] in _RELATIONS) and not _tells_all_of(read, key)
+        if (key not in seen or key[0] in RELATION_KINDS) and not _tells_all_of(read, key)
     }
 
 
@@ -124,7 +124,7 @@ def is_landslide(known: Collection[ObjectKey], gone: Collection[TableName], shar
 
 def _tells_all_of(read: Snapshot, key: ObjectKey) -> bool:
     kind, schema, name = key
-    if kind in _RELATIONS:
+    if kind in RELATION_KINDS:
         is_shown = read.granted is None or (schema, name) in read.granted
         return is_shown and (schema, name) not in read.unread
     return f"{kind}s" not in read.unknown
