@@ -472,6 +472,11 @@ def test_a_key_says_of_a_text_what_the_text_says(sql: str, db_type: str) -> None
 @example("select (,), ,")
 @example("select 'O''Brien', , ")
 @example("select 2.5é")
+@example("select 5\u0301")
+@example("-- it's\n/* film */ \tselect 'x' from film")
+@example("/*! film */select 1")
+@example("--1\nselect 1")
+@example("/* film\u00a0*/ select 1")
 def test_whichever_way_a_key_is_made_it_is_the_same(sql: str) -> None:
     text = unfenced(sql)
     if key(sql) != canonical(text, "postgresql"):

@@ -16,14 +16,18 @@ from twd_shared.sql.canonical import LIST, NUMBER, STRING
 from twd_shared.sql.parsing import LONGEST_SQL, unfenced
 from twd_shared.sql.undecided import canonical_in_any
 
+# In front of the first word: what every dialect takes for a blank or a comment, and nothing more.
+_COMMENTS = (
+    r"^(?:[ \t\n]+|--[ \t][\x20-\x7E\t\p{L}\p{M}]*\n"
+    r"|/\*[\x20-\x7E\n\t\p{L}\p{M}--[*/!+]]*\*/)+"
+)
 _BEGINNING = r"^(?i:select|with)\b"
 # What may hold a single quote that begins or ends no string.
 _QUOTING = r"""["`\\$#\r]|--|/\*"""
-_EVEN_QUOTES = r"^[^']*(?:'[^']*'[^']*)*$"
 _STRING = r"'(?:[^']|'')*'"
 # In a text whose strings are single quotes: what means more than it seems to, as digits do that a
 # word follows at once; and strings that stand where a value is expected.
-_ODD = r"""[?\[\]{}@]|[^\x20-\x7E\n\t\p{L}\p{M}]|[\w&]'|'\s+'|\b[0-9]+[\p{L}_]"""
+_ODD = r"""[?\[\]{}@]|[^\x20-\x7E\n\t\p{L}\p{M}]|[\w&]'|'\s+'|\b[0-9]+[\p{L}\p{M}_]"""
 _VALUE = (
     r"\b(?:like|ilike|and|or|not|then|else|when|between|in|select|where|having|on|by|all|any|date"
     r"|timestamp|time)\s+'"
@@ -56,21 +60,25 @@ def keys_of(texts: pl.DataFrame, db_types: Mapping[str, str]) -> pl.Series:
             fenced.with_columns(sql=pl.Series(map(unfenced, fenced["sql"]), dtype=pl.String)),
         ]
     )
+    text, blanked = pl.col("text"), pl.col("blanked")
     is_plain = (
         # SQLite takes a string for a name in more places.
         (pl.col("db_type") != "sqlite")
-        & sql.str.contains(_BEGINNING)
-        & ~sql.str.contains(_QUOTING)
-        & sql.str.contains(_EVEN_QUOTES)
+        & text.str.contains(_BEGINNING)
+        & ~text.str.contains(_QUOTING)
+        & (text.str.count_matches("'", literal=True) % 2 == 0)
         & ~pl.col("is_cut")
     )
-    blanked = pl.col("blanked")
     is_named = blanked.str.to_lowercase().str.replace_all(_VALUE, "= '").str.contains(_NAMING)
+    without_values = text.str.replace_all(_STRING, "'").str.replace_all(_NUMBER, NUMBER)
     plain = (
-        rows.filter(is_plain)
-        .with_columns(blanked=sql.str.replace_all(_STRING, "'"))
-        .filter(~blanked.str.contains(_ODD) & ~is_named)
+        rows.with_columns(text=sql.str.replace(_COMMENTS, ""))
+        .filter(is_plain)
+        .select("place", blanked=without_values)
     )
+    # Without its values a text is one of a few.
+    kinds = plain.select(blanked.unique()).filter(~blanked.str.contains(_ODD) & ~is_named)
+    plain = plain.join(kinds.with_columns(key=_folded(blanked)), on="blanked")
     others = rows.join(plain, on="place", how="anti")
     keys = [
         None if is_cut else canonical_in_any(text, db_type)
@@ -78,17 +86,16 @@ def keys_of(texts: pl.DataFrame, db_types: Mapping[str, str]) -> pl.Series:
     ]
     return pl.concat(
         [
-            plain.select("place", key=_folded(pl.col("blanked"))),
+            plain.select("place", "key"),
             others.select("place").with_columns(key=pl.Series(keys, dtype=pl.String)),
         ]
     ).sort("place")["key"]
 
 
 def _folded(blanked: pl.Expr) -> pl.Expr:
-    """As `canonical` writes a plain text, of which strings are single quotes."""
+    """As `canonical` writes a plain text, whose numbers are blank and strings are single quotes."""
     return (
-        blanked.str.replace_all(_NUMBER, NUMBER)
-        .str.to_lowercase()
+        blanked.str.to_lowercase()
         .str.replace_all(r"\s+", " ")
         .str.strip_chars(" ;")
         .str.replace_all(r"\( ", "(")
