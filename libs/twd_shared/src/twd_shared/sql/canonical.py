@@ -9,11 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Container, Iterable, Sequence
 
-from sqlglot import Dialect
 from sqlglot.errors import TokenError
 from sqlglot.tokenizer_core import Token, TokenType
 
-from twd_shared.sql.parsing import parser_dialect, readable
+from twd_shared.sql.parsing import dialect_of, readable
 
 STRING, NUMBER = "'x'", "1"
 """What stands in the place of a string, and of each row of digits in a number."""
@@ -41,6 +40,8 @@ _STRINGS = frozenset(
         TokenType.HEREDOC_STRING,
     }
 )
+# What a shape shows of literals.
+_HIDDEN = {**dict.fromkeys(_STRINGS, "'?'"), TokenType.NUMBER: "?"}
 # At the beginning of a statement: the tokenizer takes what stands behind them for one word.
 _COMMANDS = frozenset(
     {
@@ -77,6 +78,9 @@ _CLOSE_BEFORE = frozenset(
         TokenType.DCOLON,
     }
 )
+# A bracket behind a function's name, and a colon between the bounds of a slice.
+_CLOSE_AT_TIMES = frozenset({TokenType.L_PAREN, TokenType.COLON})
+_SUBSCRIPTS = {TokenType.L_BRACKET: 1, TokenType.R_BRACKET: -1}
 _SHOWN_ITEM = r"(?:- )?(?:'\?'|\?)"
 _SHOWN_LIST = re.compile(rf"\bin \({_SHOWN_ITEM}(?:, {_SHOWN_ITEM})*\)")
 _QUOTES = ('"', "`", "[")
@@ -91,7 +95,7 @@ def canonical(sql: str, db_type: str) -> str:
     if _ODD_BLANK.search(text):
         return sql
     try:
-        tokens = Dialect.get_or_raise(parser_dialect(db_type)).tokenize(text)
+        tokens = dialect_of(db_type).tokenize(text)
     except TokenError:
         return sql
     while tokens and tokens[-1].token_type == TokenType.SEMICOLON:
@@ -112,23 +116,24 @@ def shape_of(sql: str, db_type: str, names: Container[str]) -> str:
     nobody but people, to whom `a=1` and `a = 1` are one.
     '' if it cannot be taken apart: what it holds is not known then.
     """
-    dialect = Dialect.get_or_raise(parser_dialect(db_type))
+    dialect = dialect_of(db_type)
     try:
         tokens = dialect.tokenize(sql)
     except TokenError:
         return ""
-    called = dialect.parser().FUNC_TOKENS
+    called = dialect.parser_class.FUNC_TOKENS
     words: list[str] = []
     before = TokenType.L_PAREN
     subscripts = 0
     for token in tokens:
         kind = token.token_type
-        subscripts += (kind == TokenType.L_BRACKET) - (kind == TokenType.R_BRACKET)
-        # In a slice of an array; elsewhere it begins a parameter.
-        is_bound = kind == TokenType.COLON and subscripts > 0
-        is_close = before in _CLOSE_BEHIND or kind in _CLOSE_BEFORE or is_bound
-        is_call = kind == TokenType.L_PAREN and before in called
-        words.append("" if is_close or is_call else " ")
+        subscripts += _SUBSCRIPTS.get(kind, 0)
+        is_close = before in _CLOSE_BEHIND or kind in _CLOSE_BEFORE
+        if not is_close and kind in _CLOSE_AT_TIMES:
+            # In a slice of an array; elsewhere a colon begins a parameter.
+            is_close = before in called if kind == TokenType.L_PAREN else subscripts > 0
+        if not is_close:
+            words.append(" ")
         words.append(_shown(token, sql[token.start : token.end + 1], names))
         before = kind
     return _SHOWN_LIST.sub("in (?)", "".join(words))
@@ -192,11 +197,8 @@ def _gap(before: Token, token: Token, text: str) -> str:
 
 
 def _shown(token: Token, text: str, names: Container[str]) -> str:
-    kind = token.token_type
-    if kind in _STRINGS:
-        return "'?'"
-    if kind == TokenType.NUMBER:
-        return "?"
+    if (hidden := _HIDDEN.get(token.token_type)) is not None:
+        return hidden
     if text.startswith(_QUOTES) and len(text) > 1:
         return text if token.text in names else '"…"'
     return text

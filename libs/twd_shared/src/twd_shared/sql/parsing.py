@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Iterable, Mapping, Set
+from functools import cache
 
 from sqlglot import Dialect, exp
 from sqlglot.errors import ParseError
@@ -52,6 +53,17 @@ _MOST_DESCRIBED = 10
 
 _OPENING = frozenset({TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.L_BRACE, TokenType.CASE})
 _CLOSING = frozenset({TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.R_BRACE, TokenType.END})
+_NEXT_CLAUSE = frozenset({TokenType.SELECT, TokenType.WHERE, TokenType.SEMICOLON})
+# What ends a guess that JOIN began.
+_JOINED_BY = frozenset({TokenType.ON, TokenType.USING})
+# All others change nothing: to look at each takes longer than to parse it.
+_COUNTED = (
+    _OPENING
+    | _CLOSING
+    | _NEXT_CLAUSE
+    | _JOINED_BY
+    | {TokenType.JOIN, TokenType.ARROW, TokenType.FROM}
+)
 # What never stands in SQL, and what the parser takes for the beginning of another query.
 _NEVER = frozenset(
     {
@@ -74,9 +86,15 @@ def unfenced(text: str) -> str:
     return inside[language.end() if language else 0 :].strip()
 
 
-def parser_dialect(db_type: str) -> str | None:
-    """What sqlglot calls the dialect of that database type; None = its own."""
-    return _DIALECTS.get(db_type)
+def is_known(db_type: str) -> bool:
+    """Whether the parser has a dialect of that database type."""
+    return db_type in _DIALECTS
+
+
+@cache
+def dialect_of(db_type: str) -> Dialect:
+    """The parser's dialect of that database type; its own if it has none."""
+    return Dialect.get_or_raise(_DIALECTS.get(db_type))
 
 
 def parsed(sql: str, db_type: str) -> list[exp.Expr] | None:
@@ -97,7 +115,7 @@ def parsed_in_any(sql: str, db_type: str) -> tuple[str, list[exp.Expr] | None]:
     That is `db_type`; where it is none that is known, the first whose dialect the text is in:
     nothing is wrong with a backtick as long as the database may be MySQL.
     """
-    if db_type in _DIALECTS:
+    if is_known(db_type):
         return db_type, parsed(sql, db_type)
     text = of_unknown_type(sql)
     for other in TYPES_TRIED:
@@ -121,21 +139,22 @@ def statements_in(sql: str, db_type: str) -> list[exp.Expr]:
     whatever the parser raises: its messages hold the SQL.
     """
     text = readable(sql, db_type)
-    dialect = Dialect.get_or_raise(parser_dialect(db_type))
+    dialect = dialect_of(db_type)
     tokens = dialect.tokenize(text)
-    for token in tokens:
+    for token in tokens if "`" in text else ():
         if token.token_type == TokenType.UNKNOWN and token.text == "`":
             # It quotes nothing here: the parser would say so only when it comes to it.
             description = "Invalid expression / Unexpected token"
             raise ParseError.new(description, description=description, line=token.line)
-    if _is_bottomless(tokens, dialect.parser().TYPE_TOKENS):
+    parser = dialect.parser()
+    if _is_bottomless(tokens, parser.TYPE_TOKENS):
         raise RecursionError
     aliases: dict[int, Token] = {}
     if db_type == "postgresql":
         tokens, aliases = understood(tokens, text)
     found = [
         item
-        for item in dialect.parser().parse(tokens, text)
+        for item in parser.parse(tokens, text)
         # To the parser, a comment behind `;` is a statement too.
         if item is not None and not isinstance(item, exp.Semicolon)
     ]
@@ -160,7 +179,7 @@ def readable(sql: str, db_type: str) -> str:
     text = sql.replace("\r", "\n")
     if db_type == "mysql":
         executed = _EXECUTED
-    elif db_type in _DIALECTS:
+    elif is_known(db_type):
         return text
     else:
         # It may be MySQL. Two minus signs begin a comment in all others.
@@ -196,6 +215,9 @@ def _is_bottomless(tokens: Iterable[Token], guessing: Set[TokenType]) -> bool:
     before = TokenType.SEMICOLON
     for token in tokens:
         kind = token.token_type
+        if kind not in _COUNTED:
+            before = kind
+            continue
         if kind in _OPENING:
             around.append(guesses)
             guesses += before in guessing
@@ -205,9 +227,9 @@ def _is_bottomless(tokens: Iterable[Token], guessing: Set[TokenType]) -> bool:
             guesses = around.pop() if around else 0
         elif kind == TokenType.JOIN:
             guesses += before != TokenType.CROSS
-        elif kind in (TokenType.ON, TokenType.USING):
+        elif kind in _JOINED_BY:
             guesses = max(guesses - 1, around[-1] if around else 0)
-        elif kind in (TokenType.SELECT, TokenType.WHERE, TokenType.SEMICOLON):
+        elif kind in _NEXT_CLAUSE:
             guesses = around[-1] if around else 0
         elif kind == TokenType.ARROW:
             lambdas += before == TokenType.R_PAREN

@@ -11,16 +11,16 @@ import re
 from collections.abc import Mapping
 from functools import lru_cache
 
-from sqlglot import Dialect
 from sqlglot.errors import TokenError
 
 from twd_shared.sql.canonical import canonical
 from twd_shared.sql.parsing import (
     LONGEST_SQL,
     TYPES_TRIED,
+    dialect_of,
+    is_known,
     of_unknown_type,
     parsed,
-    parser_dialect,
     readable,
 )
 from twd_shared.sql.writing import only_reads
@@ -50,7 +50,7 @@ def canonical_in_any(sql: str, db_type: str) -> str:
 
     What is given says to `parsed_in_any` what the text says.
     """
-    if parser_dialect(db_type) is not None:
+    if is_known(db_type):
         return canonical(sql, db_type)
     text = of_unknown_type(sql)
     if _ALIKE_FOR_ALL.match(text):
@@ -101,9 +101,8 @@ def _hides_a_write(text: str, dialect: str, folded: Mapping[str, str]) -> bool:
 
 def _bounds(text: str, db_type: str) -> tuple[set[int], set[int]]:
     """Where words begin and where they end; nowhere, if the text cannot be taken apart."""
-    dialect = Dialect.get_or_raise(parser_dialect(db_type))
     try:
-        tokens = dialect.tokenize(readable(text, db_type))
+        tokens = dialect_of(db_type).tokenize(readable(text, db_type))
     except TokenError:
         return set(), set()
     return {token.start for token in tokens}, {token.end for token in tokens}

@@ -88,13 +88,21 @@ def _reads(statement: exp.Expr, db_type: str, effects: re.Pattern[str]) -> bool:
             return True
     elif not isinstance(statement, _QUERIES):
         return False
-    return not any(isinstance(node, _WRITES) or _acts(node, effects) for node in statement.walk())
+    return not any(_may_write(type(node)) and _writes(node, effects) for node in statement.walk())
 
 
-def _acts(node: exp.Expr, effects: re.Pattern[str]) -> bool:
+@cache
+def _may_write(kind: type[exp.Expr]) -> bool:
+    """Whether nodes of the kind are to be looked at: few of a statement are."""
+    return issubclass(kind, (*_WRITES, exp.Anonymous))
+
+
+def _writes(node: exp.Expr, effects: re.Pattern[str]) -> bool:
     # A name in U&"" may be spelt with escapes.
-    return isinstance(node, exp.Anonymous) and (
-        "\\" in node.name or effects.fullmatch(node.name) is not None
+    return (
+        not isinstance(node, exp.Anonymous)
+        or "\\" in node.name
+        or effects.fullmatch(node.name) is not None
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from twd_shared.sql.canonical import shape_of
@@ -84,17 +84,17 @@ def facts_of(key: str, db_type: str, names: SchemaNames | None) -> SqlFacts:
     found = references_of(statements, names or SchemaNames(db_type, ()))
     if not statements or found.problem == "syntax":
         return NO_SQL
-    facts = SqlFacts(
-        # What is no query is not looked into.
-        verdict="unchecked" if names is None or not found.parses else found.verdict,
+    # What is no query is not looked into.
+    is_checked = names is not None and found.parses
+    # What is not a name of the source may be a user's word.
+    shape = shape_of(key, db_type, names.words if names else frozenset()) if found.parses else ""
+    return SqlFacts(
+        verdict=found.verdict if is_checked else "unchecked",
         reads_only=only_reads(statements, db_type),
+        shape=shape[:_LONGEST_SHAPE],
+        fingerprint=hashlib.sha256(shape.encode()).hexdigest()[:16] if shape else "",
+        **_names_in(found, names if is_checked else None),
     )
-    if found.parses:
-        # What is not a name of the source may be a user's word.
-        shape = shape_of(key, db_type, names.words if names else frozenset())
-        fingerprint = hashlib.sha256(shape.encode()).hexdigest()[:16] if shape else ""
-        facts = replace(facts, shape=shape[:_LONGEST_SHAPE], fingerprint=fingerprint)
-    return replace(facts, **_names_in(found, None if facts.verdict == "unchecked" else names))
 
 
 def _names_in(found: References, names: SchemaNames | None) -> dict[str, Any]:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 
-from sqlglot import Dialect, exp
+from sqlglot import exp
 from sqlglot.errors import TokenError
 from sqlglot.tokenizer_core import TokenType
 
-from twd_shared.sql.parsing import parsed, parser_dialect, unfenced
+from twd_shared.sql.parsing import dialect_of, parsed, unfenced
 from twd_shared.sql.writing import only_reads
 from twd_training.evaluation.outcomes import Compared
 
@@ -64,7 +64,7 @@ def is_ordered(sql: str, db_type: str) -> bool:
 def without_end(sql: str, db_type: str) -> str:
     """A single statement without the semicolon and the comments behind it, to stand in another."""
     try:
-        tokens = Dialect.get_or_raise(parser_dialect(db_type)).tokenize(sql)
+        tokens = dialect_of(db_type).tokenize(sql)
     except TokenError:
         return sql
     ends = [token.end for token in tokens if token.token_type != TokenType.SEMICOLON]
