@@ -43,15 +43,27 @@ _WORDS = {
 def with_language(questions: pl.DataFrame) -> pl.DataFrame:
     """The rows with `language`, the ISO 639-1 code of each normalised `question`, or `NOT_TOLD`."""
     numbered = questions.with_row_index("row")
+    by_script = _by_script(numbered)
+    by_words = _by_words(numbered.join(by_script, on="row", how="anti"))
+    told = pl.concat([by_script, by_words])
+    return (
+        numbered.join(told, on="row", how="left", maintain_order="left")
+        .with_columns(pl.col("language").fill_null(NOT_TOLD))
+        .drop("row")
+    )
+
+
+def _by_script(numbered: pl.DataFrame) -> pl.DataFrame:
+    """The language of a script, or of letters, by row; only rows that have one."""
+    text = pl.col("question")
     script = pl.when(pl.lit(value=False)).then(pl.lit(NOT_TOLD))
     for code, letters in _SCRIPTS:
-        script = script.when(pl.col("question").str.contains(letters)).then(pl.lit(code))
+        script = script.when(text.str.contains(letters)).then(pl.lit(code))
+    # None of them is written in ASCII alone.
     return (
-        numbered.join(_by_words(numbered), on="row", how="left", maintain_order="left")
-        .with_columns(
-            language=pl.coalesce(script.otherwise(None), pl.col("language"), pl.lit(NOT_TOLD))
-        )
-        .drop("row")
+        numbered.filter(text.str.len_bytes() > text.str.len_chars())
+        .select("row", language=script.otherwise(None))
+        .drop_nulls()
     )
 
 

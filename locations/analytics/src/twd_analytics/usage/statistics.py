@@ -144,8 +144,11 @@ def _add_questions(
     everybody = asked.group_by("question", "language").agg(pl.col("count").sum())
     both = (everybody.with_columns(connection_id=pl.lit(ALL, pl.Categorical)), asked)
     for counted in both:
+        place = pl.col("count").rank("min", descending=True).over("connection_id")
         common = (
-            counted.sort("count", "question", descending=[True, False])
+            # To sort all of them, by their texts too, takes longer.
+            counted.filter(place <= _MOST)
+            .sort("count", "question", descending=[True, False])
             .group_by("connection_id", maintain_order=True)
             .head(_MOST)
         )
