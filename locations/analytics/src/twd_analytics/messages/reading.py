@@ -75,13 +75,14 @@ EXECUTED = (pl.col("result") != "none") & pl.col("error").is_null()
 """Whether an answer's SQL ran and gave a result."""
 
 # The server sends columns as they are, which is most of its work: only what is far too long is cut.
+# Reading takes a time for each column of a row, also where it is null: `text` is a question's, or
+# an answer's SQL.
 _MESSAGES = """
 select {id} as id,
        {conversation_id} as conversation_id,
        {user_id} as user_id,
        message.role = 'assistant' as is_answer,
-       case when message.role = 'user' then {question} end as question,
-       case when message.role = 'assistant' then {sql} end as sql,
+       case when message.role = 'user' then {question} else {sql} end as text,
        case when message.role = 'assistant'
             then case when pg_column_size(message.query_result) > {longest_result} then '['
                       else message.query_result::text end end as result,
@@ -236,7 +237,11 @@ class MessageLog:
             end=self._literal(end),
         )
         read = [_narrow(batch) for batch in batches(self._database, query)]
-        return pl.concat(read) if read else _no_messages()
+        messages = pl.concat(read) if read else _no_messages()
+        return messages.with_columns(
+            _nothing_to_null(messages["sql"], _NOTHING),
+            _nothing_to_null(messages["error"], NO_ERROR),
+        )
 
     def _earlier_questions(self, conversations: pl.Series, moment: datetime) -> pl.DataFrame:
         query = _EARLIER.format(
@@ -342,21 +347,31 @@ def _narrow(batch: pl.DataFrame) -> pl.DataFrame:
     may_be_empty = batch.filter(result.str.contains(_EMPTY_LIST))["result"].unique()
     empty = [text for text in may_be_empty if _is_empty(text)]
     told = pl.when(is_none).then(pl.lit("none")).when(result.is_in(empty))
+    text = pl.col("text").cast(pl.Categorical)
     latency = pl.col("latency_ms").cast(pl.Float64)
     # One NaN would be the average of the whole day.
     is_time = pl.col("is_answer") & latency.is_finite() & (latency >= 0)
-    return batch.with_columns(
-        _nothing_to_null("sql", _NOTHING),
-        _nothing_to_null("error", NO_ERROR),
-        result=told.then(pl.lit("empty")).otherwise(pl.lit("rows")),
-        latency_ms=pl.when(is_time).then(latency),
-        connection_id=pl.col("connection_id").cast(pl.String),
-    ).with_columns(pl.col(_TEXTS).cast(pl.Categorical))
+    return (
+        batch.select(
+            pl.exclude("text"),
+            question=pl.when(~pl.col("is_answer")).then(text),
+            sql=pl.when("is_answer").then(text),
+        )
+        .with_columns(
+            result=told.then(pl.lit("empty")).otherwise(pl.lit("rows")),
+            latency_ms=pl.when(is_time).then(latency),
+            connection_id=pl.col("connection_id").cast(pl.String),
+        )
+        .with_columns(pl.col(_TEXTS).cast(pl.Categorical))
+    )
 
 
-def _nothing_to_null(name: str, nothing: str) -> pl.Expr:
-    text = pl.col(name)
-    return pl.when(~text.str.contains(nothing)).then(text)
+def _nothing_to_null(texts: pl.Series, nothing: str) -> pl.Expr:
+    """Looked for among those that differ, which are few."""
+    known = texts.unique().cast(pl.String)
+    found = known.filter(known.str.contains(nothing)).cast(pl.Categorical)
+    text = pl.col(texts.name)
+    return pl.when(~text.is_in(found.implode())).then(text)
 
 
 def _is_empty(result: str) -> bool:
