@@ -9,6 +9,7 @@ import polars as pl
 from twd_analytics.generated_sql.facts import NO_SQL, NOT_PARSED, SqlFacts, facts_of
 from twd_analytics.generated_sql.keys import keys_of
 from twd_analytics.messages.moments import NO_VERSION
+from twd_shared.garbage import frozen_heap
 from twd_shared.schema_model.models import Snapshot
 from twd_shared.sql.names import SchemaNames
 
@@ -69,7 +70,8 @@ class SqlBook:
     def _learn(self, keys: Sequence[_Key]) -> None:
         # One version after the other: its names may be let go of when the next ones are needed.
         new = sorted((key for key in keys if key not in self._entries), key=lambda key: key[:2])
-        found = [self._facts(*key) for key in new]
+        with frozen_heap():
+            found = [self._facts(*key) for key in new]
         asked = [
             place
             for place, (owner, _, key) in enumerate(new)
