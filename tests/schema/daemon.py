@@ -10,7 +10,7 @@ import dagster as dg
 import pytest
 
 from twd_schema.definitions import build_defs
-from twd_schema.documentation.cards import document_tables
+from twd_schema.documentation.cards import Cards
 from twd_schema.drift.diff import diff_snapshots
 from twd_schema.drift.store import DiffStore
 from twd_schema.history.recording import DropPolicy, SnapshotRecorder
@@ -142,7 +142,8 @@ def imported(daemon: Daemon, catalog: Any, shop: str) -> str:
     DiffStore(store.database).put(
         "7", diff_snapshots(None, recording.snapshot, from_version=0, to_version=version)
     )
-    store.documentation.replace("7", version, document_tables(recording.snapshot))
+    cards = Cards(recording.snapshot)
+    store.documentation.replace("7", version, cards.fingerprints, cards.of)
     Publisher(resources["qdrant"].schema_index, resources["ollama"].client, store.database).publish(
         connection, recording.snapshot, version
     )

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from twd_schema.documentation.cards import document_tables
+from twd_schema.documentation.cards import Cards, document_tables
 from twd_schema.extraction.reading import SchemaReader
 from twd_shared.clients.catalog import Connection
 from twd_shared.schema_model.keys import TableName
@@ -121,6 +121,66 @@ def test_cards_of_pagila_read_as_the_golden_file_says(
 def test_the_same_snapshot_gives_the_same_cards() -> None:
     again = msgspec.json.decode(msgspec.json.encode(SHOP), type=Snapshot)
     assert document_tables(SHOP, TOLD) == document_tables(again, TOLD)
+
+
+def shop_with(name: str, **facts: Any) -> Snapshot:
+    """The shop with one of its tables changed."""
+    tables = [
+        msgspec.structs.replace(item, **facts) if item.name == name else item
+        for item in SHOP.tables
+    ]
+    return msgspec.structs.replace(SHOP, tables=tuple(tables))
+
+
+@pytest.mark.parametrize(
+    ("after", "told", "made_of_something_else"),
+    [
+        (SHOP, TOLD, []),
+        (shop_with("nothing", comment="Something"), TOLD, ["nothing"]),
+        (shop_with("nothing", columns=(Column(name="id", type="integer"),)), TOLD, ["nothing"]),
+        (
+            shop_with("nothing", foreign_keys=(reference(("id",), "regions"),)),
+            TOLD,
+            ["regions", "nothing"],
+        ),
+        (shop_with("shopOrders", foreign_keys=()), TOLD, ["regions", "shopOrders"]),
+        (shop_with("v_totals", depends_on=()), TOLD, ["v_totals"]),
+        (
+            msgspec.structs.replace(
+                SHOP, enums=(EnumType(schema="Sales", name="mood", labels=("ok",)),)
+            ),
+            TOLD,
+            ["shopOrders"],
+        ),
+        (msgspec.structs.replace(SHOP, statistics=()), TOLD, ["shopOrders"]),
+        (SHOP, {("public", "nothing"): TOLD["public", "nothing"]}, ["shopOrders"]),
+        (SHOP, TOLD | {("public", "regions"): {"code": "Of two letters."}}, ["regions"]),
+        (
+            msgspec.structs.replace(
+                SHOP,
+                partitions=(
+                    table(
+                        "shopOrders_1",
+                        partition_of=PartitionOf(
+                            schema="public", table="shopOrders", bound="DEFAULT"
+                        ),
+                        foreign_keys=(reference(("id",), "nothing"),),
+                    ),
+                ),
+            ),
+            TOLD,
+            ["shopOrders", "nothing"],
+        ),
+    ],
+)
+def test_a_card_is_made_of_all_that_it_tells(
+    after: Snapshot, told: dict[TableName, dict[str, str]], made_of_something_else: list[str]
+) -> None:
+    before, now = Cards(SHOP, TOLD), Cards(after, told)
+    changed = [n for n, made_of in now.fingerprints.items() if before.fingerprints[n] != made_of]
+    assert [name for _, name in changed] == made_of_something_else
+    for name in now.fingerprints.keys() - set(changed):
+        assert now.of(name) == before.of(name)
 
 
 def test_a_new_label_changes_only_the_cards_that_name_it() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from twd_schema.documentation import describing, turns
+from twd_schema.documentation import cards, describing, turns
 from twd_schema.documentation.describing import LanguageModel
 from twd_schema.documentation.documenting import Documented, document_connection
 from twd_schema.documentation.facts import TableFacts
@@ -26,6 +26,7 @@ from twd_shared.clients import ollama as ollama_module
 from twd_shared.clients.catalog import Connection
 from twd_shared.clients.ollama import Ollama
 from twd_shared.clients.token_budget import WRITING_CONTEXT_TOKENS
+from twd_shared.schema_model.fingerprint import content_fingerprint
 from twd_shared.schema_model.models import Column, ForeignKey, Snapshot, Table, TableStatistics
 from twd_shared.store.descriptions import DescriptionStore
 
@@ -117,6 +118,27 @@ def shop(
     made = Shop(resources, server)
     yield made
     made.store.database.close()
+
+
+def test_only_cards_of_what_has_changed_are_written(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.document(FILM, ACTOR, model="")
+    written: list[str] = []
+    write = cards.write_card
+
+    def counting(table: Table, *told: Any) -> str:
+        written.append(table.name)
+        return write(table, *told)
+
+    monkeypatch.setattr(cards, "write_card", counting)
+    documented = shop.document(table("film", "id", "length"), ACTOR, model="")
+    # That of the first table is shown as an example.
+    assert written == ["film", "actor"]
+    assert "length" in shop.card("film")
+    assert documented.content_hash == content_fingerprint(
+        card.content_hash for card in shop.store.documentation.cards("7")
+    )
 
 
 def test_a_model_describes_tables_and_columns_in_the_cards(shop: Shop) -> None:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 
 import pytest
+import sqlalchemy as sa
 
 from twd_shared.clients.catalog import Connection
+from twd_shared.schema_model.keys import TableName
 from twd_shared.store.connections import ConnectionRegistry
 from twd_shared.store.database import MetadataDatabase
 from twd_shared.store.descriptions import DescriptionStore, ModelAnswer
 from twd_shared.store.documentation import DocumentationStore, TableCard
+from twd_shared.store.tables import table_documentation
 
 FILM = ("public", "film")
 HOSTILE = "'; drop table x; --\n{} %s \\"
@@ -23,6 +28,32 @@ def descriptions(database: MetadataDatabase, registry: ConnectionRegistry) -> De
     return DescriptionStore(database)
 
 
+def replace(
+    store: DocumentationStore, version: int, *cards: TableCard, verify: bool = False
+) -> list[str]:
+    """Write the cards; gives the tables of those that were asked for."""
+    by_name = {(card.schema, card.table): card for card in cards}
+    asked: list[str] = []
+
+    def card_of(name: TableName) -> TableCard:
+        asked.append(name[1])
+        return by_name[name]
+
+    fingerprints = {name: card.table_fingerprint for name, card in by_name.items()}
+    stored = store.replace("7", version, fingerprints, card_of, verify=verify)
+    assert stored == {
+        name: (card.table_fingerprint, card.content_hash, bool(card.descriptions))
+        for name, card in by_name.items()
+    }
+    return asked
+
+
+def written_at(database: MetadataDatabase) -> dict[str, datetime]:
+    query = sa.select(table_documentation.c.table_name, table_documentation.c.written_at)
+    with database.begin() as transaction:
+        return {row.table_name: row.written_at for row in transaction.execute(query)}
+
+
 def test_a_card_comes_back_with_its_descriptions_and_categories(
     database: MetadataDatabase, registry: ConnectionRegistry
 ) -> None:
@@ -31,7 +62,7 @@ def test_a_card_comes_back_with_its_descriptions_and_categories(
     told = TableCard(
         "public", "film", HOSTILE, "h2", "f2", {"": "A film", "rating": HOSTILE}, {"kind": ["a"]}
     )
-    store.replace("7", 1, [plain, told])
+    replace(store, 1, plain, told)
     assert store.cards("7") == [plain, told]
 
 
@@ -40,9 +71,9 @@ def test_a_new_version_replaces_every_part_of_a_card_and_drops_gone_tables(
 ) -> None:
     store = DocumentationStore(database)
     old = TableCard("public", "film", "old", "h1", "f1", {"": "old"}, {"kind": ["old"]})
-    store.replace("7", 1, [old, TableCard("public", "gone", "x", "h", "f")])
+    replace(store, 1, old, TableCard("public", "gone", "x", "h", "f"))
     new = TableCard("public", "film", "new", "h2", "f2")
-    store.replace("7", 2, [new])
+    replace(store, 2, new)
     assert store.cards("7") == [new]
 
 
@@ -50,9 +81,38 @@ def test_more_tables_go_at_once_than_a_statement_can_name(
     database: MetadataDatabase, registry: ConnectionRegistry
 ) -> None:
     store = DocumentationStore(database)
-    store.replace("7", 1, [TableCard("old", f"t{n}", "x", "h", "f") for n in range(12_000)])
-    store.replace("7", 2, [TableCard("new", "t0", "x", "h", "f")])
+    replace(store, 1, *(TableCard("old", f"t{n}", "x", "h", "f") for n in range(12_000)))
+    replace(store, 2, TableCard("new", "t0", "x", "h", "f"))
     assert [card.schema for card in store.cards("7")] == ["new"]
+
+
+def test_only_a_card_that_is_made_of_something_else_is_asked_for(
+    database: MetadataDatabase, registry: ConnectionRegistry
+) -> None:
+    store = DocumentationStore(database)
+    film = TableCard("public", "film", "film", "h1", "f1", {"": "told"})
+    actor = TableCard("public", "actor", "actor", "h2", "f2")
+    assert replace(store, 1, film, actor) == ["film", "actor"]
+    assert replace(store, 2, film, actor) == []
+    assert replace(store, 3, film, dataclasses.replace(actor, table_fingerprint="f3")) == ["actor"]
+
+
+def test_a_verification_restores_a_card_that_is_not_what_is_recorded_and_writes_no_other(
+    database: MetadataDatabase, registry: ConnectionRegistry
+) -> None:
+    store = DocumentationStore(database)
+    film = TableCard("public", "film", "film", "h1", "f1")
+    actor = TableCard("public", "actor", "actor", "h2", "f2", {"": "told"}, {"kind": ["a"]})
+    replace(store, 1, film, actor)
+    before = written_at(database)
+    with database.begin() as transaction:
+        transaction.execute(
+            sa.text("update twd.table_documentation set card = 'x' where table_name = 'film'")
+        )
+    assert replace(store, 1, film, actor, verify=True) == ["film", "actor"]
+    assert store.cards("7") == [actor, film]
+    after = written_at(database)
+    assert (after["actor"] == before["actor"], after["film"] > before["film"]) == (True, True)
 
 
 def test_people_and_model_are_kept_apart(descriptions: DescriptionStore) -> None:

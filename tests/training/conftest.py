@@ -138,11 +138,15 @@ class Location:
     def read_schema(self, *tables: Table) -> int:
         """What the schema location does: snapshot, cards and schema index of these tables."""
         version = self.store.snapshots.save(self.connection_id, snapshot_of(*tables)).version
-        cards = [
-            TableCard(t.schema, t.name, f"Table {t.label} of the shop.", t.name, "f")
+        cards = {
+            (t.schema, t.name): TableCard(
+                t.schema, t.name, f"Table {t.label} of the shop.", t.name, "f"
+            )
             for t in tables
-        ]
-        self.store.documentation.replace(self.connection_id, version.version, cards)
+        }
+        self.store.documentation.replace(
+            self.connection_id, version.version, dict.fromkeys(cards, "f"), cards.__getitem__
+        )
         ollama, index = self.resources["ollama"].client, self.resources["qdrant"].schema_index
         making = making_of(ollama.embedding_model())
         collection = index.served() or index.create(making, ollama.token_budget())

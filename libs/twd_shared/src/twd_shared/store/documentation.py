@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
+from twd_shared.schema_model.keys import TableName
 from twd_shared.store.database import MetadataDatabase, text_rows
 from twd_shared.store.tables import table_documentation
 
@@ -17,6 +18,7 @@ from twd_shared.store.tables import table_documentation
 class TableCard:
     """What one table is about; `content_hash` is of `card`.
 
+    `table_fingerprint` is of all that it was made of: with the same it need not be made again.
     `descriptions` are those that the card tells, of people or of a language model, by column name;
     that of the table stands under ''. `categories` are the few values of a column, by column.
     """
@@ -30,6 +32,14 @@ class TableCard:
     categories: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
 
 
+class StoredCard(NamedTuple):
+    """What is known of a stored card without reading it."""
+
+    table_fingerprint: str
+    content_hash: str
+    is_described: bool
+
+
 class DocumentationStore:
     """Rows of `twd.table_documentation`."""
 
@@ -37,33 +47,32 @@ class DocumentationStore:
         """Read and write through `database`."""
         self._database = database
 
-    def replace(self, connection_id: str, version: int, cards: Sequence[TableCard]) -> None:
+    def replace(
+        self,
+        connection_id: str,
+        version: int,
+        fingerprints: Mapping[TableName, str],
+        card_of: Callable[[TableName], TableCard],
+        *,
+        verify: bool = False,
+    ) -> dict[TableName, StoredCard]:
         """Make the cards of snapshot `version` the connection's whole documentation.
 
-        Only those that differ from what is stored are written.
+        `fingerprints` are those that the cards of all tables have. Only what is stored with another
+        one is asked of `card_of` and written; with `verify` all are asked and compared. Gives what
+        is stored then, in the order of `fingerprints`.
         """
         table = table_documentation
         of_connection = table.c.connection_id == connection_id
-        whole = {"connection_id": connection_id, "snapshot_version": version}
         with self._database.begin() as transaction:
-            rows = transaction.execute(sa.select(table).where(of_connection))
-            stored = {(card.schema, card.table): _row(card) for card in map(_card, rows)}
-            if changed := [c for c in cards if stored.get((c.schema, c.table)) != _row(c)]:
-                statement = insert(table)
-                key = {column.name for column in table.primary_key}
-                written = {column.name for column in table.columns} - key - {"written_at"}
-                transaction.execute(
-                    statement.on_conflict_do_update(
-                        index_elements=list(table.primary_key),
-                        set_={
-                            **{name: statement.excluded[name] for name in sorted(written)},
-                            "written_at": sa.func.now(),
-                        },
-                    ),
-                    [{**_row(card), **whole} for card in changed],
-                )
-            gone = stored.keys() - {(card.schema, card.table) for card in cards}
-            if gone:
+            stored = _stored(transaction, connection_id)
+            changed = [
+                card_of(name)
+                for name, fingerprint in fingerprints.items()
+                if verify or name not in stored or stored[name].table_fingerprint != fingerprint
+            ]
+            _write(transaction, connection_id, version, changed)
+            if gone := stored.keys() - fingerprints.keys():
                 # One by one in the statement, ten thousand names are more than a server parses.
                 names = ("schema_name", "table_name")
                 given = text_rows(names, sorted(gone))
@@ -74,6 +83,13 @@ class DocumentationStore:
                 .where(of_connection, table.c.snapshot_version != version)
                 .values(snapshot_version=version)
             )
+        written = {
+            (card.schema, card.table): StoredCard(
+                card.table_fingerprint, card.content_hash, bool(card.descriptions)
+            )
+            for card in changed
+        }
+        return {name: written.get(name) or stored[name] for name in fingerprints}
 
     def cards(self, connection_id: str) -> list[TableCard]:
         """The connection's cards, by schema and table."""
@@ -105,6 +121,48 @@ class DocumentationStore:
                     table_documentation.c.connection_id == connection_id
                 )
             )
+
+
+def _stored(transaction: sa.Connection, connection_id: str) -> dict[TableName, StoredCard]:
+    table = table_documentation
+    # All but the cards themselves, which weigh the most and seldom change.
+    query = sa.select(
+        table.c.schema_name,
+        table.c.table_name,
+        table.c.table_fingerprint,
+        table.c.content_hash,
+        table.c.descriptions != sa.literal({}, table.c.descriptions.type),
+    ).where(table.c.connection_id == connection_id)
+    return {
+        (schema, name): StoredCard(*known) for schema, name, *known in transaction.execute(query)
+    }
+
+
+def _write(
+    transaction: sa.Connection, connection_id: str, version: int, cards: Iterable[TableCard]
+) -> None:
+    """Write the cards that differ from what is stored."""
+    whole = {"connection_id": connection_id, "snapshot_version": version}
+    rows = [{**_row(card), **whole} for card in cards]
+    if not rows:
+        return
+    table = table_documentation
+    statement = insert(table)
+    key = {column.name for column in table.primary_key}
+    written = sorted({column.name for column in table.columns} - key - {"written_at"})
+    transaction.execute(
+        statement.on_conflict_do_update(
+            index_elements=list(table.primary_key),
+            set_={
+                **{name: statement.excluded[name] for name in written},
+                "written_at": sa.func.now(),
+            },
+            where=sa.or_(
+                *(table.c[name].is_distinct_from(statement.excluded[name]) for name in written)
+            ),
+        ),
+        rows,
+    )
 
 
 def _card(row: sa.Row[Any]) -> TableCard:

@@ -9,7 +9,8 @@ from twd_schema.documentation.documenting import Documented
 
 def documentation_metadata(documented: Documented, database_name: str) -> dict[str, Any]:
     """Metadata of one materialization; `problem` is there only if there was one."""
-    example = documented.cards[0].card
+    # A comment of the source must not end the fence.
+    example = documented.example.replace("```", "'" * 3)
     shown = {
         "database_name": database_name,
         "documented_tables": len(documented.cards),
@@ -19,7 +20,6 @@ def documentation_metadata(documented: Documented, database_name: str) -> dict[s
         "asked_now": documented.asked_now,
         "cached": documented.cached,
         "version": documented.version,
-        # A comment of the source must not end the fence.
-        "example": dg.MetadataValue.md(f"```text\n{example.replace('```', chr(39) * 3)}\n```"),
+        "example": dg.MetadataValue.md(f"```text\n{example}\n```"),
     }
     return shown | ({"problem": documented.problem} if documented.problem else {})

@@ -23,6 +23,7 @@ from twd_shared.contract import (
     SCHEMA,
     SCHEMA_DOCUMENTATION,
     SCHEMA_EMBEDDINGS,
+    VERIFY_TAG,
     owner_of,
     source_databases,
 )
@@ -118,6 +119,7 @@ def import_assets(settings: Settings) -> list[dg.AssetsDefinition]:
                 metadata_store.documentation,
                 DescriptionStore(metadata_store.database),
                 _language_model(ollama),
+                verify=VERIFY_TAG in context.run.tags,
             )
         if documented.problem:
             context.log.warning(documented.problem)

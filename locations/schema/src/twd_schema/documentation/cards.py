@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from twd_schema.documentation.facts import Descriptions, TableFacts, facts_of
+from twd_schema.documentation.revision import card_revision
 from twd_schema.documentation.spelling import Spelling, spelling_of
-from twd_shared.schema_model.fingerprint import content_fingerprint, object_fingerprint
-from twd_shared.schema_model.models import Column, Snapshot, Table
+from twd_shared.schema_model.fingerprint import content_fingerprint
+from twd_shared.schema_model.keys import TableName
+from twd_shared.schema_model.models import Column, Snapshot, Table, encode
 from twd_shared.schema_model.wording import flat, relationship, shortened, shown, shown_table
 from twd_shared.store.documentation import TableCard
 
@@ -33,36 +35,49 @@ _KIND_WORDS = {
 }
 
 
+class Cards:
+    """The cards of a snapshot's tables, each written when it is asked for.
+
+    `fingerprints` are of what they are made of, in the snapshot's order.
+    """
+
+    def __init__(self, snapshot: Snapshot, descriptions: Descriptions | None = None) -> None:
+        """`descriptions` are told if their table and column are there."""
+        self._facts = facts_of(snapshot, descriptions or {})
+        self._tables = {(table.schema, table.name): table for table in snapshot.tables}
+        self.fingerprints: dict[TableName, str] = {
+            name: content_fingerprint(
+                (card_revision(), encode(table).decode(), self._facts[name].as_json(table))
+            )
+            for name, table in self._tables.items()
+        }
+
+    def of(self, name: TableName) -> TableCard:
+        """The card of one table."""
+        table, facts = self._tables[name], self._facts[name]
+        text = write_card(table, facts, spelling_of(table))
+        names = {"", *(column.name for column in table.columns)}
+        return TableCard(
+            schema=table.schema,
+            table=table.name,
+            card=text,
+            content_hash=content_fingerprint([text]),
+            table_fingerprint=self.fingerprints[name],
+            descriptions={
+                name: facts.descriptions[name] for name in sorted(facts.descriptions.keys() & names)
+            },
+            categories={
+                name: facts.categories[name] for name in sorted(facts.categories.keys() & names)
+            },
+        )
+
+
 def document_tables(
     snapshot: Snapshot, descriptions: Descriptions | None = None
 ) -> list[TableCard]:
-    """The card of each table of the snapshot, in the snapshot's order.
-
-    `descriptions` are told if their table and column are there.
-    """
-    facts = facts_of(snapshot, descriptions or {})
-    cards: list[TableCard] = []
-    for table in snapshot.tables:
-        known = facts[table.schema, table.name]
-        text = write_card(table, known, spelling_of(table))
-        names = {"", *(column.name for column in table.columns)}
-        cards.append(
-            TableCard(
-                schema=table.schema,
-                table=table.name,
-                card=text,
-                content_hash=content_fingerprint([text]),
-                table_fingerprint=object_fingerprint(table),
-                descriptions={
-                    name: known.descriptions[name]
-                    for name in sorted(known.descriptions.keys() & names)
-                },
-                categories={
-                    name: known.categories[name] for name in sorted(known.categories.keys() & names)
-                },
-            )
-        )
-    return cards
+    """The card of each table of the snapshot, in the snapshot's order; see `Cards`."""
+    cards = Cards(snapshot, descriptions)
+    return [cards.of(name) for name in cards.fingerprints]
 
 
 def write_card(

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import msgspec
 
-from twd_schema.documentation.cards import document_tables
+from twd_schema.documentation.cards import Cards
 from twd_schema.documentation.describing import Described, LanguageModel, describe_tables
 from twd_schema.documentation.facts import Descriptions, facts_of
 from twd_schema.documentation.turns import last_moment
 from twd_shared.schema_model.fingerprint import content_fingerprint
+from twd_shared.schema_model.keys import TableName
 from twd_shared.schema_model.models import Snapshot, Table
 from twd_shared.schema_model.wording import counted
 from twd_shared.store.descriptions import DescriptionStore
-from twd_shared.store.documentation import DocumentationStore, TableCard
+from twd_shared.store.documentation import DocumentationStore, StoredCard
 from twd_shared.store.snapshots import SnapshotStore
 
 
@@ -23,11 +24,13 @@ from twd_shared.store.snapshots import SnapshotStore
 class Documented:
     """The cards of snapshot `version`, and how many of their tables who described.
 
+    `example` is the card of the first table.
     `problem` is why the language model described less than it was asked, or ''.
     """
 
     version: int
-    cards: Sequence[TableCard]
+    cards: Mapping[TableName, StoredCard]
+    example: str
     by_model: int
     by_people: int
     not_described: int
@@ -38,7 +41,7 @@ class Documented:
     @property
     def content_hash(self) -> str:
         """Fingerprint of all cards."""
-        return content_fingerprint(card.content_hash for card in self.cards)
+        return content_fingerprint(card.content_hash for card in self.cards.values())
 
 
 def document_connection(
@@ -47,11 +50,14 @@ def document_connection(
     documentation: DocumentationStore,
     descriptions: DescriptionStore,
     model: LanguageModel | None,
+    *,
+    verify: bool = False,
 ) -> Documented:
     """Write the cards of the newest snapshot; with a `model`, ask it about what it has not seen.
 
-    What a person wrote of a table or column is told, and never what the model says of it. Raises
-    the errors of the stores; a model that fails is told in `problem`.
+    A card stays as long as its table and all that is told of it are as they were, unless `verify`
+    asks for each to be compared. What a person wrote of a table or column is told, and never what
+    the model says of it. Raises the errors of the stores; a model that fails is told in `problem`.
     """
     until = last_moment()
     while True:
@@ -63,15 +69,18 @@ def document_connection(
         if newest is None or newest.version <= version.version:
             break
         # Another run was quicker than the model. What it answered is kept.
-    cards = document_tables(snapshot, told)
-    documentation.replace(connection_id, version.version, cards)
+    cards = Cards(snapshot, told)
+    stored = documentation.replace(
+        connection_id, version.version, cards.fingerprints, cards.of, verify=verify
+    )
     by_people = sum(_describe(people, table) for table in snapshot.tables)
     return Documented(
         version=version.version,
-        cards=cards,
+        cards=stored,
+        example=cards.of(next(iter(stored))).card,
         by_model=len(described.texts),
         by_people=by_people,
-        not_described=sum(not card.descriptions for card in cards),
+        not_described=sum(not card.is_described for card in stored.values()),
         asked_now=described.answered + described.malformed,
         cached=described.cached,
         problem=_problem(described),

@@ -9,6 +9,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+import msgspec
+
 from twd_shared.schema_model.base_types import enums_by_type
 from twd_shared.schema_model.keys import TableName, keys_of_tables, parents_of_partitions
 from twd_shared.schema_model.models import RELATION_KINDS, ForeignKey, Snapshot, Table
@@ -46,6 +48,22 @@ class TableFacts:
     def values_of(self, column: str, type_: str) -> Sequence[str]:
         """The few values that a column may have, or () if they are not known."""
         return self.labels.get(type_) or self.categories.get(column, ())
+
+    def as_json(self, table: Table) -> str:
+        """All of it that concerns `table`, which they are of: equal facts give equal text."""
+        told = {
+            "keys": self.keys,
+            "incoming": [(one.source.schema, one.source.name, one.key) for one in self.incoming],
+            "reads": self.reads,
+            "labels": {
+                column.type: self.labels[column.type]
+                for column in table.columns
+                if column.type in self.labels
+            },
+            "categories": self.categories,
+            "descriptions": self.descriptions,
+        }
+        return msgspec.json.encode(told, order="deterministic").decode()
 
 
 def facts_of(

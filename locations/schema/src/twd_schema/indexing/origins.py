@@ -50,19 +50,6 @@ class Origins:
 
     def of(self, table: Table, facts: TableFacts) -> str:
         """A hash of all that the table's documents are made of, 32 hex digits."""
-        told = {
-            "keys": facts.keys,
-            "incoming": [(one.source.schema, one.source.name, one.key) for one in facts.incoming],
-            "reads": facts.reads,
-            "labels": {
-                column.type: facts.labels[column.type]
-                for column in table.columns
-                if column.type in facts.labels
-            },
-            "categories": facts.categories,
-            "descriptions": facts.descriptions,
-            "budget": self.budget,
-        }
         return content_fingerprint(
             (
                 self.revision,
@@ -70,6 +57,7 @@ class Origins:
                 self.connection.database_name,
                 self.dialect,
                 encode(table).decode(),
-                msgspec.json.encode(told, order="deterministic").decode(),
+                facts.as_json(table),
+                msgspec.json.encode(self.budget).decode(),
             )
         )
