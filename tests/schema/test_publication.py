@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
@@ -17,9 +17,11 @@ from twd_schema.indexing.publication import Publisher
 from twd_shared.clients import ollama, qdrant
 from twd_shared.clients.catalog import Connection
 from twd_shared.clients.index_layout import Point, point_id
+from twd_shared.clients.index_points import ConnectionPoints
 from twd_shared.errors import (
     EmbeddingUnavailable,
     IndexOutdated,
+    IndexUnavailable,
     MetadataUnavailable,
     ModelUnavailable,
     UnknownConnection,
@@ -78,6 +80,62 @@ def test_only_what_changed_is_embedded_and_what_is_gone_is_deleted(shop: Shop) -
     changed = shop.publish(table("actors", "id", "name"), *SIX[1:5]).points
     assert (changed.embedded, changed.unchanged, changed.deleted) == (1, 4, 1)
     assert shop.held() == ["actors", "books", "cities", "dogs", "eggs"]
+
+
+def test_of_a_change_of_few_tables_only_the_written_points_are_read_back(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.publish(*SIX)
+    read: list[tuple[str, int]] = []
+    held, payloads = ConnectionPoints.held, ConnectionPoints.payloads
+
+    def held_counted(self: ConnectionPoints, keys: Sequence[str]) -> Any:
+        found = held(self, keys)
+        read.append(("all", len(found)))
+        return found
+
+    def payloads_counted(self: ConnectionPoints, ids: Sequence[str], *keys: Any) -> Any:
+        found = payloads(self, ids, *keys)
+        read.append(("written", len(found)))
+        return found
+
+    monkeypatch.setattr(ConnectionPoints, "held", held_counted)
+    monkeypatch.setattr(ConnectionPoints, "payloads", payloads_counted)
+    assert shop.publish(with_comment(SIX[0], "changed"), *SIX[1:]).points.embedded == 1
+    assert read == [("all", 6), ("written", 1)]
+
+
+def test_a_point_that_is_added_while_few_are_written_is_removed(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.publish(*SIX)
+    stranger = Point("0" * 32, [0.1] * 768, SparseTerms((1,), (1.0,)), {"connection_id": "7"})
+    upsert = ConnectionPoints.upsert
+
+    def with_a_stranger(self: ConnectionPoints, points: Iterable[Point]) -> None:
+        upsert(self, [*points, stranger])
+
+    monkeypatch.setattr(ConnectionPoints, "upsert", with_a_stranger)
+    changed = shop.publish(with_comment(SIX[0], "changed"), *SIX[1:]).points
+    assert (changed.embedded, changed.deleted, changed.present) == (1, 1, 6)
+
+
+@pytest.mark.parametrize("lost", ["the written one", "another"])
+def test_nothing_old_is_deleted_when_a_point_is_lost_while_few_are_written(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, lost: str
+) -> None:
+    shop.publish(*SIX)
+    upsert = ConnectionPoints.upsert
+    name = SIX[0].name if lost == "the written one" else SIX[1].name
+
+    def losing(self: ConnectionPoints, points: Iterable[Point]) -> None:
+        upsert(self, points)
+        self.delete([point_id("7", "public", name)])
+
+    monkeypatch.setattr(ConnectionPoints, "upsert", losing)
+    with pytest.raises(IndexUnavailable, match="does not hold what was written"):
+        shop.publish(with_comment(SIX[0], "changed"), *SIX[1:5])
+    assert SIX[5].name in shop.held()
 
 
 def test_a_change_of_a_few_tables_takes_one_call_for_each_64(

@@ -114,9 +114,8 @@ class Reconciler:
                 Rewriting(item.point_id, item.terms, self._payload(item, sorting.shortened))
                 for item in sorting.to_rewrite
             )
-        present = held.keys()
-        if sorting.to_rewrite or sorting.to_embed:
-            present = self._seen(sorting.hashes)
+        written = {item.point_id for item in (*sorting.to_embed, *sorting.to_rewrite)}
+        present = self._seen(sorting.hashes, written) if written else held.keys()
         if gone := sorted(present - sorting.hashes.keys()):
             before_change()
             self._points.delete(gone)
@@ -168,8 +167,19 @@ class Reconciler:
             _tables(item for item in held.values() if item.get(SHORTENED)),
         )
 
-    def _seen(self, wanted: Mapping[str, str]) -> Set[str]:
-        """The ids that are there now; raises IndexUnavailable if what is wanted is not there."""
+    def _seen(self, wanted: Mapping[str, str], written: Set[str]) -> Set[str]:
+        """The ids that are there now; raises IndexUnavailable if what is wanted is not there.
+
+        Where little was written, that is read, and the others are counted; all are read if their
+        number is not what it was.
+        """
+        if 2 * len(written) < len(wanted):
+            read = self._points.payloads(sorted(written), ["content_hash"])
+            present = self.held.keys() | written
+            if self._points.count() == len(present) and all(
+                read.get(key, {}).get("content_hash") == wanted[key] for key in written
+            ):
+                return present
         held = self._points.held(["content_hash"])
         if any(held.get(key, {}).get("content_hash") != value for key, value in wanted.items()):
             raise IndexUnavailable(

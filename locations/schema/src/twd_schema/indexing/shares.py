@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
 
@@ -71,15 +71,18 @@ class Shares:
         # What is recorded of another collection says nothing of this one.
         is_of_this = recorded is not None and recorded.collection == collection.name
         trusted = recorded if is_of_this and not verify else None
-        if trusted is not None:
-            # Two servers are asked at once.
-            with ThreadPoolExecutor(1, "twd-index") as aside:
+        # Two servers are asked at once.
+        with ThreadPoolExecutor(1, "twd-index") as aside:
+            if trusted is not None and trusted.snapshot_version == reading.version:
                 unchanged = aside.submit(reconciler.untouched, trusted)
                 source_hash = self.source_hash(collection, reading)
                 if trusted.source_hash == source_hash and (points := unchanged.result()):
-                    return points, replace(trusted, snapshot_version=reading.version)
-        else:
+                    return points, trusted
+            held = aside.submit(lambda: reconciler.held)
+            # Before the documents: documentation that is written meanwhile must not be in it.
             source_hash = self.source_hash(collection, reading)
+            told = self._told(collection, reading)
+            held.result()
 
         @cache
         def begin() -> None:
@@ -93,7 +96,7 @@ class Shares:
         with frozen_heap():
             known = self._known(reconciler, trusted) if trusted is not None else {}
             points = reconciler.reconcile(
-                each_changed(*self._told(collection, reading), known, code_revision()),
+                each_changed(*told, known, code_revision()),
                 ollama,
                 recorded,
                 before_each_change,
