@@ -145,11 +145,10 @@ def import_assets(settings: Settings) -> list[dg.AssetsDefinition]:
     def schema_embeddings(
         context: dg.AssetExecutionContext,
         metadata_store: MetadataStoreResource,
-        catalog: CatalogResource,
         ollama: OllamaResource,
         qdrant: QdrantResource,
     ) -> dg.MaterializeResult:
-        return published(context, metadata_store, catalog, ollama, qdrant)
+        return published(context, metadata_store, ollama, qdrant)
 
     return [raw_schema_metadata, schema_documentation, schema_embeddings]
 

@@ -14,7 +14,7 @@ from twd_shared.asset_checks import check_of_sources
 from twd_shared.contract import SCHEMA_EMBEDDINGS, VERIFY_TAG
 from twd_shared.resources.failures import explained_failures
 from twd_shared.resources.servers import OllamaResource, QdrantResource
-from twd_shared.resources.stores import CatalogResource, MetadataStoreResource
+from twd_shared.resources.stores import MetadataStoreResource
 
 if TYPE_CHECKING:
     from twd_schema.indexing.publication import Publication
@@ -25,21 +25,20 @@ _CHECK = "schema_index_complete"
 def published(
     context: dg.AssetExecutionContext,
     metadata_store: MetadataStoreResource,
-    catalog: CatalogResource,
     ollama: OllamaResource,
     qdrant: QdrantResource,
 ) -> dg.MaterializeResult:
     """Bring the schema index to the newest snapshot of the partition's connection, and check it."""
     # Importing Qdrant's client takes a second, which every start of a run would wait for.
     from twd_schema.indexing.publication import Publisher
+    from twd_schema.indexing.shares import unconnected
 
     with explained_failures():
         registered = metadata_store.connections.by_partition(context.partition_key)
-        connection = catalog.connection(registered)
         version, snapshot = metadata_store.snapshots.load_newest(registered.connection_id)
         publisher = Publisher(qdrant.schema_index, ollama.client, metadata_store.database)
         publication = publisher.publish(
-            connection, snapshot, version.version, verify=_verifies(context)
+            unconnected(registered), snapshot, version.version, verify=_verifies(context)
         )
     return dg.MaterializeResult(
         metadata=_metadata(publication, qdrant.collection_name),

@@ -115,10 +115,9 @@ def sync_assets(settings: Settings) -> list[dg.AssetsDefinition]:
     def updated_embeddings(
         context: dg.AssetExecutionContext,
         metadata_store: MetadataStoreResource,
-        catalog: CatalogResource,
         ollama: OllamaResource,
         qdrant: QdrantResource,
     ) -> dg.MaterializeResult:
-        return published(context, metadata_store, catalog, ollama, qdrant)
+        return published(context, metadata_store, ollama, qdrant)
 
     return [schema_diff, updated_embeddings]
