@@ -208,6 +208,15 @@ def test_a_schema_of_many_tables_has_no_picture(recording: Recording) -> None:
         assert ("diagram" in snapshot_metadata(made, None)) is has_picture
 
 
+def test_of_many_tables_the_first_and_the_largest_are_listed(recording: Recording) -> None:
+    largest = TableStatistics(schema="s", table="t119", size_bytes=1)
+    snapshot = msgspec.structs.replace(wide(120, 1), statistics=(largest,))
+    made = snapshot_metadata(dataclasses.replace(recording, snapshot=snapshot), None)
+    assert (made["table_count"], len(made["tables"].value)) == (120, 100)
+    records = made["table_sizes"].records
+    assert (len(records), records[0].data["table"]) == (100, "s.t119")
+
+
 def test_a_schema_of_many_columns_is_not_listed_by_column(recording: Recording) -> None:
     for columns, is_listed in ((500, True), (501, False)):
         made = dataclasses.replace(recording, snapshot=wide(1, columns))

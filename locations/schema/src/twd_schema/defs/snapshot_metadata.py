@@ -18,9 +18,10 @@ from twd_shared.markdown import picture
 from twd_shared.schema_model.models import Column, Snapshot, Table, TableStatistics, kind_of
 from twd_shared.schema_model.wording import counted
 
-# More than this is no longer read by people, and weighs on each page of the UI.
+# More than this is no longer read by people, and weighs on each page of the UI. It weighs on the
+# run as well: Dagster reads the whole event again for each check, and for each asset downstream.
 _MOST_COLUMNS = 500
-_MOST_ROWS = 200
+_MOST_TABLES = 100
 
 SNAPSHOT_CHECKS = [
     check_of_sources(
@@ -52,7 +53,7 @@ def snapshot_metadata(recording: Recording, changes: SchemaDiff | None) -> dict[
         "table_count": len(snapshot.tables),
         "column_count": snapshot.column_count,
         "tables": dg.MetadataValue.json(
-            {table.label: len(table.columns) for table in snapshot.tables}
+            {table.label: len(table.columns) for table in snapshot.tables[:_MOST_TABLES]}
         ),
         "objects": dg.MetadataValue.json(Counter(kind_of(item) for item in snapshot.objects)),
         "version": saved.version.version,
@@ -150,7 +151,7 @@ def _size_records(snapshot: Snapshot) -> list[dg.TableRecord]:
         # -1: the server has no estimate. A cell of this table cannot be empty.
         return _or_unknown(size.size_bytes), _or_unknown(size.row_estimate)
 
-    largest = sorted(snapshot.tables, key=estimates, reverse=True)[:_MOST_ROWS]
+    largest = sorted(snapshot.tables, key=estimates, reverse=True)[:_MOST_TABLES]
     return [
         dg.TableRecord(
             {
