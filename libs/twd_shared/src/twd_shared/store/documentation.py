@@ -59,8 +59,9 @@ class DocumentationStore:
         """Make the cards of snapshot `version` the connection's whole documentation.
 
         `fingerprints` are those that the cards of all tables have. Only what is stored with another
-        one is asked of `card_of` and written; with `verify` all are asked and compared. Gives what
-        is stored then, in the order of `fingerprints`.
+        one is asked of `card_of` and written; with `verify` all are asked and compared. The
+        others keep the version that they were written for. Gives what is stored then, in the order
+        of `fingerprints`.
         """
         table = table_documentation
         of_connection = table.c.connection_id == connection_id
@@ -78,11 +79,6 @@ class DocumentationStore:
                 given = text_rows(names, sorted(gone))
                 are_these = (table.c[name] == given.c[name] for name in names)
                 transaction.execute(sa.delete(table).where(of_connection, *are_these))
-            transaction.execute(
-                sa.update(table)
-                .where(of_connection, table.c.snapshot_version != version)
-                .values(snapshot_version=version)
-            )
         written = {
             (card.schema, card.table): StoredCard(
                 card.table_fingerprint, card.content_hash, bool(card.descriptions)
@@ -150,6 +146,8 @@ def _write(
     statement = insert(table)
     key = {column.name for column in table.primary_key}
     written = sorted({column.name for column in table.columns} - key - {"written_at"})
+    # Not the version: a card that is as it was stays.
+    told = [name for name in written if name != "snapshot_version"]
     transaction.execute(
         statement.on_conflict_do_update(
             index_elements=list(table.primary_key),
@@ -158,7 +156,7 @@ def _write(
                 "written_at": sa.func.now(),
             },
             where=sa.or_(
-                *(table.c[name].is_distinct_from(statement.excluded[name]) for name in written)
+                *(table.c[name].is_distinct_from(statement.excluded[name]) for name in told)
             ),
         ),
         rows,
