@@ -66,6 +66,17 @@ def test_a_card_comes_back_with_its_descriptions_and_categories(
     assert store.cards("7") == [plain, told]
 
 
+def test_a_card_that_tells_no_more_than_the_snapshot_need_not_be_read(
+    database: MetadataDatabase, registry: ConnectionRegistry
+) -> None:
+    store = DocumentationStore(database)
+    plain = TableCard("public", "actor", "Table actor", "h1", "f1")
+    described = TableCard("public", "city", "Table city", "h2", "f2", {"id": "Its number"})
+    valued = TableCard("public", "film", "Table film", "h3", "f3", {}, {"kind": ["a"]})
+    replace(store, 1, plain, described, valued)
+    assert store.telling("7") == [described, valued]
+
+
 def test_a_new_version_replaces_every_part_of_a_card_and_drops_gone_tables(
     database: MetadataDatabase, registry: ConnectionRegistry
 ) -> None:

@@ -89,10 +89,18 @@ class DocumentationStore:
 
     def cards(self, connection_id: str) -> list[TableCard]:
         """The connection's cards, by schema and table."""
+        return self._cards(connection_id)
+
+    def telling(self, connection_id: str) -> list[TableCard]:
+        """Those of the cards that tell what a snapshot does not: descriptions, or values."""
+        table = table_documentation
+        return self._cards(connection_id, _has_any(table.c.descriptions, table.c.categories))
+
+    def _cards(self, connection_id: str, *conditions: sa.ColumnElement[bool]) -> list[TableCard]:
         table = table_documentation
         query = (
             sa.select(table)
-            .where(table.c.connection_id == connection_id)
+            .where(table.c.connection_id == connection_id, *conditions)
             .order_by(table.c.schema_name, table.c.table_name)
         )
         with self._database.begin() as transaction:
@@ -127,11 +135,15 @@ def _stored(transaction: sa.Connection, connection_id: str) -> dict[TableName, S
         table.c.table_name,
         table.c.table_fingerprint,
         table.c.content_hash,
-        table.c.descriptions != sa.literal({}, table.c.descriptions.type),
+        _has_any(table.c.descriptions),
     ).where(table.c.connection_id == connection_id)
     return {
         (schema, name): StoredCard(*known) for schema, name, *known in transaction.execute(query)
     }
+
+
+def _has_any(*columns: sa.Column[Any]) -> sa.ColumnElement[bool]:
+    return sa.or_(*(column != sa.literal({}, column.type) for column in columns))
 
 
 def _write(

@@ -157,7 +157,7 @@ class Shares:
             reading.connection,
             reading.snapshot,
             reading.version,
-            self._documentation.cards(reading.connection.connection_id),
+            self._documentation.telling(reading.connection.connection_id),
             collection.token_budget,
         )
 
