@@ -27,7 +27,7 @@ from twd_schema.extraction.postgresql.table_statements import (
 from twd_schema.extraction.postgresql.written_statements import SEEN, written_from
 
 # From so many relations on, indexes and all, a second session is worth its connection.
-_LARGE_CATALOG = 5000
+_LARGE_CATALOG = 3000
 
 SNAPSHOT = f"""
 select pg_catalog.pg_snapshot_xmin(pg_catalog.pg_current_snapshot())::text as oldest,
