@@ -52,9 +52,7 @@ def snapshot_metadata(recording: Recording, changes: SchemaDiff | None) -> dict[
         "schema": ", ".join(sorted({table.schema for table in snapshot.tables})),
         "table_count": len(snapshot.tables),
         "column_count": snapshot.column_count,
-        "tables": dg.MetadataValue.json(
-            {table.label: len(table.columns) for table in snapshot.tables[:_MOST_TABLES]}
-        ),
+        "tables": dg.MetadataValue.json(_columns_by_table(snapshot)),
         "objects": dg.MetadataValue.json(Counter(kind_of(item) for item in snapshot.objects)),
         "version": saved.version.version,
         "fingerprint": saved.version.fingerprint,
@@ -140,6 +138,12 @@ def _check(
         metadata=metadata,
         description=description or None,
     )
+
+
+def _columns_by_table(snapshot: Snapshot) -> dict[str, int]:
+    listed = {table.label: len(table.columns) for table in snapshot.tables[:_MOST_TABLES]}
+    more = len(snapshot.tables) - len(listed)
+    return {**listed, "… more tables": more} if more else listed
 
 
 def _size_records(snapshot: Snapshot) -> list[dg.TableRecord]:
