@@ -120,6 +120,23 @@ def test_a_point_that_is_added_while_few_are_written_is_removed(
     assert (changed.embedded, changed.deleted, changed.present) == (1, 1, 6)
 
 
+def test_a_point_that_another_takes_the_place_of_while_few_are_written_is_missed(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.publish(*SIX)
+    stranger = Point("0" * 32, [0.1] * 768, SparseTerms((1,), (1.0,)), {"connection_id": "7"})
+    upsert = ConnectionPoints.upsert
+
+    def exchanging(self: ConnectionPoints, points: Iterable[Point]) -> None:
+        upsert(self, [*points, stranger])
+        self.delete([point_id("7", "public", SIX[1].name)])
+
+    monkeypatch.setattr(ConnectionPoints, "upsert", exchanging)
+    with pytest.raises(IndexUnavailable, match="does not hold what was written"):
+        shop.publish(with_comment(SIX[0], "changed"), *SIX[1:5])
+    assert point_id("7", "public", SIX[5].name) in shop.points.held(["content_hash"])
+
+
 @pytest.mark.parametrize("lost", ["the written one", "another"])
 def test_nothing_old_is_deleted_when_a_point_is_lost_while_few_are_written(
     shop: Shop, monkeypatch: pytest.MonkeyPatch, lost: str

@@ -170,16 +170,20 @@ class Reconciler:
     def _seen(self, wanted: Mapping[str, str], written: Set[str]) -> Set[str]:
         """The ids that are there now; raises IndexUnavailable if what is wanted is not there.
 
-        Where little was written, that is read, and the others are counted; all are read if their
-        number is not what it was.
+        Where little was written, that is read, and the others are counted by the first digits of
+        their hashes; all are read if their numbers are not what they were.
         """
         if 2 * len(written) < len(wanted):
             read = self._points.payloads(sorted(written), ["content_hash"])
-            present = self.held.keys() | written
-            if self._points.count() == len(present) and all(
-                read.get(key, {}).get("content_hash") == wanted[key] for key in written
+            expected = {key: str(item.get("content_hash")) for key, item in self.held.items()}
+            expected.update((key, wanted[key]) for key in written)
+            if (
+                all(read.get(key, {}).get("content_hash") == wanted[key] for key in written)
+                # A point without a mark is counted too.
+                and self._points.count() == len(expected)
+                and self._points.marks() == Counter(map(mark_of, expected.values()))
             ):
-                return present
+                return expected.keys()
         held = self._points.held(["content_hash"])
         if any(held.get(key, {}).get("content_hash") != value for key, value in wanted.items()):
             raise IndexUnavailable(
