@@ -105,15 +105,17 @@ def test_of_a_change_of_few_tables_only_the_written_points_are_read_back(
     assert read == [("all", 6), ("written", 1)]
 
 
+STRANGER = Point("0" * 32, [0.1] * 768, SparseTerms((1,), (1.0,)), {"connection_id": "7"})
+
+
 def test_a_point_that_is_added_while_few_are_written_is_removed(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shop.publish(*SIX)
-    stranger = Point("0" * 32, [0.1] * 768, SparseTerms((1,), (1.0,)), {"connection_id": "7"})
     upsert = ConnectionPoints.upsert
 
     def with_a_stranger(self: ConnectionPoints, points: Iterable[Point]) -> None:
-        upsert(self, [*points, stranger])
+        upsert(self, [*points, STRANGER])
 
     monkeypatch.setattr(ConnectionPoints, "upsert", with_a_stranger)
     changed = shop.publish(with_comment(SIX[0], "changed"), *SIX[1:]).points
@@ -124,11 +126,10 @@ def test_a_point_that_another_takes_the_place_of_while_few_are_written_is_missed
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shop.publish(*SIX)
-    stranger = Point("0" * 32, [0.1] * 768, SparseTerms((1,), (1.0,)), {"connection_id": "7"})
     upsert = ConnectionPoints.upsert
 
     def exchanging(self: ConnectionPoints, points: Iterable[Point]) -> None:
-        upsert(self, [*points, stranger])
+        upsert(self, [*points, STRANGER])
         self.delete([point_id("7", "public", SIX[1].name)])
 
     monkeypatch.setattr(ConnectionPoints, "upsert", exchanging)
@@ -216,8 +217,7 @@ def test_points_that_somebody_deleted_are_repaired_and_told(shop: Shop) -> None:
 
 def test_points_that_nobody_published_are_removed_and_told(shop: Shop) -> None:
     shop.publish(*SIX)
-    stranger = Point("0" * 32, [0.1] * 768, SparseTerms((1,), (1.0,)), {"connection_id": "7"})
-    shop.points.upsert([stranger])
+    shop.points.upsert([STRANGER])
     repaired = shop.publish(*SIX).points
     assert (repaired.repaired, repaired.deleted, repaired.present) == (1, 1, 6)
 

@@ -140,10 +140,8 @@ class Reconciler:
         They are counted by the first digits of their hashes: what is missing or added is seen, and
         of points that somebody replaced one in 256 each is not.
         """
-        if (
-            not recorded.is_complete
-            or _presence_hash(self._points.marks()) != recorded.presence_hash
-            or self._points.count() != recorded.point_count
+        if not recorded.is_complete or not self._counts(
+            recorded.presence_hash, recorded.point_count
         ):
             return None
         shortened = self._points.marked(SHORTENED, _TABLE)
@@ -177,12 +175,8 @@ class Reconciler:
             read = self._points.payloads(sorted(written), ["content_hash"])
             expected = {key: str(item.get("content_hash")) for key, item in self.held.items()}
             expected.update((key, wanted[key]) for key in written)
-            if (
-                all(read.get(key, {}).get("content_hash") == wanted[key] for key in written)
-                # A point without a mark is counted too.
-                and self._points.count() == len(expected)
-                and self._points.marks() == Counter(map(mark_of, expected.values()))
-            ):
+            are_read = all(read.get(key, {}).get("content_hash") == wanted[key] for key in written)
+            if are_read and self._counts(_presence_of(expected.values()), len(expected)):
                 return expected.keys()
         held = self._points.held(["content_hash"])
         if any(held.get(key, {}).get("content_hash") != value for key, value in wanted.items()):
@@ -191,6 +185,13 @@ class Reconciler:
                 "Nothing old was removed; look at Qdrant's log and disk."
             )
         return held.keys()
+
+    def _counts(self, presence_hash: str, points: int) -> bool:
+        """Whether so many points are there, with these first digits of their hashes."""
+        # A point without a mark is counted too.
+        return (
+            _presence_hash(self._points.marks()) == presence_hash and self._points.count() == points
+        )
 
     def _fingerprint(self, hashes: Iterable[str | None]) -> str:
         # By what made them too: the same tables found by another model are another index.

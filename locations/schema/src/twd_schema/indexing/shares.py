@@ -73,14 +73,18 @@ class Shares:
         trusted = recorded if is_of_this and not verify else None
         # Two servers are asked at once.
         with ThreadPoolExecutor(1, "twd-index") as aside:
-            if trusted is not None and trusted.snapshot_version == reading.version:
-                unchanged = aside.submit(reconciler.untouched, trusted)
-                source_hash = self.source_hash(collection, reading)
-                if trusted.source_hash == source_hash and (points := unchanged.result()):
-                    return points, trusted
-            held = aside.submit(lambda: reconciler.held)
+            unchanged = (
+                aside.submit(reconciler.untouched, trusted)
+                if trusted is not None and trusted.snapshot_version == reading.version
+                else None
+            )
+            held = unchanged or aside.submit(lambda: reconciler.held)
             # Before the documents: documentation that is written meanwhile must not be in it.
             source_hash = self.source_hash(collection, reading)
+            if unchanged is not None and trusted is not None:
+                is_same = trusted.source_hash == source_hash
+                if is_same and (points := unchanged.result()):
+                    return points, trusted
             told = self._told(collection, reading)
             held.result()
 
