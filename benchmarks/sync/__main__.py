@@ -156,6 +156,7 @@ def _say_costs(costs: changes.Costs, text_seconds: float) -> None:
         ("import", costs.imported),
         (f"sync, {changes.CHANGED} tables changed", costs.synced),
         ("sync, nothing changed", costs.unchanged),
+        ("its job with nothing in the steps", costs.bare),
     ]
     print(
         table(

@@ -15,6 +15,7 @@ import psycopg2
 from benchmarks.index.model_server import MODEL, CountingRelay
 from benchmarks.index.thousand_tables import thousand_tables
 from benchmarks.services import Services
+from benchmarks.sync import bare_job
 from twd_schema.definitions import build_defs
 from twd_schema.defs.resources import SourceDatabaseResource
 from twd_shared.contract import source_databases
@@ -31,17 +32,25 @@ from twd_shared.store.migrate import upgrade
 CHANGED = 10
 BATCH = 64
 ROUNDS = 3
+_JOBS = {
+    "import": "schema_import_job",
+    "sync": bare_job.JOB,
+    "again": bare_job.JOB,
+    "bare": bare_job.JOB,
+}
 
 
 class Costs(NamedTuple):
     """Medians in seconds, the jobs' whole wall time and their steps'.
 
-    `calls` are those of /api/embed with documents that a sync made, `texts` what was in them.
+    `bare` is a sync's job without any work in its steps. `calls` are those of /api/embed with
+    documents that a sync made, `texts` what was in them.
     """
 
     imported: float
     synced: float
     unchanged: float
+    bare: float
     import_steps: Mapping[str, float]
     sync_steps: Mapping[str, float]
     calls: int
@@ -56,11 +65,11 @@ def costs(servers: Services, ollama_url: str, name: str) -> Costs:
     with CountingRelay(ollama_url) as relay:
         for number in range(ROUNDS):
             source = _Source(servers, relay.url, f"sync_{name}_{number}")
-            for job in ("import", "sync", "again"):
+            for job, name_of_job in _JOBS.items():
                 if job == "sync":
                     relay.take_all()
                     source.change(CHANGED)
-                seconds, by_step = source.run("schema_import_job" if job == "import" else "")
+                seconds, by_step = source.run(name_of_job, is_bare=job == "bare")
                 taken[job].append(seconds)
                 for step, of_step in by_step.items():
                     steps[job][step].append(of_step)
@@ -72,6 +81,7 @@ def costs(servers: Services, ollama_url: str, name: str) -> Costs:
         median(taken["import"]),
         median(taken["sync"]),
         median(taken["again"]),
+        median(taken["bare"]),
         {name: median(of_step) for name, of_step in steps["import"].items()},
         {name: median(of_step) for name, of_step in steps["sync"].items()},
         max(calls),
@@ -116,13 +126,15 @@ class _Source:
             "source_database": SourceDatabaseResource(hosts="loopback"),
         }
         self._location = build_defs(Settings(), resources)
+        self._bare = bare_job.bare_location(self._location, store)
         self._instance = dg.DagsterInstance.ephemeral()
         self._instance.add_dynamic_partitions(str(source_databases.name), [self._partition])
 
-    def run(self, job: str) -> tuple[float, dict[str, float]]:
+    def run(self, job: str, *, is_bare: bool = False) -> tuple[float, dict[str, float]]:
         """Seconds of the whole job, and of each step."""
+        location = self._bare if is_bare else self._location
         started = time.perf_counter()
-        result = self._location.resolve_job_def(job or "schema_sync_job").execute_in_process(
+        result = location.resolve_job_def(job).execute_in_process(
             instance=self._instance, partition_key=self._partition
         )
         seconds = time.perf_counter() - started
