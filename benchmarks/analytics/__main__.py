@@ -110,15 +110,14 @@ def _report(days: _Days, checked: checking.Checking, filled: backfill.Backfill) 
         "read_alone": "ADBC to polars alone, 1M",
         "row_loop": "SQLAlchemy row loop, 1M",
     }
+    costs = {names[way]: cost for way, cost in days.one.items()}
+    costs["statistics of 5M messages"] = days.five
     rows = [
-        (names[way], f"{cost.seconds:.2f}", f"{cost.peak_mib:,.0f}")
-        for way, cost in days.one.items()
+        (name, f"{cost.seconds:.2f}", f"{cost.processor:.2f}", f"{cost.peak_mib:,.0f}")
+        for name, cost in costs.items()
     ]
-    rows.append(
-        ("statistics of 5M messages", f"{days.five.seconds:.2f}", f"{days.five.peak_mib:,.0f}")
-    )
     print()
-    print(table(("", "seconds", "peak MiB"), rows))
+    print(table(("", "seconds", "processor s", "peak MiB"), rows))
     print(
         f"\n{checking.STATEMENTS:,} distinct statements parsed and checked: {checked.ours:.2f} s "
         f"({checked.shapes:,} shapes); "

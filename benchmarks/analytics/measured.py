@@ -20,9 +20,13 @@ from benchmarks.analytics.ways import WAYS
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """The median of the rounds, the most memory the process had, and what was found."""
+    """Medians of the rounds, the most memory the process had, and what was found.
+
+    `processor` are the seconds of both cores that the process used, without those of PostgreSQL.
+    """
 
     seconds: float
+    processor: float
     peak_mib: float
     found: dict[str, Any]
 
@@ -40,13 +44,19 @@ def run(way: str, dsn: str, rounds: int) -> Cost:
 
 def _measured(read: Callable[[str], dict[str, Any]], dsn: str, rounds: int) -> dict[str, Any]:
     seconds: list[float] = []
+    processor: list[float] = []
     found: dict[str, Any] = {}
     for _ in range(rounds):
-        started = time.perf_counter()
+        started, used = time.perf_counter(), time.process_time()
         found = read(dsn)
         seconds.append(time.perf_counter() - started)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return {"seconds": statistics.median(seconds), "peak_mib": peak, "found": found}
+        processor.append(time.process_time() - used)
+    return {
+        "seconds": statistics.median(seconds),
+        "processor": statistics.median(processor),
+        "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "found": found,
+    }
 
 
 if __name__ == "__main__":
