@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import product
+
 import pytest
+import snowballstemmer
 
 from twd_shared.terms.sparse import (
     document_terms,
@@ -21,6 +27,28 @@ def shared(document: str, question: str) -> float:
         weights.get(index, 0.0) * value
         for index, value in zip(asked.indices, asked.values, strict=True)
     )
+
+
+@pytest.fixture
+def hasty_threads() -> Iterator[None]:
+    """Threads that take turns far more often than usual."""
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(interval)
+
+
+@pytest.mark.usefixtures("hasty_threads")
+def test_threads_that_ask_at_once_get_the_stems_that_one_alone_gets() -> None:
+    beginnings = ("order", "generaliz", "adapt", "sensib", "operat", "rational", "conform", "valen")
+    endings = ("ations", "ional", "iveness", "ably", "edly", "fulness", "izers", "ities", "ically")
+    words = [f"{one}{two}{end}" for one, two in product(beginnings, repeat=2) for end in endings]
+    alone = snowballstemmer.stemmer("english")
+    with ThreadPoolExecutor(8) as threads:
+        # Each begins elsewhere, so that they stem different words at once.
+        turned = [words[start:] + words[:start] for start in range(0, len(words), 72)]
+        told = list(threads.map(lambda some: list(significant_words(" ".join(some))), turned))
+    assert told == [[alone.stemWord(word) for word in some] for some in turned]
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
+from threading import Lock
 
 import snowballstemmer
 
@@ -98,7 +99,10 @@ def _split(text: str) -> list[str]:
 
 @lru_cache(maxsize=50_000)
 def _stem(word: str) -> str:
-    return _stemmer.stemWord(without_accents(word))
+    letters = without_accents(word)
+    # It keeps the word that it works on: of two threads at once, each would get a mixture.
+    with _stemming:
+        return _stemmer.stemWord(letters)
 
 
 def without_accents(word: str) -> str:
@@ -141,3 +145,4 @@ def _sparse(weights: Mapping[int, float]) -> SparseTerms:
 
 # https://snowballstem.org/algorithms/english/stemmer.html
 _stemmer = snowballstemmer.stemmer("english")
+_stemming = Lock()

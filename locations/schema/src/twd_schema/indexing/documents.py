@@ -46,7 +46,7 @@ _LONGEST_DDL = 1_000_000
 _MOST_WORDS = 500
 # Raise it when some texts are taken apart otherwise, and points of before may be asked meanwhile:
 # each is written again in its place. `TERMS_REVISION` rebuilds the index instead.
-_WORDS_REVISION = 2
+_WORDS_REVISION = 3
 _CACHED_LENGTH = 64
 
 
