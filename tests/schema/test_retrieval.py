@@ -108,6 +108,32 @@ def test_the_table_between_two_that_are_asked_comes_along_with_its_joins(asked: 
     assert "public.film_actor.actor_id = public.actor.actor_id" in conditions
 
 
+@pytest.mark.parametrize(
+    ("database", "question", "conditions"),
+    [
+        (
+            "pagila",
+            "Which films are in which language?",
+            {
+                "public.film.language_id = public.language.language_id",
+                "public.film.original_language_id = public.language.language_id",
+            },
+        ),
+        (
+            "chinook",
+            "Which employee reports to which employee?",
+            {"public.employee.reports_to = public.employee.employee_id"},
+        ),
+    ],
+)
+def test_every_foreign_key_among_the_tables_is_told(
+    asked: Shop, database: str, question: str, conditions: set[str]
+) -> None:
+    told = [relationship.condition for relationship in ask(asked, database, question).joins]
+    assert conditions <= set(told)
+    assert len(told) == len(set(told))
+
+
 def test_an_answer_carries_ddl_card_and_reason(asked: Shop) -> None:
     [first, *_] = ask(asked, "chinook", "How many invoices are there?").tables
     assert first.label == "public.invoice"

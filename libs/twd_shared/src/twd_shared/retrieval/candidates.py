@@ -6,8 +6,9 @@ the index's layout says is none of ours and no table.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 
@@ -27,10 +28,6 @@ class Relationship:
     source: TableName
     target: TableName
     columns: tuple[tuple[str, str], ...]
-
-    def other(self, table: TableName) -> TableName:
-        """The table at its other end."""
-        return self.target if table == self.source else self.source
 
     @property
     def condition(self) -> str:
@@ -105,14 +102,23 @@ def _candidate(found: dict[TableName, Candidate], hit: Hit) -> Candidate | None:
     return candidate
 
 
-def _relationships(name: TableName, payload: _Payload) -> Iterable[Relationship]:
-    for key in payload.foreign_keys:
-        target = (key.referenced_schema, key.referenced_table)
-        if target != name:
-            pairs = zip(key.columns, key.referenced_columns, strict=False)
-            yield Relationship(name, target, tuple(pairs))
+def keys_of(name: TableName, payload: Mapping[str, Any]) -> tuple[Relationship, ...]:
+    """All foreign keys of a table as the payload of its point tells them, one to itself as well."""
+    told = read_payload(payload, _Payload)
+    return tuple(_keys(name, told)) if told else ()
+
+
+def _relationships(name: TableName, payload: _Payload) -> Iterator[Relationship]:
+    """The foreign keys that join the table with others, of either end."""
+    yield from (key for key in _keys(name, payload) if key.target != name)
     for key in payload.referenced_by:
         source = (key.schema_name, key.table_name)
         if source != name:
             pairs = zip(key.columns, key.referenced_columns, strict=False)
             yield Relationship(source, name, tuple(pairs))
+
+
+def _keys(name: TableName, payload: _Payload) -> Iterator[Relationship]:
+    for key in payload.foreign_keys:
+        pairs = zip(key.columns, key.referenced_columns, strict=False)
+        yield Relationship(name, (key.referenced_schema, key.referenced_table), tuple(pairs))

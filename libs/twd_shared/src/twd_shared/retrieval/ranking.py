@@ -21,7 +21,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from twd_shared.retrieval.candidates import Candidate, Relationship
+from twd_shared.retrieval.candidates import Candidate
 from twd_shared.retrieval.question import Asked
 from twd_shared.schema_model.keys import TableName
 from twd_shared.terms.sparse import naming_words
@@ -89,15 +89,13 @@ def rank(
     return sorted(ranked, key=lambda table: (-table.score, table.name))
 
 
-def neighbours(
-    candidates: Mapping[TableName, Candidate],
-) -> dict[TableName, dict[TableName, Relationship]]:
+def neighbours(candidates: Mapping[TableName, Candidate]) -> dict[TableName, set[TableName]]:
     """The graph of foreign keys that the candidates tell of, both ways."""
-    graph: defaultdict[TableName, dict[TableName, Relationship]] = defaultdict(dict)
+    graph: defaultdict[TableName, set[TableName]] = defaultdict(set)
     for candidate in candidates.values():
         for relationship in candidate.relationships:
-            graph[relationship.source].setdefault(relationship.target, relationship)
-            graph[relationship.target].setdefault(relationship.source, relationship)
+            graph[relationship.source].add(relationship.target)
+            graph[relationship.target].add(relationship.source)
     return dict(graph)
 
 

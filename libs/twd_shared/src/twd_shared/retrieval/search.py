@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 
@@ -17,7 +18,13 @@ from twd_shared.clients.index_points import ConnectionPoints
 from twd_shared.clients.ollama import Ollama
 from twd_shared.clients.schema_index import IndexCollection, SchemaIndex
 from twd_shared.errors import IndexOutdated, IndexRejected
-from twd_shared.retrieval.candidates import Candidate, Relationship, candidates_of, label
+from twd_shared.retrieval.candidates import (
+    Candidate,
+    Relationship,
+    candidates_of,
+    keys_of,
+    label,
+)
 from twd_shared.retrieval.question import Asked, read_question
 from twd_shared.retrieval.ranking import (
     STANDARD,
@@ -150,19 +157,19 @@ def _retrieve(
         [vector] = _vectors([asked.text], model, collection)
     points = index.points(connection_id, collection.name)
     [candidates] = _candidates(points, [asked], [vector], with_terms=True)
-    graph = neighbours(candidates)
-    selected = select(rank(candidates, asked), graph, limit)
+    selected = select(rank(candidates, asked), neighbours(candidates), limit)
     ids = {table.name: point_id(connection_id, *table.name) for table in selected}
     payloads = points.payloads(list(ids.values()))
+    told_by = {name: payloads.get(point, {}) for name, point in ids.items()}
     # A foreign key may name a table that is not indexed; it joins nothing that can be answered.
     tables = [
         _retrieved(table, told)
         for table in selected
-        if (told := read_payload(payloads.get(ids[table.name], {}), _Told))
+        if (told := read_payload(told_by[table.name], _Told))
     ]
     return Retrieval(
         tables=tuple(tables),
-        joins=_joins([(table.schema, table.table) for table in tables], graph),
+        joins=_joins([(table.schema, table.table) for table in tables], told_by),
         collection=collection,
         note=note,
     )
@@ -236,13 +243,9 @@ def _retrieved(table: RankedTable, told: _Told) -> RetrievedTable:
 
 
 def _joins(
-    names: Sequence[TableName], graph: Mapping[TableName, Mapping[TableName, Relationship]]
+    names: Sequence[TableName], payloads: Mapping[TableName, Mapping[str, Any]]
 ) -> tuple[Relationship, ...]:
+    """All foreign keys among the tables: two between the same ones are two ways to join them."""
     among = set(names)
-    found = {
-        relationship: None
-        for name in names
-        for other, relationship in sorted(graph.get(name, {}).items())
-        if other in among
-    }
-    return tuple(found)
+    keys = (key for name in names for key in keys_of(name, payloads[name]))
+    return tuple(dict.fromkeys(key for key in keys if key.target in among))

@@ -7,14 +7,13 @@ language model attention: how many are taken follows from how fast the scores fa
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import replace
 
-from twd_shared.retrieval.candidates import Relationship
 from twd_shared.retrieval.ranking import Explanation, RankedTable
 from twd_shared.schema_model.keys import TableName
 
-Graph = Mapping[TableName, Mapping[TableName, Relationship]]
+Graph = Mapping[TableName, Set[TableName]]
 
 # Below this share of the best score a table is rarely part of the answer: docs/retrieval.md.
 _KEPT_SHARE = 0.4
