@@ -174,9 +174,11 @@ def test_an_address_is_shown_without_its_password() -> None:
     assert "hunter2" not in str(raised.value)
 
 
-def test_an_address_that_is_none_names_the_setting() -> None:
-    with pytest.raises(ConfigurationError, match="OLLAMA_BASE_URL"):
-        Ollama("http://[::1", "m").embed(["a"], "query")
+@pytest.mark.parametrize("url", ["http://[::1", "http://reader:hunter2/x@127.0.0.1:9"])
+def test_an_address_that_is_none_names_the_setting_and_no_part_of_it(url: str) -> None:
+    with pytest.raises(ConfigurationError, match="OLLAMA_BASE_URL") as raised:
+        Ollama(url, "m").embed(["a"], "query")
+    assert "hunter2" not in str(raised.value)
 
 
 def test_without_a_language_model_the_setting_is_named() -> None:

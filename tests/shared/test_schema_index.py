@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from http.server import BaseHTTPRequestHandler
 
 import pytest
 from qdrant_client import QdrantClient
@@ -14,8 +16,10 @@ from twd_shared.clients.index_points import ConnectionPoints
 from twd_shared.clients.qdrant import open_client
 from twd_shared.clients.schema_index import SchemaIndex
 from twd_shared.clients.token_budget import CONSERVATIVE, TokenBudget
-from twd_shared.errors import IndexRejected
+from twd_shared.errors import ConfigurationError, IndexRejected, IndexUnavailable
 from twd_shared.terms.sparse import SparseTerms, question_terms
+
+from ..local_server import LocalServer
 
 BUDGET = TokenBudget(500, CONSERVATIVE)
 MINE, OTHERS = "7", "8"
@@ -58,6 +62,60 @@ def shared(index: SchemaIndex) -> tuple[ConnectionPoints, ConnectionPoints]:
 
 def tables(points: ConnectionPoints) -> set[str]:
     return {payload["table_name"] for payload in points.held(["table_name"]).values()}
+
+
+class OddAnswers(LocalServer):
+    """Answers every request as no Qdrant does."""
+
+    def __init__(self, body: bytes) -> None:
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                self.rfile.read(int(self.headers["content-length"] or 0))
+                self.send_response(200)
+                self.send_header("content-type", "application/json")
+                self.send_header("content-length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def do_POST(self) -> None:
+                self.do_GET()
+
+            def log_message(self, format: str, *args: object) -> None:
+                pass
+
+        super().__init__(Handler)
+
+
+@pytest.mark.parametrize(
+    "body", [b"{}", b'{"result": null}', b"[" * 100_000], ids=["empty", "no result", "endless"]
+)
+@pytest.mark.parametrize(
+    "ask",
+    [
+        SchemaIndex.names,
+        SchemaIndex.collections,
+        lambda index: index.collection("any"),
+        lambda index: index.points(MINE, "any").count(),
+        lambda index: index.points(MINE, "any").marks(),
+    ],
+)
+def test_an_answer_that_is_not_qdrants_cannot_be_read(
+    body: bytes, ask: Callable[[SchemaIndex], object]
+) -> None:
+    server = OddAnswers(body)
+    with (
+        closing(server),
+        closing(open_client(server.url)) as client,
+        pytest.raises(IndexUnavailable, match="gave an answer that cannot be read"),
+    ):
+        ask(SchemaIndex(client, "any"))
+
+
+@pytest.mark.parametrize("url", ["http://user:canary/x@host:6333", "http://user:canary#x@host"])
+def test_an_address_that_cannot_be_read_is_not_repeated(url: str) -> None:
+    with pytest.raises(ConfigurationError, match="QDRANT_URL is no address") as error:
+        open_client(url)
+    assert "canary" not in str(error.value)
 
 
 def test_nothing_is_read_without_a_connection(index: SchemaIndex) -> None:

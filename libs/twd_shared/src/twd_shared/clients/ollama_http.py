@@ -84,8 +84,11 @@ class OllamaHttp:
         """
         try:
             self._url = httpx.URL(base_url if "://" in base_url else f"http://{base_url}")
-        except httpx.InvalidURL as error:
-            raise ConfigurationError(f"OLLAMA_BASE_URL is no address: {error}.") from None
+        except httpx.InvalidURL:
+            # What is wrong with it may be a part of a password.
+            raise ConfigurationError(
+                "OLLAMA_BASE_URL is no address, such as http://ollama.example:11434."
+            ) from None
         self._timeout_seconds = timeout_seconds
         self._attempts = attempts
         self._http = httpx.AsyncClient(

@@ -18,7 +18,7 @@ from qdrant_client.common.client_exceptions import QdrantException, ResourceExha
 from qdrant_client.http.exceptions import ResponseHandlingException, UnexpectedResponse
 
 from twd_shared.clients.tls import trusted
-from twd_shared.errors import IndexRejected, IndexUnavailable
+from twd_shared.errors import ConfigurationError, IndexRejected, IndexUnavailable
 
 _T = TypeVar("_T")
 
@@ -38,21 +38,39 @@ _BATCH_BYTES = 16 * 2**20
 _PASSING = frozenset(
     {0, HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.INSUFFICIENT_STORAGE}
 )
+# What the client raises of an answer that is not Qdrant's, such as that of a proxy: also where one
+# holds no result, and for endless brackets.
+_UNREADABLE = (
+    json.JSONDecodeError,
+    UnicodeDecodeError,
+    QdrantException,
+    AssertionError,
+    RecursionError,
+)
 # The operating system's words, which Qdrant passes on with 500.
 _FULL = "No space left"
 
 
 def open_client(url: str, api_key: str = "") -> QdrantClient:
-    """A REST client of the server at `url`; connects at the first call."""
-    client = QdrantClient(
-        url=url,
-        # Without a port in the URL the client would add 6333, also behind an HTTPS proxy.
-        port=None,
-        api_key=api_key or None,
-        timeout=_TIMEOUT_SECONDS,
-        check_compatibility=False,
-        verify=trusted(),
-    )
+    """A REST client of the server at `url`; connects at the first call.
+
+    Raises ConfigurationError when `url` is no address.
+    """
+    try:
+        client = QdrantClient(
+            url=url,
+            # Without a port in the URL the client would add 6333, also behind an HTTPS proxy.
+            port=None,
+            api_key=api_key or None,
+            timeout=_TIMEOUT_SECONDS,
+            check_compatibility=False,
+            verify=trusted(),
+        )
+    except ValueError:
+        # What is wrong with it may be a part of a password.
+        raise ConfigurationError(
+            "QDRANT_URL is no address, such as http://qdrant.example:6333."
+        ) from None
     client.http.client.add_middleware(_leave_unread)
     return client
 
@@ -211,7 +229,7 @@ def index_errors(client: QdrantClient) -> Iterator[None]:
                 "Check that it runs and that QDRANT_URL is right."
             ) from None
         raise _unreadable(server) from None
-    except (json.JSONDecodeError, UnicodeDecodeError, QdrantException):
+    except _UNREADABLE:
         raise _unreadable(server) from None
 
 
