@@ -119,6 +119,23 @@ def test_a_table_named_by_a_word_of_asking_is_found_and_named() -> None:
     assert table.explanation.named > 0
 
 
+@pytest.mark.parametrize(
+    ("table", "question", "is_named"),
+    [
+        ("price_list", "Which rows of the price list are out of date?", True),
+        ("bill_of_materials", "Show the bill of materials of a bike", True),
+        ("price_list", "What is the price of a bike?", False),
+        ("list", "List the bikes", False),
+    ],
+)
+def test_a_name_is_named_by_all_its_words_and_never_by_words_of_asking_alone(
+    table: str, question: str, is_named: bool
+) -> None:
+    candidates = candidates_of([], found((1.0, payload(table))))
+    [ranked_table] = rank(candidates, read_question(question))
+    assert (ranked_table.explanation.named > 0) == is_named
+
+
 def test_a_vietnamese_question_is_as_sure_of_its_words_as_an_english_one() -> None:
     customer = payload("customer", words=["custom"])
     candidates = candidates_of([], found((4.0, customer), (1.0, FILM)))

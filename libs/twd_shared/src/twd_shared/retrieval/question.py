@@ -7,18 +7,20 @@ from dataclasses import dataclass
 
 from twd_shared.clients.embedding import cut_text
 from twd_shared.retrieval.vietnamese import english_of
-from twd_shared.terms.sparse import significant_words
+from twd_shared.terms.sparse import all_words, significant_words
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
     """What is asked: the text that is searched for, its stems, and what must be found of it.
 
-    A meaning is a set of stems of which one is enough: the English words for a Vietnamese phrase.
+    `stems` are without stop words, `said` with them. A meaning is a set of stems of which one is
+    enough: the English words for a Vietnamese phrase.
     """
 
     text: str
     stems: frozenset[str]
+    said: frozenset[str]
     meanings: Sequence[frozenset[str]]
 
 
@@ -35,4 +37,9 @@ def read_question(question: str) -> Asked:
     stems = frozenset(significant_words(text))
     of_phrases = (frozenset(significant_words(phrase)) for phrase in phrases)
     meanings = of_phrases if phrases else (frozenset({stem}) for stem in sorted(stems))
-    return Asked(text if phrases else question, stems, tuple(dict.fromkeys(meanings)))
+    return Asked(
+        text if phrases else question,
+        stems,
+        frozenset(all_words(text)),
+        tuple(dict.fromkeys(meanings)),
+    )

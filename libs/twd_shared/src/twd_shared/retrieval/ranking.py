@@ -24,7 +24,7 @@ from dataclasses import dataclass, replace
 from twd_shared.retrieval.candidates import Candidate
 from twd_shared.retrieval.question import Asked
 from twd_shared.schema_model.keys import TableName
-from twd_shared.terms.sparse import naming_words
+from twd_shared.terms.sparse import all_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +113,7 @@ def _own_scores(
     return {
         name: Explanation(
             terms=weights.terms * coverage * (one.terms or 0.0) / best if best > 0 else 0.0,
-            named=weights.named if _is_named(name, asked.stems) else 0.0,
+            named=weights.named if _is_named(name, asked) else 0.0,
             dense=weights.dense * max(0.0, one.dense - lowest) / (highest - lowest)
             if one.dense is not None and highest > lowest
             else 0.0,
@@ -123,9 +123,10 @@ def _own_scores(
     }
 
 
-def _is_named(table: TableName, stems_asked: frozenset[str]) -> bool:
-    stems = set(naming_words(table[1]))
-    return bool(stems) and stems <= stems_asked
+def _is_named(table: TableName, asked: Asked) -> bool:
+    stems = set(all_words(table[1]))
+    # `list` alone is in many questions, and names no table; in `price_list` it does.
+    return stems <= asked.said and not stems.isdisjoint(asked.stems)
 
 
 def _add_related(

@@ -90,7 +90,12 @@ def naming_words(text: str) -> Iterator[str]:
 
     A text with a space in it is no name.
     """
-    return significant_words(text) if " " in text else map(_stem, _split(text))
+    return significant_words(text) if " " in text else all_words(text)
+
+
+def all_words(text: str) -> Iterator[str]:
+    """The stems of all words of a text or identifier, stop words as well."""
+    return map(_stem, _split(text))
 
 
 def _split(text: str) -> list[str]:
