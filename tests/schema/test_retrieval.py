@@ -223,23 +223,30 @@ def test_a_question_is_embedded_by_the_model_that_made_the_index(shop: Shop) -> 
     assert answer.collection.model != SMALL
 
 
-def test_a_foreign_key_to_a_table_that_is_not_indexed_is_no_answer(
+def test_tables_that_are_not_indexed_take_no_place_in_an_answer(
     resources: dict[str, Any],
 ) -> None:
     shop = Shop(resources)
-    orders = table("orders", "id")
-    key = ForeignKey(
-        name=None,
-        columns=("id",),
-        referenced_schema="public",
-        referenced_table="gone",
-        referenced_columns=("id",),
+    keys = tuple(
+        ForeignKey(
+            name=None,
+            columns=("id",),
+            referenced_schema="public",
+            referenced_table=f"gone_{number}",
+            referenced_columns=("id",),
+        )
+        for number in range(9)
     )
-    orders = msgspec.structs.replace(orders, foreign_keys=(key,))
-    shop.publish(orders)
-    answer = ask(shop, "7", "orders")
-    assert [found.table for found in answer.tables] == ["orders"]
+    orders = msgspec.structs.replace(table("orders", "id"), foreign_keys=keys)
+    others = [table(f"orders_{name}", "id") for name in ("paid", "open")]
+    shop.publish(orders, *others)
+    answer = ask(shop, "7", "orders", limit=3)
+    assert {found.table for found in answer.tables} == {"orders", "orders_paid", "orders_open"}
     assert answer.joins == ()
+    # Once it can be read it is one.
+    shop.publish(orders, *others, table("gone_1", "id"))
+    [join] = ask(shop, "7", "orders gone").joins
+    assert join.target == ("public", "gone_1")
 
 
 @pytest.mark.parametrize(

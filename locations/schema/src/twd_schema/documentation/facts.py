@@ -34,11 +34,13 @@ class Reference:
 class TableFacts:
     """What is told of a table beside the table itself.
 
-    `keys` are its foreign keys and those that only its partitions declare; `labels` are by a
-    column's type, `categories` and `descriptions` by a column's name.
+    `keys` are its foreign keys and those that only its partitions declare, `missing` the tables
+    that they refer to and the snapshot does not have; `labels` are by a column's type, `categories`
+    and `descriptions` by a column's name.
     """
 
     keys: tuple[ForeignKey, ...] = ()
+    missing: tuple[TableName, ...] = ()
     incoming: Sequence[Reference] = ()
     reads: tuple[TableName, ...] = ()
     labels: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
@@ -53,6 +55,7 @@ class TableFacts:
         """All of it that concerns `table`, which they are of: equal facts give equal text."""
         told = {
             "keys": self.keys,
+            "missing": self.missing,
             "incoming": [(one.source.schema, one.source.name, one.key) for one in self.incoming],
             "reads": self.reads,
             "labels": {
@@ -85,6 +88,7 @@ def facts_of(
     return {
         name: TableFacts(
             keys=keys[name],
+            missing=_missing(tables, keys[name]),
             incoming=incoming[name],
             reads=_reads(table, parents),
             labels=labels,
@@ -93,6 +97,13 @@ def facts_of(
         )
         for name, table in tables.items()
     }
+
+
+def _missing(
+    tables: Mapping[TableName, Table], keys: Iterable[ForeignKey]
+) -> tuple[TableName, ...]:
+    named = {(key.referenced_schema, key.referenced_table) for key in keys}
+    return tuple(sorted(named - tables.keys()))
 
 
 def _incoming(

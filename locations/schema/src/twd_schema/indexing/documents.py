@@ -173,6 +173,12 @@ def _small_payload(
     connection: Connection, table: Table, facts: TableFacts, chunk_count: int
 ) -> dict[str, Any]:
     """What stands in each chunk: identity, and what ranking and joining need."""
+    # A table that is not indexed would take the place of one that can be answered with.
+    keys = [
+        key
+        for key in facts.keys
+        if (key.referenced_schema, key.referenced_table) not in facts.missing
+    ]
     return {
         "connection_id": connection.connection_id,
         "database_name": connection.database_name,
@@ -181,7 +187,7 @@ def _small_payload(
         "kind": table.kind,
         "chunk_count": chunk_count,
         "column_count": len(table.columns),
-        "foreign_keys": [_foreign_key(key) for key in facts.keys],
+        "foreign_keys": [_foreign_key(key) for key in keys],
         "referenced_by": [
             {
                 "schema_name": reference.source.schema,
