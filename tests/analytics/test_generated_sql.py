@@ -467,6 +467,13 @@ def test_a_key_says_of_a_text_what_the_text_says(sql: str, db_type: str) -> None
         assert told.tables == tuple(sorted(map(".".join, found.tables)))
 
 
+@pytest.mark.parametrize("step", ["1 day", "01:00", "P1D"])
+def test_the_step_of_a_series_is_no_name_in_a_key(step: str) -> None:
+    text = f"select d from generate_series('2026-01-01'::date, now(), '{step}') d"
+    assert "generate_series('x'::date, now(), 'x')" in (key(text) or "")
+    assert facts(text, names=NAMES).verdict == "valid"
+
+
 @given(_TEXTS)
 @example("select,")
 @example("select (,), ,")

@@ -1,6 +1,7 @@
 """PostgreSQL's own words that the parser does not know, left out so that it reads on.
 
-Nothing is left out that names, calls or writes anything, but what USING (…) AS names.
+Nothing is left out that names, calls or writes anything, but what USING (…) AS names. The step of
+generate_series gets a bracket: a string there is an interval to the parser, even 'x' or '01:00'.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Sequence, Set
 
 from sqlglot.tokenizer_core import Token, TokenType
 
-_MET = re.compile(r"@|\b(?:overriding|using|wrapper|quotes)\b", re.IGNORECASE)
+_MET = re.compile(r"@|\b(?:overriding|using|wrapper|quotes|generate_series)\b", re.IGNORECASE)
 _OVERRIDING = re.compile(r"overriding (?:system|user) value(?= (?:values|select|with|\()(?: |\Z))")
 # Of json_query, behind its path.
 _OF_JSON = re.compile(
@@ -24,6 +25,9 @@ _LEFT_OUT = {
 _MOST_WORDS = 5
 _QUOTED = frozenset({TokenType.IDENTIFIER, TokenType.STRING})
 _NO_NAMES = frozenset({TokenType.STRING, TokenType.NUMBER})
+_OPENING = frozenset({TokenType.L_PAREN, TokenType.L_BRACKET})
+_CLOSING = frozenset({TokenType.R_PAREN, TokenType.R_BRACKET})
+_STEP = 2
 _NO_OPERANDS = frozenset({TokenType.R_PAREN, TokenType.COMMA, TokenType.FROM, TokenType.SEMICOLON})
 
 
@@ -37,7 +41,10 @@ def understood(tokens: list[Token], sql: str) -> tuple[list[Token], dict[int, To
     kept: list[Token] = []
     aliases: dict[int, Token] = {}
     left_out: set[int] = set()
+    brackets = _around_steps(tokens)
     for place, token in enumerate(tokens):
+        if place in brackets:
+            kept.append(brackets[place])
         if place in left_out or _is_operator(tokens, place):
             continue
         if pattern := _LEFT_OUT.get(_word(token)):
@@ -58,6 +65,28 @@ def _is_operator(tokens: Sequence[Token], place: int) -> bool:
     if tokens[place].token_type != TokenType.PARAMETER or place + 1 == len(tokens):
         return False
     return tokens[place + 1].token_type not in _NO_OPERANDS
+
+
+def _around_steps(tokens: Sequence[Token]) -> dict[int, Token]:
+    """A bracket on either side of each step, by what it stands in front of."""
+    found: dict[int, Token] = {}
+    # Of each bracket that is open: where it is, and each of its commas.
+    marks: list[list[int]] = []
+    for place, token in enumerate(tokens):
+        if token.token_type in _OPENING:
+            marks.append([place])
+        elif not marks:
+            continue
+        elif token.token_type == TokenType.COMMA:
+            marks[-1].append(place)
+        elif token.token_type in _CLOSING:
+            opening, *_ = ends = [*marks.pop(), place]
+            called = tokens[opening - 1].text.lower() if opening else ""
+            if called == "generate_series" and len(ends) > _STEP + 1:
+                first, end = ends[_STEP] + 1, ends[_STEP + 1]
+                if first < end:
+                    found |= {first: tokens[opening], end: token}
+    return found
 
 
 def _is_behind_path(tokens: Sequence[Token], place: int, left_out: Set[int]) -> bool:
