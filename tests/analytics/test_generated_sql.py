@@ -6,6 +6,7 @@ import gc
 import re
 from collections.abc import Callable, Sequence
 
+import msgspec
 import polars as pl
 import pytest
 from hypothesis import assume, example, given, settings
@@ -21,6 +22,7 @@ from twd_analytics.generated_sql.keys import keys_of
 from twd_shared.schema_model.models import Column, Snapshot, Table
 from twd_shared.sql import parsing
 from twd_shared.sql.canonical import canonical
+from twd_shared.sql.grammar import PostgresGrammar
 from twd_shared.sql.names import SchemaNames
 from twd_shared.sql.parsing import (
     LONGEST_SQL,
@@ -548,7 +550,7 @@ class Grammar:
         self.asked: list[str] = []
         self._refuses = refuses
 
-    def __call__(self, texts: Sequence[str]) -> set[int]:
+    def __call__(self, texts: Sequence[str], _server_version: str) -> set[int]:
         self.asked += texts
         return {place for place, text in enumerate(texts) if text in self._refuses}
 
@@ -653,6 +655,25 @@ def test_what_the_server_would_not_take_does_not_parse() -> None:
     )
     assert sorted(one.parses for one in book.facts) == [False, True, True]
     assert sorted(grammar.asked) == ["select 1", "select title from film"]
+
+
+def test_no_older_grammar_refuses_what_is_asked_of_a_newer_source(metadata_dsn: str) -> None:
+    new = msgspec.structs.replace(SHOP, server_version="99.1")
+    sql = "select title from film limit 1, 2"
+    with PostgresGrammar(metadata_dsn) as grammar:
+        book = SqlBook(
+            lambda owner, _: new if owner == "new" else SHOP,
+            dict.fromkeys(("new", "old"), "postgresql"),
+            grammar.refused,
+        )
+        entered = book.enter(kinds(("new", 1, sql), ("old", 1, sql), ("new", 0, sql)))
+    found = entered.select("connection_id", "schema_version", "entry").rows()
+    assert {row[:2]: book.facts[row[2]].parses for row in found} == {
+        ("new", 1): True,
+        ("old", 1): False,
+        # Of what release its server is was not known then.
+        ("new", 0): False,
+    }
 
 
 def test_no_sql_at_all_is_entered_too() -> None:

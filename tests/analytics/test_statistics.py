@@ -56,7 +56,7 @@ def answers(*rows: dict[str, Any]) -> pl.DataFrame:
 
 
 def book(*postgresql: str) -> SqlBook:
-    return SqlBook(lambda *_: FILM, dict.fromkeys(postgresql, "postgresql"), lambda _: set())
+    return SqlBook(lambda *_: FILM, dict.fromkeys(postgresql, "postgresql"), lambda *_: set())
 
 
 def usage(rows: pl.DataFrame, characters: int = 200) -> dict[str, ConnectionUsage]:

@@ -83,6 +83,16 @@ def test_places_are_those_of_the_texts(grammar: PostgresGrammar) -> None:
     assert grammar.refused(["select 1", "selec", "table x", "select ("]) == {1, 3}
 
 
+@pytest.mark.parametrize(
+    ("server_version", "refused"),
+    [("99.1", set[int]()), ("9.6.24", {0}), ("", {0}), ("devel", {0})],
+)
+def test_of_a_newer_server_nothing_is_refused(
+    grammar: PostgresGrammar, server_version: str, refused: set[int]
+) -> None:
+    assert grammar.refused(["selec"], server_version) == refused
+
+
 def test_nothing_is_run_nor_left(grammar: PostgresGrammar, dsn: str) -> None:
     grammar.refused(
         [

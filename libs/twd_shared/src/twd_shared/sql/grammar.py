@@ -46,6 +46,7 @@ _COMMENT = re.compile(r"--|/\*")
 # What parts words for the parser and not for PostgreSQL.
 _FOREIGN_BLANK = re.compile(r"[^ \t\n\r\f\v]")
 _DIGITS = re.compile(r"\d+")
+_RELEASE = re.compile(r"\d+")
 # Named once: to look up a member takes longer than all else that is done with a token.
 _BEGIN, _SEMICOLON = TokenType.BEGIN, TokenType.SEMICOLON
 _NUMBER, _HEREDOC = TokenType.NUMBER, TokenType.HEREDOC_STRING
@@ -91,17 +92,17 @@ class PostgresGrammar:
         self._connection.terminate()
         self._runner.close()
 
-    @property
-    def release(self) -> int:
-        """The server's major version: a newer one takes what an older one refuses."""
-        return self._connection.get_server_version().major
-
-    def refused(self, statements: Sequence[str]) -> set[int]:
+    def refused(self, statements: Sequence[str], server_version: str = "") -> set[int]:
         """The places of the texts that are no SQL of PostgreSQL's; a text may hold several.
 
+        None is refused of a source whose `server_version` is of a newer release: it may take what
+        an older one does not. '' = it is not known.
         Raises MetadataUnavailable if the server is lost. What cannot be taken apart into words is
         refused without asking.
         """
+        release = _RELEASE.match(server_version)
+        if release and self._connection.get_server_version().major < int(release[0]):
+            return set()
         with self._reached():
             return self._runner.run(self._refused(statements))
 

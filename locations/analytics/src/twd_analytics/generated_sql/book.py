@@ -21,8 +21,11 @@ _Key = tuple[str, int, str | None]
 _MOST_COLUMNS = 250_000
 _MOST_FACTS = 100_000
 
-Grammar = Callable[[Sequence[str]], Collection[int]]
-"""Gives the places of the texts that are no SQL of PostgreSQL's."""
+Grammar = Callable[[Sequence[str], str], Collection[int]]
+"""Gives the places of the texts that are no SQL of a PostgreSQL server's, by its version.
+
+'' = the version is not known, as long as there is no snapshot.
+"""
 
 
 class SqlBook:
@@ -41,6 +44,7 @@ class SqlBook:
         self._grammar = grammar
         self._entries: dict[_Key, int] = {}
         self._names: dict[tuple[str, int], SchemaNames] = {}
+        self._server_versions: dict[tuple[str, int], str] = {}
         self._columns = 0
 
     def enter(self, kinds: pl.DataFrame) -> pl.DataFrame:
@@ -72,13 +76,16 @@ class SqlBook:
         new = sorted((key for key in keys if key not in self._entries), key=lambda key: key[:2])
         with frozen_heap():
             found = [self._facts(*key) for key in new]
-        asked = [
-            place
-            for place, (owner, _, key) in enumerate(new)
-            if key is not None and self._db_types.get(owner) == "postgresql" and found[place].parses
-        ]
-        for refused in self._grammar([new[place][2] or "" for place in asked]):
-            found[asked[refused]] = NO_SQL
+        asked: dict[str, list[int]] = {}
+        for place, (owner, version, key) in enumerate(new):
+            is_postgresql = self._db_types.get(owner) == "postgresql"
+            if key is not None and is_postgresql and found[place].parses:
+                server_version = self._server_versions.get((owner, version), "")
+                asked.setdefault(server_version, []).append(place)
+        for server_version, places in asked.items():
+            texts = [new[place][2] or "" for place in places]
+            for refused in self._grammar(texts, server_version):
+                found[places[refused]] = NO_SQL
         for key, facts in zip(new, found, strict=True):
             self._entries[key] = len(self.facts)
             self.facts.append(facts)
@@ -95,6 +102,7 @@ class SqlBook:
         key = (connection_id, version)
         if key not in self._names:
             snapshot = self._snapshot_of(*key)
+            self._server_versions[key] = snapshot.server_version
             names = SchemaNames(snapshot.dialect, snapshot.relations)
             while self._names and self._columns + names.columns > _MOST_COLUMNS:
                 self._columns -= self._names.pop(next(iter(self._names))).columns

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -147,15 +146,12 @@ def _in_grammar(
 def _refused_by(
     grammar: PostgresGrammar, server_version: str, statements: Iterable[str]
 ) -> frozenset[str]:
-    """The statements that the grammar refuses; none if it is older than that of the source."""
+    """The statements that the grammar refuses of a source of that version."""
     asked = tuple(dict.fromkeys(statements))
     if not asked:
         return frozenset()
-    release = re.match(r"\d+", server_version)
     with grammar:
-        if release and grammar.release < int(release[0]):
-            return frozenset()
-        return frozenset(asked[place] for place in grammar.refused(asked))
+        return frozenset(asked[place] for place in grammar.refused(asked, server_version))
 
 
 def _worth_keeping(items: Iterable[TrainingItem]) -> tuple[TrainingItem, ...]:
