@@ -436,6 +436,7 @@ _WORDS = (
         "/*",
         "*/",
         "/*!",
+        "/*+",
         ";",
         " ",
         "  ",
@@ -526,6 +527,46 @@ def test_a_shape_has_no_literals_and_no_free_text() -> None:
 def test_no_word_of_a_user_gets_into_a_shape(db_type: str, sql: str) -> None:
     found = facts(sql, db_type, SchemaNames(db_type, SHOP.tables))
     assert found.parses
+    assert "hush" not in found.shape
+
+
+@pytest.mark.parametrize("db_type", ["mysql", "", "oracle"])
+@pytest.mark.parametrize(
+    "hint",
+    [
+        "/*+ hush */",
+        "/*+ don't hush */",
+        "/*+ hush(`a` 'b') (*/",
+        "/*!/*+ hush */*/",
+        "/*+ ' // */",
+    ],
+)
+def test_texts_that_differ_in_the_hint_to_the_optimizer_are_one_text(
+    db_type: str, hint: str
+) -> None:
+    names = SchemaNames("mysql", SHOP.tables)
+    plain = "select title from film where title = '/*+ none'"
+    hinted = plain.replace("select", f"select {hint}")
+    assert key(hinted, db_type) == key(plain, db_type)
+    assert facts(hinted, db_type, names) == facts(plain, db_type, names)
+    assert facts(hinted, db_type, names).verdict == "valid"
+
+
+@pytest.mark.parametrize(
+    ("db_type", "sql"),
+    [
+        ("mysql", "select /*+ hush ' */ 1; delete from film -- ' */ 1 from film"),
+        ("mysql", "select /*+ hush ' */ \"' */ title from film into outfile 'a' -- \""),
+        ("mysql", "select /*+ hush /* */ ' */ ; delete from film -- '"),
+        ("", "select /*+ hush ' */ 1; delete from film -- ' */ 1 from film"),
+        ("", "select 1 /*+ hush /* */ ' */ ; delete from film -- '"),
+    ],
+)
+def test_a_hint_whose_end_is_not_known_hides_no_write_and_shows_no_word(
+    db_type: str, sql: str
+) -> None:
+    found = facts(sql, db_type)
+    assert not found.reads_only
     assert "hush" not in found.shape
 
 

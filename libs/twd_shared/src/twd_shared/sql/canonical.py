@@ -100,7 +100,7 @@ def canonical(sql: str, db_type: str) -> str:
         return sql
     while tokens and tokens[-1].token_type == TokenType.SEMICOLON:
         tokens.pop()
-    if _holds_command(tokens):
+    if _holds_command(tokens) or any(token.token_type == TokenType.HINT for token in tokens):
         return sql
 
     def word(token: Token, before: Token | None) -> str:

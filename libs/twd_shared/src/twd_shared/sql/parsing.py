@@ -24,14 +24,20 @@ _DIALECTS = {"postgresql": "postgres", "mysql": "mysql", "sqlite": "sqlite"}
 TYPES_TRIED = ("", *_DIALECTS)
 """What a text of an unknown type is taken for, in turn; '' = the parser's own dialect."""
 
-# What may hold the beginning or end of a comment in MySQL; comments that are run, and two minus
-# signs that are no comment because no blank follows.
-_EXECUTED = re.compile(r"/\*M?!|--(?!\s|\Z)")
-_EXECUTED_COMMENT = re.compile(r"/\*M?!")
+# What may hold the beginning or end of a comment in MySQL; comments that are run, hints to the
+# optimizer, and two minus signs that are no comment because no blank follows.
+_OF_MYSQL = re.compile(r"/\*(?:M?!|\+)|--(?!\s|\Z)")
+_COMMENT_OF_MYSQL = re.compile(r"/\*(?:M?!|\+)")
+# A hint that ends for all servers at the same place: to some it is a comment that may hold others,
+# to some a quote in it hides its end.
 _MYSQL_PIECES = re.compile(
     r"""
     '(?:[^'\\]|\\.|'')*(?:'(?!')|\\?\Z) | "(?:[^"\\]|\\.|"")*(?:"(?!")|\\?\Z) | `[^`]*(?:`|\Z)
     | \#[^\n]* | --(?=\s|\Z)[^\n]* | (?P<minus>--)
+    | (?P<hint>
+        /\*\+(?:[^'"`*/]|\*(?!/)|/(?!\*)|'[^'*/]*'|"[^"*/]*"|`[^`*/]*`)*+\*/
+      | /\*\+(?:[^*/]|\*(?!/)|/(?!\*))*+\*/(?!.*?\*/)
+      )
     | (?P<open>/\*M?!(?:\d{5,6})?) | /\*.*?(?:\*/|\Z) | (?P<close>\*/)
     """,
     re.DOTALL | re.VERBOSE,
@@ -141,9 +147,11 @@ def statements_in(sql: str, db_type: str) -> list[exp.Expr]:
     text = readable(sql, db_type)
     dialect = dialect_of(db_type)
     tokens = dialect.tokenize(text)
-    for token in tokens if "`" in text else ():
-        if token.token_type == TokenType.UNKNOWN and token.text == "`":
-            # It quotes nothing here: the parser would say so only when it comes to it.
+    for token in tokens if "`" in text or "/*+" in text else ():
+        # A backtick that quotes nothing here: the parser would say so only when it comes to it. And
+        # a hint that is still there ends elsewhere for another server, which may run more.
+        is_backtick = token.token_type == TokenType.UNKNOWN and token.text == "`"
+        if is_backtick or token.token_type == TokenType.HINT:
             description = "Invalid expression / Unexpected token"
             raise ParseError.new(description, description=description, line=token.line)
     parser = dialect.parser()
@@ -178,23 +186,28 @@ def readable(sql: str, db_type: str) -> str:
     # A lone return ends a comment: what stands behind it is run.
     text = sql.replace("\r", "\n")
     if db_type == "mysql":
-        executed = _EXECUTED
+        met = _OF_MYSQL
     elif is_known(db_type):
         return text
     else:
         # It may be MySQL. Two minus signs begin a comment in all others.
-        executed = _EXECUTED_COMMENT
-    return _as_mysql_reads(text) if executed.search(text) else text
+        met = _COMMENT_OF_MYSQL
+    return _as_mysql_reads(text) if met.search(text) else text
 
 
 def _as_mysql_reads(sql: str) -> str:
-    """The text without what MySQL alone takes for no comment: /*! */ is run, and so is --1."""
+    """The text without what MySQL alone takes for no comment: /*! */ is run, and so is --1.
+
+    What a hint says, /*+ */, changes no result: it is blank.
+    """
     is_open = False
 
     def blank(piece: re.Match[str]) -> str:
         nonlocal is_open
         if piece["minus"]:
             return "-+"
+        if piece["hint"] is not None:
+            return " " * len(piece[0])
         is_mark = piece["open"] is not None or (is_open and piece["close"] is not None)
         if is_mark:
             is_open = piece["open"] is not None
