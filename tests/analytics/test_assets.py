@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,11 +13,13 @@ import pytest
 import sqlalchemy as sa
 
 from twd_analytics.definitions import build_defs
+from twd_analytics.defs import assets
 from twd_analytics.defs.assets import DAILY_QUERY_STATS, SQL_ACCURACY_REPORT
 from twd_analytics.generated_sql import history
 from twd_analytics.messages.moments import Change
 from twd_shared.clients.catalog import Connection
 from twd_shared.resources.stores import ApplicationDatabaseResource, MetadataStoreResource
+from twd_shared.schema_model.fingerprint import content_fingerprint
 from twd_shared.schema_model.models import Column, Snapshot, Table
 from twd_shared.settings import Settings
 from twd_shared.store.analytics_tables import (
@@ -365,6 +367,22 @@ def test_late_messages_and_removed_ones_are_taken_over(
     assert run(DAY).success
     assert [row["connection_id"] for row in rows_of(metadata, daily_query_stats)] == ["*"]
     assert rows_of(metadata, daily_sql_accuracy)[0]["generated"] == 0
+
+
+def test_a_run_keeps_a_fingerprint_of_each_day_alone(
+    run: Callable[..., Any], shop: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hashed: list[list[str]] = []
+
+    def spied(parts: Iterable[str]) -> str:
+        hashed.append(list(parts))
+        return content_fingerprint(hashed[-1])
+
+    monkeypatch.setattr(assets, "content_fingerprint", spied)
+    assert run("2026-03-09", "2026-03-11").success
+    days, of_run = hashed[:3], hashed[3]
+    assert [*map(content_fingerprint, days)] == of_run
+    assert len({*of_run}) == 3
 
 
 def test_a_range_of_days_is_one_run(
