@@ -25,6 +25,7 @@ from twd_shared.errors import (
     UnusableConnectionString,
 )
 from twd_shared.resources.servers import OllamaResource
+from twd_shared.retrieval.questions import steady_order
 from twd_shared.settings import Settings
 from twd_shared.sources.access import SourceAccess
 from twd_shared.store.database import MetadataDatabase
@@ -333,7 +334,7 @@ class Shop:
         """Outcome and reason of each question that was asked."""
         rows = self.location.metadata_rows(
             "select question, outcome, g.reason from twd.generated_sql g"
-            " join twd.training_items using (connection_id, item_id)"
+            " join twd.training_items using (connection_id, item_id) where asked_hash <> ''"
         )
         return {str(question): (str(outcome), str(reason)) for question, outcome, reason in rows}
 
@@ -469,6 +470,21 @@ def test_a_model_that_fails_is_left_alone(shop: Shop) -> None:
     shop.train()
     assert shop.evaluate().of_version[1].not_asked == 6
     assert len(shop.server.prompts) == 2
+
+
+def test_questions_on_which_the_model_always_fails_come_behind_the_others(shop: Shop) -> None:
+    asked = [f"How many, {number}?" for number in range(6)]
+    for question in asked:
+        shop.teach(question, COUNT, COUNT)
+    failing = sorted(asked, key=steady_order)[:2]
+    shop.server.answers |= dict.fromkeys(failing, 500)
+    shop.train()
+    assert shop.evaluate().of_version[1].not_asked == 6
+    goes_on = shop.evaluate()
+    assert (goes_on.of_version[1].counts, goes_on.of_version[1].not_asked) == ({"matched": 4}, 2)
+    assert shop.outcomes().keys() == {*asked} - {*failing}
+    shop.server.answers |= dict.fromkeys(failing, COUNT)
+    assert shop.evaluate().of_version[1].counts == {"matched": 6}
 
 
 def test_a_model_that_does_not_answer_in_time_is_asked_again_next_time(shop: Shop) -> None:

@@ -34,6 +34,10 @@ class Kept:
     compared: Compared
 
 
+NO_ANSWER = Kept("", Compared("no_sql", "there was no answer"))
+"""Of a question that was asked in vain, and is open still: no question has that hash."""
+
+
 class GeneratedSql:
     """The outcomes of all connections."""
 
@@ -42,13 +46,17 @@ class GeneratedSql:
         self._database = database
 
     def kept(self, asking: Asking) -> Mapping[UUID, Kept]:
-        """The stored outcomes by the pair's item id."""
+        """The stored outcomes by the pair's item id, in the order in which they were asked for."""
         table = generated_sql
-        query = sa.select(table).where(
-            table.c.connection_id == asking.connection_id,
-            table.c.version == asking.version,
-            table.c.model == asking.model,
-            table.c.model_digest == asking.model_digest,
+        query = (
+            sa.select(table)
+            .where(
+                table.c.connection_id == asking.connection_id,
+                table.c.version == asking.version,
+                table.c.model == asking.model,
+                table.c.model_digest == asking.model_digest,
+            )
+            .order_by(table.c.asked_at)
         )
         with self._database.begin() as transaction:
             rows = transaction.execute(query).all()

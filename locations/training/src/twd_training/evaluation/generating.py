@@ -29,7 +29,7 @@ from twd_shared.store.connections import RegisteredConnection
 from twd_shared.store.database import MetadataDatabase
 from twd_training.evaluation.answers import refusal, sql_in
 from twd_training.evaluation.executing import SourceQueries
-from twd_training.evaluation.generated_store import Asking, GeneratedSql, Kept
+from twd_training.evaluation.generated_store import NO_ANSWER, Asking, GeneratedSql, Kept
 from twd_training.evaluation.outcomes import Compared, Generated, Outcome, Tally
 from twd_training.evaluation.prompt import (
     ANSWER_TOKENS,
@@ -120,7 +120,12 @@ class _Inquiry:
             for key, asked_hash in hashes.items()
             if key in kept and kept[key].asked_hash == asked_hash
         }
-        open_pairs = [pair for pair in self._pairs if pair.item_id not in outcomes]
+        # Those that were asked in vain come last: they must not keep the others from being asked.
+        place = {item_id: number for number, item_id in enumerate(kept)}
+        open_pairs = sorted(
+            (pair for pair in self._pairs if pair.item_id not in outcomes),
+            key=lambda pair: place.get(pair.item_id, -1),
+        )
         new = self._ask_all(open_pairs, version, asking, hashes)
         return Tally(
             counts=Counter([*outcomes.values(), *new]),
@@ -150,6 +155,7 @@ class _Inquiry:
             if self._is_over:
                 break
             if (answered := self._answered(pair, context)) is None:
+                self._store.keep(asking, pair.item_id, NO_ANSWER, "")
                 continue
             sql, compared = answered
             self._store.keep(asking, pair.item_id, Kept(hashes[pair.item_id], compared), sql)
