@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import dagster as dg
@@ -17,6 +17,7 @@ from twd_analytics.defs import assets
 from twd_analytics.defs.assets import DAILY_QUERY_STATS, SQL_ACCURACY_REPORT
 from twd_analytics.generated_sql import history
 from twd_analytics.messages.moments import Change
+from twd_analytics.messages.reading import MessageLog
 from twd_shared.clients.catalog import Connection
 from twd_shared.resources.stores import ApplicationDatabaseResource, MetadataStoreResource
 from twd_shared.schema_model.fingerprint import content_fingerprint
@@ -478,6 +479,27 @@ def test_messages_that_came_later_are_noticed(
     for check in late:
         assert not check.passed
         assert check.metadata["days_to_measure_again"].value == [DAY]
+
+
+def test_a_message_that_comes_while_a_check_looks_is_no_wrong_number(
+    run: Callable[..., Any],
+    metadata_dsn: str,
+    application: Any,
+    answer: Build,
+    shop: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert run(DAY).success
+    count_of = MessageLog.count_of
+
+    def count_after_another(log: MessageLog, day: date) -> int:
+        application.talk("bao", NOON, answer("select 1"))
+        return count_of(log, day)
+
+    monkeypatch.setattr(MessageLog, "count_of", count_after_another)
+    agrees, _ = _checked(metadata_dsn, application)
+    assert agrees.passed
+    assert agrees.metadata["days_that_differ"].value == {}
 
 
 def test_a_day_of_another_time_zone_is_noticed_and_said_to_be(
