@@ -21,6 +21,7 @@ from twd_analytics.messages.reading import MessageLog
 from twd_shared.clients.application import ApplicationDatabase
 from twd_shared.errors import ApplicationRefused, ApplicationUnavailable, ConfigurationError
 from twd_shared.sql.parsing import LONGEST_SQL
+from twd_shared.store.open_questions import as_read
 
 from ..lock_waits import wait_for_a_waiting_session
 
@@ -90,6 +91,16 @@ def test_a_result_is_told_apart_without_reading_it(
 ) -> None:
     application.talk("an", NOON, answer("select 1", result))
     assert log_of(application).read(DAY).answers["result"].to_list() == [state]
+
+
+@pytest.mark.parametrize("letter", ["a", "ố", "😀"])
+@pytest.mark.parametrize("characters", [1_999, 2_001, 2_700, 8_001])
+def test_of_a_question_is_read_what_is_compared_of_it(
+    application: Any, ask: Build, letter: str, characters: int
+) -> None:
+    application.talk("an", NOON, ask(letter * characters))
+    [read] = log_of(application).read(DAY).answers["question"].to_list()
+    assert read == as_read(letter * characters)
 
 
 MIDNIGHT = datetime(2026, 3, 11, tzinfo=UTC)

@@ -15,7 +15,7 @@ from twd_shared.clients.catalog import Connection
 from twd_shared.store.analytics_tables import daily_open_questions
 from twd_shared.store.connections import ConnectionRegistry
 from twd_shared.store.database import MetadataDatabase
-from twd_shared.store.open_questions import normalised_question, question_hash, suggestions
+from twd_shared.store.open_questions import as_read, normalised_question, question_hash, suggestions
 from twd_shared.store.small_talk import SMALL_TALK
 from twd_shared.store.tables import training_items
 from twd_training.suggestions_command import DONE, FAILED, main
@@ -97,6 +97,14 @@ def test_a_question_is_suggested_until_it_is_taught(metadata: MetadataDatabase, 
     teach(metadata, "which films are lost", accepted=False)
     assert len(suggestions(metadata, "7")) == 1
     teach(metadata, "Which  films are lost?!")
+    assert suggestions(metadata, "7") == []
+
+
+def test_a_very_long_question_can_be_taught_too(metadata: MetadataDatabase, ask: Ask) -> None:
+    question = "Which of these films are lost? " + "Academy Dinosaur, " * 600
+    ask(normalised_question(as_read(question)))
+    assert len(suggestions(metadata, "7")) == 1
+    teach(metadata, question)
     assert suggestions(metadata, "7") == []
 
 

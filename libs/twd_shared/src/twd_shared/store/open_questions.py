@@ -16,6 +16,8 @@ from twd_shared.store.tables import training_items
 
 PUNCTUATION_AT_THE_END = ".?!…？！。 "
 """End marks, which are left out when questions are compared."""
+LONGEST_QUESTION = 2_000
+"""Characters of a question that are read of a message, if it has four times as many bytes."""
 SUGGESTED_DAYS = 30
 """How long a question is suggested after it was last asked in vain."""
 
@@ -30,6 +32,12 @@ class Suggestion(NamedTuple):
     language: str
     asked: int
     last_day: date
+
+
+def as_read(question: str) -> str:
+    """What is read of a message with that question: the beginning, if it is very long."""
+    is_long = len(question.encode()) > 4 * LONGEST_QUESTION
+    return question[:LONGEST_QUESTION] if is_long else question
 
 
 def normalised_question(text: str) -> str:
@@ -74,7 +82,7 @@ def suggestions(database: MetadataDatabase, connection_id: str) -> list[Suggesti
     )
     with database.read() as transaction:
         known = {
-            question_hash(normalised_question(text))
+            question_hash(normalised_question(as_read(text)))
             for text in transaction.execute(taught).scalars()
         }
         return [

@@ -30,8 +30,8 @@ from twd_shared.clients.messages import (
     same_id,
 )
 from twd_shared.sql.parsing import LONGEST_SQL
+from twd_shared.store.open_questions import LONGEST_QUESTION
 
-_LONGEST_QUESTION = 2_000
 _LONGEST_ERROR = 2_000
 
 _REQUIRED = {
@@ -222,7 +222,7 @@ class MessageLog:
             user_id="conversations.user_id::text",
             conversations=self._conversations,
             same_conversation=self._same_conversation,
-            question=_cut(self._text("content"), _LONGEST_QUESTION),
+            question=_cut(self._text("content"), LONGEST_QUESTION),
             # One character more than is parsed tells that it is too long.
             sql=_cut(self._text("sql_query"), LONGEST_SQL + 1),
             longest_result=_LONGEST_RESULT,
@@ -245,7 +245,7 @@ class MessageLog:
 
     def _earlier_questions(self, conversations: pl.Series, moment: datetime) -> pl.DataFrame:
         query = _EARLIER.format(
-            question=_cut(self._text("content"), _LONGEST_QUESTION),
+            question=_cut(self._text("content"), LONGEST_QUESTION),
             connection_id=self._optional("connection_id") + "::text",
             id_type=self._columns["conversation_id"],
         )
@@ -329,6 +329,8 @@ class MessageLog:
 
 def _cut(text: str, most: int, *, with_end_of_json: bool = False) -> str:
     """SQL of the text's first `most` characters, or a few more; bytes are counted for nothing.
+
+    `open_questions.as_read` gives the same of a question.
 
     Of JSON as many of its end too where it is asked for, after a line break, which no text in JSON
     holds: `jsonb` sorts names by length, and a long statement in `sql` stands before all else.
