@@ -287,6 +287,29 @@ def test_statements_parsed_before_give_what_their_text_gives() -> None:
             "insert into film (title) values ('x') on duplicate key update title = values(title)",
             "valid",
         ),
+        (
+            "insert into film (film_id) values (1) on duplicate key update film_id = film_id + 1",
+            "valid",
+        ),
+        (
+            "insert into film (film_id, rating) values (1, 2) as N on duplicate key"
+            " update rating = rating + n.rating, title = n.film_id",
+            "valid",
+        ),
+        ("insert into film set rating = 1 as n on duplicate key update title = n.rating", "valid"),
+        (
+            "insert into film (film_id, rating) values (1, 2) as n(a, b) on duplicate key"
+            " update rating = b + n.a + rating",
+            "valid",
+        ),
+        (
+            "insert into film (film_id) values (1) as n on duplicate key update title = n.nothing",
+            "unknown_column",
+        ),
+        (
+            "insert into film (film_id) values (1) on duplicate key update title = excluded.title",
+            "unknown_column",
+        ),
         ("update film a join film_actor b using (film_id) set title = 1, actor_id = 2", "valid"),
         ("update film set nothing = default", "unknown_column"),
         ("select nothing from film", "unknown_column"),
@@ -320,6 +343,16 @@ def test_mysql_has_rules_of_its_own(sql: str, verdict: str) -> None:
         ('select "count(*)" from (select count(*) from film)', "valid"),
         ("with t(x) as (values (1), (2)) select x, y from t", "unknown_column"),
         ("select 1 from films", "unknown_table"),
+        (
+            "insert into film (film_id) values (1) on conflict (film_id) do update"
+            " set rating = rating + excluded.rating",
+            "valid",
+        ),
+        (
+            "insert into film (film_id) values (1) on conflict (film_id) do update"
+            " set rating = excluded.nothing",
+            "unknown_column",
+        ),
         ("insert or replace into film (film_id, nothing) values (1, 2)", "unknown_column"),
     ],
 )

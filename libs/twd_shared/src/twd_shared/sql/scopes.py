@@ -16,7 +16,8 @@ class Scope:
     """What names mean in one query; `outputs` are its result's columns where names see them.
 
     `merged` are the columns that USING or NATURAL made one, `hidden` where each is not seen again,
-    `joined` the places of the sources that JOIN made one, `join_aliases` what USING (…) AS names.
+    `joined` the places of the sources that JOIN made one, `join_aliases` what USING (…) AS
+    names, and other rows whose columns are seen behind their name alone.
     `first` is the place of the first source that is seen now, `shows_outputs` whether expressions
     see `outputs` too, `has_unnamed` whether some of these have a name that is not worked out, and
     `is_open` whether names may mean what stands nowhere here.

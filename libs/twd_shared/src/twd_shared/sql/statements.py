@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sqlglot import exp
 
 from twd_shared.sql.names import NOTHING, Origins, Rows, SchemaNames
@@ -94,8 +96,25 @@ class Statements(Queries):
                 for origins, item in zip(columns, row.expressions, strict=False):
                     self.compare(origins, item)
         if (conflict := node.args.get("conflict")) is not None:
-            scope.sources.append(("excluded", target))
+            self._add_new_rows(value, columns, target, scope)
             self._assignments(conflict, target, scope)
+
+    def _add_new_rows(
+        self, value: exp.Expr | None, columns: Sequence[Origins], target: Rows, scope: Scope
+    ) -> None:
+        """Add what an assignment on a conflict calls the rows that were to be inserted."""
+        if self.names.db_type == "postgresql":
+            scope.sources.append(("excluded", target))
+        elif self.names.db_type != "mysql":
+            # There, and in MySQL, a name alone is a column of the target.
+            scope.join_aliases.append(("excluded", target))
+        elif isinstance(value, exp.Values) and (alias := value.args.get("alias")) is not None:
+            called = self.names.fold(alias.this)
+            if alias.columns:
+                own = zip(map(self.names.fold, alias.columns), columns, strict=False)
+                scope.sources.append((called, Rows(list(own))))
+            else:
+                scope.join_aliases.append((called, target))
 
     def _assignments(self, node: exp.Expr, target: Rows, scope: Scope) -> None:
         """Read an expression in which `column = …` means a column of the target."""
