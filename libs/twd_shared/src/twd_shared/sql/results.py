@@ -44,6 +44,8 @@ def output_name(item: exp.Expr, names: SchemaNames) -> str:
         # one, or that of several: ceil and ceiling.
         is_anonymous = isinstance(inner, exp.Anonymous)
         return (inner.name if is_anonymous else inner.sql_name()).lower()
+    elif _is_unnamed(item, names):
+        return "?column?"
     return names.fold(named) if isinstance(named, exp.Identifier) else ""
 
 
@@ -54,8 +56,12 @@ def may_be_called_anything(item: exp.Expr, names: SchemaNames) -> bool:
     if names.db_type != "postgresql":
         # They are called as they are written.
         return True
-    is_unnamed = isinstance(item, _UNNAMED) and not isinstance(item, _MAY_BE_FUNCTIONS)
-    return not (is_unnamed or isinstance(bare(item), _NAMED_AS_WRITTEN))
+    return not (_is_unnamed(item, names) or isinstance(bare(item), _NAMED_AS_WRITTEN))
+
+
+def _is_unnamed(item: exp.Expr, names: SchemaNames) -> bool:
+    is_value = isinstance(item, _UNNAMED) and not isinstance(item, _MAY_BE_FUNCTIONS)
+    return is_value and names.db_type == "postgresql"
 
 
 def is_star(item: exp.Expr) -> bool:
