@@ -96,7 +96,8 @@ left join {conversations} on {same_conversation}
 where message.role in ('user', 'assistant')
   and message.created_at >= {start} and message.created_at < {end}
 """
-# A longer result has rows.
+# Bytes as they are stored, compressed. A longer result counts as having rows: the server would have
+# to unpack each to tell.
 _LONGEST_RESULT = 2_000
 _NOTHING = r"^\s*(?:null)?\s*$"
 # May have no rows: then it is looked into.
