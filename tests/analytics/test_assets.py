@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import dagster as dg
+import msgspec
 import pytest
 import sqlalchemy as sa
 
@@ -310,6 +311,36 @@ def test_the_oldest_snapshot_stands_for_the_time_before_it(
     assert run(DAY).success
     [_, accuracy] = rows_of(metadata, daily_sql_accuracy)
     assert accuracy["verdicts"] == {"unknown_table": 1, "valid": 1}
+
+
+def test_what_was_answered_while_a_forgotten_version_was_valid_is_unchecked(
+    run: Callable[..., Any], metadata: MetadataDatabase, shop: str
+) -> None:
+    store = SnapshotStore(metadata)
+    _, snapshot = store.load_newest(shop)
+    for columns in ("name", "label"):
+        renamed = msgspec.structs.replace(
+            snapshot.tables[0], columns=(Column(name=columns, type="text"),)
+        )
+        store.save(shop, msgspec.structs.replace(snapshot, tables=(renamed,)))
+    hour = timedelta(hours=1)
+    bounds = [(NOON - 2 * hour, NOON - hour), (NOON - hour, NOON + hour), (NOON + hour, None)]
+    with metadata.begin() as transaction:
+        for version, (first, last) in enumerate(bounds, start=1):
+            transaction.execute(
+                sa.update(snapshots)
+                .where(snapshots.c.version == version)
+                .values(taken_at=first, ended_at=last)
+            )
+        transaction.execute(sa.delete(snapshots).where(snapshots.c.version == 2))
+    assert [change[1:] for change in history.schema_changes(metadata)] == [
+        (datetime(1970, 1, 1, tzinfo=UTC), 1),
+        (NOON - hour, 0),
+        (NOON + hour, 3),
+    ]
+    assert run(DAY).success
+    [_, accuracy] = rows_of(metadata, daily_sql_accuracy)
+    assert accuracy["verdicts"] == {"unchecked": 2}
 
 
 def test_a_snapshot_that_is_forgotten_meanwhile_is_done_without_in_the_next_try(
