@@ -115,6 +115,14 @@ def test_a_connection_whose_row_cannot_be_read_stays_as_it_is(
     assert (daemon.partitions(), found(daemon, "7")) == (["shop"], ["public.customers"])
 
 
+def test_a_row_that_cannot_be_written_down_keeps_no_other_from_its_import(
+    daemon: Daemon, catalog: Any, shop: str
+) -> None:
+    catalog.add(7, "shop", shop)
+    catalog.add(8, "torn", "postgresql://u:p\ud83d@h/torn")
+    assert daemon.requested("new_connection_sensor") == ["shop"]
+
+
 def test_an_index_that_is_ahead_of_the_told_changes_is_synced_again(
     daemon: Daemon, imported: str, clock: Callable[[float], None]
 ) -> None:

@@ -114,7 +114,16 @@ def test_an_answer_that_is_no_list_of_connections_is_explained(
         ([{**ROW, "connection_string": ""}], "7", "connection '7' without connection_string"),
         ([{**ROW, "database_name": "a\x00b"}], "7", "a name of unprintable characters"),
         ([{**ROW, "is_active": "false"}], "7", "is_active that is not true or false"),
-        ([ROW, ROW], "7", "connection 7 twice"),
+        (
+            [{**ROW, "connection_string": "postgresql://u:canary\ud83d@h/shop"}],
+            "7",
+            "connection '7' with a connection string that holds a NUL or half of a character",
+        ),
+        ([{**ROW, "connection_string": "canary\0"}], "7", "with a connection string that holds"),
+        ([{**ROW, "db_type": "postgresql\0"}], "7", "with a type that holds a NUL or half"),
+        ([{**ROW, "db_type": "\udead"}], "7", "with a type that holds a NUL or half"),
+        ([{**ROW, "id": "\ud83d"}] * 2, "\ud83d", r"connection '\ud83d' twice"),
+        ([ROW, ROW], "7", "connection '7' twice"),
         (
             [{**ROW, "training": {"listen": True}}],
             "7",
@@ -135,6 +144,8 @@ def test_a_row_that_cannot_be_used_is_explained_and_spoils_no_other(
     assert [item.connection_id for item in listing.connections] == ["8"]
     assert {row.connection_id for row in listing.unreadable} == {identity}
     assert said in listing.unreadable[0].reason
+    assert listing.unreadable[0].reason.isprintable()
+    assert "canary" not in listing.unreadable[0].reason
 
 
 @pytest.mark.parametrize(

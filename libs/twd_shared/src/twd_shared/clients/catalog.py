@@ -218,7 +218,7 @@ def _parsed(rows: Iterable[Any], place: str, secrets: ConnectionSecrets) -> List
     parsed = [_connection(row, place, secrets) for row in rows]
     counts = Counter(item.connection_id for item in parsed)
     once = [
-        UnreadableRow(item.connection_id, f"{place} lists connection {item.connection_id} twice.")
+        UnreadableRow(item.connection_id, f"{place} lists connection {item.connection_id!r} twice.")
         if item.connection_id is not None and counts[item.connection_id] > 1
         else item
         for item in parsed
@@ -247,6 +247,12 @@ def _connection(row: Any, place: str, secrets: ConnectionSecrets) -> Connection 
         )
     if not f"{identity}{row['database_name']}".isprintable():
         return UnreadableRow(identity, f"{label} with a name of unprintable characters.")
+    db_type = dialect_of(str(row.get("db_type") or _scheme(text)))
+    for field_name, value in (("connection string", text), ("type", db_type)):
+        if not _is_text(value):
+            return UnreadableRow(
+                identity, f"{label} with a {field_name} that holds a NUL or half of a character."
+            )
     active = row.get("is_active")
     if active not in (None, True, False):
         return UnreadableRow(identity, f"{label} with an is_active that is not true or false.")
@@ -263,7 +269,7 @@ def _connection(row: Any, place: str, secrets: ConnectionSecrets) -> Connection 
     return Connection(
         connection_id=identity,
         database_name=str(row["database_name"]),
-        db_type=dialect_of(str(row.get("db_type") or _scheme(text))),
+        db_type=db_type,
         is_active=active is None or bool(active),
         connection_string=text,
         extraction=extraction,
@@ -273,6 +279,11 @@ def _connection(row: Any, place: str, secrets: ConnectionSecrets) -> Connection 
 
 def _is_absent(value: object) -> bool:
     return value is None or value == ""
+
+
+def _is_text(value: str) -> bool:
+    """Whether it can be hashed and stored: JSON may escape a NUL, or one half of a surrogate."""
+    return "\0" not in value and not any("\ud800" <= letter <= "\udfff" for letter in value)
 
 
 def _scheme(connection_string: str) -> str:
