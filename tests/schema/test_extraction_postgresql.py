@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
+import msgspec
 import psycopg2
 import pytest
 import sqlalchemy as sa
 
+from twd_schema.drift.diff import diff_snapshots
+from twd_shared.clients.extraction_options import ExtractionOptions
 from twd_shared.schema_model.ddl import quote_name
+from twd_shared.schema_model.keys import parents_of_partitions
 from twd_shared.schema_model.models import (
     Column,
     EnumType,
@@ -305,6 +310,31 @@ def test_a_database_whose_numbers_are_text_without_a_cast_is_read(
         "create cast (bigint as text) with inout as implicit",
     )
     assert [item.label for item in reader.read(connection_to(dsn)).tables] == ["public.numbered"]
+
+
+def test_partitions_that_are_each_others_parents_are_read_and_compared(
+    reader: Any, connection_to: Any, services: Any, execute: Callable[..., None]
+) -> None:
+    dsn = services.database()
+    execute(
+        dsn,
+        "create table days (at date, note text) partition by range (at)",
+        "create table years partition of days for values from ('2025-01-01') to ('2026-01-01')"
+        " partition by range (at)",
+        "create table may partition of years for values from ('2025-05-01') to ('2025-06-01')",
+        "analyze may",
+    )
+    before = reader.read(connection_to(dsn))
+    # As a catalog may be after its disk was damaged.
+    execute(
+        dsn, "update pg_inherits set inhparent = 'may'::regclass where inhrelid = 'years'::regclass"
+    )
+    options = ExtractionOptions(exclude=("audit",))
+    after = reader.read(replace(connection_to(dsn), extraction=options))
+    assert [item.label for item in after.tables] == ["public.days"]
+    assert [item.label for item in after.partitions] == ["public.may", "public.years"]
+    assert diff_snapshots(msgspec.structs.replace(after, identities=None), before, 1, 2).changes
+    assert parents_of_partitions(after)[("public", "may")] == ("public", "years")
 
 
 def test_two_readings_are_equal(

@@ -6,7 +6,7 @@ import unicodedata
 
 import pytest
 
-from twd_shared.schema_model.models import Column, Table
+from twd_shared.schema_model.models import Column, PartitionOf, Table
 from twd_training.examples.checking import check
 from twd_training.examples.known_tables import KnownTables
 from twd_training.examples.models import Submission, TrainingItem
@@ -44,6 +44,19 @@ def pair(sql: str, known: KnownTables = KNOWN) -> TrainingItem:
 
 def ddl(sql: str, known: KnownTables = KNOWN) -> TrainingItem:
     return check(Submission("1", "ddl", None, sql), "7", known)
+
+
+def test_a_partition_whose_parents_form_a_circle_is_known_by_a_name() -> None:
+    [one, other] = (
+        Table(
+            schema="public",
+            name=name,
+            kind="table",
+            partition_of=PartitionOf(schema="public", table=parent, bound="DEFAULT"),
+        )
+        for name, parent in (("one", "other"), ("other", "one"))
+    )
+    assert KnownTables.of(snapshot_of(one, other)).label(("public", "one")) == "public.other"
 
 
 @pytest.mark.parametrize(

@@ -6,28 +6,41 @@ that refers to a partition is led up to the table that is asked.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import TypeVar
 
-from twd_shared.schema_model.models import ForeignKey, Snapshot
+from twd_shared.schema_model.models import ForeignKey, Snapshot, Table
+
+_Name = TypeVar("_Name")
 
 TableName = tuple[str, str]
 """(schema, name) of a table."""
 
 
-def parents_of_partitions(snapshot: Snapshot) -> dict[TableName, TableName]:
-    """The table that people ask, by partition; partitions of partitions are led to the top."""
-    above = {
+def upwards(name: _Name, above: Mapping[_Name, _Name]) -> list[_Name]:
+    """`name` and what is above it, up to the top.
+
+    In a damaged catalog, parents may lead in a circle: it ends before the first one comes again.
+    """
+    found = {name: None}
+    while (parent := above.get(name)) is not None and parent not in found:
+        found[name := parent] = None
+    return list(found)
+
+
+def partitioned_by(tables: Iterable[Table]) -> dict[TableName, TableName]:
+    """The table or partition that each of the tables which are partitions is a part of."""
+    return {
         (item.schema, item.name): (item.partition_of.schema, item.partition_of.table)
-        for item in snapshot.partitions
+        for item in tables
         if item.partition_of
     }
 
-    def top(name: TableName) -> TableName:
-        while name in above:
-            name = above[name]
-        return name
 
-    return {name: top(name) for name in above}
+def parents_of_partitions(snapshot: Snapshot) -> dict[TableName, TableName]:
+    """The table that people ask, by partition; partitions of partitions are led to the top."""
+    above = partitioned_by(snapshot.partitions)
+    return {name: upwards(name, above)[-1] for name in above}
 
 
 def keys_of_tables(snapshot: Snapshot) -> dict[TableName, tuple[ForeignKey, ...]]:

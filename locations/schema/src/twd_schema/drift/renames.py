@@ -13,6 +13,7 @@ from twd_schema.drift.changes import Evidence
 from twd_schema.drift.similarity import similar_columns, similar_tables
 from twd_schema.drift.spelling import folding_of_columns, folding_of_tables
 from twd_shared.schema_model.fingerprint import key_of, objects_by_key
+from twd_shared.schema_model.keys import partitioned_by, upwards
 from twd_shared.schema_model.models import (
     RELATION_KINDS,
     EnumType,
@@ -171,20 +172,18 @@ def _pair_alike(
         for before, after in similar_columns(table, now, known):
             pairing.members.setdefault(key, {})[before] = after
             pairing.by_likeness.add((key, before))
-    for key, table in old.items():
-        if isinstance(table, Table) and table.partition_of is not None and key in new:
-            _follow_parent(pairing, old, key, set(members_of(new[key])))
+    above = partitioned_by(item for item in old.values() if isinstance(item, Table))
+    for name in above:
+        key = ("partition", *name)
+        if key in new:
+            root = ("table", *upwards(name, above)[-1])
+            _follow_parent(pairing, root, key, set(members_of(old[key])), set(members_of(new[key])))
 
 
 def _follow_parent(
-    pairing: Pairing, old: Mapping[ObjectKey, SchemaObject], key: ObjectKey, now: set[str]
+    pairing: Pairing, root: ObjectKey, key: ObjectKey, held: set[str], now: set[str]
 ) -> None:
     """What is renamed in a partitioned table is renamed in its partitions, and only so."""
-    root = key
-    while (table := old.get(root)) and isinstance(table, Table) and (up := table.partition_of):
-        root = ("table", up.schema, up.table)
-        root = root if root in old else ("partition", up.schema, up.table)
-    held = set(members_of(old[key]))
     for before, after in pairing.members.get(root, {}).items():
         if before in held and after in now and (root, before) in pairing.by_likeness:
             pairing.members.setdefault(key, {})[before] = after

@@ -13,6 +13,7 @@ from twd_shared.clients.extraction_options import (
 )
 from twd_shared.schema_model.fingerprint import key_of
 from twd_shared.schema_model.identities import identities_within
+from twd_shared.schema_model.keys import partitioned_by, upwards
 from twd_shared.schema_model.models import Snapshot, Table
 
 
@@ -96,18 +97,18 @@ def _folded(
 ) -> tuple[Table, ...]:
     """The partitions of these tables, at any depth, that no pattern leaves out."""
     partition_at = {_key(item): item for item in snapshot.partitions}
+    above = partitioned_by(snapshot.partitions)
     read = {_key(table) for table in snapshot.tables}
     kept = {_key(table) for table in tables}
 
     def stays(item: Table) -> bool:
-        if item.partition_of is None or _any_matches(exclude, item):
+        line = [partition_at[key] for key in upwards(_key(item), above) if key in partition_at]
+        if any(_any_matches(exclude, one) for one in line):
             return False
-        parent = (item.partition_of.schema, item.partition_of.table)
-        if parent in partition_at:
-            return stays(partition_at[parent])
-        return parent in kept if parent in read else is_chosen(item)
+        parent = above[_key(line[-1])]
+        return parent in kept if parent in read else is_chosen(line[-1])
 
-    return tuple(filter(stays, partition_at.values()))
+    return tuple(filter(stays, snapshot.partitions))
 
 
 def _any_matches(patterns: Iterable[TablePattern], table: Table) -> bool:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from twd_shared.schema_model.base_types import enums_by_type
-from twd_shared.schema_model.keys import TableName
+from twd_shared.schema_model.keys import TableName, partitioned_by, upwards
 from twd_shared.schema_model.models import EnumType, Snapshot, Table
 from twd_shared.sql.names import ColumnName, SchemaNames
 from twd_training.examples.texts import Text, is_word, plain
@@ -62,10 +62,12 @@ class KnownTables:
 
     def label(self, name: TableName) -> str:
         """The label of the table that people ask: of a partition, the one that it is a part of."""
-        table = self.tables[name]
-        while (whole := table.partition_of) and (whole.schema, whole.table) in self.tables:
-            table = self.tables[whole.schema, whole.table]
-        return table.label
+        line = [one for one in upwards(name, self._above) if one in self.tables]
+        return self.tables[line[-1]].label
+
+    @cached_property
+    def _above(self) -> dict[TableName, TableName]:
+        return partitioned_by(self.tables.values())
 
     def named_in(self, text: Text) -> set[TableName]:
         """The tables that a text for people names."""

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from twd_shared.schema_model.ddl.names import qualified, quote_name, unquoted
+from twd_shared.schema_model.keys import upwards
 from twd_shared.schema_model.models import (
     Collation,
     Column,
@@ -284,9 +285,7 @@ def statistics_of(relations: Rows) -> tuple[TableStatistics, ...]:
         # -1 = never analyzed; a partitioned table holds no rows of its own.
         if row["row_estimate"] < 0 or row["kind"] in "pvf":
             continue
-        root = row["oid"]
-        while root in parent_of:
-            root = parent_of[root]
+        root = upwards(row["oid"], parent_of)[-1]
         rows_of[root] = rows_of.get(root, 0) + row["row_estimate"]
         sizes[root] = sizes.get(root, 0) + row["size_bytes"]
     return tuple(
