@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import socket
+import sqlite3
 import threading
 import time
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -20,6 +24,7 @@ from twd_shared.clients.extraction_options import ExtractionOptions
 from twd_shared.schema_model.fingerprint import object_fingerprints, snapshot_fingerprint
 from twd_shared.schema_model.models import Column, Sequence, Snapshot, Table
 from twd_shared.sources.limits import ReadLimits
+from twd_shared.sources.reachability import reach_policy
 from twd_shared.store.source_checks import Freshness, SourceCheck
 
 GOOD = Connection("1", "good", "postgresql", True, "postgresql://u:canary@h/good")
@@ -84,6 +89,23 @@ def test_an_unforeseen_error_of_one_source_is_told_without_its_text(reader: Read
     assert answers["1"].fingerprint is not None
     assert "connection 2 (bad) could not be read (ValueError)" in answers["2"].error
     assert "canary" not in answers["2"].error
+
+
+def test_a_dead_source_leaves_the_others_a_thread_when_its_time_is_over(tmp_path: Path) -> None:
+    with contextlib.closing(sqlite3.connect(tmp_path / "shop.db")) as shop:
+        shop.execute("create table customers (id int)")
+    well = Connection("2", "shop", "sqlite", True, f"sqlite:///{tmp_path}/shop.db")
+    # A server that accepts and says nothing: its driver waits in a thread, which nothing can end.
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        place = f"127.0.0.1:{silent.getsockname()[1]}"
+        dead = Connection("1", "dead", "mysql", True, f"mysql://u:p@{place}/dead")
+        reader = SchemaReader(
+            frozenset({"mysql", "sqlite"}),
+            ReadLimits(connect_seconds=60),
+            reach_policy("loopback", str(tmp_path)),
+        )
+        answers = ask(reader, dead, well, at_once=1, reading_seconds=3)
+    assert (answers["1"].fingerprint, answers["2"].error) == (None, "")
 
 
 class Shown(SchemaReader):

@@ -101,7 +101,11 @@ class Detector:
         # Not asyncio.run: it waits for threads, and a driver in one cannot be interrupted.
         loop = asyncio.new_event_loop()
         try:
-            loop.set_default_executor(ThreadPoolExecutor(self._limits.at_once, "read-source"))
+            # One for each: a source may leave a thread hanging when its time is over, and the next
+            # one must find a thread with its place. They start when they are needed, so there are
+            # never more than sources got a place within the budget.
+            threads = ThreadPoolExecutor(max(1, len(ordered)), "read-source")
+            loop.set_default_executor(threads)
             return loop.run_until_complete(self._ask_all(ordered, known))
         finally:
             loop.close()
