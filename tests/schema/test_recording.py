@@ -90,6 +90,29 @@ def test_a_recording_says_what_it_took(shop: Shop) -> None:
     assert shop.status == ("ok", "")
 
 
+def test_routines_of_a_hundred_arguments_are_recorded_by_names_that_can_be_kept(
+    shop: Shop,
+) -> None:
+    types = [uuid.uuid4().hex for _ in range(99)]
+    names = ", ".join(f'"{name}"' for name in types)
+    shop.execute(
+        *(f"create type \"{name}\" as enum ('a')" for name in types),
+        *(
+            f"create function chosen({names}, {last}) returns int language sql as 'select 1'"
+            for last in ("int", "text")
+        ),
+        f"create view uses as select chosen({'null, ' * 99}1) as one, chosen({'null, ' * 99}'')",
+    )
+    first = shop.record()
+    keys = [key for key in first.saved.added if key[0] == "routine"]
+    assert [len(name) < 300 for _, _, name in keys] == [True, True]
+    endings = {one.arguments.rpartition(", ")[2] for one in shop.stored[1].routines}
+    assert endings == {"integer", "text"}
+    [uses] = [table for table in shop.stored[1].tables if table.name == "uses"]
+    assert set(keys) <= set(uses.depends_on)
+    assert not shop.record().saved.modified
+
+
 def test_a_small_drop_is_believed_at_once(shop: Shop) -> None:
     shop.drop("t0", "t1")
     recording = shop.record()

@@ -98,6 +98,18 @@ def test_a_role_that_may_not_read_our_tables_is_told_so(
         transaction.execute(reading)
 
 
+def test_what_is_too_long_for_the_server_is_refused_and_not_tried_again(
+    database: MetadataDatabase, registry: ConnectionRegistry
+) -> None:
+    # Of no use to compress.
+    name = "select string_agg(md5(n::text), '') from generate_series(1, 300) n"
+    with (
+        pytest.raises(MetadataRefused, match="cannot keep what was to be written: index row"),
+        database.begin() as transaction,
+    ):
+        transaction.execute(sa.text(f"update twd.connections set partition_key = ({name})"))
+
+
 def test_a_mistake_in_a_statement_is_no_refusal(database: MetadataDatabase) -> None:
     with pytest.raises(sa.exc.ProgrammingError), database.begin() as transaction:
         transaction.execute(sa.text("select from where"))

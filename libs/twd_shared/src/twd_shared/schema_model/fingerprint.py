@@ -15,14 +15,27 @@ from twd_shared.schema_model.models import (
     kind_of,
 )
 
+# In bytes. An entry of an index of PostgreSQL holds 2,704, with the schema and the connection.
+_LONGEST_ARGUMENTS = 1_800
+_SHOWN_ARGUMENTS = 200
+
 
 def key_of(schema_object: SchemaObject) -> ObjectKey:
     """The identity of a schema object inside its database."""
     name = schema_object.name
     if isinstance(schema_object, Routine):
-        # Routines are told apart by their arguments as well.
-        name = f"{name}({schema_object.arguments})"
+        name = routine_name(name, schema_object.arguments)
     return (kind_of(schema_object), schema_object.schema, name)
+
+
+def routine_name(name: str, arguments: str) -> str:
+    """A routine's name in its key: it ends in the argument types, by which routines differ too.
+
+    Of types that are too long for a key it has the beginning and a hash.
+    """
+    if len(arguments.encode()) > _LONGEST_ARGUMENTS:
+        arguments = f"{arguments[:_SHOWN_ARGUMENTS]}… {content_fingerprint([arguments])}"
+    return f"{name}({arguments})"
 
 
 def objects_by_key(snapshot: Snapshot) -> dict[ObjectKey, SchemaObject]:

@@ -32,7 +32,9 @@ RELATION_KINDS: tuple[ObjectKind, ...] = ("table", "partition")
 """What has rows, and shares its names: a view is of kind `table`."""
 
 ObjectKey = tuple[str, str, str]
-"""(kind, schema, name) of a schema object; a routine's name ends in its argument types."""
+"""(kind, schema, name) of a schema object; a routine's name ends in its argument types.
+
+Where those are too long for a key, in a hash of them."""
 
 UnknownFact = Literal[
     "comments",

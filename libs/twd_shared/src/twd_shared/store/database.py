@@ -36,6 +36,8 @@ _CAUSES = (
     ("remaining connection slots", "too many connections"),
 )
 _NOT_ALLOWED = "42501"
+# The class of limits of a program: an entry of an index, a statement, a row of columns.
+_TOO_LARGE = "54"
 # No such schema, table, column: it is another database, or one of another release.
 _MISSING = ("3F000", "42P01", "42703")
 
@@ -76,7 +78,7 @@ class MetadataDatabase:
         """A transaction, committed at the end.
 
         Raises MetadataUnavailable if the server is away, or its tables are not migrated yet;
-        MetadataRefused if the role may not.
+        MetadataRefused if the role may not, or what is written is more than the server can keep.
         """
         return self._transaction(self._engine)
 
@@ -108,15 +110,15 @@ class MetadataDatabase:
     def _explained(self) -> Iterator[None]:
         try:
             yield
-        except OperationalError as error:
+        except (OperationalError, ProgrammingError) as error:
+            if told := _told(error, self.place):
+                raise told from None
+            if isinstance(error, ProgrammingError):
+                raise
             raise MetadataUnavailable(
                 f"The metadata database at {self.place} is not available "
                 f"({_cause(error)}). Check that PostgreSQL runs and {METADATA_DSN.name} is right."
             ) from None
-        except ProgrammingError as error:
-            if (told := _told(error, self.place)) is None:
-                raise
-            raise told from None
 
     def close(self) -> None:
         """Close the pool."""
@@ -130,8 +132,8 @@ def _cause(error: DBAPIError) -> str:
     return next((cause for sign, cause in _CAUSES if sign in said), type(original).__name__)
 
 
-def _told(error: ProgrammingError, place: str) -> MetadataRefused | MetadataUnavailable | None:
-    """What the server refused and what to do; None if it is a mistake of ours.
+def _told(error: DBAPIError, place: str) -> MetadataRefused | MetadataUnavailable | None:
+    """What the server refused and what to do; None if it did not answer, or we made a mistake.
 
     It says a name of an object there, nothing else.
     """
@@ -143,6 +145,12 @@ def _told(error: ProgrammingError, place: str) -> MetadataRefused | MetadataUnav
         return MetadataRefused(
             f"The metadata database at {place} refused: {said}. Check the role in "
             f"{METADATA_DSN.name}, and what it may do there."
+        )
+    if (original.pgcode or "").startswith(_TOO_LARGE):
+        return MetadataRefused(
+            f"The metadata database at {place} cannot keep what was to be written: {said}. The "
+            "same fails again. Shorten in the source what is so long, or leave it out of what is "
+            "read (extraction options)."
         )
     if original.pgcode in _MISSING:
         # It passes where a release is started whose migration is still going on.

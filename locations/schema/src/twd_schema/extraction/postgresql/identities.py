@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from twd_schema.extraction.postgresql.values import Row, Rows
-from twd_shared.schema_model.fingerprint import content_fingerprint
+from twd_shared.schema_model.fingerprint import content_fingerprint, routine_name
 from twd_shared.schema_model.identities import Identities, Identity
 from twd_shared.schema_model.models import ObjectKey
 
@@ -30,7 +30,7 @@ def keys_by_id(
         if row["kind"] == "c":
             keys["r", row["typrelid"]] = key
     for row in routines:
-        name = f"{row['proname']}({row['arguments']})"
+        name = routine_name(row["proname"], row["arguments"])
         keys["p", row["oid"]] = ("routine", row["nspname"], name)
     for row in collations:
         keys["c", row["oid"]] = ("collation", row["nspname"], row["collname"])
