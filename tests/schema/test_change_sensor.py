@@ -182,6 +182,19 @@ def test_the_ui_tells_how_fresh_each_database_is_and_why(
     assert "canary" not in cause
 
 
+def test_a_source_whose_row_cannot_be_used_is_unreadable_for_what_is_wrong_with_it(
+    daemon: Daemon, catalog: Any, imported: str
+) -> None:
+    assert freshness_of(daemon.tick("schema_change_sensor"))["shop"][0] == "fresh"
+    catalog.rows[0]["connection_string"] = "secret:gone"
+    freshness, cause = freshness_of(daemon.tick("schema_change_sensor"))["shop"]
+    assert (freshness, "names secret 'gone', and there is no" in cause) == ("unreadable", True)
+    [known] = daemon.resources["metadata_store"].connections.known()
+    assert (known.status, known.status_reason) == ("failing", cause)
+    catalog.rows[0]["connection_string"] = imported
+    assert freshness_of(daemon.tick("schema_change_sensor"))["shop"] == ("fresh", "")
+
+
 def test_a_source_that_is_paused_or_half_indexed_is_no_longer_shown_as_fresh(
     daemon: Daemon, catalog: Any, imported: str
 ) -> None:

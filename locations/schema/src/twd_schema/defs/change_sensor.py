@@ -7,7 +7,7 @@ import dagster as dg
 from twd_schema.defs.freshness_asset import freshness_observation
 from twd_schema.defs.jobs import ALL_OF_A_SOURCE
 from twd_schema.defs.resources import SourceDatabaseResource
-from twd_schema.drift.detection import PATIENCE_SECONDS, DetectionLimits, Detector
+from twd_schema.drift.detection import PATIENCE_SECONDS, Answer, DetectionLimits, Detector
 from twd_schema.drift.freshness import (
     Judgement,
     changed_statuses,
@@ -70,6 +70,7 @@ def schema_change_sensor(
                 if item.is_active and item.connection_id in indexed
             }
             before = store.all()
+            listing = catalog.catalog.listing()
             answers = Detector(
                 source_database.reader(metadata_store.database, PATIENCE_SECONDS),
                 lambda connection_id: metadata_store.snapshots.load_newest(connection_id)[1],
@@ -78,11 +79,17 @@ def schema_change_sensor(
             ).ask(
                 [
                     item
-                    for item in catalog.catalog.listing().connections
+                    for item in listing.connections
                     if item.is_active and item.connection_id in known
                 ],
                 before,
             )
+            # Of what cannot be asked, the list says why.
+            answers |= {
+                row.connection_id: Answer("", None, row.reason)
+                for row in listing.unreadable
+                if row.connection_id in known
+            }
             # A sync that ended meanwhile wrote another schema than was asked for: its source has
             # its turn at the next tick.
             now = diffs.synced_fingerprints()
