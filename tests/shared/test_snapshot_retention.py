@@ -22,7 +22,7 @@ from twd_shared.store.connections import ConnectionRegistry
 from twd_shared.store.database import MetadataDatabase
 from twd_shared.store.index_states import IndexState, IndexStateStore
 from twd_shared.store.snapshot_locks import lock_history
-from twd_shared.store.snapshot_retention import forget_versions
+from twd_shared.store.snapshot_retention import forget_connection, forget_versions
 from twd_shared.store.snapshots import SnapshotStore
 from twd_shared.store.tables import model_versions, schema_diffs
 
@@ -234,6 +234,35 @@ def test_a_save_that_comes_while_contents_are_deleted_stores_them_again(
             until(lambda: waits_for_a_lock(database, "advisory"))
         saving.result(30)
     assert store.load("8", 1) == HISTORY[0]
+
+
+def test_a_connection_that_is_listed_again_meanwhile_keeps_its_history(
+    store: SnapshotStore, registry: ConnectionRegistry, database: MetadataDatabase
+) -> None:
+    registry.deactivate("7")
+    with ThreadPoolExecutor() as threads:
+        with database.begin() as saving:
+            lock_history(saving, "7")
+            forgetting = threads.submit(store.forget_gone, now(database))
+            until(lambda: waits_for_a_lock(database, "advisory"))
+            registry.register([Connection("7", "shop", "postgresql", True, "postgresql://u@h/s")])
+        assert forgetting.result(30) == []
+    assert numbers(store) == [5, 4, 3, 2, 1]
+
+
+def test_nobody_lists_a_connection_again_while_its_history_is_forgotten(
+    store: SnapshotStore, registry: ConnectionRegistry, database: MetadataDatabase
+) -> None:
+    registry.deactivate("7")
+    again = Connection("7", "shop", "postgresql", True, "postgresql://u@h/s")
+    with ThreadPoolExecutor() as threads:
+        with database.begin() as forgetting:
+            lock_history(forgetting, "7")
+            assert forget_connection(forgetting, "7", now(database))
+            registering = threads.submit(registry.register, [again])
+            until(lambda: waits_for_a_lock(database, "transactionid"))
+        registering.result(30)
+    assert (numbers(store), registry.is_active("7")) == ([], True)
 
 
 connection_ids = count(100)

@@ -89,19 +89,19 @@ def forget_versions(
 
 def gone_since(transaction: sa.Connection, before: datetime) -> list[str]:
     """Ids of connections that the application has not listed since, and that have a history."""
-    query = sa.select(connections.c.connection_id).where(
-        ~connections.c.is_active,
-        connections.c.last_seen_at < before,
-        sa.exists().where(snapshots.c.connection_id == connections.c.connection_id),
-    )
-    return list(transaction.execute(query).scalars())
+    return list(transaction.execute(_gone(before)).scalars())
 
 
-def forget_connection(transaction: sa.Connection, connection_id: str) -> None:
-    """Forget all of a connection's history; its row stays, so that nobody gets its partition key.
+def forget_connection(transaction: sa.Connection, connection_id: str, before: datetime) -> bool:
+    """Forget all of a connection's history if it is gone since; whether it was.
 
-    The transaction must hold the lock of the connection's history.
+    Its row stays, so that nobody gets its partition key. The transaction must hold the lock of the
+    connection's history.
     """
+    # Until the history is forgotten, nobody registers it again.
+    query = _gone(before).where(connections.c.connection_id == connection_id)
+    if transaction.execute(query.with_for_update(key_share=True)).one_or_none() is None:
+        return False
     held = snapshot_objects
     unused = set(
         transaction.execute(
@@ -113,6 +113,15 @@ def forget_connection(transaction: sa.Connection, connection_id: str) -> None:
     for table in _HISTORY:
         transaction.execute(sa.delete(table).where(table.c.connection_id == connection_id))
     _delete_unused(transaction, unused)
+    return True
+
+
+def _gone(before: datetime) -> sa.Select[tuple[str]]:
+    return sa.select(connections.c.connection_id).where(
+        ~connections.c.is_active,
+        connections.c.last_seen_at < before,
+        sa.exists().where(snapshots.c.connection_id == connections.c.connection_id),
+    )
 
 
 def _still_read(transaction: sa.Connection, connection_id: str) -> set[int]:

@@ -247,15 +247,18 @@ class SnapshotStore:
     def forget_gone(self, before: datetime) -> list[str]:
         """Forget the history of connections that were last listed before that moment.
 
-        Gives their ids. One that is active, or paused and still listed, keeps its history.
+        Gives their ids. One that is active, or paused and still listed, keeps its history; so does
+        one that is listed again meanwhile.
         """
         with self._database.begin() as transaction:
             gone = gone_since(transaction, before)
+        forgotten: list[str] = []
         for connection_id in gone:
             with self._database.begin() as transaction:
                 lock_history(transaction, connection_id)
-                forget_connection(transaction, connection_id)
-        return gone
+                if forget_connection(transaction, connection_id, before):
+                    forgotten.append(connection_id)
+        return forgotten
 
     def _load(self, transaction: sa.Connection, connection_id: str, version: int) -> Snapshot:
         head = _head(transaction, connection_id, version)
