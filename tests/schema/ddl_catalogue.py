@@ -60,6 +60,8 @@ create sequence s.numbers;
 create collation s.by_bytes (locale = 'C');
 create function s.rate() returns numeric language sql immutable as 'select 0.1';
 create table s.prices (price numeric default s.rate());
+create text search dictionary s.plain (template = simple);
+create table s.texts (read_by regdictionary default 's.plain');
 create table s.days (at date) partition by range (at);
 create table s.days_2025 partition of s.days for values from ('2025-01-01') to ('2026-01-01');
 create table s.base (id int);
@@ -361,6 +363,9 @@ _CHANGES: dict[str, set[tuple[str, str]]] = {
     },
     "alter table s.customers alter amount type bigint": {
         ("column_type_changed", "s.customers.amount")
+    },
+    "alter text search dictionary s.plain rename to simplest": {
+        ("column_default_changed", "s.texts.read_by")
     },
     "alter table s.base add id2 int; alter table s.base add id3 serial": {
         ("column_added", "s.base.id2"),

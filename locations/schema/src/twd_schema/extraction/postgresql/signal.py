@@ -3,7 +3,8 @@
 Each row of a catalog carries the transaction that wrote it (xmin), so that a sum over hashes of
 key and xmin tells of each row that was written, added or deleted, at a fraction of what reading it
 costs. Maintenance that writes catalogs (VACUUM FULL, GRANT) changes the signal too: it says where
-to look, not that something is different. System columns:
+to look, not that something is different. Of roles, which belong to no database, it says nothing: a
+stored expression cannot hold a constant that names one. System columns:
 https://www.postgresql.org/docs/current/ddl-system-columns.html
 """
 
@@ -71,6 +72,7 @@ _CATALOGS = (
     ("pg_am", "t.oid", f"t.oid >= {_OWN}"),
     ("pg_collation", "t.oid", f"t.oid >= {_OWN}"),
     ("pg_ts_config", "t.oid", f"t.oid >= {_OWN}"),
+    ("pg_ts_dict", "t.oid", f"t.oid >= {_OWN}"),
     ("pg_extension", "t.oid", "true"),
     ("pg_foreign_data_wrapper", "t.oid", "true"),
     ("pg_foreign_server", "t.oid", "true"),
