@@ -11,10 +11,11 @@ import psycopg2
 import pytest
 import sqlalchemy as sa
 
+from twd_schema.drift import similarity
 from twd_schema.drift.changes import Change, SchemaDiff
 from twd_schema.drift.diff import changes_since, diff_snapshots
 from twd_shared.clients.catalog import Connection
-from twd_shared.schema_model.models import Column, Snapshot, Table
+from twd_shared.schema_model.models import Column, EnumType, Snapshot, Table
 from twd_shared.store.connections import ConnectionRegistry
 from twd_shared.store.database import MetadataDatabase
 from twd_shared.store.snapshots import SnapshotStore
@@ -511,6 +512,53 @@ def test_thousands_of_tables_that_moved_are_matched_in_seconds() -> None:
     changes = diff_snapshots(tables("a"), tables("b"), 1, 2).changes
     assert {change.rule for change in changes} == {"table_renamed"}
     assert len(changes) == 3000
+
+
+def with_labels(*labels: str) -> Snapshot:
+    enum = EnumType(schema="s", name="e", labels=labels)
+    return Snapshot(dialect="mysql", database_name="d", server_version="8", enums=(enum,))
+
+
+def test_the_labels_of_a_large_enum_are_not_compared_each_with_each() -> None:
+    compared = 0
+
+    class Label(str):
+        __slots__ = ()
+        __hash__ = str.__hash__
+
+        def __eq__(self, other: object) -> bool:
+            nonlocal compared
+            compared += 1
+            return str.__eq__(self, other)
+
+    # Equal labels that are not the same objects, as two readings give them.
+    before, after = ([Label(f"label {number}") for number in range(2000)] for _ in range(2))
+    [change] = diff_snapshots(with_labels(*before), with_labels(*after, "new"), 1, 2).changes
+    assert change.rule == "enum_label_added"
+    assert compared < 20 * len(before)
+
+
+def test_names_of_columns_are_compared_so_long_as_a_diff_has_few(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def tables(*names: str) -> Snapshot:
+        # Beside each other, so that no place tells which is which.
+        columns = tuple(Column(name=name, type="integer") for name in names)
+        made = tuple(
+            Table(schema="s", name=f"t{number}", kind="table", columns=columns)
+            for number in range(3)
+        )
+        return Snapshot(dialect="mysql", database_name="d", server_version="8", tables=made)
+
+    monkeypatch.setattr(similarity, "_MOST_NAME_PAIRS_OF_A_DIFF", 8)
+    before, after = tables("total", "customer_id"), tables("totals", "customer_ids")
+    changes = diff_snapshots(before, after, 1, 2).changes
+    assert {change.subject for change in changes if change.rule == "column_renamed"} == {
+        "s.t0.totals",
+        "s.t0.customer_ids",
+        "s.t1.totals",
+        "s.t1.customer_ids",
+    }
 
 
 # --- over versions ---------------------------------------------------------------------------

@@ -18,6 +18,7 @@ from twd_shared.store.connections import ConnectionRegistry
 from twd_shared.store.database import MetadataDatabase
 from twd_shared.store.descriptions import DescriptionStore
 from twd_shared.store.snapshots import SnapshotStore
+from twd_shared.store.table_identities import KnownIdentity, known_since
 
 
 @pytest.fixture
@@ -284,6 +285,31 @@ def test_a_schema_of_many_tables_is_renamed(
     moved = reading(*((f"u{number}", number, columns) for _, number, columns in tables))
     store.save("7", moved)
     assert said.of_people("7") == {("s", "u7"): {"id": "A key"}}
+
+
+def test_the_members_of_a_large_enum_are_not_compared_each_with_each() -> None:
+    compared = 0
+
+    class Number(int):
+        __slots__ = ()
+        __hash__ = int.__hash__
+
+        def __eq__(self, other: object) -> bool:
+            nonlocal compared
+            compared += 1
+            return int.__eq__(self, other)
+
+    def enum(count: int) -> Identity:
+        # Beyond 256, so that equal numbers are not the same objects.
+        numbers = tuple(Number(number + 1000) for number in range(count))
+        return Identity("enum", "s", "e", 9, tuple(map(str, numbers)), numbers)
+
+    before, after = enum(2000), enum(2001)
+    read = Identities(origin="o", objects=(after,))
+    since = (*[1] * 1999, 2)
+    [known] = known_since(read, {before.lasting: KnownIdentity(before, 1, since)}, 3)
+    assert known.member_since == (*since, 3)
+    assert compared < 20 * 2000
 
 
 def test_words_on_a_table_that_has_gone_give_way_to_those_of_one_that_takes_its_name(

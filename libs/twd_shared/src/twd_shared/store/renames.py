@@ -172,8 +172,9 @@ def _new_objects(
             if history.knows(item.key):
                 yield _new_object(version, Rename(kind=kind, old=("", ""), new=name))
         elif known.identity.numbers != item.numbers:
+            numbers = frozenset(known.identity.numbers)
             for number, member in zip(item.numbers, item.members, strict=True):
-                if number not in known.identity.numbers and history.knows(item.key, member):
+                if number not in numbers and history.knows(item.key, member):
                     yield _new_object(
                         version,
                         Rename(kind=kind, old=("", ""), new=name, new_member=member),

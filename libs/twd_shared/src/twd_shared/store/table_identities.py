@@ -33,13 +33,11 @@ class KnownIdentity(msgspec.Struct, frozen=True, array_like=True, gc=False):
     member_since: tuple[int, ...] = ()
     """As long as the members; empty = all came with the object."""
 
-    def since_of(self, number: int) -> int | None:
-        """The version in which the member of this number was first seen; None if it is not one."""
-        if number not in self.identity.numbers:
-            return None
+    def since_by_number(self) -> dict[int, int]:
+        """The version in which each member was first seen, by the member's number."""
         if not self.member_since:
-            return self.since
-        return self.member_since[self.identity.numbers.index(number)]
+            return dict.fromkeys(self.identity.numbers, self.since)
+        return dict(zip(self.identity.numbers, self.member_since, strict=True))
 
 
 class StoredIdentities(msgspec.Struct, frozen=True, kw_only=True):
@@ -143,7 +141,8 @@ def known_since(
         elif known.identity.numbers == item.numbers:
             found.append(KnownIdentity(item, known.since, known.member_since))
         else:
-            members = tuple(known.since_of(number) or version for number in item.numbers)
+            held_since = known.since_by_number()
+            members = tuple(held_since.get(number, version) for number in item.numbers)
             alike = all(since == known.since for since in members)
             found.append(KnownIdentity(item, known.since, () if alike else members))
     return found

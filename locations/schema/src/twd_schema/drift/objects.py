@@ -125,14 +125,15 @@ def _identity_columns(objects: Objects) -> set[ColumnReference]:
 
 
 def _enum(key: ObjectKey, old: EnumType, new: EnumType) -> Iterator[Change]:
+    held, holds = frozenset(old.labels), frozenset(new.labels)
     for label in old.labels:
-        if label not in new.labels:
+        if label not in holds:
             yield of_object(key, "label_removed", f"lost label {label!r}", label, label)
     for label in new.labels:
-        if label not in old.labels:
+        if label not in held:
             yield of_object(key, "label_added", f"gained label {label!r}", label, after=label)
-    before = [label for label in old.labels if label in new.labels]
-    after = [label for label in new.labels if label in old.labels]
+    before = [label for label in old.labels if label in holds]
+    after = [label for label in new.labels if label in held]
     if before != after:
         texts = ", ".join(before), ", ".join(after)
         what = f"has its labels in another order: {texts[1]}"

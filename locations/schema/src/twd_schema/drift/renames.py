@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from twd_schema.drift.changes import Evidence
-from twd_schema.drift.similarity import similar_columns, similar_tables
+from twd_schema.drift.similarity import SimilarColumns, similar_tables
 from twd_schema.drift.spelling import folding_of_columns, folding_of_tables
 from twd_shared.schema_model.fingerprint import key_of, objects_by_key
 from twd_shared.schema_model.keys import partitioned_by, upwards
@@ -141,8 +141,9 @@ def _respelled(
     old: Collection[_Name], new: Collection[_Name], fold: Callable[[_Name], _Name]
 ) -> list[tuple[_Name, _Name]]:
     """What is gone, and has come with its letters in another case."""
-    come = {fold(name): name for name in new if name not in old}
-    gone = [name for name in old if name not in new]
+    held, holds = frozenset(old), frozenset(new)
+    come = {fold(name): name for name in new if name not in held}
+    gone = [name for name in old if name not in holds]
     return [(name, come[fold(name)]) for name in gone if fold(name) in come]
 
 
@@ -158,6 +159,7 @@ def _pair_alike(
         pairing.objects[key_of(one)] = key_of(other)
         pairing.by_likeness.add((key_of(one), ""))
     taken = set(pairing.objects.values())
+    columns = SimilarColumns()
     for key, table in old.items():
         now = new.get(pairing.new_key(key))
         if (
@@ -169,7 +171,7 @@ def _pair_alike(
         ):
             continue
         known = pairing.members.get(key, {})
-        for before, after in similar_columns(table, now, known):
+        for before, after in columns.of(table, now, known):
             pairing.members.setdefault(key, {})[before] = after
             pairing.by_likeness.add((key, before))
     above = partitioned_by(item for item in old.values() if isinstance(item, Table))

@@ -6,11 +6,11 @@ Only where no server proves anything. What could be taken for two others is take
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from difflib import SequenceMatcher
 from math import ceil
 
-from twd_shared.schema_model.models import Table
+from twd_shared.schema_model.models import Column, Table
 
 # Of the columns of the larger table, with name and type.
 _LEAST_SHARED = 0.8
@@ -20,6 +20,8 @@ _LEAST_LIKE_NAME = 0.75
 # What so many others are like is not told apart from them.
 _MOST_ALIKE = 100
 _MOST_NAME_PAIRS = 10_000
+# A few seconds, where the columns of hundreds of tables are called otherwise.
+_MOST_NAME_PAIRS_OF_A_DIFF = 100_000
 
 
 def similar_tables(gone: Sequence[Table], come: Sequence[Table]) -> list[tuple[Table, Table]]:
@@ -32,32 +34,57 @@ def similar_tables(gone: Sequence[Table], come: Sequence[Table]) -> list[tuple[T
     return [(gone[place], come[other]) for place, other in _best_pairs(scores)]
 
 
-def similar_columns(old: Table, new: Table, known: Mapping[str, str]) -> list[tuple[str, str]]:
-    """(old, new) names of columns that are gone and have come; `known` are renamed already.
+class SimilarColumns:
+    """Finds the columns that were probably renamed, table by table of one diff."""
 
-    They have the same type, and stand in the same place or have a similar name.
-    """
-    kept = {column.name for column in new.columns}
-    taken = set(known.values())
-    gone = [c for c in old.columns if c.name not in known and (c.name not in kept - taken)]
-    names = {column.name for column in old.columns}
-    come = [c for c in new.columns if c.name not in taken and (c.name not in names - known.keys())]
-    if not gone or not come:
-        return []
-    places = _places(old, {c.name for c in gone}, known), _places(new, {c.name for c in come}, {})
+    def __init__(self) -> None:
+        """No name was compared yet."""
+        self._name_pairs = _MOST_NAME_PAIRS_OF_A_DIFF
 
-    names_too = len(gone) * len(come) <= _MOST_NAME_PAIRS
-    scores: dict[tuple[int, int], float] = {}
-    for place, one in enumerate(gone):
+    def of(self, old: Table, new: Table, known: Mapping[str, str]) -> list[tuple[str, str]]:
+        """(old, new) names of columns that are gone and have come; `known` are renamed already.
+
+        They have the same type, and stand in the same place or have a similar name. Where too many
+        names would have to be compared, in the table or in all so far, the place alone tells.
+        """
+        taken = set(known.values())
+        kept = {column.name for column in new.columns} - taken
+        held = {column.name for column in old.columns} - known.keys()
+        gone = [c for c in old.columns if c.name not in known and c.name not in kept]
+        come = [c for c in new.columns if c.name not in taken and c.name not in held]
+        if not gone or not come:
+            return []
+        places = _places(old, {c.name for c in gone}, known)
+        numbers = {c.name: to for to, c in enumerate(come)}
+        at = {place: numbers[name] for name, place in _places(new, set(numbers), {}).items()}
+        of_type: dict[tuple[str, str | None], set[int]] = {}
         for to, other in enumerate(come):
-            if (one.type, one.collation) != (other.type, other.collation):
-                continue
-            like = _like(one.name, other.name) if names_too else 0
-            if places[0].get(one.name, 0) == places[1].get(other.name, 1):
-                scores[place, to] = 1 + like
-            elif like >= _LEAST_LIKE_NAME:
-                scores[place, to] = like
-    return [(gone[place].name, come[to].name) for place, to in _best_pairs(scores)]
+            of_type.setdefault((other.type, other.collation), set()).add(to)
+        names_too = self._may_compare(gone, come, of_type)
+        scores: dict[tuple[int, int], float] = {}
+        for place, one in enumerate(gone):
+            alike = of_type.get((one.type, one.collation), set())
+            beside = at.get(places[one.name]) if one.name in places else None
+            for to in alike if names_too else alike & {beside}:
+                like = _like(one.name, come[to].name) if names_too else 0
+                if to == beside:
+                    scores[place, to] = 1 + like
+                elif like >= _LEAST_LIKE_NAME:
+                    scores[place, to] = like
+        return [(gone[place].name, come[to].name) for place, to in _best_pairs(scores)]
+
+    def _may_compare(
+        self,
+        gone: Sequence[Column],
+        come: Sequence[Column],
+        of_type: Mapping[tuple[str, str | None], Collection[int]],
+    ) -> bool:
+        """Whether the names are compared; those of a table are, all of them or none."""
+        pairs = sum(len(of_type.get((one.type, one.collation), ())) for one in gone)
+        if len(gone) * len(come) > _MOST_NAME_PAIRS or pairs > self._name_pairs:
+            return False
+        self._name_pairs -= pairs
+        return True
 
 
 def _candidates(gone: Sequence[Table], come: Sequence[Table]) -> Iterator[set[int]]:
