@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from twd_schema.history.confirmation import (
+    as_seen_last,
     carried_forward,
     hides_facts,
     is_landslide,
@@ -15,6 +16,7 @@ from twd_schema.history.confirmation import (
     unseen,
     vanished,
 )
+from twd_shared.clients.extraction_options import ExtractionOptions
 from twd_shared.schema_model.fingerprint import key_of
 from twd_shared.schema_model.models import (
     Column,
@@ -213,3 +215,25 @@ def test_more_than_the_share_of_the_known_tables_is_a_landslide(
 
 def test_unconfirmed_tables_are_told_by_label_in_order() -> None:
     assert unconfirmed_tables(KNOWN) == ["shop.customers", "shop.orders"]
+
+
+@pytest.mark.parametrize(
+    ("read", "known"),
+    [
+        (NOTHING, None),
+        (msgspec.structs.replace(BEFORE, granted=(("shop", "customers"),)), keys("customers")),
+        (msgspec.structs.replace(NOTHING, unknown=("check_constraints",)), set[ObjectKey]()),
+    ],
+    ids=["it tells all", "it hides nothing that is known", "nothing is known"],
+)
+def test_what_was_seen_last_is_not_loaded_for_a_reading_that_hides_none_of_it(
+    read: Snapshot, known: set[ObjectKey] | None
+) -> None:
+    assert as_seen_last(read, ExtractionOptions(), pytest.fail, known) == (read, set())
+
+
+def test_of_what_was_seen_last_only_what_is_still_wanted_is_kept() -> None:
+    read = msgspec.structs.replace(NOTHING, granted=())
+    whole, kept = as_seen_last(read, ExtractionOptions(exclude=("shop.orders",)), lambda: BEFORE)
+    assert [item.name for item in whole.tables] == ["customers"]
+    assert kept == keys("customers")

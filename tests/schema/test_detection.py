@@ -283,6 +283,14 @@ def test_what_a_role_is_no_longer_shown_is_no_drift() -> None:
     assert answer.fingerprint == snapshot_fingerprint(object_fingerprints(before))
 
 
+def test_a_view_that_the_server_cannot_open_is_no_drift() -> None:
+    seen, broken = (Table(schema="shop", name=name, kind="table") for name in ("a", "b"))
+    before = msgspec.structs.replace(EMPTY, tables=(seen, broken))
+    shown = Shown(msgspec.structs.replace(EMPTY, tables=(seen,), unread=(("shop", "b"),)))
+    [answer] = ask(shown, GOOD, newest=before).values()
+    assert answer.fingerprint == snapshot_fingerprint(object_fingerprints(before))
+
+
 def test_a_kind_that_a_reading_can_no_longer_tell_is_no_drift() -> None:
     number = Sequence(
         schema="shop", name="numbers", type="bigint", start=1, increment=1, minimum=1, maximum=9

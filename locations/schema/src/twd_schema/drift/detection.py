@@ -12,11 +12,11 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 
 from twd_schema.drift.marks import mark_of
 from twd_schema.extraction.reading import SchemaReader
-from twd_schema.extraction.scope import scoped
-from twd_schema.history.confirmation import completed
+from twd_schema.history.confirmation import as_seen_last
 from twd_shared.clients.catalog import Connection
 from twd_shared.errors import MetadataFailure, SourceBusy, TwdError, UnusableConnectionString
 from twd_shared.schema_model.fingerprint import object_fingerprints, snapshot_fingerprint
@@ -183,9 +183,8 @@ class Detector:
 
     async def _fingerprint(self, connection: Connection) -> str:
         snapshot = await self._reader.read_async(connection, within=self._limits.reading_seconds)
-        if snapshot.granted is not None or snapshot.unknown:
-            stored = await asyncio.to_thread(self._newest, connection.connection_id)
-            snapshot, _ = completed(snapshot, scoped(stored, connection.extraction))
+        newest = partial(self._newest, connection.connection_id)
+        snapshot, _ = await asyncio.to_thread(as_seen_last, snapshot, connection.extraction, newest)
         return snapshot_fingerprint(object_fingerprints(snapshot))
 
 

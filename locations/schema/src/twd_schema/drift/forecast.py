@@ -12,8 +12,7 @@ from twd_schema.drift.changes import SchemaDiff
 from twd_schema.drift.comparison import Newest, compared_with_index
 from twd_schema.drift.diff import diff_snapshots
 from twd_schema.drift.impact import Impact
-from twd_schema.extraction.scope import scoped
-from twd_schema.history.confirmation import completed
+from twd_schema.history.confirmation import as_seen_last
 from twd_shared.clients.catalog import Connection
 from twd_shared.schema_model.fingerprint import key_of
 from twd_shared.schema_model.identities import Identities, left_out
@@ -42,10 +41,9 @@ def forecast(
     newest = snapshots.newest(connection_id)
     if newest is None:
         return Forecast(read, diff_snapshots(None, read, 0, 1), Impact())
-    known = snapshots.load(connection_id, newest.version)
-    if read.granted is not None or read.unknown:
-        # What the reading cannot tell stays as it was seen last.
-        read, _ = completed(read, scoped(known, connection.extraction))
+    read, _ = as_seen_last(
+        read, connection.extraction, lambda: snapshots.load(connection_id, newest.version)
+    )
 
     def hidden() -> set[tuple[str, str]]:
         seen = read.identities.objects if read.identities else ()

@@ -11,10 +11,12 @@ shown. A column that is shown is believed, one that is not is never taken for dr
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 import msgspec
 
+from twd_schema.extraction.scope import scoped
+from twd_shared.clients.extraction_options import ExtractionOptions
 from twd_shared.schema_model.fingerprint import key_of, objects_by_key
 from twd_shared.schema_model.keys import TableName
 from twd_shared.schema_model.models import (
@@ -45,6 +47,25 @@ def unseen(known: Collection[ObjectKey], read: Snapshot) -> set[ObjectKey]:
 def hides_facts(read: Snapshot) -> bool:
     """Whether a table that was read may lack a fact which an earlier reading told."""
     return not _INNER_FACTS.isdisjoint(read.unknown)
+
+
+def as_seen_last(
+    read: Snapshot,
+    options: ExtractionOptions,
+    newest: Callable[[], Snapshot],
+    known: Collection[ObjectKey] | None = None,
+) -> tuple[Snapshot, set[ObjectKey]]:
+    """`read` with what it cannot tell as it was seen last, and the keys of what it hides.
+
+    `newest` loads the snapshot before, which is only done where something may be hidden; `known`,
+    if given, are the keys of its objects. What the options leave out now is not waited for.
+    """
+    tells_all = read.granted is None and not read.unknown and not read.unread
+    if tells_all or (
+        known is not None and not (known and (unseen(known, read) or hides_facts(read)))
+    ):
+        return read, set()
+    return completed(read, scoped(newest(), options))
 
 
 def completed(read: Snapshot, before: Snapshot) -> tuple[Snapshot, set[ObjectKey]]:

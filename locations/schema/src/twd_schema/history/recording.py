@@ -7,14 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from twd_schema.extraction.reading import SchemaReader
-from twd_schema.extraction.scope import scoped
-from twd_schema.history.confirmation import (
-    completed,
-    hides_facts,
-    is_landslide,
-    unseen,
-    vanished,
-)
+from twd_schema.history.confirmation import as_seen_last, is_landslide, vanished
 from twd_shared.clients.catalog import Connection
 from twd_shared.errors import MetadataFailure, SourceBusy, SourceUnavailable, TwdError
 from twd_shared.schema_model.models import ObjectKey, Snapshot
@@ -117,11 +110,12 @@ class SnapshotRecorder:
                     "changed; nothing was recorded, and it is read again later."
                 )
             confirmed = tuple(sorted(f"{schema}.{name}" for schema, name in now_gone))
-        kept = unseen(known, read)
-        if known and (kept or hides_facts(read)):
-            _, before = self._snapshots.load_newest(connection.connection_id)
-            # What the options leave out now is not waited for.
-            read, kept = completed(read, scoped(before, connection.extraction))
+        read, kept = as_seen_last(
+            read,
+            connection.extraction,
+            lambda: self._snapshots.load_newest(connection.connection_id)[1],
+            known,
+        )
         saved = self._snapshots.save(connection.connection_id, read, kept, newest)
         return Recording(read, saved, seconds, statements, confirmed, tuple(sorted(kept)))
 
