@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
-from twd_shared.schema_model.fingerprint import key_of, object_fingerprint, snapshot_fingerprint
+from twd_shared.schema_model.fingerprint import fingerprints_of, key_of, snapshot_fingerprint
 from twd_shared.schema_model.models import Table, encode
 from twd_shared.store import (  # noqa: F401 - their tables belong to the metadata
     analytics_tables,
@@ -53,11 +53,12 @@ def write_two_versions(dsn: str) -> None:
     engine = sa.create_engine(dsn, poolclass=sa.NullPool)
     with engine.begin() as connection:
         for version, item in ((1, OLD), (2, NEW)):
+            fingerprints = fingerprints_of({key_of(item): item})
             values = {
                 "version": version,
                 "to_version": 2 if version == 1 else None,
-                "fingerprint": object_fingerprint(item),
-                "whole": snapshot_fingerprint({key_of(item): object_fingerprint(item)}),
+                "fingerprint": fingerprints[key_of(item)],
+                "whole": snapshot_fingerprint(fingerprints),
                 "body": encode(item).decode(),
             }
             for statement in (

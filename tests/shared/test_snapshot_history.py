@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from twd_shared.errors import UnknownConnection
-from twd_shared.schema_model.fingerprint import key_of, object_fingerprint
+from twd_shared.schema_model.fingerprint import key_of, object_fingerprints
 from twd_shared.schema_model.models import (
     Column,
     EnumType,
@@ -148,7 +148,7 @@ def test_a_where_clause_on_the_history_gives_the_schema_of_a_moment(
 def test_the_history_of_an_object_says_when_it_had_which_content(
     store: SnapshotStore, database: MetadataDatabase, moments: list[datetime]
 ) -> None:
-    old, new = (object_fingerprint(item.tables[0]) for item in (A, B))
+    old, new = (object_fingerprints(item)[key_of(item.tables[0])] for item in (A, B))
     first, second, third = moments
     assert rows(
         database,
@@ -164,17 +164,18 @@ def test_the_history_of_an_object_says_when_it_had_which_content(
 def test_sql_gives_the_changes_between_two_versions_with_their_contents(
     store: SnapshotStore, database: MetadataDatabase
 ) -> None:
-    items, orders = object_fingerprint(B.tables[1]), object_fingerprint(A.tables[1])
+    before, after = object_fingerprints(A), object_fingerprints(B)
+    customers = key_of(A.tables[0])
     changes = rows(
         database,
         "select object_name, change, from_fingerprint, to_fingerprint"
         " from twd.schema_changes('7', 1, 2) order by object_name",
     )
     assert changes == [
-        ("customers", "modified", *(object_fingerprint(item.tables[0]) for item in (A, B))),
-        ("items", "added", None, items),
-        ("orders", "removed", orders, None),
-        ("status", "added", None, object_fingerprint(STATUS)),
+        ("customers", "modified", before[customers], after[customers]),
+        ("items", "added", None, after[key_of(B.tables[1])]),
+        ("orders", "removed", before[key_of(A.tables[1])], None),
+        ("status", "added", None, after[key_of(STATUS)]),
     ]
 
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
-from itertools import count
+from itertools import chain, count
 from typing import Any
 
 import pytest
@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from twd_shared.clients.catalog import Connection
 from twd_shared.errors import UnknownConnection
-from twd_shared.schema_model.fingerprint import key_of, object_fingerprint, object_fingerprints
+from twd_shared.schema_model.fingerprint import key_of, object_fingerprints
 from twd_shared.schema_model.models import EnumType, Snapshot, decode_object, snapshot_of
 from twd_shared.store.connections import ConnectionRegistry
 from twd_shared.store.database import MetadataDatabase
@@ -107,7 +107,6 @@ def test_a_moment_of_a_forgotten_version_is_not_answered_with_another(
 ) -> None:
     of_third = store.versions("7")[2].taken_at
     store.prune("7", before=now(database), keep=[1])
-    assert store.version_at("7", of_third) is None
     with pytest.raises(UnknownConnection, match="retention has removed it"):
         store.as_of("7", of_third)
 
@@ -117,8 +116,8 @@ def test_contents_that_nothing_uses_any_more_are_deleted(
 ) -> None:
     store.save("8", HISTORY[0])
     store.prune("7", before=now(database))
-    used = [STAYS, enum("changes", "1"), enum("changes", "5")]
-    assert contents(database) == {object_fingerprint(item) for item in used}
+    used = (object_fingerprints(item).values() for item in (HISTORY[0], HISTORY[4]))
+    assert contents(database) == set(chain.from_iterable(used))
 
 
 def test_pruning_again_forgets_nothing(store: SnapshotStore, database: MetadataDatabase) -> None:
@@ -206,7 +205,7 @@ def test_a_save_that_is_about_to_use_a_content_keeps_it(
     store: SnapshotStore, database: MetadataDatabase
 ) -> None:
     store.save("8", snapshot())
-    forgotten = object_fingerprint(HISTORY[0].enums[0])
+    forgotten = object_fingerprints(HISTORY[0])[key_of(HISTORY[0].enums[0])]
     with ThreadPoolExecutor() as threads:
         with database.begin() as blocker:
             # The reference to connection 8 is checked when the content was already found.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
 
 import msgspec
 import pytest
@@ -97,17 +96,6 @@ def test_any_version_can_be_loaded(store: SnapshotStore, database: MetadataDatab
     assert [reader.load("7", version) for version in (1, 2, 3)] == [
         snapshot(*sorted(item.tables, key=lambda one: one.name)) for item in (A, B, A)
     ]
-
-
-def test_the_version_of_a_moment_can_be_asked(store: SnapshotStore) -> None:
-    first, second = (store.save("7", item).version for item in (A, B))
-    an_instant = timedelta(microseconds=1)
-    assert store.version_at("7", first.taken_at - an_instant) is None
-    between = store.version_at("7", second.taken_at - an_instant)
-    latest = store.version_at("7", second.taken_at)
-    assert between is not None
-    assert latest is not None
-    assert (between.version, latest.version) == (1, 2)
 
 
 def test_all_versions_are_listed_newest_first(store: SnapshotStore) -> None:

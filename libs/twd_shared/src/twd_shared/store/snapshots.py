@@ -144,11 +144,6 @@ class SnapshotStore:
         with self._database.begin() as transaction:
             return newest_version(transaction, connection_id)
 
-    def version_at(self, connection_id: str, moment: datetime) -> SnapshotVersion | None:
-        """The version that was newest at `moment`; None if none was yet, or it is forgotten."""
-        with self._database.begin() as transaction:
-            return version_at(transaction, connection_id, moment)
-
     def load_newest(self, connection_id: str) -> tuple[SnapshotVersion, Snapshot]:
         """The newest version and its snapshot; raises UnknownConnection if it was never read."""
         with self._database.read() as transaction:
