@@ -31,6 +31,8 @@ import numpy as np
 import psycopg2
 import pytest
 import sqlalchemy as sa
+from dagster._daemon.types import DaemonHeartbeat
+from dagster_postgres.run_storage import PostgresRunStorage
 from qdrant_client import QdrantClient, models
 
 from twd_local.backup import database, metadata_restore, restoring, servers, writers
@@ -478,11 +480,34 @@ def test_nothing_is_replaced_under_somebody_who_uses_it(
         pytest.raises(StackError, match=r"a_reader of role postgres from 127\.0\.0\.1"),
     ):
         world.restore()
-    world.execute(
-        "insert into public.daemon_heartbeats (daemon_type, daemon_id, timestamp, body)"
-        " values ('SENSOR', 'x', timezone('utc', now()), '')"
-    )
+    _report_as_a_daemon(world, ago=0)
     assert main_of(world, "restore", str(world.folder), "--yes") == 1
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Ho_Chi_Minh", "America/New_York"])
+def test_a_daemon_is_alive_for_a_minute_after_its_report_whatever_the_zones_of_sessions(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, zone: str
+) -> None:
+    world.execute(f"alter database {world.metadata.database} set timezone = '{zone}'")
+    _report_as_a_daemon(world, ago=30)
+    # What libpq asks the server for, over what the database says.
+    monkeypatch.setenv("PGTZ", "Asia/Tokyo")
+    with (
+        pytest.raises(StackError, match=r"reported 3\d s ago"),
+        writers_stopped(Home(tmp_path / "home"), world.servers, print),
+    ):
+        pass
+    monkeypatch.delenv("PGTZ")
+    _report_as_a_daemon(world, ago=90)
+    with writers_stopped(Home(tmp_path / "home"), world.servers, print):
+        pass
+
+
+def _report_as_a_daemon(world: World, ago: int) -> None:
+    storage = PostgresRunStorage(
+        world.metadata.render_as_string(hide_password=False), should_autocreate_tables=False
+    )
+    storage.add_daemon_heartbeat(DaemonHeartbeat(time.time() - ago, "SENSOR", "some daemon"))
 
 
 def test_a_failure_before_the_switch_leaves_everything_as_it_was(

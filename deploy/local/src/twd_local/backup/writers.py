@@ -17,10 +17,12 @@ _IN_FLIGHT = """
 select run_id, pipeline_name from public.runs
 where status in ('STARTING', 'STARTED', 'CANCELING') order by id
 """
-# A daemon reports every half minute.
+# A daemon reports every half minute. When it did is in the report itself too; the column beside it
+# has it in the zone of the daemon's session, which may be another than ours.
 _REPORTED = """
-select extract(epoch from timezone('utc', now()) - max("timestamp"))::int
-from public.daemon_heartbeats having max("timestamp") > timezone('utc', now()) - interval '1 minute'
+select (extract(epoch from now()) - max(reported))::int
+from public.daemon_heartbeats, lateral (select (body::jsonb ->> 'timestamp')::float8 as reported) r
+having max(reported) > extract(epoch from now()) - 60
 """
 
 
