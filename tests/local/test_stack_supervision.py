@@ -36,6 +36,15 @@ SERVER = textwrap.dedent("""
     time.sleep(600)
 """)
 FAILING = "import sys; print('the reason why'); sys.exit(3)"
+# As a server does that cannot begin before something is put right.
+FAILING_AT_FIRST = textwrap.dedent("""
+    import pathlib, sys, time
+    folder = pathlib.Path(sys.argv[1])
+    if not (folder / "repaired").exists():
+        sys.exit(3)
+    (folder / "ready").touch()
+    time.sleep(600)
+""")
 # As Dagster does where a location's code does not load, from under as many calls.
 WRAPPING = textwrap.dedent("""
     def load():
@@ -121,6 +130,17 @@ def test_a_killed_service_is_started_again(home: Home, tmp_path: Path) -> None:
     before = supervisor.pid_if_alive("schema")
     os.kill(before, signal.SIGKILL)
     wait_for(lambda: supervisor.pid_if_alive("schema") not in (0, before))
+
+
+def test_a_service_that_waits_for_its_next_try_can_be_started_now(
+    home: Home, tmp_path: Path
+) -> None:
+    supervisor, service = start(home, FAILING_AT_FIRST, str(tmp_path))
+    wait_for(lambda: supervisor.processes()["schema"]["statename"] == "BACKOFF")
+    (tmp_path / "repaired").touch()
+    supervisor.start_process("schema")
+    wait_until_ready(home, supervisor, service, (tmp_path / "ready").exists)
+    assert supervisor.pid_if_alive("schema")
 
 
 def test_dagster_finds_no_env_file_that_would_win_over_the_environment(

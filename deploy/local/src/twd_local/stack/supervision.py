@@ -163,19 +163,21 @@ class Supervisor:
 
     def start_process(self, name: str) -> None:
         """Ask for `name` to be started; it need not be ready when this returns."""
-        if self.processes()[name]["statename"] not in {"RUNNING", "STARTING"}:
+        state = self.processes()[name]["statename"]
+        if state == "BACKOFF":
+            # Between two tries: supervisord refuses to start it, and the next try may be far.
+            self.stop([name])
+        if state not in {"RUNNING", "STARTING"}:
             self._call("startProcess", name, False)
 
     def stop(self, names: Collection[str]) -> None:
         """Stop the processes called `names` together, and wait until they have ended."""
         states = self.processes()
         waiting = {
-            name
-            for name in names
-            if name in states and states[name]["statename"] not in {*_GIVEN_UP, "BACKOFF"}
+            name for name in names if name in states and states[name]["statename"] not in _GIVEN_UP
         }
         for name in names:
-            if name in states and states[name]["statename"] not in _GIVEN_UP:
+            if name in waiting:
                 self._call("stopProcess", name, False)
         while waiting:
             states = self.processes()
