@@ -19,7 +19,6 @@ from twd_local.stack.home import REPOSITORY, Home
 from twd_local.stack.names import LOCATIONS, ORDER
 from twd_local.stack.plan import chosen_home, plan
 from twd_local.stack.ports import USUAL_PORTS
-from twd_local.stack.supervision import Supervisor
 from twd_shared import contract
 from twd_shared.errors import ConfigurationError
 
@@ -117,7 +116,7 @@ def test_settings_that_a_running_stack_was_not_started_with_are_named(tmp_path: 
 def test_a_stack_with_a_wrong_setting_is_not_planned(tmp_path: Path, name: str, value: str) -> None:
     home = Home(tmp_path / "home")
     with pytest.raises(ConfigurationError, match=f"^{name} .*'"):
-        plan(home, {name: value}, Supervisor(home), print)
+        plan(home, {name: value}, print)
     assert not home.root.exists()
 
 

@@ -7,8 +7,9 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 from twd_local.deploy.release import Release, build, current, prune
 from twd_local.postgres.locations import used_data_dir
@@ -31,8 +32,9 @@ def up(
 ) -> Stack:
     """Start what is not running, in order, and wait until everything answers.
 
-    `defaults` are settings that hold unless the user chose otherwise. A failure stops what was
-    started and is raised as StackError.
+    `defaults` are settings that hold unless the user chose otherwise. Of a stack that runs in part
+    the rest is started as it was before: what runs keeps its settings, ports and release. A failure
+    stops what was started and is raised as StackError.
     """
     with home.locked():
         given = dict(defaults or {}) | {
@@ -40,23 +42,15 @@ def up(
         }
         supervisor = Supervisor(home)
         if supervisor.is_running():
-            if _everything_answers(home, supervisor):
-                stack = started_stack(home)
-                say("The stack is already running.")
-                if changed := set_since(given, stack.environment):
-                    say(
-                        f"It was started with other values of {', '.join(changed)}. "
-                        "To use those that are set now: make down, then make up."
-                    )
-                return stack
-            say("The stack is running in part: starting the rest.")
-        else:
-            _end_leftovers(home, say)
+            return _completed(home, given, supervisor, say)
+        _end_leftovers(home, say)
         started = time.monotonic()
-        stack = plan(home, given, supervisor, say)
+        stack = plan(home, given, say)
         _link_instance(home)
         prepare_releases(home, say)
         try:
+            write_configuration(home, stack.services, dict(stack.environment))
+            supervisor.start()
             _start(stack, supervisor, say)
         except BaseException:
             say("Stopping what was started.")
@@ -64,6 +58,38 @@ def up(
             raise
         say(f"The stack is up after {time.monotonic() - started:.1f} s.")
         return stack
+
+
+def _completed(home: Home, given: Mapping[str, str], supervisor: Supervisor, say: Say) -> Stack:
+    """The stack that runs, when what has ended of it was started again."""
+    stack = started_stack(home)
+    names = [one.name for one in stack.services]
+    ended = [name for name in names if not supervisor.pid_if_alive(name)]
+    is_whole = not ended and stack.everything_answers()
+    say(
+        "The stack is already running."
+        if is_whole
+        else "The stack is running in part: starting the rest."
+    )
+    if changed := set_since(given, stack.environment):
+        say(
+            f"It was started with other values of {', '.join(changed)}, which hold until it is "
+            "stopped. To use those that are set now: make down, then make up."
+        )
+    if is_whole:
+        return stack
+    started = time.monotonic()
+    if servers := [name for name in ended if name in LOCATIONS]:
+        prepare_releases(home, say, servers)
+    try:
+        _start(stack, supervisor, say)
+    except BaseException:
+        say("Stopping what was started.")
+        with suppress(StackError):  # supervisord may have ended as well
+            supervisor.stop(ended[::-1])
+        raise
+    say(f"The stack is whole again after {time.monotonic() - started:.1f} s.")
+    return stack
 
 
 def down(home: Home, say: Say = print) -> None:
@@ -99,14 +125,16 @@ def clean(home: Home, say: Say = print) -> None:
     say(f"Deleted {home.root}.")
 
 
-def prepare_releases(home: Home, say: Say = print) -> dict[str, Release]:
+def prepare_releases(
+    home: Home, say: Say = print, locations: Sequence[str] = LOCATIONS
+) -> dict[str, Release]:
     """Build the release of each location's present sources and make it the current one.
 
     Old releases are deleted.
     """
-    with ThreadPoolExecutor(len(LOCATIONS)) as pool:
-        built = pool.map(lambda location: build(REPOSITORY, home.releases, location), LOCATIONS)
-        releases = dict(zip(LOCATIONS, built, strict=True))
+    with ThreadPoolExecutor(len(locations)) as pool:
+        built = pool.map(lambda location: build(REPOSITORY, home.releases, location), locations)
+        releases = dict(zip(locations, built, strict=True))
     for location, release in releases.items():
         before = current(home.releases, location)
         if before != release.path:
@@ -119,11 +147,6 @@ def prepare_releases(home: Home, say: Say = print) -> dict[str, Release]:
 
 def _start(stack: Stack, supervisor: Supervisor, say: Say) -> None:
     home = stack.home
-    write_configuration(home, stack.services, dict(stack.environment))
-    if supervisor.is_running():
-        supervisor.reload_configuration()
-    else:
-        supervisor.start()
     names = [one.name for one in stack.services]
 
     def start(*chosen: str) -> list[str]:
@@ -173,15 +196,6 @@ def _link_instance(home: Home) -> None:
     if not link.is_symlink() or link.resolve() != REPOSITORY / "dagster.yaml":
         link.unlink(missing_ok=True)
         link.symlink_to(REPOSITORY / "dagster.yaml")
-
-
-def _everything_answers(home: Home, supervisor: Supervisor) -> bool:
-    if not all(supervisor.pid_if_alive(name) for name in supervisor.processes()):
-        return False
-    try:
-        return started_stack(home).everything_answers()
-    except (KeyError, StackError):
-        return False  # an earlier start was killed before it had written its plan
 
 
 def _end_leftovers(home: Home, say: Say) -> None:

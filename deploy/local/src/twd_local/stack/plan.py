@@ -70,9 +70,10 @@ def chosen_home(environment: Mapping[str, str]) -> Home:
     return Home.from_environment(given_environment(environment))
 
 
-def plan(home: Home, given: Mapping[str, str], supervisor: Supervisor, say: Say) -> Stack:
+def plan(home: Home, given: Mapping[str, str], say: Say) -> Stack:
     """Decide which services run where; ports and passwords are remembered in `home`.
 
+    It is for a stack that is stopped: ports that are taken count as other programs'.
     Raises ConfigurationError for a setting that the processes could not follow.
     """
     settings.check(given)
@@ -85,13 +86,9 @@ def plan(home: Home, given: Mapping[str, str], supervisor: Supervisor, say: Say)
     prefer_usual = settings.value_of(given, PORTS) == "usual"
     home.create()
     names = External.from_environment(given).services()
-    running: list[str] = []
-    if supervisor.is_running():
-        running = [name for name in supervisor.processes() if supervisor.pid_if_alive(name)]
     ports = assign_ports(
         home.ports_file,
         [name for name in names if name not in PORTLESS],
-        running,
         prefer_usual=prefer_usual,
         say=say,
     )

@@ -42,21 +42,18 @@ def read_ports(path: Path) -> dict[str, int]:
 def assign_ports(
     path: Path,
     names: Iterable[str],
-    running: Iterable[str] = (),
     *,
     prefer_usual: bool = True,
     say: Callable[[str], None] = print,
 ) -> dict[str, int]:
     """A port for each of `names`: the remembered one, else the usual one, else any free one.
 
-    Services in `running` keep theirs unasked. A port that another program took meanwhile is
-    replaced, and `say` is told. The result is remembered in `path`.
+    A port that another program took meanwhile is replaced, and `say` is told. The result is
+    remembered in `path`.
     """
     remembered = read_ports(path)
-    ports = {name: remembered[name] for name in running if name in remembered}
+    ports: dict[str, int] = {}
     for name in names:
-        if name in ports:
-            continue
         wanted = remembered.get(name) or (USUAL_PORTS[name] if prefer_usual else 0)
         if wanted and wanted not in ports.values() and is_free(wanted):
             ports[name] = wanted

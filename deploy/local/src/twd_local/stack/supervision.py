@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 import xmlrpc.client
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +63,7 @@ _GIVEN_UP = {"FATAL", "EXITED", "STOPPED", "UNKNOWN"}
 
 
 def write_configuration(
-    home: Home, services: Iterable[Service], environment: dict[str, str]
+    home: Home, services: Collection[Service], environment: dict[str, str]
 ) -> None:
     """Write what supervisord and the launcher read: one configuration, one file a service."""
     sections = [_section(_MANAGER, home, socket=str(home.supervisor_socket))]
@@ -90,6 +90,10 @@ def write_configuration(
             )
         )
     write_private(home.supervisor_config, "".join(sections))
+    kept = {home.environment_file.stem, *(service.name for service in services)}
+    for path in home.services.glob("*.json"):
+        if path.stem not in kept:
+            path.unlink()  # of a service of an earlier start
 
 
 def _section(template: str, home: Home, **values: str) -> str:
@@ -143,15 +147,6 @@ class Supervisor:
                 said = (completed.stderr or completed.stdout).strip()
                 raise StackError(f"supervisord did not start. It said: {said or 'nothing'}")
             time.sleep(0.05)
-
-    def reload_configuration(self) -> None:
-        """Make a running supervisord take over services that were added or changed."""
-        added, changed, removed = self._call("reloadConfig")[0]
-        for name in (*changed, *removed):
-            self.stop([name])
-            self._call("removeProcessGroup", name)
-        for name in (*added, *changed):
-            self._call("addProcessGroup", name)
 
     def pid(self) -> int:
         """The pid of supervisord itself."""
