@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from twd_local.deploy.cluster import helm_command
+from twd_local.deploy.local import deploy_locally
 from twd_local.deploy.release import Release, build, current, prune
 from twd_local.stack import lifecycle
 from twd_local.stack.errors import StackError
@@ -171,6 +172,15 @@ def test_a_release_that_failed_its_trial_counts_no_more_unless_it_serves(tmp_pat
     serving.discard()
     assert (serving.path / "complete").exists()
     assert not (failed.path / "complete").exists()
+
+
+def test_another_checkout_is_not_deployed_to_a_stopped_stack_whose_start_would_not_serve_it(
+    repository: Path, tmp_path: Path
+) -> None:
+    home = Home(tmp_path / "home")
+    with pytest.raises(StackError, match="make up first"):
+        deploy_locally(home, "schema", repository)
+    assert not home.releases.exists()
 
 
 def test_a_deploy_to_a_cluster_names_one_release_and_its_tag() -> None:

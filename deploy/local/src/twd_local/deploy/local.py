@@ -32,6 +32,11 @@ def deploy_locally(home: Home, location: str, sources: Path = REPOSITORY, say: S
         started = time.monotonic()
         supervisor = Supervisor(home)
         running = supervisor.is_running()
+        if not running and sources.resolve() != REPOSITORY:
+            raise StackError(
+                "The stack is not running, and a start serves the sources of this checkout. "
+                f"To have it serve those of {sources}: make up first, then deploy them."
+            )
         stack = started_stack(home) if running else None
         before = current(home.releases, location)
         release = build(sources, home.releases, location)
