@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
 
@@ -11,6 +13,8 @@ import sqlalchemy as sa
 from twd_shared.errors import MetadataRefused, MetadataUnavailable
 from twd_shared.store.connections import ConnectionRegistry
 from twd_shared.store.database import MetadataDatabase
+
+from .severed_link import SeveredLink
 
 NAME = sa.text("select database_name from twd.connections")
 RENAME = sa.text("update twd.connections set database_name = 'other'")
@@ -74,6 +78,57 @@ def test_why_a_database_is_not_available_is_told(
     ):
         pass
     assert "hush" not in str(caught.value)
+
+
+def test_a_server_that_is_cut_off_in_a_transaction_is_waited_for_within_a_limit(
+    severed_link: SeveredLink, metadata_dsn: str
+) -> None:
+    def use(database: MetadataDatabase) -> None:
+        with database.begin() as transaction:
+            severed_link.sever()
+            transaction.execute(NAME)
+
+    with (
+        closing(_behind(severed_link, metadata_dsn)) as database,
+        pytest.raises(MetadataUnavailable, match="no answer in time"),
+    ):
+        use(database)
+
+
+def test_a_session_that_was_cut_off_while_nobody_used_it_is_replaced_within_a_limit(
+    severed_link: SeveredLink, metadata_dsn: str
+) -> None:
+    with closing(_behind(severed_link, metadata_dsn)) as database:
+        for _ in range(2):
+            with database.read() as reading:
+                reading.execute(NAME)
+            severed_link.sever()
+
+
+def test_the_limits_of_silence_in_an_address_go_before_ours(metadata_dsn: str) -> None:
+    url = sa.make_url(metadata_dsn).update_query_dict({"tcp_user_timeout": "7000"})
+    database = MetadataDatabase(url.render_as_string(hide_password=False))
+    with closing(database), closing(database.open_session()) as session:
+        driver = session.connection.driver_connection
+        assert driver is not None
+        told = driver.info.dsn_parameters
+    assert (told["tcp_user_timeout"], told["keepalives_idle"]) == ("7000", "30")
+
+
+@pytest.fixture
+def severed_link(metadata_dsn: str) -> Iterator[SeveredLink]:
+    """A link to the server of the metadata database; whoever waits too long learns it so."""
+    with closing(SeveredLink(sa.make_url(metadata_dsn).port or 5432)) as link:
+        too_long = threading.Timer(15, link.close)
+        too_long.start()
+        yield link
+        too_long.cancel()
+        too_long.join()
+
+
+def _behind(link: SeveredLink, dsn: str) -> MetadataDatabase:
+    url = sa.make_url(dsn).set(port=link.port)
+    return MetadataDatabase(url.render_as_string(hide_password=False), silent_seconds=2)
 
 
 def test_a_database_without_our_tables_is_named_with_what_to_do(services: Any) -> None:

@@ -24,6 +24,9 @@ KEEPALIVES = (
 A machine that is cut off or switched off closes no session: two minutes later the server does.
 """
 
+SILENT_SECONDS = 60
+"""How long the machine of a session's server may acknowledge nothing, until the session is lost."""
+
 # A connection that is refused has no SQLSTATE for the driver. The first that stands there counts.
 _CAUSES = (
     ("password authentication failed", "wrong user or password"),
@@ -32,6 +35,7 @@ _CAUSES = (
     ("could not translate host name", "the host name is not known"),
     ("Connection refused", "nothing listens there"),
     ("timeout expired", "no answer in time"),
+    ("Connection timed out", "no answer in time"),
     ("too many ", "too many connections"),
     ("remaining connection slots", "too many connections"),
 )
@@ -58,8 +62,11 @@ class MetadataDatabase:
     `place` is where it is, for messages: host, port and name, without what is secret.
     """
 
-    def __init__(self, dsn: str) -> None:
-        """`dsn` is a postgresql:// address; raises ConfigurationError if it cannot be parsed."""
+    def __init__(self, dsn: str, silent_seconds: int = SILENT_SECONDS) -> None:
+        """`dsn` is a postgresql:// address, whose own limits of silence go before ours.
+
+        Raises ConfigurationError if it cannot be parsed.
+        """
         url = postgresql_url(dsn, METADATA_DSN.name)
         self.place = place_of(url)
         self._engine = sa.create_engine(
@@ -71,7 +78,15 @@ class MetadataDatabase:
             hide_parameters=True,
             # Upserts of many rows too would else be sent, and waited for, one by one.
             executemany_mode="values_plus_batch",
-            connect_args={"connect_timeout": 10, "application_name": "twd"},
+            connect_args={
+                "connect_timeout": 10,
+                "application_name": "twd",
+                **{
+                    name: value
+                    for name, value in _limits_of_silence(silent_seconds).items()
+                    if name not in url.query
+                },
+            },
         )
 
     def begin(self) -> AbstractContextManager[sa.Connection]:
@@ -123,6 +138,21 @@ class MetadataDatabase:
     def close(self) -> None:
         """Close the pool."""
         self._engine.dispose()
+
+
+def _limits_of_silence(seconds: int) -> dict[str, int]:
+    """What has libpq give up a machine that acknowledges nothing; of no effect on local sockets.
+
+    Without them a session waits for ever: whoever was cut off cannot say so. A server that is slow,
+    or stands still, is waited for, as its machine acknowledges what it gets.
+    """
+    return {
+        "keepalives_idle": max(1, seconds // 2),
+        "keepalives_interval": max(1, seconds // 8),
+        "keepalives_count": 4,
+        # Keepalives are sent only where nothing waits for an acknowledgement. Milliseconds.
+        "tcp_user_timeout": seconds * 1000,
+    }
 
 
 def _cause(error: DBAPIError) -> str:
