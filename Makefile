@@ -130,7 +130,9 @@ migrate-index: .venv/.stack ## Serve a schema index made by TWD_EMBED_MODEL, bui
 rollback-index: .venv/.stack locations/schema/.venv/.ready ## Serve the schema index that was served before
 	@$(RUN) -m twd_local.stack run -- locations/schema/.venv/bin/python -m twd_schema.command rollback-index
 
-.PHONY: backup restore
+.PHONY: sql backup restore
+sql: .venv/.stack ## Ask the metadata database in psql: make sql, or make sql < file
+	@$(RUN) -m twd_local.sql_session
 backup: .venv/.stack ## Save the metadata database and the index while they are in use: make backup [TO=folder]
 	@$(RUN) -m twd_local.backup save $${TO:+"$$TO"}
 restore: .venv/.stack ## Put a backup in the place of what is there: make restore FROM=folder [YES=1]

@@ -54,6 +54,7 @@ from twd_local.backup.writers import writers_stopped
 from twd_local.postgres.running import start_postgres
 from twd_local.stack.errors import StackError
 from twd_local.stack.home import REPOSITORY, Home
+from twd_local.stack.private_files import write_private_json
 from twd_shared.clients.index_collections import Making, create_collection
 from twd_shared.clients.qdrant import open_client
 from twd_shared.clients.token_budget import CONSERVATIVE, TokenBudget
@@ -842,6 +843,27 @@ def test_no_password_of_an_address_is_on_a_command_line(
     assert "canary" not in arguments
     assert "sslkey=/k" in arguments
     assert (mode, section, line) == ("600", "[twd-backup]", "sslpassword=canary-2 # x")
+
+
+def test_whoever_asks_the_database_in_psql_shows_no_password(
+    metadata_dsn: str, tmp_path: Path
+) -> None:
+    home = Home(tmp_path)
+    home.create()
+    write_private_json(home.environment_file, {"TWD_METADATA_DSN": metadata_dsn})
+    url = sa.make_url(metadata_dsn)
+    assert url.password
+    done = subprocess.run(
+        [sys.executable, "-m", "twd_local.sql_session"],
+        env={**os.environ, "TWD_HOME": str(tmp_path)},
+        input="\\! cat /proc/$PPID/cmdline\nselect current_database();\n",
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "psql" in done.stdout
+    assert f"\n {url.database}\n" in done.stdout
+    assert url.password not in done.stdout
 
 
 @pytest.mark.parametrize("query", ["sslpassword=canary%0Ax", "sslpassword=canary%20"])

@@ -86,19 +86,11 @@ def restore_dump(url: sa.URL, server: int, dump: Path, at_least: int, *arguments
 def _ran(
     url: sa.URL, tool: str, at_least: int, arguments: tuple[str, ...]
 ) -> subprocess.CompletedProcess[str]:
-    parts = extensions.parse_dsn(libpq_address(url))
-    password, key_password = parts.pop("password", None), parts.pop("sslpassword", None)
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
-    if password is not None:
-        environment["PGPASSWORD"] = password
-    # Messages of a lasting form, whatever the user's language.
-    environment["LC_MESSAGES"] = "C"
-    command = [tool_path(tool, at_least), "--no-password", "--dbname", extensions.make_dsn(**parts)]
-    with tempfile.TemporaryDirectory(prefix="twd-backup-") as folder:
-        if key_password is not None:
-            environment |= _kept_in(Path(folder), url, parts, key_password)
+    with unseen_login(url) as (address, environment):
+        # Messages of a lasting form, whatever the user's language.
+        environment["LC_MESSAGES"] = "C"
         return subprocess.run(
-            [*command, *arguments],
+            [tool_path(tool, at_least), "--no-password", "--dbname", address, *arguments],
             env=environment,
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -106,6 +98,23 @@ def _ran(
             check=False,
             umask=0o077,
         )
+
+
+@contextmanager
+def unseen_login(url: sa.URL) -> Iterator[tuple[str, dict[str, str]]]:
+    """The address without its passwords, and an environment in which PostgreSQL's tools find them.
+
+    Of the user's own environment nothing that speaks to these tools is in it.
+    """
+    parts = extensions.parse_dsn(libpq_address(url))
+    password, key_password = parts.pop("password", None), parts.pop("sslpassword", None)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
+    if password is not None:
+        environment["PGPASSWORD"] = password
+    with tempfile.TemporaryDirectory(prefix="twd-backup-") as folder:
+        if key_password is not None:
+            environment |= _kept_in(Path(folder), url, parts, key_password)
+        yield extensions.make_dsn(**parts), environment
 
 
 def _kept_in(
