@@ -28,6 +28,7 @@ def run_retention_job(settings: Settings) -> dg.JobDefinition:
                 "ended_before": dg.MetadataValue.timestamp(ended_before),
                 "deleted_runs": old.deleted,
                 "kept_runs": old.kept,
+                "deleted_events_of_no_run": old.events,
             }
         )
 
