@@ -121,6 +121,14 @@ def test_a_program_finds_its_secrets_as_variables(tmp_path: Path) -> None:
     assert told == "<postgresql://a:b c@host/d><>\n"
 
 
+def test_what_documents_start_in_a_container_that_runs_is_given_its_secrets() -> None:
+    documents = [ROOT / "README.md", *ROOT.glob("docs/*.md"), *ROOT.glob("deploy/*/README.md")]
+    texts = [" ".join(path.read_text().split()) for path in documents]
+    started = [words for text in texts for words in re.findall(r"compose exec (\S+ \S+)", text)]
+    assert started
+    assert {words.strip("`):,") for words in started} == {"schema with-secrets"}
+
+
 def _run_sh(script: Path, *arguments: str) -> str:
     return subprocess.run(
         ["sh", str(script), *arguments], capture_output=True, text=True, check=True
