@@ -96,6 +96,13 @@ def test_the_home_may_stand_in_the_env_file_and_the_environment_wins(
     assert chosen_home({"TWD_HOME": f"{tmp_path}/other"}).root == tmp_path / "other"
 
 
+def test_a_relative_home_is_the_same_in_whichever_folder_a_command_is_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert Home.from_environment({"TWD_HOME": "other"}).root == REPOSITORY / "other"
+
+
 def test_settings_that_a_running_stack_was_not_started_with_are_named(tmp_path: Path) -> None:
     home = Home(tmp_path)
     home.create()

@@ -29,8 +29,9 @@ class Home:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Home:
-        """The home that TWD_HOME names, `.twd` in the repository by default."""
-        return cls(Path(environment.get("TWD_HOME") or REPOSITORY / ".twd").resolve())
+        """The home that TWD_HOME names, `.twd` by default; relative to the repository."""
+        # Whichever folder a command is given in: it may be the wrong stack that it cleans.
+        return cls((REPOSITORY / (environment.get("TWD_HOME") or ".twd")).resolve())
 
     @property
     def stack_id(self) -> str:
