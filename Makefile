@@ -92,14 +92,15 @@ demo: .venv/.stack ## Start everything, connect three sample databases and watch
 	@$(RUN) -m twd_local.demo
 up: .venv/.stack ## Start the stack in the background
 	@$(RUN) -m twd_local.stack up
+# After an interrupted first install there is an interpreter, and nothing that it could run.
 down: ## Stop the stack; data is kept
-	@if [ -x $(RUN) ]; then $(RUN) -m twd_local.stack down; else echo "Nothing is installed here, so nothing runs."; fi
+	@if [ -e .venv/.stack ]; then $(RUN) -m twd_local.stack down; else echo "Nothing is installed here, so nothing runs."; fi
 status: .venv/.stack ## Show the processes of the stack, their addresses and memory
 	@$(RUN) -m twd_local.stack status
 logs: .venv/.stack ## Follow the logs: make logs [SERVICE=schema]
 	@$(RUN) -m twd_local.stack logs $(SERVICE)
 clean: ## Stop the stack and delete its data
-	@if [ -x $(RUN) ]; then $(RUN) -m twd_local.stack clean; fi
+	@if [ -e .venv/.stack ]; then $(RUN) -m twd_local.stack clean; fi
 
 .PHONY: connect ask
 export NAME DSN TYPE OPTIONS TRAINING DB Q TABLE COLUMN TEXT FROM TO

@@ -338,6 +338,19 @@ def test_make_tells_a_forgotten_text_from_an_empty_one() -> None:
     assert statuses == [2, 0]
 
 
+@pytest.mark.parametrize("target", ["down", "clean"])
+def test_after_an_install_that_was_interrupted_there_is_nothing_to_stop(
+    target: str, tmp_path: Path
+) -> None:
+    python = tmp_path / ".venv/bin/python"
+    python.parent.mkdir(parents=True)
+    python.write_text("#!/bin/sh\necho ModuleNotFoundError >&2\nexit 1\n")
+    python.chmod(0o755)
+    command = ["make", f"--file={REPOSITORY / 'Makefile'}", target]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_a_reader_of_the_status_that_has_seen_enough_is_no_failure(tmp_path: Path) -> None:
     environment = os.environ | {"TWD_HOME": str(tmp_path)}
     done = run_unread("-m", "twd_local.stack", "status", environment=environment)
