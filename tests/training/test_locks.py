@@ -19,7 +19,7 @@ pytestmark = pytest.mark.integration
     "hold",
     [
         lambda database: ModelVersions(database).exclusive("7"),
-        lambda database: ModelVersions(database).exclusive("7", wait=False),
+        lambda database: ModelVersions(database).exclusive_at_once("7"),
         lambda database: TrainingSet(database).editing("7"),
     ],
 )

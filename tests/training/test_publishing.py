@@ -10,6 +10,7 @@ from qdrant_client import QdrantClient
 
 from twd_shared.clients.ollama import EmbeddingModel, Ollama
 from twd_shared.errors import IndexUnavailable
+from twd_shared.store.snapshots import SnapshotStore
 from twd_training.evaluation.gate import Gate
 from twd_training.examples.models import TrainingItem
 from twd_training.knowledge_base.collections import Collections
@@ -46,7 +47,13 @@ class Base:
         items = [_item(document) for document in documents if document.source == "user"]
         material = Material(snapshot, snapshot_of(), (), items, documents)
         gate = Gate(material, self.collections, self.ollama, 0.01)
-        withdrawal = Withdrawal(self.connection_id, material, self.database, self.collections)
+        withdrawal = Withdrawal(
+            self.connection_id,
+            material,
+            SnapshotStore(self.database),
+            self.versions,
+            self.collections,
+        )
         return Publisher(
             self.connection_id, self.collections, self.versions, self.ollama, gate, withdrawal
         ).publish(material)
@@ -245,10 +252,10 @@ def test_a_text_beyond_the_models_context_is_published_whole(base: Base) -> None
 def test_one_holder_at_a_time(base: Base) -> None:
     with (
         base.versions.exclusive(base.connection_id) as first,
-        base.versions.exclusive(base.connection_id, wait=False) as second,
-        base.versions.exclusive("8", wait=False) as of_another,
+        base.versions.exclusive_at_once(base.connection_id) as second,
+        base.versions.exclusive_at_once("8") as of_another,
     ):
-        assert (first, second, of_another) == (True, False, True)
+        assert (first is None, second is None, of_another is None) == (False, True, False)
 
 
 def _killed(*_: object) -> None:

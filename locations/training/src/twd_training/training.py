@@ -12,6 +12,7 @@ from twd_shared.errors import UnknownConnection
 from twd_shared.garbage import frozen_heap
 from twd_shared.store.connections import ConnectionRegistry
 from twd_shared.store.database import MetadataDatabase
+from twd_shared.store.snapshots import SnapshotStore
 from twd_shared.store.tables import training_items
 from twd_training.evaluation.gate import Gate
 from twd_training.examples.store import TrainingSet
@@ -49,10 +50,10 @@ def train(
     the share by which recall@5 may fall, `link` where a message on a held version leads.
     Raises UnknownConnection for a paused connection, and the errors of stores and servers.
     """
-    registry, versions = ConnectionRegistry(database), ModelVersions(database)
+    registry = ConnectionRegistry(database)
     training_set = TrainingSet(database)
     connection_id = registry.by_partition(partition_key).connection_id
-    with versions.exclusive(connection_id), frozen_heap():
+    with ModelVersions(database).exclusive(connection_id) as held, frozen_heap():
         connection = registry.by_partition(partition_key)
         if not connection.is_active:
             raise UnknownConnection(
@@ -62,11 +63,14 @@ def train(
         # The marker first: items that come in between are published and trained for once more.
         marker = training_set.marker(connection_id)
         material = read_material(connection_id, database)
-        collections = Collections(client, partition_key)
+        versions = ModelVersions(database, held.still_held)
+        collections = Collections(client, partition_key, held.still_held)
         gate = Gate(material, collections, ollama, tolerance)
-        withdrawal = Withdrawal(connection_id, material, database, collections)
+        snapshots = SnapshotStore(database)
+        withdrawal = Withdrawal(connection_id, material, snapshots, versions, collections)
         publisher = Publisher(connection_id, collections, versions, ollama, gate, withdrawal)
         published = publisher.publish(material)
+        held.still_held()
         training_set.mark_published(connection_id, marker)
         _tell(published, HeldAlerts(database, partition_key, link))
     return Trained(connection.database_name, published, _quarantined(database, connection_id))

@@ -1,8 +1,6 @@
 """Who may write to the schema index and who may change which collection is served.
 
-PostgreSQL's advisory locks, each held by an open transaction: a process that dies loses its own.
-They are taken in the order of this module, so that no two processes wait for each other. A session
-can be lost while its process lives on: whoever is about to change something asks its lock first.
+They are taken in the order of this module, so that no two processes wait for each other.
 """
 
 from __future__ import annotations
@@ -12,11 +10,9 @@ from contextlib import contextmanager
 from typing import Literal
 
 import sqlalchemy as sa
-from sqlalchemy.exc import DBAPIError
 
-from twd_shared.clients.dsn import place_of
-from twd_shared.errors import MetadataUnavailable
 from twd_shared.store.database import KEEPALIVES, MetadataDatabase
+from twd_shared.store.held_lock import HeldLock
 
 _Lock = Literal[
     "pg_advisory_xact_lock",
@@ -26,24 +22,7 @@ _Lock = Literal[
 ]
 
 
-class HeldLock:
-    """A lock as its holder has it."""
-
-    def __init__(self, transaction: sa.Connection) -> None:
-        """It is held as long as `transaction` is open."""
-        self._transaction = transaction
-
-    def still_held(self) -> None:
-        """Nothing if it is; raises MetadataUnavailable when the session that held it is lost."""
-        try:
-            self._transaction.execute(sa.text("select 1"))
-        except DBAPIError:
-            raise MetadataUnavailable(
-                "A lock of the schema index is lost, because its session with the metadata "
-                f"database at {place_of(self._transaction.engine.url)} was ended. Others may "
-                "change the index now, so nothing more is changed. Look at PostgreSQL's log and "
-                "its idle_in_transaction_session_timeout."
-            ) from None
+_SUBJECT = "schema index"
 
 
 class IndexLocks:
@@ -59,14 +38,14 @@ class IndexLocks:
         """Be the only migration; None if another one is going on."""
         with self._database.begin() as transaction:
             free = _take(transaction, "pg_try_advisory_xact_lock", "migration", self._alias)
-            yield HeldLock(transaction) if free else None
+            yield HeldLock(transaction, _SUBJECT) if free else None
 
     @contextmanager
     def changing(self) -> Iterator[HeldLock]:
         """Be alone: nobody publishes while another collection is put in place."""
         with self._database.begin() as transaction:
             _take(transaction, "pg_advisory_xact_lock", "served", self._alias)
-            yield HeldLock(transaction)
+            yield HeldLock(transaction, _SUBJECT)
 
     @contextmanager
     def publishing(self, connection_id: str) -> Iterator[HeldLock]:
@@ -74,7 +53,7 @@ class IndexLocks:
         with self._database.begin() as transaction:
             _take(transaction, "pg_advisory_xact_lock_shared", "served", self._alias)
             _take(transaction, "pg_advisory_xact_lock", "connection", self._share(connection_id))
-            yield HeldLock(transaction)
+            yield HeldLock(transaction, _SUBJECT)
 
     @contextmanager
     def taking_out(self, connection_id: str) -> Iterator[HeldLock | None]:
@@ -85,14 +64,14 @@ class IndexLocks:
             ) and _take(
                 transaction, "pg_try_advisory_xact_lock", "connection", self._share(connection_id)
             )
-            yield HeldLock(transaction) if free else None
+            yield HeldLock(transaction, _SUBJECT) if free else None
 
     @contextmanager
     def creating(self) -> Iterator[HeldLock]:
         """Be the only one who creates a collection."""
         with self._database.begin() as transaction:
             _take(transaction, "pg_advisory_xact_lock", "creation", self._alias)
-            yield HeldLock(transaction)
+            yield HeldLock(transaction, _SUBJECT)
 
     def _share(self, connection_id: str) -> str:
         return f"{connection_id} {self._alias}"

@@ -21,8 +21,9 @@ from twd_shared.errors import IndexOutdated, IndexRejected, ModelUnavailable, Un
 from twd_shared.schema_model.models import Snapshot
 from twd_shared.store.connections import ConnectionRegistry
 from twd_shared.store.database import MetadataDatabase
+from twd_shared.store.held_lock import HeldLock
 from twd_shared.store.index_builds import IndexBuilds
-from twd_shared.store.index_locks import HeldLock, IndexLocks
+from twd_shared.store.index_locks import IndexLocks
 from twd_shared.store.index_states import IndexState, IndexStateStore
 from twd_shared.store.snapshots import SnapshotStore
 

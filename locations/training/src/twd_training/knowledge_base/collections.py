@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import uuid
 from array import array
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -84,10 +84,20 @@ def served_aliases(client: QdrantClient) -> frozenset[str]:
 class Collections:
     """The collections `kb_<partition key>_*` behind their aliases."""
 
-    def __init__(self, client: QdrantClient, partition_key: str) -> None:
-        """`client` is shared; connects at the first call."""
+    def __init__(
+        self,
+        client: QdrantClient,
+        partition_key: str,
+        still_held: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`client` is shared, and connects at the first call.
+
+        `still_held` is called before each change: whoever changes something gives that of the lock
+        of `ModelVersions.exclusive`.
+        """
         self._client = client
         self._partition_key = partition_key
+        self._still_held = still_held
 
     def names(self, version: int) -> dict[str, str]:
         """Physical collection by alias, of one version."""
@@ -144,6 +154,7 @@ class Collections:
 
     def create(self, version: int, dimension: int) -> None:
         """Create the collections of a version, empty: one unnamed vector, cosine distance."""
+        self._still_held()
         with index_errors(self._client):
             for name in self.names(version).values():
                 self._client.create_collection(
@@ -175,6 +186,7 @@ class Collections:
                         "payload": point.payload,
                     }
                 )
+        self._still_held()
         for part, of_part in points.items():
             upsert(self._client, collection_of(self._partition_key, part, version), of_part)
 
@@ -202,6 +214,7 @@ class Collections:
                 )
             )
         in_the_way = self._in_the_way()
+        self._still_held()
         with index_errors(self._client):
             # Qdrant cannot do both in one request: readers of these see an error in between.
             for name in in_the_way:
@@ -217,6 +230,7 @@ class Collections:
         dropped = [name for name, version in own.items() if version in versions]
         if not {version for version in own.values() if version is not None} - set(versions):
             dropped += [name for name, count in self._named_as_aliases().items() if not count]
+        self._still_held()
         with index_errors(self._client):
             for name in dropped:
                 self._client.delete_collection(name)
@@ -264,6 +278,7 @@ class Collections:
             ids: list[Any] = [
                 record.id for record in self._records(name) if _hash_in(record) in hashes
             ]
+            self._still_held()
             with index_errors(self._client):
                 for start in range(0, len(ids), _BATCH):
                     selected = models.PointIdsList(points=ids[start : start + _BATCH])

@@ -12,6 +12,7 @@ from twd_shared.clients.ollama import Ollama
 from twd_shared.errors import PermanentError, UnknownConnection
 from twd_shared.store.connections import ConnectionRegistry
 from twd_shared.store.database import MetadataDatabase
+from twd_shared.store.snapshots import SnapshotStore
 from twd_training.examples.store import TrainingSet
 from twd_training.knowledge_base.collections import Collections
 from twd_training.knowledge_base.documents import content_hash_of
@@ -49,6 +50,15 @@ class Served:
     withdrawn: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class _Alone:
+    """The knowledge base as it is held for one decision, and its live version."""
+
+    collections: Collections
+    versions: ModelVersions
+    live: ModelVersion | None
+
+
 class Decisions:
     """Promotes and goes back on one connection's knowledge base."""
 
@@ -65,7 +75,7 @@ class Decisions:
         self._ollama = ollama
         self._key = partition_key
         self._id = ConnectionRegistry(database).by_partition(partition_key).connection_id
-        self._collections = Collections(client, partition_key)
+        self._client = client
         self._versions = ModelVersions(database)
         self._alerts = HeldAlerts(database, partition_key, link)
 
@@ -80,11 +90,13 @@ class Decisions:
         One whose vectors were not its model's is embedded anew: whoever promotes it says that the
         model is right as it is now. Raises UnknownConnection when there is no knowledge base at
         all, VersionNotKept when that version cannot be embedded any more or another was made while
-        this waited, and the errors of the embedding and the index.
+        this waited, MetadataUnavailable when the lock was lost meanwhile, and the errors of the
+        embedding and the index.
         """
-        with self._held_alone() as live:
-            held = self._versions.held(self._id)
-            if held is None or held.version not in self._collections.present():
+        with self._held_alone() as alone:
+            live, versions = alone.live, alone.versions
+            held = versions.held(self._id)
+            if held is None or held.version not in alone.collections.present():
                 if live is None:
                     raise UnknownConnection(
                         f"{self._key} has no knowledge base. Run training_job for it."
@@ -94,10 +106,10 @@ class Decisions:
                     self._settle_promoted(live)
                 return Served(live.version, live.version, is_done=False)
             if has_foreign_vectors(held):
-                self._embed_anew(held)
+                self._embed_anew(held, alone)
             comparison = {**(held.comparison or {}), "promoted_against": held.held_reason}
-            self._versions.hold(self._id, held.version, held.held_reason, comparison)
-            withdrawn = self._serve(held, live.version if live else None)
+            versions.hold(self._id, held.version, held.held_reason, comparison)
+            withdrawn = self._serve(held, alone)
             self._settle_promoted(held)
             return Served(held.version, live.version if live else None, True, withdrawn)
 
@@ -106,14 +118,15 @@ class Decisions:
 
         The version that was served becomes the held one, so that its content is not promoted by
         itself again. Raises VersionNotKept when there is none to go back to, or another was made
-        while this waited.
+        while this waited, MetadataUnavailable when the lock was lost meanwhile.
         """
-        with self._held_alone() as live:
-            held = self._versions.held(self._id)
+        with self._held_alone() as alone:
+            live, versions = alone.live, alone.versions
+            held = versions.held(self._id)
             if live and held and is_left_by_a_person(held) and is_beside(held, live):
                 return Served(live.version, live.version, is_done=False)
             previous = (
-                previous_of(live.version, self._collections, self._versions.kept(self._id))
+                previous_of(live.version, alone.collections, versions.kept(self._id))
                 if live
                 else None
             )
@@ -125,8 +138,8 @@ class Decisions:
             # First: once the earlier one is served, a run must know that this one was left.
             comparison = {**(live.comparison or {}), "live_version": previous.version}
             reason = f"{BY_A_PERSON} from it to version {previous.version}."
-            self._versions.hold(self._id, live.version, reason, comparison | {"findings": []})
-            withdrawn = self._serve(previous, live.version)
+            versions.hold(self._id, live.version, reason, comparison | {"findings": []})
+            withdrawn = self._serve(previous, alone)
             # A newer one that the gate held is dropped, and can be promoted no more.
             forget_told(self._database, self._id)
             return Served(previous.version, live.version, True, withdrawn)
@@ -141,7 +154,7 @@ class Decisions:
         if content_hash_of(documents) != served.content_hash:
             TrainingSet(self._database).mark_published(self._id, None)
 
-    def _embed_anew(self, held: ModelVersion) -> None:
+    def _embed_anew(self, held: ModelVersion, alone: _Alone) -> None:
         documents = read_material(self._id, self._database).documents
         model = self._ollama.embedding_model()
         now = (content_hash_of(documents), model.name, model.digest)
@@ -152,37 +165,34 @@ class Decisions:
                 "training_job: it makes a new version."
             )
         write_embedded(
-            held.version, documents, {}, self._collections, self._ollama, model_id_of(model)
+            held.version, documents, {}, alone.collections, self._ollama, model_id_of(model)
         )
 
-    def _serve(self, version: ModelVersion, before: int | None) -> int:
+    def _serve(self, version: ModelVersion, alone: _Alone) -> int:
         """Serve a version without what is wrong in it; gives how many documents that were."""
+        collections, versions = alone.collections, alone.versions
         material = read_material(self._id, self._database)
-        withdrawal = Withdrawal(self._id, material, self._database, self._collections)
+        snapshots = SnapshotStore(self._database)
+        withdrawal = Withdrawal(self._id, material, snapshots, versions, collections)
         version, withdrawn = withdrawal.withdraw(version)
-        self._collections.serve(version.version)
-        self._versions.make_live(self._id, version.version)
-        left = self._versions.kept(self._id).get(before) if before is not None else None
-        drop_others(
-            self._id,
-            self._collections,
-            self._versions,
-            version.version,
-            # Not a newer one that the gate holds: only what a person left can be promoted again.
-            left.version if left and left.is_held else None,
-        )
+        collections.serve(version.version)
+        versions.make_live(self._id, version.version)
+        left = versions.kept(self._id).get(alone.live.version) if alone.live else None
+        # Not a newer one that the gate holds: only what a person left can be promoted again.
+        kept = left.version if left and left.is_held else None
+        drop_others(self._id, collections, versions, version.version, kept)
         return withdrawn
 
     @contextmanager
-    def _held_alone(self) -> Iterator[ModelVersion | None]:
-        """The live version, when no run holds the knowledge base any more.
+    def _held_alone(self) -> Iterator[_Alone]:
+        """The knowledge base, when no run holds it any more.
 
         Raises VersionNotKept when such a run, or another person, has changed what there is to
         decide over: this one has not looked at it. Raises UnknownConnection for a paused
         connection.
         """
         known = self._state()
-        with self._versions.exclusive(self._id):
+        with self._versions.exclusive(self._id) as lock:
             if not ConnectionRegistry(self._database).is_active(self._id):
                 raise UnknownConnection(
                     f"{self._key} is paused or was removed in the application, and its knowledge "
@@ -195,7 +205,9 @@ class Decisions:
                     "it, and nothing was done. Look at what is served and what is held now, and "
                     "decide again."
                 )
-            yield settle(self._id, self._collections, self._versions)
+            collections = Collections(self._client, self._key, lock.still_held)
+            versions = ModelVersions(self._database, lock.still_held)
+            yield _Alone(collections, versions, settle(self._id, collections, versions))
 
     def _state(self) -> tuple[int | None, ...]:
         """The newest, the live and the held version: a run makes one before it serves it."""

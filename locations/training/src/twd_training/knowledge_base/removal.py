@@ -64,12 +64,13 @@ def _remove(
     Rows of versions stay. Gives False, having done nothing, while a run holds the knowledge base.
     Repeatable.
     """
-    versions, training_set = ModelVersions(database), TrainingSet(database)
-    with versions.exclusive(connection.connection_id, wait=False) as is_ours:
-        if not is_ours:
+    training_set = TrainingSet(database)
+    with ModelVersions(database).exclusive_at_once(connection.connection_id) as held:
+        if held is None:
             return False
+        versions = ModelVersions(database, held.still_held)
         forget_told(database, connection.connection_id)
-        collections = Collections(client, connection.partition_key)
+        collections = Collections(client, connection.partition_key, held.still_held)
         collections.drop(collections.present())
         kept = versions.kept(connection.connection_id)
         versions.forget_collections(connection.connection_id, kept.keys())

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
 import sqlalchemy as sa
 
 from twd_shared.store.database import KEEPALIVES, MetadataDatabase
+from twd_shared.store.held_lock import HeldLock
 from twd_shared.store.tables import model_servings, model_versions
 
 NOT_YET_SERVED = "It was found good and is to be served; the run that would do so has not done it."
@@ -48,21 +49,29 @@ class ModelVersion:
 class ModelVersions:
     """The history of knowledge bases."""
 
-    def __init__(self, database: MetadataDatabase) -> None:
-        """Read and write through `database`."""
+    def __init__(
+        self, database: MetadataDatabase, still_held: Callable[[], None] = lambda: None
+    ) -> None:
+        """Read and write through `database`; `still_held` is called before each change.
+
+        Whoever changes something gives that of the lock of `exclusive`.
+        """
         self._database = database
+        self._still_held = still_held
 
     @contextmanager
-    def exclusive(self, connection_id: str, wait: bool = True) -> Iterator[bool]:
-        """Hold a connection's knowledge base alone; False if another has it and `wait` is off."""
-        function = "pg_advisory_xact_lock" if wait else "pg_try_advisory_xact_lock"
-        key = "hashtextextended('twd.knowledge_base:' || :id, 0)"
+    def exclusive(self, connection_id: str) -> Iterator[HeldLock]:
+        """Hold a connection's knowledge base alone."""
         with self._database.begin() as transaction:
-            *_, answer = transaction.execute(
-                sa.text(f"select {KEEPALIVES}, {function}({key})"),
-                {"id": connection_id},
-            ).one()
-            yield wait or bool(answer)
+            _take(transaction, "pg_advisory_xact_lock", connection_id)
+            yield HeldLock(transaction, "knowledge base")
+
+    @contextmanager
+    def exclusive_at_once(self, connection_id: str) -> Iterator[HeldLock | None]:
+        """The same without waiting: None if another has it."""
+        with self._database.begin() as transaction:
+            free = _take(transaction, "pg_try_advisory_xact_lock", connection_id)
+            yield HeldLock(transaction, "knowledge base") if free else None
 
     def kept(self, connection_id: str) -> dict[int, ModelVersion]:
         """The versions of a connection whose collections are kept, by number."""
@@ -134,11 +143,13 @@ class ModelVersions:
 
     def record(self, version: ModelVersion) -> None:
         """Write the row of a version that was just made."""
+        self._still_held()
         with self._database.begin() as transaction:
             transaction.execute(sa.insert(model_versions).values(**asdict(version)))
 
     def make_live(self, connection_id: str, number: int | None) -> None:
         """Mark one version as the live one and no other; None = none is."""
+        self._still_held()
         table = model_versions
         of_connection = table.c.connection_id == connection_id
         is_live = sa.literal(False) if number is None else table.c.version == number
@@ -174,6 +185,7 @@ class ModelVersions:
         self._update(connection_id, numbers, collections={})
 
     def _update(self, connection_id: str, numbers: Collection[int], **values: Any) -> None:
+        self._still_held()
         table = model_versions
         with self._database.begin() as transaction:
             transaction.execute(
@@ -181,6 +193,19 @@ class ModelVersions:
                 .where(table.c.connection_id == connection_id, table.c.version.in_(numbers))
                 .values(**values)
             )
+
+
+def _take(
+    transaction: sa.Connection,
+    function: Literal["pg_advisory_xact_lock", "pg_try_advisory_xact_lock"],
+    connection_id: str,
+) -> bool:
+    key = "hashtextextended('twd.knowledge_base:' || :id, 0)"
+    # The function that waits gives nothing, which PostgreSQL calls void.
+    *_, answer = transaction.execute(
+        sa.text(f"select {KEEPALIVES}, {function}({key})::text"), {"id": connection_id}
+    ).one()
+    return answer != "false"
 
 
 def _record_serving(transaction: sa.Connection, connection_id: str, version: int) -> None:

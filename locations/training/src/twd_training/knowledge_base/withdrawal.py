@@ -10,7 +10,6 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from twd_shared.schema_model.fingerprint import content_fingerprint
-from twd_shared.store.database import MetadataDatabase
 from twd_shared.store.snapshots import SnapshotStore
 from twd_training.knowledge_base.collections import Collections, Stored
 from twd_training.knowledge_base.material import Material
@@ -59,14 +58,15 @@ class Withdrawal:
         self,
         connection_id: str,
         material: Material,
-        database: MetadataDatabase,
+        snapshots: SnapshotStore,
+        versions: ModelVersions,
         collections: Collections,
     ) -> None:
         """Use it while holding `versions.exclusive(connection_id)`."""
         self._connection_id = connection_id
         self._material = material
-        self._snapshots = SnapshotStore(database)
-        self._versions = ModelVersions(database)
+        self._snapshots = snapshots
+        self._versions = versions
         self._collections = collections
 
     def wrong_in(self, version: ModelVersion, stored: Mapping[str, Stored]) -> frozenset[str]:
