@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from twd_shared.schema_model.models import PartitionOf, Table
+from twd_shared.schema_model.ddl import table_ddl
+from twd_shared.schema_model.models import Column, PartitionOf, Table
 from twd_shared.store.documentation import TableCard
 from twd_training.examples.models import Kind, TrainingItem
 from twd_training.knowledge_base.documents import (
@@ -18,6 +19,8 @@ from twd_training.knowledge_base.documents import (
     content_hash_of,
     documents_of,
 )
+from twd_training.knowledge_base.integrity import shortened_ddl
+from twd_training.knowledge_base.material import Material
 from twd_training.knowledge_base.names import PARTS, alias_of, collection_of, version_in
 
 from .conftest import CUSTOMER, INVOICE, snapshot_of
@@ -43,6 +46,24 @@ def test_documents_come_from_tables_keys_cards_and_users() -> None:
         ("sql", "user"),
     ]
     assert not any("Gone" in d.text for d in documents)
+
+
+def test_ddl_of_a_table_with_ordinary_comments_is_published_whole() -> None:
+    commented = msgspec.structs.replace(CUSTOMER, comment="People who buy. " * 500)
+    [document] = documents_of(snapshot_of(commented), [], [])
+    assert document.text == table_ddl(commented)
+
+
+def test_ddl_that_was_cut_need_not_name_each_column() -> None:
+    columns = tuple(
+        Column(name=f"c{number}", type="text", default=f"'{'word ' * 400}'")
+        for number in range(900)
+    )
+    snapshot = snapshot_of(Table(schema="public", name="wide", kind="table", columns=columns))
+    [document] = made = documents_of(snapshot, [], [])
+    assert len(document.text) <= 1_000_002
+    assert "c899" not in document.text
+    assert shortened_ddl(Material(1, snapshot, (), (), made)) == []
 
 
 def test_a_key_that_only_a_partition_declares_is_told_of_its_table_once() -> None:

@@ -12,6 +12,7 @@ from qdrant_client.models import PointStruct
 
 from twd_shared.errors import EmbeddingUnavailable, IndexUnavailable, ModelUnavailable
 from twd_shared.schema_model.ddl import table_ddl
+from twd_shared.schema_model.models import Column, Table
 from twd_training.evaluation import gate, retrievers
 from twd_training.evaluation.gate import Examination
 from twd_training.evaluation.retrievers import contexts_of
@@ -23,7 +24,7 @@ from twd_training.knowledge_base.material import read_material
 from twd_training.knowledge_base.versions import ModelVersions
 from twd_training.knowledge_base.withdrawal import wrong_documents
 
-from .conftest import Location
+from .conftest import Location, snapshot_of
 from .faulty_model import FaultyModelServer
 from .trained_shop import TrainedShop, table
 
@@ -114,12 +115,26 @@ def test_a_shortened_table_is_held_back(shop: TrainedShop, monkeypatch: pytest.M
         ddl = table_ddl(*arguments)
         return ddl[: ddl.index("budget")] if "campaign" in ddl else ddl
 
-    monkeypatch.setattr(documents, "table_ddl", cut)
+    monkeypatch.setattr(documents, "short_ddl", cut)
     shop.train()
     assert shop.rules() == {"text_shortened"}
     assert shop.held is not None
     assert shop.held.held_reason == ("The DDL of 1 of 12 tables lacks columns (public.campaign).")
     assert any("budget" in text for text in shop.served_texts())
+
+
+def test_a_table_with_megabytes_of_comments_is_published_with_some_of_them(
+    shop: TrainedShop,
+) -> None:
+    columns = tuple(
+        Column(name=f"c{number}", type="text", comment="word " * 5000) for number in range(1600)
+    )
+    wide = Table(schema="public", name="wide", kind="table", columns=columns)
+    snapshots = shop.location.store.snapshots
+    snapshots.save(shop.location.connection_id, snapshot_of(*shop.tables, wide))
+    assert shop.train().published.held is None
+    [ddl] = [text for text in shop.served_texts() if "public.wide" in text]
+    assert 500_000 < len(ddl) <= 1_000_002
 
 
 def test_text_that_is_read_back_shorter_than_it_was_written_is_held_back(

@@ -13,12 +13,10 @@ from twd_schema.documentation.revision import card_revision
 from twd_schema.documentation.spelling import Spelling, spelling_of
 from twd_shared.schema_model.fingerprint import content_fingerprint
 from twd_shared.schema_model.keys import TableName
+from twd_shared.schema_model.lengths import LONGEST_COMMENT
 from twd_shared.schema_model.models import Column, Snapshot, Table, encode
 from twd_shared.schema_model.wording import flat, relationship, shortened, shown, shown_table
 from twd_shared.store.documentation import TableCard
-
-LONGEST_COMMENT = 500
-"""Characters of a comment in a card: one of megabytes must not drown the table's own words."""
 
 # A table that half the database refers to must not drown in its referrers; nor a column in the
 # labels of its type. All referrers stand in the payload of the table's points.

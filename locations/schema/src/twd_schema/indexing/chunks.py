@@ -9,14 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from twd_schema.documentation.cards import LONGEST_COMMENT, about, title, write_card
+from twd_schema.documentation.cards import about, title, write_card
 from twd_schema.indexing.excerpts import REST, TableParts, ToldTable
 from twd_shared.clients.token_budget import TokenBudget
-from twd_shared.schema_model.models import Column, Table
+from twd_shared.schema_model.lengths import LONGEST_COMMENT, longest_comment
+from twd_shared.schema_model.models import Column
 from twd_shared.schema_model.wording import flat, shortened
 
-# Of comments that are longer all together, each is cut to its share: nobody writes so much.
-_COMMENTS_TOGETHER = 200_000
 # One column, or what belongs to none, makes at most so many texts; the last one ends in " …".
 _MOST_PIECES = 64
 _COMMENT_IN_HEAD = 200
@@ -51,14 +50,6 @@ def chunks_of(
     if budget.fits(whole):
         return [Chunk(whole, told.table.columns)]
     return list(_Division(database, told, budget, longest).chunks())
-
-
-def longest_comment(table: Table) -> int:
-    """Characters that a comment of this table may have in its texts."""
-    comments = [table.comment, *(column.comment for column in table.columns)]
-    if sum(len(comment) for comment in comments if comment) <= _COMMENTS_TOGETHER:
-        return _COMMENTS_TOGETHER
-    return max(LONGEST_COMMENT, _COMMENTS_TOGETHER // len(comments))
 
 
 class _Division:

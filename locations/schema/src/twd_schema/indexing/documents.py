@@ -13,15 +13,11 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from twd_schema.documentation.cards import LONGEST_COMMENT, write_card
+from twd_schema.documentation.cards import write_card
 from twd_schema.documentation.facts import TableFacts, facts_of
 from twd_schema.documentation.spelling import Spelling, spelling_of
-from twd_schema.indexing.chunks import Chunk, chunks_of, longest_comment
-from twd_schema.indexing.excerpts import (
-    ToldTable,
-    with_short_comments,
-    without_comments,
-)
+from twd_schema.indexing.chunks import Chunk, chunks_of
+from twd_schema.indexing.excerpts import ToldTable
 from twd_schema.indexing.origins import KnownPoint, KnownTables, Origins
 from twd_shared.clients.catalog import Connection
 from twd_shared.clients.index_layout import point_id
@@ -29,6 +25,12 @@ from twd_shared.clients.token_budget import TokenBudget
 from twd_shared.schema_model.ddl import table_ddl
 from twd_shared.schema_model.fingerprint import content_fingerprint
 from twd_shared.schema_model.keys import TableName
+from twd_shared.schema_model.lengths import (
+    LONGEST_COMMENT,
+    LONGEST_DDL,
+    short_ddl,
+    without_comments,
+)
 from twd_shared.schema_model.models import Column, ForeignKey, Snapshot, Table
 from twd_shared.schema_model.wording import flat, said, shortened
 from twd_shared.store.documentation import TableCard
@@ -41,8 +43,6 @@ from twd_shared.terms.sparse import (
 
 _LONGEST_TITLE = 200
 _LONGEST_DEFAULT = 500
-# Qdrant takes requests of 32 MiB, and no language model reads a statement of that length.
-_LONGEST_DDL = 1_000_000
 _MOST_WORDS = 500
 # Raise it when some texts are taken apart otherwise, and points of before may be asked meanwhile:
 # each is written again in its place. `TERMS_REVISION` rebuilds the index instead.
@@ -142,8 +142,8 @@ def _documents_of_table(
     told = ToldTable(table, facts, spelling, dialect)
     chunks = chunks_of(connection.database_name, told, card, silent_ddl, origins.budget)
     small = _small_payload(connection, table, facts, len(chunks))
-    short = with_short_comments(table, longest_comment(table))
-    ddl = silent_ddl if silent is table else table_ddl(short, dialect)
+    is_silent = silent is table
+    ddl = shortened(silent_ddl, LONGEST_DDL) if is_silent else short_ddl(table, dialect)
     large = _large_payload(table, card, ddl)
     for number, chunk in enumerate(chunks):
         texts = _term_texts(connection.database_name, table, facts, spelling, chunk, number)
@@ -204,7 +204,7 @@ def _large_payload(table: Table, card: str, ddl: str) -> dict[str, Any]:
     """What stands in the first chunk alone, as it would be repeated in each of a wide table."""
     key = frozenset(table.primary_key.columns if table.primary_key else ())
     return {
-        "ddl": shortened(ddl, _LONGEST_DDL),
+        "ddl": ddl,
         "card": card,
         "columns": [_column(column, column.name in key) for column in table.columns],
     }

@@ -8,7 +8,7 @@ how a table is partitioned, is in the part that starts at `REST`, before the fir
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -18,8 +18,9 @@ from twd_schema.documentation.cards import column_lines, surroundings
 from twd_schema.documentation.facts import TableFacts
 from twd_schema.documentation.spelling import Spelling
 from twd_shared.schema_model.ddl import table_ddl
+from twd_shared.schema_model.lengths import without_comments
 from twd_shared.schema_model.models import Table
-from twd_shared.schema_model.wording import relationship, shortened
+from twd_shared.schema_model.wording import relationship
 
 REST = -1
 """Where the part of a table starts that belongs to no column."""
@@ -35,16 +36,6 @@ class ToldTable:
     facts: TableFacts
     spelling: Spelling
     dialect: str
-
-
-def without_comments(table: Table) -> Table:
-    """The table without its own and its columns' comments, which its card tells already."""
-    return _with_comments(table, lambda text: None)
-
-
-def with_short_comments(table: Table, longest: int) -> Table:
-    """The table with comments of `longest` characters at most, its own and its columns'."""
-    return _with_comments(table, lambda text: shortened(text, longest))
 
 
 class TableParts:
@@ -116,21 +107,6 @@ class TableParts:
         return msgspec.structs.replace(
             part, partition_key=None, inherits=(), storage=(), server=None, options=()
         )
-
-
-def _with_comments(table: Table, changed: Callable[[str], str | None]) -> Table:
-    if not table.comment and not any(column.comment for column in table.columns):
-        return table
-    return msgspec.structs.replace(
-        table,
-        comment=changed(table.comment) if table.comment else None,
-        columns=tuple(
-            msgspec.structs.replace(column, comment=changed(column.comment))
-            if column.comment
-            else column
-            for column in table.columns
-        ),
-    )
 
 
 def _within(items: Sequence[_Item], homes: Sequence[int], start: int, stop: int) -> Iterator[_Item]:

@@ -13,9 +13,9 @@ from functools import cached_property
 from typing import Any, Literal, NamedTuple
 
 from twd_shared.clients.embedding_models import Purpose
-from twd_shared.schema_model.ddl import table_ddl
 from twd_shared.schema_model.fingerprint import content_fingerprint
 from twd_shared.schema_model.keys import keys_of_tables
+from twd_shared.schema_model.lengths import short_ddl
 from twd_shared.schema_model.models import Snapshot
 from twd_shared.schema_model.wording import relationship
 from twd_shared.store.documentation import TableCard
@@ -148,7 +148,7 @@ def documents_of(
     documents = [
         Document("ddl", "schema", ddl, (table.label,))
         for table in snapshot.tables
-        if (ddl := table_ddl(table, snapshot.dialect))
+        if (ddl := short_ddl(table, snapshot.dialect))
     ]
     documents += [
         Document("documentation", "relationship", relationship(table, key), ends)

@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 from twd_shared.schema_model.ddl.names import quote_name
 from twd_shared.schema_model.keys import keys_of_tables
+from twd_shared.schema_model.lengths import LONGEST_DDL
 from twd_shared.schema_model.models import Table
 from twd_shared.schema_model.wording import relationship
 from twd_training.examples.models import TrainingItem
@@ -91,7 +92,10 @@ def missing_documents(material: Material, live: Mapping[str, Stored]) -> list[Fi
 
 
 def shortened_ddl(material: Material) -> list[Finding]:
-    """Tables whose DDL does not name each of their columns; a view's text need not."""
+    """Tables whose DDL does not name each of their columns.
+
+    A view's text need not, nor one that was cut as it was of megabytes.
+    """
     texts: dict[str, list[str]] = defaultdict(list)
     for document in material.documents:
         if document.source == "schema":
@@ -102,7 +106,8 @@ def shortened_ddl(material: Material) -> list[Finding]:
         table.label
         for table in material.snapshot.tables
         if not table.is_view and table.label in texts
-        if not _names_columns("\n".join(texts[table.label]), table, dialect)
+        for text in ["\n".join(texts[table.label])]
+        if not _may_be_cut(text) and not _names_columns(text, table, dialect)
     ]
     if not shortened:
         return []
@@ -197,6 +202,11 @@ def _some(names: Sequence[str]) -> str:
 def _has_statements(table: Table) -> bool:
     # A view whose text was not shown to the role that reads has none.
     return not table.is_view or table.definition is not None
+
+
+def _may_be_cut(text: str) -> bool:
+    # Between words, of which the last may be a long one.
+    return len(text) > LONGEST_DDL // 2 and text.endswith(" …")
 
 
 def _names_columns(text: str, table: Table, dialect: str) -> bool:
