@@ -30,8 +30,8 @@ from twd_training.knowledge_base.collections import Collections
 from twd_training.knowledge_base.material import Material, read_material
 from twd_training.training import Trained, train
 
-# What TWD_PROMOTION_TOLERANCE is when nobody sets it.
-_TOLERANCE = 0.01
+# What TWD_PROMOTION_TOLERANCE and TWD_RECALL_BOUND are when nobody sets them.
+_TOLERANCE, _LEAST_RECALL = 0.01, 0.6
 _NO_SOURCE = SourceAccess.configured("postgresql", "loopback", "", 60.0)
 
 
@@ -95,7 +95,14 @@ class OwnTraining:
         """Publish the knowledge base, as trained_model does."""
         with closing(open_client(self._qdrant)) as client:
             ollama = Ollama(ollama_url, MODEL)
-            return train(self.key, self._database, client, ollama, tolerance=_TOLERANCE)
+            return train(
+                self.key,
+                self._database,
+                client,
+                ollama,
+                tolerance=_TOLERANCE,
+                least_recall=_LEAST_RECALL,
+            )
 
     def material(self) -> Material:
         """What the knowledge base has to hold now."""

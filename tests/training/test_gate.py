@@ -248,6 +248,32 @@ def test_the_live_version_is_remembered_by_its_scores_when_its_model_is_gone(
     assert "as when it was made with its own model" in shop.held.held_reason
 
 
+def test_figures_over_other_questions_are_not_compared(
+    shop: TrainedShop, model: FaultyModelServer
+) -> None:
+    model.digest = "f" * 64
+    # Some of the questions are made from the columns.
+    shop.change("campaign", "advertising_agency")
+    assert shop.train().published.held is None
+    comparison = shop.live.comparison or {}
+    assert "live" not in comparison
+    assert comparison["not_compared"].startswith("version 1, which is served, cannot be compared")
+
+
+def test_what_cannot_be_compared_and_finds_too_little_is_held_back(
+    shop: TrainedShop, model: FaultyModelServer
+) -> None:
+    model.digest, model.is_swapped = "f" * 64, True
+    shop.change("campaign", "advertising_agency")
+    shop.train()
+    assert shop.rules() == {"scores_low"}
+    assert shop.held is not None
+    assert "of TWD_RECALL_BOUND, and version 1, which is served," in shop.held.held_reason
+    assert not shop.train(tolerance=1).published.is_new
+    # By another bound it is judged again.
+    assert shop.train(least_recall=0).published.held is None
+
+
 def test_a_better_model_is_served(shop: TrainedShop, model: FaultyModelServer) -> None:
     model.digest = "f" * 64
     assert shop.train().published.held is None

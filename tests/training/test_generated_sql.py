@@ -310,6 +310,7 @@ class Shop:
             resources["qdrant"].client,
             resources["ollama"].client,
             tolerance=1.0,
+            least_recall=0.0,
         )
 
     def evaluate(self, **options: Any) -> Generated:

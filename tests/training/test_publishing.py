@@ -46,7 +46,7 @@ class Base:
         """Publish them as what an empty schema and the users of these documents give."""
         items = [_item(document) for document in documents if document.source == "user"]
         material = Material(snapshot, snapshot_of(), (), items, documents)
-        gate = Gate(material, self.collections, self.ollama, 0.01)
+        gate = Gate(material, self.collections, self.ollama, 0.01, 0.6)
         withdrawal = Withdrawal(
             self.connection_id,
             material,

@@ -96,7 +96,7 @@ class TrainedShop:
         """What `training_examples` does."""
         self.location.collect()
 
-    def train(self, tolerance: float = 0.01) -> Trained:
+    def train(self, tolerance: float = 0.01, least_recall: float = 0.6) -> Trained:
         """What `training_examples` and `trained_model` do."""
         self.collect()
         return train(
@@ -105,6 +105,7 @@ class TrainedShop:
             self.client,
             self.ollama,
             tolerance=tolerance,
+            least_recall=least_recall,
         )
 
     def lose_alias(self, part: Part) -> None:

@@ -229,7 +229,7 @@ RUN_RETRY_SECONDS = Variable(
 RECALL_BOUND = Variable(
     "TWD_RECALL_BOUND",
     "0.6",
-    "Recall@5 under which an evaluation warns and a new index must not fall, 0 to 1",
+    "Recall@5 under which an evaluation warns and nothing is replaced uncompared, 0 to 1",
     rule=_SHARE,
 )
 PROMOTION_TOLERANCE = Variable(

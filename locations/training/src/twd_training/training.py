@@ -41,13 +41,15 @@ def train(
     ollama: Ollama,
     *,
     tolerance: float,
+    least_recall: float,
     link: str = "",
 ) -> Trained:
     """Publish the connection's newest schema, documentation and examples, if the gate lets them.
 
     All is read while the knowledge base is held: of two runs at once, the later publishes the
     newer content, and a connection that is being taken out is not published again. `tolerance` is
-    the share by which recall@5 may fall, `link` where a message on a held version leads.
+    the share by which recall@5 may fall, `least_recall` the recall@5 that is asked for where the
+    live version cannot be compared, `link` where a message on a held version leads.
     Raises UnknownConnection for a paused connection, and the errors of stores and servers.
     """
     registry = ConnectionRegistry(database)
@@ -65,7 +67,7 @@ def train(
         material = read_material(connection_id, database)
         versions = ModelVersions(database, held.still_held)
         collections = Collections(client, partition_key, held.still_held)
-        gate = Gate(material, collections, ollama, tolerance)
+        gate = Gate(material, collections, ollama, tolerance, least_recall)
         snapshots = SnapshotStore(database)
         withdrawal = Withdrawal(connection_id, material, snapshots, versions, collections)
         publisher = Publisher(connection_id, collections, versions, ollama, gate, withdrawal)

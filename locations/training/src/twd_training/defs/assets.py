@@ -162,6 +162,7 @@ def training_assets(settings: Settings) -> list[dg.AssetsDefinition]:
                 qdrant.client,
                 ollama.client,
                 tolerance=settings.promotion_tolerance,
+                least_recall=settings.recall_bound,
                 link=asset_url(settings.ui_url, TRAINED_MODEL.key, context.partition_key),
             )
         evaluation_url = asset_url(settings.ui_url, MODEL_EVALUATION_KEY, context.partition_key)

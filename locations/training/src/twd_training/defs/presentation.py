@@ -94,6 +94,8 @@ def training_metadata(trained: "Trained", evaluation_url: str) -> Mapping[str, A
         }
     if "live" in comparison:
         metadata["recall_at_5_before"] = comparison["live"]["recall_at_5"]
+    if "not_compared" in comparison:
+        metadata["not_compared"] = comparison["not_compared"]
     return metadata
 
 

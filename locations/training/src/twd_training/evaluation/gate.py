@@ -43,13 +43,15 @@ _ROUNDING = 1e-9
 class Gate:
     """Judges new versions of one connection's knowledge base.
 
-    `tolerance` is the share by which recall@5 may fall.
+    `tolerance` is the share by which recall@5 may fall; `least_recall` the recall@5 that is asked
+    for where the live version cannot be compared.
     """
 
     material: Material
     collections: Collections
     ollama: Ollama
     tolerance: float
+    least_recall: float
 
     @contextmanager
     def examining(self, candidate: Candidate) -> Iterator[Examination]:
@@ -61,10 +63,14 @@ class Gate:
             examination.end()
 
     def stands_by(self, held: ModelVersion) -> bool:
-        """False if its recall fell by too much for a tolerance that is another one by now."""
+        """False if its recall was too low by a setting that is another one by now."""
         comparison = held.comparison or {}
-        fell = any(one["rule"] == "scores_fell" for one in comparison.get("findings", []))
-        return not fell or comparison.get("tolerance") == self.tolerance
+        rules = {one["rule"] for one in comparison.get("findings", [])}
+        by_tolerance = comparison.get("tolerance") == self.tolerance
+        by_bound = comparison.get("least_recall") == self.least_recall
+        return (by_tolerance or "scores_fell" not in rules) and (
+            by_bound or "scores_low" not in rules
+        )
 
 
 class Examination:
@@ -77,6 +83,7 @@ class Examination:
         self._collections = gate.collections
         self._ollama = gate.ollama
         self._tolerance = gate.tolerance
+        self._least_recall = gate.least_recall
         self._ended = Future[None]()
         self._apart = ThreadPoolExecutor(2, "twd-gate")
         self._asking: Future[list[Score]] | None = None
@@ -116,6 +123,7 @@ class Examination:
         comparison: dict[str, Any] = {
             "live_version": live.version if live else None,
             "tolerance": self._tolerance,
+            "least_recall": self._least_recall,
         }
         scores = self._scores(ours, live, wrong) if self._questions else {}
         if live is not None:
@@ -190,7 +198,10 @@ class Examination:
     def _scores(
         self, ours: Collection[Score], live: ModelVersion | None, wrong: Collection[str]
     ) -> dict[str, Any]:
-        """Figures of both; of a first version too, as they may be all that is left to compare."""
+        """Figures of both, or in `not_compared` why there are none of the live version.
+
+        Of a first version too, as they may be all that is left to compare.
+        """
         scores = {
             "question_set_hash": question_set_hash(self._questions),
             "question_count": len(self._questions),
@@ -198,34 +209,41 @@ class Examination:
         }
         if live is None:
             return scores
-        recorded = self._recorded(live)
-        theirs = recorded or _figures(
-            self._asked.scores(live.version, live.model, live.dimension, wrong)
-        )
-        return scores | {"live": theirs, "live_is_recorded": recorded is not None}
-
-    def _recorded(self, live: ModelVersion) -> dict[str, float] | None:
-        """What the live version scored when it was made, if the server has lost its model since.
-
-        Asked through another model it would find nothing, and anything would be better.
-        """
         if self._ollama.using(live.model).digest() == live.model_digest:
-            return None
-        return (live.comparison or {}).get("candidate")
+            theirs = self._asked.scores(live.version, live.model, live.dimension, wrong)
+            return scores | {"live": _figures(theirs), "live_is_recorded": False}
+        # Asked through another model it would find nothing, and anything would be better.
+        then = live.comparison or {}
+        if then.get("question_set_hash") == scores["question_set_hash"]:
+            return scores | {"live": then["candidate"], "live_is_recorded": True}
+        return scores | {
+            "not_compared": f"version {live.version}, which is served, cannot be compared: Ollama "
+            f"has lost the model {live.model} that made it, and it was scored over other questions"
+        }
 
     def _fallen(self, scores: Mapping[str, Any]) -> list[Finding]:
         if not scores:
             return []
-        ours, theirs = (scores[side]["recall_at_5"] for side in ("candidate", "live"))
+        ours, count = scores["candidate"]["recall_at_5"], scores["question_count"]
+        if "live" not in scores:
+            if ours >= self._least_recall - _ROUNDING:
+                return []
+            return [
+                Finding(
+                    "scores_low",
+                    f"recall@5 over {count} questions is {ours:.4f}, less than the "
+                    f"{self._least_recall:g} of TWD_RECALL_BOUND, and {scores['not_compared']}",
+                )
+            ]
+        theirs = scores["live"]["recall_at_5"]
         if ours >= theirs - self._tolerance - _ROUNDING:
             return []
         when = ", as when it was made with its own model," if scores["live_is_recorded"] else ""
         return [
             Finding(
                 "scores_fell",
-                f"recall@5 over {scores['question_count']} questions would fall from "
-                f"{theirs:.4f}{when} to {ours:.4f}, by more than the {self._tolerance:g} of "
-                "TWD_PROMOTION_TOLERANCE",
+                f"recall@5 over {count} questions would fall from {theirs:.4f}{when} to "
+                f"{ours:.4f}, by more than the {self._tolerance:g} of TWD_PROMOTION_TOLERANCE",
             )
         ]
 

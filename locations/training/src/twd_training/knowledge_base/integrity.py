@@ -24,7 +24,12 @@ from twd_training.knowledge_base.documents import Document
 from twd_training.knowledge_base.material import Material
 
 Rule = Literal[
-    "documents_missing", "text_shortened", "content_altered", "vectors_foreign", "scores_fell"
+    "documents_missing",
+    "text_shortened",
+    "content_altered",
+    "vectors_foreign",
+    "scores_fell",
+    "scores_low",
 ]
 
 SAMPLE = 16
