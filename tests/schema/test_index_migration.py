@@ -385,6 +385,20 @@ def test_a_swap_by_somebody_else_meanwhile_stops_the_migration(
         migrate(shop)
 
 
+def test_an_index_whose_model_was_pulled_again_is_compared_as_its_users_find_it(
+    shop: Shop, faults: Callable[..., None]
+) -> None:
+    configure(shop, LARGE)
+    listed = {"models": [{"model": f"{LARGE}:latest", "digest": "f" * 64}]}
+    faults("ollama", {"path": "/api/tags", "status": 200, "body": listed})
+    done = migrate(shop)
+    assert done.comparisons is not None
+    assert done.comparisons.hybrid.before is not None
+    assert done.comparisons.dense.before is None
+    assert "was pulled again" in done.note
+    assert done.served.model_digest == "f" * 64
+
+
 def test_a_model_that_is_pulled_again_meanwhile_stops_the_migration(
     shop: Shop, monkeypatch: pytest.MonkeyPatch, faults: Callable[..., None]
 ) -> None:

@@ -21,6 +21,7 @@ from twd_shared.retrieval.candidates import label
 from twd_shared.retrieval.explaining import explain
 from twd_shared.retrieval.prompt import sql_prompt
 from twd_shared.retrieval.question import read_question
+from twd_shared.retrieval.ranking import STANDARD, Weights
 from twd_shared.retrieval.search import Retrieval, rank_tables, retrieve_tables
 from twd_shared.schema_model.keys import TableName
 from twd_shared.schema_model.models import ForeignKey
@@ -318,6 +319,32 @@ def test_a_model_pulled_again_under_its_name_is_not_compared_with_and_said_so(
     assert answer.tables[0].table == "customers"
     assert "pulled again" in answer.note
     assert all(found.explanation.dense == 0 for found in answer.tables)
+
+
+def test_rankings_of_a_model_pulled_again_are_those_of_an_answer(
+    shop: Shop, faults: Callable[..., None]
+) -> None:
+    listed = {"name": LARGE, "model": f"{LARGE}:latest", "digest": "f" * 64, "size": 0}
+    faults("ollama", {"path": "/api/tags", "status": 200, "body": {"models": [listed]}})
+    served = shop.index.served()
+    assert served is not None
+
+    def ranking(weights: Weights) -> list[TableName]:
+        [found] = rank_tables(
+            ["customers"],
+            connection_id="7",
+            index=shop.index,
+            ollama=shop.ollama,
+            collection=served,
+            weights=weights,
+        )
+        return found
+
+    found = [(table.schema, table.table) for table in ask(shop, "7", "customers").tables]
+    assert ranking(STANDARD) == ranking(Weights(dense=0))
+    assert ranking(STANDARD)[: len(found)] == found
+    with pytest.raises(IndexOutdated, match=r"pulled again .* not asked by vectors alone"):
+        ranking(Weights(terms=0, named=0, related=0, schema=0))
 
 
 def test_a_connection_is_named_by_text_and_an_answer_has_a_table(shop: Shop) -> None:

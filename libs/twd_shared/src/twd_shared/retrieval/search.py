@@ -125,13 +125,17 @@ def rank_tables(
 ) -> list[list[TableName]]:
     """For each question the first `limit` tables, not cut where scores fall: for evaluation.
 
-    `collection` need not be the one that is served. Asked in few requests.
+    `collection` need not be the one that is served. Asked in few requests. As in an answer, words
+    alone count where the model was pulled again; raises IndexOutdated where `weights` have none.
     """
     asked = [read_question(question) for question in questions]
     vectors: Sequence[list[float] | None] = [None] * len(asked)
     if weights.dense:
         model = ollama.using(collection.model)
-        vectors = _vectors([one.text for one in asked], model, collection)
+        if not _replaced(model, collection):
+            vectors = _vectors([one.text for one in asked], model, collection)
+        elif not weights.terms:
+            raise IndexOutdated(_replaced_note(collection, "it is not asked by vectors alone"))
     points = index.points(connection_id, collection.name)
     rankings: list[list[TableName]] = []
     found = _candidates(points, asked, vectors, with_terms=weights.terms > 0)
@@ -152,8 +156,10 @@ def _retrieve(
     _require_layout(collection)
     asked = read_question(question)
     model = ollama.using(collection.model)
-    vector, note = None, _replaced(model, collection)
-    if not note:
+    vector, note = None, ""
+    if _replaced(model, collection):
+        note = _replaced_note(collection, "tables were found by words alone")
+    else:
         [vector] = _vectors([asked.text], model, collection)
     points = index.points(connection_id, collection.name)
     [candidates] = _candidates(points, [asked], [vector], with_terms=True)
@@ -205,14 +211,16 @@ def _require_layout(collection: IndexCollection) -> None:
         )
 
 
-def _replaced(model: Ollama, collection: IndexCollection) -> str:
-    """What to tell if the model is another than the one that made the collection; else ''."""
+def _replaced(model: Ollama, collection: IndexCollection) -> bool:
+    """Whether the model is another than the one that made the collection."""
     digest = model.digest()
-    if not digest or digest == collection.model_digest:
-        return ""
+    return bool(digest) and digest != collection.model_digest
+
+
+def _replaced_note(collection: IndexCollection, outcome: str) -> str:
     return (
         f"Model {collection.model!r} was pulled again and its vectors do not compare with those of "
-        f"the schema index: tables were found by words alone. Run: make migrate-index."
+        f"the schema index: {outcome}. Run: make migrate-index."
     )
 
 

@@ -209,35 +209,38 @@ class IndexMigration:
                 _, snapshot = self._snapshots.load_newest(registered.connection_id)
                 questions = asked_of(self._database, registered.connection_id, snapshot)
                 asked[registered.partition_key] = (registered.connection_id, questions)
-        before, note = None, ""
-        try:
-            # One model after the other: a server may have room for one at a time.
-            before = None if live is None else self._rankings(live, asked)
-        except PermanentError as error:
-            note = f"What was served could not be asked. {error}"
-        after = self._rankings(candidate, asked)
+        before: list[dict[str, Rankings] | None] = []
+        note = ""
+        # One model after the other: a server may have room for one at a time.
+        for weights in _WAYS:
+            try:
+                before.append(None if live is None else self._rankings(live, asked, weights))
+            except PermanentError as error:
+                before.append(None)
+                note = note or f"What was served could not be asked. {error}"
+        after = [self._rankings(candidate, asked, weights) for weights in _WAYS]
         hybrid, dense = (
             compare(
                 {
-                    key: (questions, None if before is None else before[way][key], after[way][key])
+                    key: (questions, None if old is None else old[key], new[key])
                     for key, (_, questions) in asked.items()
                 }
             )
-            for way in range(len(_WAYS))
+            for old, new in zip(before, after, strict=True)
         )
         return Comparisons(hybrid, dense), note
 
     def _rankings(
-        self, collection: IndexCollection, asked: dict[str, tuple[str, list[LabelledQuestion]]]
-    ) -> list[dict[str, Rankings]]:
-        """What the collection finds in each of the ways, by partition key."""
-        return [
-            {
-                key: self._ranking(collection, connection_id, questions, weights)
-                for key, (connection_id, questions) in asked.items()
-            }
-            for weights in _WAYS
-        ]
+        self,
+        collection: IndexCollection,
+        asked: dict[str, tuple[str, list[LabelledQuestion]]],
+        weights: Weights,
+    ) -> dict[str, Rankings]:
+        """What the collection finds, by partition key."""
+        return {
+            key: self._ranking(collection, connection_id, questions, weights)
+            for key, (connection_id, questions) in asked.items()
+        }
 
     def _ranking(
         self,
