@@ -7,17 +7,22 @@ from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
 
+import httpx
 import pytest
 from qdrant_client import QdrantClient
 
 from twd_shared.clients.catalog import Connection
-from twd_shared.clients.index_collections import Making
-from twd_shared.clients.index_layout import LAYOUT
+from twd_shared.clients.index_collections import Making, making_of
+from twd_shared.clients.index_layout import LAYOUT, Point, point_id
+from twd_shared.clients.ollama import Ollama
 from twd_shared.clients.qdrant import open_client
 from twd_shared.clients.schema_index import SchemaIndex
-from twd_shared.clients.token_budget import TokenBudget, TokenRates
+from twd_shared.clients.token_budget import WRITING_CONTEXT_TOKENS, TokenBudget, TokenRates
 from twd_shared.retrieval.__main__ import main
 from twd_shared.store.database import MetadataDatabase
+from twd_shared.terms.sparse import document_terms
+
+from ..json_server import JsonServer
 
 
 @pytest.fixture
@@ -125,3 +130,64 @@ def test_an_embedding_model_that_is_missing_comes_with_the_command_that_fetches_
 ) -> None:
     assert main(["--database", "shop", "how many?"]) == 2
     assert "ollama pull gone-model" in capsys.readouterr().err
+
+
+class Writer(JsonServer):
+    """The server at `target` with a language model in front; `options` are those of its last call."""
+
+    def __init__(self, target: str) -> None:
+        self.options: dict[str, Any] = {}
+        self._target = target
+        super().__init__()
+
+    def on_get(self, path: str) -> tuple[int, Any]:
+        given = httpx.get(self._target + path)
+        return given.status_code, given.json()
+
+    def on_post(self, path: str, asked: dict[str, Any]) -> tuple[int, Any]:
+        if path != "/api/generate":
+            given = httpx.post(self._target + path, json=asked, timeout=30)
+            return given.status_code, given.json()
+        self.options = asked["options"]
+        return 200, {"response": "select 1", "done": True}
+
+
+@pytest.fixture
+def writer(environment: None, monkeypatch: pytest.MonkeyPatch, services: Any) -> Iterator[Writer]:
+    """A language model, which the environment names."""
+    made = Writer(services.ollama)
+    monkeypatch.setenv("OLLAMA_BASE_URL", made.url)
+    monkeypatch.setenv("TWD_LLM_MODEL", "writer")
+    yield made
+    made.close()
+
+
+def test_the_language_model_reads_the_prompt_from_its_beginning(
+    writer: Writer, registry: Any, services: Any, capsys: Any
+) -> None:
+    [connection] = registry.known()
+    ollama = Ollama(services.ollama, services.embed_model)
+    with closing(open_client(os.environ["QDRANT_URL"])) as client:
+        index = SchemaIndex(client, os.environ["TWD_INDEX_ALIAS"])
+        made = index.create(making_of(ollama.embedding_model()), ollama.token_budget())
+        index.serve(made.name)
+        named = {
+            "connection_id": connection.connection_id,
+            "schema_name": "public",
+            "table_name": "customer",
+        }
+        told = {
+            "kind": "table",
+            "words": ["custom"],
+            "ddl": "CREATE TABLE customer ();",
+            "card": "",
+        }
+        [vector] = ollama.embed(["customer"], "document")
+        terms = document_terms(names=["customer"], columns=[], prose=[])
+        place = point_id(connection.connection_id, "public", "customer")
+        point = Point(place, vector, terms, named | told)
+        index.points(connection.connection_id, made.name).upsert([point])
+        assert main(["--database", "shop", "how many customers?"]) == 0
+        client.delete_collection(made.name)
+    assert capsys.readouterr().out.endswith("\nselect 1\n")
+    assert writer.options["num_ctx"] == WRITING_CONTEXT_TOKENS

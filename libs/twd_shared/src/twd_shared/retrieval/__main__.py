@@ -13,6 +13,7 @@ from twd_shared import settings
 from twd_shared.clients.ollama import Ollama
 from twd_shared.clients.qdrant import open_client
 from twd_shared.clients.schema_index import SchemaIndex
+from twd_shared.clients.token_budget import WRITING_CONTEXT_TOKENS
 from twd_shared.command_output import write_output
 from twd_shared.errors import TwdError
 from twd_shared.retrieval.explaining import explain
@@ -71,7 +72,8 @@ def _answer(database: str, question: str, limit: int) -> int:
         lines += ["", "Joined by:", *(f"  {one.condition}" for one in answer.joins)]
     write_output("\n".join(lines))
     if model:
-        sql = ollama.generate(sql_prompt(question, answer, connection.db_type)).strip()
+        prompt = sql_prompt(question, answer, connection.db_type)
+        sql = ollama.generate(prompt, context_tokens=WRITING_CONTEXT_TOKENS).strip()
         write_output("\n" + sql)
     return 0
 

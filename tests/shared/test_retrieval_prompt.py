@@ -1,0 +1,37 @@
+"""The prompt that asks for SQL: what is in it, and how long it may be."""
+
+from __future__ import annotations
+
+import re
+
+from twd_shared.retrieval.candidates import Relationship
+from twd_shared.retrieval.prompt import sql_prompt
+from twd_shared.retrieval.ranking import Explanation
+from twd_shared.retrieval.search import Retrieval, RetrievedTable
+
+
+def retrieved(name: str, ddl: str) -> RetrievedTable:
+    return RetrievedTable("public", name, "table", 1.0, ddl, "", Explanation())
+
+
+def to_a(name: str) -> Relationship:
+    return Relationship(("public", name), ("public", "a"), (("a_id", "id"),))
+
+
+def test_a_prompt_stays_short_whatever_is_found() -> None:
+    tables = (retrieved("a", "column " * 1000), retrieved("b", "short"), retrieved("c", "x" * 9000))
+    answer = Retrieval(tables, (to_a("b"), to_a("c")))
+    prompt = sql_prompt("question " * 5000, answer, "postgresql")
+    assert len(prompt) < 18_000
+    assert prompt.startswith("Write one read-only postgresql query")
+    assert re.search(r"^<question-(\w+)>\n(question )+\S*\n</question-\1>$", prompt, re.MULTILINE)
+    # The tables that fit, and what joins them: not what refers to a table that is not shown.
+    assert ("short" in prompt, "x" * 9000 in prompt) == (True, False)
+    assert ("public.b.a_id = public.a.id" in prompt, "public.c" in prompt) == (True, False)
+
+
+def test_of_a_first_table_that_is_too_long_the_beginning_is_shown() -> None:
+    answer = Retrieval((retrieved("a", "CREATE TABLE a (" + "\u1ebf" * 50_000),))
+    prompt = sql_prompt("How many?", answer, "postgresql")
+    assert "CREATE TABLE a (" in prompt
+    assert len(prompt.encode()) < 18_000
