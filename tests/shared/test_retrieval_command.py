@@ -133,7 +133,7 @@ def test_an_embedding_model_that_is_missing_comes_with_the_command_that_fetches_
 
 
 class Writer(JsonServer):
-    """The server at `target` with a language model in front; `options` are those of its last call."""
+    """The server at `target` with a language model in front; `options` are of the last call."""
 
     def __init__(self, target: str) -> None:
         self.options: dict[str, Any] = {}
