@@ -30,6 +30,15 @@ def test_a_prompt_stays_short_whatever_is_found() -> None:
     assert ("public.b.a_id = public.a.id" in prompt, "public.c" in prompt) == (True, False)
 
 
+def test_a_model_that_reads_more_is_shown_more() -> None:
+    tables = tuple(retrieved(name, f"{name} " * 3000) for name in ("a", "b", "c"))
+    prompts = [sql_prompt("How many?", Retrieval(tables), "mysql", n) for n in (8192, 32_768)]
+    assert [[f"{name} {name}" in prompt for name in "abc"] for prompt in prompts] == [
+        [True, True, False],
+        [True, True, True],
+    ]
+
+
 def test_of_a_first_table_that_is_too_long_the_beginning_is_shown() -> None:
     answer = Retrieval((retrieved("a", "CREATE TABLE a (" + "\u1ebf" * 50_000),))
     prompt = sql_prompt("How many?", answer, "postgresql")

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+from twd_shared.clients.token_budget import WRITING_CONTEXT_TOKENS
 from twd_shared.retrieval.fitting import fitting
 from twd_shared.retrieval.search import Retrieval
 from twd_shared.schema_model.fingerprint import content_fingerprint
 
-# Estimated characters, three a token: within WRITING_CONTEXT_TOKENS with an answer of 2,000 tokens.
-_LONGEST_TABLES, _LONGEST_JOINS, _LONGEST_QUESTION = 14_000, 2000, 1500
+_ANSWER_TOKENS = 2000
+# Estimated characters, three a token. The frame is what stands around all else.
+_LONGEST_JOINS, _LONGEST_QUESTION, _FRAME = 2000, 1500, 1000
 
 
-def sql_prompt(question: str, retrieval: Retrieval, dialect: str) -> str:
+def sql_prompt(
+    question: str,
+    retrieval: Retrieval,
+    dialect: str,
+    context_tokens: int = WRITING_CONTEXT_TOKENS,
+) -> str:
     """A prompt for one read-only statement in `dialect` over the retrieved tables.
 
-    What a model of WRITING_CONTEXT_TOKENS would not read is left out: the last tables with their
-    joins, and the end of a long first one or a long question.
+    What a model that reads `context_tokens`, its answer included, would not read is left out: the
+    last tables with their joins, and the end of a long first one or a long question.
     """
-    ddl = fitting((table.ddl for table in retrieval.tables), _LONGEST_TABLES)
+    others = _LONGEST_JOINS + _LONGEST_QUESTION + _FRAME
+    longest = 3 * (context_tokens - _ANSWER_TOKENS) - others
+    ddl = fitting((table.ddl for table in retrieval.tables), longest)
     shown = {(table.schema, table.table) for table in retrieval.tables[: len(ddl)]}
     joins = [
         f"-- {relationship.condition}"
