@@ -72,6 +72,7 @@ INVOICES = Table(
     ),
     indexes=(Index(name="by_amount", columns=("amount_6",)),),
 )
+CUSTOMERS = Table(schema="public", name="customers", kind="table")
 LINES = Table(
     schema="public",
     name="lines",
@@ -98,7 +99,7 @@ def test_chunks_count_from_zero_and_only_the_first_holds_the_whole_table() -> No
 
 
 def test_every_chunk_holds_what_ranking_needs() -> None:
-    for item in chunks(250, INVOICES, LINES):
+    for item in chunks(250, INVOICES, LINES, CUSTOMERS):
         assert [one["referenced_table"] for one in item.payload["foreign_keys"]] == ["customers"]
         assert [one["table_name"] for one in item.payload["referenced_by"]] == ["lines"]
         assert (item.payload["table_name"], item.payload["kind"]) == (
