@@ -46,7 +46,6 @@ _COMMENT = re.compile(r"--|/\*")
 # What parts words for the parser and not for PostgreSQL.
 _FOREIGN_BLANK = re.compile(r"[^ \t\n\r\f\v]")
 _DIGITS = re.compile(r"\d+")
-_RELEASE = re.compile(r"\d+")
 # Named once: to look up a member takes longer than all else that is done with a token.
 _BEGIN, _SEMICOLON = TokenType.BEGIN, TokenType.SEMICOLON
 _NUMBER, _HEREDOC = TokenType.NUMBER, TokenType.HEREDOC_STRING
@@ -100,7 +99,7 @@ class PostgresGrammar:
         Raises MetadataUnavailable if the server is lost. What cannot be taken apart into words is
         refused without asking.
         """
-        release = _RELEASE.match(server_version)
+        release = _DIGITS.match(server_version)
         if release and self._connection.get_server_version().major < int(release[0]):
             return set()
         with self._reached():
