@@ -5,44 +5,27 @@ from __future__ import annotations
 import select
 import socket
 import struct
-import threading
 from contextlib import suppress
+
+from ..tcp_relay import TcpRelay
 
 _RESET = struct.pack("ii", 1, 0)
 
 
-class CuttingRelay:
+class CuttingRelay(TcpRelay):
     """Forwards 127.0.0.1:`port` to a server's port; `answered` counts its bytes over sessions."""
 
     def __init__(self, target_port: int) -> None:
-        self._target_port = target_port
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port: int = self._listener.getsockname()[1]
         self.answered = 0
         self._left: int | None = None
-        self._thread = threading.Thread(target=self._accept, daemon=True)
-        self._thread.start()
+        super().__init__(target_port)
 
     def cut_after(self, answered: int | None) -> None:
         """Reset each session once so many bytes were answered from now on; None = never."""
         self._left, self.answered = answered, 0
 
-    def close(self) -> None:
-        """Stop listening; what is open breaks."""
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-        self._thread.join()
-
-    def _accept(self) -> None:
-        while True:
-            try:
-                client, _ = self._listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._forward, args=(client,), daemon=True).start()
-
-    def _forward(self, client: socket.socket) -> None:
-        with client, socket.create_connection(("127.0.0.1", self._target_port)) as server:
+    def serve(self, client: socket.socket) -> None:
+        with client, self.connect() as server:
             with suppress(OSError):
                 while self._pass_on(client, server):
                     pass

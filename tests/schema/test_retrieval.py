@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +67,21 @@ def ask(shop: Shop, connection_id: str, question: str, **options: Any) -> Retrie
     return retrieve_tables(
         question, connection_id=connection_id, index=shop.index, ollama=shop.ollama, **options
     )
+
+
+def ranked(shop: Shop, question: str, weights: Weights = STANDARD) -> list[TableName]:
+    """The tables of connection 7, best first, from what is served."""
+    served = shop.index.served()
+    assert served is not None
+    [ranking] = rank_tables(
+        [question],
+        connection_id="7",
+        index=shop.index,
+        ollama=shop.ollama,
+        collection=served,
+        weights=weights,
+    )
+    return ranking
 
 
 def complete_recall(shop: Shop, language: str, k: int) -> float:
@@ -326,20 +342,7 @@ def test_rankings_of_a_model_pulled_again_are_those_of_an_answer(
 ) -> None:
     listed = {"name": LARGE, "model": f"{LARGE}:latest", "digest": "f" * 64, "size": 0}
     faults("ollama", {"path": "/api/tags", "status": 200, "body": {"models": [listed]}})
-    served = shop.index.served()
-    assert served is not None
-
-    def ranking(weights: Weights) -> list[TableName]:
-        [found] = rank_tables(
-            ["customers"],
-            connection_id="7",
-            index=shop.index,
-            ollama=shop.ollama,
-            collection=served,
-            weights=weights,
-        )
-        return found
-
+    ranking = partial(ranked, shop, "customers")
     found = [(table.schema, table.table) for table in ask(shop, "7", "customers").tables]
     assert ranking(STANDARD) == ranking(Weights(dense=0))
     assert ranking(STANDARD)[: len(found)] == found
@@ -360,16 +363,7 @@ def test_tables_of_thousands_of_columns_leave_room_for_others(shop: Shop) -> Non
         for number in range(3)
     ]
     shop.publish(*wide, *(table(f"plain_{n}", "customer") for n in range(5)))
-    served = shop.index.served()
-    assert served is not None
-    [ranking] = rank_tables(
-        ["customer values"],
-        connection_id="7",
-        index=shop.index,
-        ollama=shop.ollama,
-        collection=served,
-    )
-    assert len(ranking) == 8
+    assert len(ranked(shop, "customer values")) == 8
 
 
 def test_a_comment_cannot_close_the_fence_of_the_prompt(shop: Shop) -> None:

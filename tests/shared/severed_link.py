@@ -8,22 +8,20 @@ import struct
 import threading
 from contextlib import suppress
 
+from ..tcp_relay import TcpRelay
+
 # https://www.kernel.org/doc/html/latest/networking/filter.html: one instruction, "return 0", which
 # has the kernel throw away what arrives before TCP sees it. Whoever owns a socket may do that.
 _SO_ATTACH_FILTER = 26
 _RETURN_NOTHING = struct.pack("HBBI", 6, 0, 0, 0)
 
 
-class SeveredLink:
+class SeveredLink(TcpRelay):
     """Forwards 127.0.0.1:`port` to a server's port; what is open can be cut off."""
 
     def __init__(self, target_port: int) -> None:
-        self._target_port = target_port
         self._clients: list[socket.socket] = []
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port: int = self._listener.getsockname()[1]
-        self._thread = threading.Thread(target=self._accept, daemon=True)
-        self._thread.start()
+        super().__init__(target_port)
 
     def sever(self) -> None:
         """Cut off what is open, without a word to either side."""
@@ -34,25 +32,16 @@ class SeveredLink:
 
     def close(self) -> None:
         """Stop listening and end what is open; a second time does nothing."""
-        if not self._thread.is_alive():
-            return
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-        self._thread.join()
+        super().close()
         for client in self._clients:
             with suppress(OSError):
                 client.shutdown(socket.SHUT_RDWR)
 
-    def _accept(self) -> None:
-        while True:
-            try:
-                client, _ = self._listener.accept()
-            except OSError:
-                return
-            self._clients.append(client)
-            server = socket.create_connection(("127.0.0.1", self._target_port))
-            for end, other in ((client, server), (server, client)):
-                threading.Thread(target=_pass_on, args=(end, other), daemon=True).start()
+    def serve(self, client: socket.socket) -> None:
+        self._clients.append(client)
+        server = self.connect()
+        for end, other in ((client, server), (server, client)):
+            threading.Thread(target=_pass_on, args=(end, other), daemon=True).start()
 
 
 def _pass_on(end: socket.socket, other: socket.socket) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import select
 import socket
 import struct
-import threading
 from contextlib import suppress
+
+from ..tcp_relay import TcpRelay
 
 # https://www.pgbouncer.org/config.html#ignore_startup_parameters
 _TRACKED = {
@@ -22,31 +23,10 @@ _TRACKED = {
 _ENCRYPTION_REQUESTS = (80877103, 80877104)
 
 
-class StrictPooler:
+class StrictPooler(TcpRelay):
     """Forwards 127.0.0.1:`port` to a server's port, once it likes the start of a session."""
 
-    def __init__(self, target_port: int) -> None:
-        self._target_port = target_port
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port: int = self._listener.getsockname()[1]
-        self._thread = threading.Thread(target=self._accept, daemon=True)
-        self._thread.start()
-
-    def close(self) -> None:
-        """Stop listening."""
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-        self._thread.join()
-
-    def _accept(self) -> None:
-        while True:
-            try:
-                client, _ = self._listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._serve, args=(client,), daemon=True).start()
-
-    def _serve(self, client: socket.socket) -> None:
+    def serve(self, client: socket.socket) -> None:
         with client, suppress(OSError):
             start = _message(client)
             while struct.unpack_from("!i", start)[0] in _ENCRYPTION_REQUESTS:
@@ -56,7 +36,7 @@ class StrictPooler:
                 if name.lower() not in _TRACKED:
                     client.sendall(_refusal(f"unsupported startup parameter: {name}"))
                     return
-            with socket.create_connection(("127.0.0.1", self._target_port)) as server:
+            with self.connect() as server:
                 server.sendall(struct.pack("!i", len(start) + 4) + start)
                 while _pass_on(client, server):
                     pass
