@@ -17,6 +17,7 @@ from benchmarks.realistic_schema import realistic_schema
 from benchmarks.services import Services
 from twd_schema.drift.detection import PATIENCE_SECONDS, Detector
 from twd_schema.drift.freshness import judge
+from twd_schema.drift.store import Synced
 from twd_schema.extraction.reading import SchemaReader
 from twd_shared import settings
 from twd_shared.clients.catalog import Connection
@@ -149,7 +150,9 @@ class _Ticks:
         answers = self._detector.ask(self._connections, known)
         # What the end of the budget cut off is asked again.
         told = {key: answer.fingerprint for key, answer in answers.items() if answer.fingerprint}
-        judged = judge(answers, {**self.fingerprints, **dict.fromkeys(told, "")}, known)
+        before = {**self.fingerprints, **dict.fromkeys(told, "")}
+        held = {key: Synced(fingerprint, True) for key, fingerprint in before.items()}
+        judged = judge(answers, held, known)
         self._store.record([one.check for one in judged.values()])
         self.fingerprints = {**self.fingerprints, **told}
         self.reached = len(told)

@@ -8,10 +8,12 @@ from typing import Any
 
 import dagster as dg
 import pytest
+import sqlalchemy as sa
 
 from twd_schema.defs.change_sensor import MOST_SYNCS
 from twd_schema.extraction.reading import SchemaReader
 from twd_shared.store.source_checks import SourceCheckStore
+from twd_shared.store.tables import alerts
 
 from .daemon import Daemon, found
 
@@ -28,6 +30,43 @@ def test_a_schema_that_goes_to_and_fro_is_synced_each_time(
         assert daemon.requested("schema_change_sensor") == ["shop"]
         assert daemon.run("schema_sync_job", "shop")
         assert daemon.requested("schema_change_sensor") == []
+
+
+def test_a_schema_that_is_back_after_a_failed_sync_is_synced_and_its_second_break_is_told(
+    daemon: Daemon,
+    imported: str,
+    execute: Callable[..., None],
+    faults: Callable[..., None],
+) -> None:
+    titles = sa.select(alerts.c.title).order_by(alerts.c.sequence)
+    execute(imported, "alter table customers rename name to full_name")
+    faults("ollama", {"path": "/api/embed", "status": 404})
+    assert daemon.requested("schema_change_sensor") == ["shop"]
+    assert not daemon.run("schema_sync_job", "shop")
+    faults("ollama")
+    for change in ("full_name to name", "name to full_name"):
+        execute(imported, f"alter table customers rename {change}")
+        assert daemon.requested("schema_change_sensor") == ["shop"]
+        assert daemon.run("schema_sync_job", "shop")
+        assert daemon.requested("schema_change_sensor") == []
+    with daemon.resources["metadata_store"].database.begin() as transaction:
+        told = [title for title in transaction.execute(titles).scalars() if "customers" in title]
+    broken = "shop: breaking schema change of public.customers.full_name"
+    assert told == [broken, "recovered: shop: public.customers.full_name", broken]
+
+
+def test_a_source_that_changes_all_day_is_requested_once_an_hour_while_its_syncs_fail(
+    daemon: Daemon,
+    imported: str,
+    execute: Callable[..., None],
+    clock: Callable[[float], None],
+) -> None:
+    requested = []
+    for number in range(MOST_SYNCS + 13):
+        execute(imported, f"create table stage_{number} (id int)")
+        requested.append(len(daemon.requested("schema_change_sensor")))
+        clock(300)
+    assert requested == [1] * MOST_SYNCS + [0] * 11 + [1, 0]
 
 
 def test_a_failed_sync_is_requested_again_after_a_wait(

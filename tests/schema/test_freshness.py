@@ -6,9 +6,10 @@ import pytest
 
 from twd_schema.drift.detection import Answer
 from twd_schema.drift.freshness import Judgement, judge
+from twd_schema.drift.store import Synced
 from twd_shared.store.source_checks import SourceCheck
 
-HELD = {"7": "held"}
+HELD = {"7": Synced("held", is_newest=True)}
 
 
 def judged(answer: Answer, before: SourceCheck | None = None) -> Judgement:
@@ -23,6 +24,13 @@ def test_a_source_whose_schema_the_index_holds_is_fresh() -> None:
 def test_another_schema_is_drift_and_the_wish_is_that_schema() -> None:
     one = judged(Answer("mark", "other"))
     assert (one.check.freshness, one.wish) == ("drifted", "other")
+
+
+def test_a_schema_that_is_back_is_wished_for_after_a_sync_of_another_ended_half_way() -> None:
+    held = {"7": Synced("held", is_newest=False)}
+    one = judge({"7": Answer("mark", "held")}, held, {})["7"]
+    assert (one.check.freshness, one.wish) == ("drifted", "held")
+    assert "what the index holds again" in one.check.cause
 
 
 def test_a_schema_too_large_for_a_tick_is_wished_for_by_its_mark_and_asked_for_anew() -> None:

@@ -53,6 +53,23 @@ def test_a_new_wish_does_not_wait_for_an_old_one() -> None:
     assert attempts.is_due("7", "b", 0.0)
 
 
+def test_a_new_wish_waits_where_the_most_requests_have_changed_nothing() -> None:
+    attempts = Attempts(None, most=2)
+    for wish in ("a", "b"):
+        assert attempts.is_due("7", wish, 0.0, "as it is")
+        attempts.record("7", wish, 0.0, "as it is")
+    attempts = Attempts(attempts.cursor(), most=2)
+    assert not attempts.is_due("7", "c", 3599.0, "as it is")
+    assert attempts.is_due("7", "c", 3600.0, "as it is")
+
+
+def test_new_wishes_do_not_wait_while_the_requests_work() -> None:
+    attempts = Attempts(None, most=2)
+    for wish in "abcdef":
+        assert attempts.is_due("7", wish, 0.0, f"before {wish}")
+        attempts.record("7", wish, 0.0, f"before {wish}")
+
+
 def test_a_wish_that_came_true_is_forgotten() -> None:
     attempts = Attempts(None)
     for _ in range(5):

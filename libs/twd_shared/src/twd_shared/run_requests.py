@@ -6,6 +6,7 @@ B again would be dropped, and a failed run would never be repeated.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Collection, Mapping, Sequence
 
@@ -30,11 +31,16 @@ IN_FLIGHT = [
 
 
 class Attempt(msgspec.Struct):
-    """Requests made for one wish: how many, when the last (Unix seconds), and for what."""
+    """Requests made for one wish: how many, when the last (Unix seconds), and for what.
+
+    `in_vain` counts those for any wish while what they were to change stayed `standing`.
+    """
 
     wish: str
     count: int
     last: float
+    standing: str = ""
+    in_vain: int = 0
 
 
 class Attempts:
@@ -51,20 +57,28 @@ class Attempts:
         except msgspec.DecodeError:
             self._by_id = {}
 
-    def is_due(self, connection_id: str, wish: str, now: float) -> bool:
+    def is_due(self, connection_id: str, wish: str, now: float, standing: str = "") -> bool:
         """Whether the wish may be requested: a new wish at once, a repeated one after its wait.
 
         Waits are 60 s, 120 s, 240 s … and an hour at most. A request that seems to come later than
         now was made by a clock that has been set back since: it is waited for no longer.
+
+        `standing` names what requests are to change, '' = nobody knows. Where the most requests
+        have not changed it, new wishes wait for an hour as well: some sources wish anew all day.
         """
         attempt = self._by_id.get(connection_id)
-        if attempt is None or attempt.wish != wish:
+        if attempt is None:
             return True
-        if self.has_given_up(connection_id, wish):
+        if attempt.wish != wish:
+            if not standing or self._in_vain(attempt, standing) < (self._most or math.inf):
+                return True
+            wait = _LONGEST_WAIT_SECONDS
+        elif self.has_given_up(connection_id, wish):
             return False
-        # Of what fails for weeks the power would be no number any more.
-        doublings = min(attempt.count - 1, _MOST_DOUBLINGS)
-        wait = min(_FIRST_WAIT_SECONDS * 2**doublings, _LONGEST_WAIT_SECONDS)
+        else:
+            # Of what fails for weeks the power would be no number any more.
+            doublings = min(attempt.count - 1, _MOST_DOUBLINGS)
+            wait = min(_FIRST_WAIT_SECONDS * 2**doublings, _LONGEST_WAIT_SECONDS)
         return not 0 <= now - attempt.last < wait
 
     def has_given_up(self, connection_id: str, wish: str) -> bool:
@@ -77,11 +91,12 @@ class Attempts:
             and attempt.count >= self._most
         )
 
-    def record(self, connection_id: str, wish: str, now: float) -> int:
+    def record(self, connection_id: str, wish: str, now: float, standing: str = "") -> int:
         """Count a request for the wish; gives how many there were with it."""
         attempt = self._by_id.get(connection_id)
         count = attempt.count + 1 if attempt and attempt.wish == wish else 1
-        self._by_id[connection_id] = Attempt(wish, count, now)
+        in_vain = self._in_vain(attempt, standing) if attempt else 0
+        self._by_id[connection_id] = Attempt(wish, count, now, standing, in_vain + 1)
         return count
 
     def forget_others(self, pending: set[str]) -> None:
@@ -91,6 +106,10 @@ class Attempts:
     def cursor(self) -> str:
         """The record for the sensor's cursor."""
         return msgspec.json.encode(self._by_id, order="sorted").decode()
+
+    @staticmethod
+    def _in_vain(attempt: Attempt, standing: str) -> int:
+        return attempt.in_vain if attempt.standing == standing else 0
 
 
 def is_in_flight(
@@ -126,6 +145,7 @@ def claim_run(
     trigger: str,
     assets: Sequence[dg.AssetKey],
     priority: int = 0,
+    standing: str = "",
 ) -> dg.RunRequest | None:
     """A request for a run of the connection's partition, or None if it has to wait.
 
@@ -136,14 +156,14 @@ def claim_run(
     for a wish that was requested before: what fails again and again must not take every place.
 
     A request counts as an attempt; `wish` names what is wanted, so that a new wish does not wait
-    for the failures of an older one.
+    for the failures of an older one. `standing` is as for `Attempts.is_due`.
     """
-    now = time.time()
-    if not attempts.is_due(connection.connection_id, wish, now) or is_in_flight(
+    now, connection_id = time.time(), connection.connection_id
+    if not attempts.is_due(connection_id, wish, now, standing) or is_in_flight(
         instance, connection, assets
     ):
         return None
-    is_first = attempts.record(connection.connection_id, wish, now) == 1
+    is_first = attempts.record(connection_id, wish, now, standing) == 1
     return dg.RunRequest(
         partition_key=connection.partition_key,
         asset_selection=list(assets),

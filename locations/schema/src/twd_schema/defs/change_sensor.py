@@ -15,7 +15,7 @@ from twd_schema.drift.freshness import (
     given_up,
     judge,
 )
-from twd_schema.drift.store import DiffStore
+from twd_schema.drift.store import DiffStore, Synced
 from twd_shared.errors import TwdError
 from twd_shared.resources.stores import CatalogResource, MetadataStoreResource
 from twd_shared.run_requests import Attempts, claim_run, is_in_flight
@@ -63,7 +63,7 @@ def schema_change_sensor(
         diffs = DiffStore(metadata_store.database)
         store = SourceCheckStore(metadata_store.database)
         try:
-            indexed = diffs.synced_fingerprints()
+            indexed = diffs.synced()
             known = {
                 item.connection_id: item
                 for item in metadata_store.connections.known()
@@ -92,7 +92,7 @@ def schema_change_sensor(
             }
             # A sync that ended meanwhile wrote another schema than was asked for: its source has
             # its turn at the next tick.
-            now = diffs.synced_fingerprints()
+            now = diffs.synced()
             held = {key: value for key, value in now.items() if indexed.get(key) == value}
             judged = judge(answers, held, before)
             memory = _Memory.of(context.cursor)
@@ -107,7 +107,7 @@ def schema_change_sensor(
                 ),
                 MOST_SYNCS,
             )
-            requests = _requests(context.instance, attempts, judged, known)
+            requests = _requests(context.instance, attempts, judged, known, held)
             checks = [one.check for one in judged.values()]
             store.record(checks)
             metadata_store.connections.set_statuses(changed_statuses(checks, known))
@@ -133,6 +133,7 @@ def _requests(
     attempts: Attempts,
     judged: Mapping[str, Judgement],
     known: Mapping[str, RegisteredConnection],
+    held: Mapping[str, Synced],
 ) -> list[dg.RunRequest]:
     requests: list[dg.RunRequest] = []
     for connection_id, one in judged.items():
@@ -144,6 +145,7 @@ def _requests(
                 one.wish,
                 "schema_change_sensor",
                 ALL_OF_A_SOURCE,
+                standing=held[connection_id].fingerprint,
             )
             requests += [request] if request else []
     return requests

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from twd_schema.drift.detection import Answer
+from twd_schema.drift.store import Synced
 from twd_shared.store.connections import RegisteredConnection, Status
 from twd_shared.store.source_checks import SourceCheck
 
@@ -38,12 +39,12 @@ class Judgement:
 
 
 def judge(
-    answers: Mapping[str, Answer], held: Mapping[str, str], known: Mapping[str, SourceCheck]
+    answers: Mapping[str, Answer], held: Mapping[str, Synced], known: Mapping[str, SourceCheck]
 ) -> dict[str, Judgement]:
     """A judgement for each answer, by connection id.
 
-    `held` are the fingerprints that the index holds, `known` the checks before. An answer of a
-    connection that the index no longer holds is left out.
+    `held` is what the index holds, `known` the checks before. An answer of a connection that the
+    index no longer holds is left out.
     """
     return {
         connection_id: _judge(connection_id, answer, held[connection_id], known.get(connection_id))
@@ -52,7 +53,9 @@ def judge(
     }
 
 
-def _judge(connection_id: str, answer: Answer, held: str, before: SourceCheck | None) -> Judgement:
+def _judge(
+    connection_id: str, answer: Answer, held: Synced, before: SourceCheck | None
+) -> Judgement:
     if answer.error:
         # What it is known by stays true: the answer says nothing new about it.
         signal, fingerprint = (before.signal, before.fingerprint) if before else ("", "")
@@ -71,16 +74,17 @@ def _judge(connection_id: str, answer: Answer, held: str, before: SourceCheck | 
             ),
             answer.mark,
         )
-    if answer.fingerprint == held:
+    if answer.fingerprint != held.fingerprint:
+        cause = "Its schema is not the one that the index holds: a sync brings it up to date."
+    elif not held.is_newest:
+        cause = (
+            "Its schema is what the index holds again, but a sync of another one ended half-way: "
+            "a sync stores what is there now, and takes back what was told of the other."
+        )
+    else:
         return Judgement(SourceCheck(connection_id, answer.mark, answer.fingerprint, "fresh"), "")
     return Judgement(
-        SourceCheck(
-            connection_id,
-            answer.mark,
-            answer.fingerprint,
-            "drifted",
-            "Its schema is not the one that the index holds: a sync brings it up to date.",
-        ),
+        SourceCheck(connection_id, answer.mark, answer.fingerprint, "drifted", cause),
         answer.fingerprint,
     )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import msgspec
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
@@ -9,6 +11,16 @@ from sqlalchemy.dialects.postgresql import insert
 from twd_schema.drift.changes import SchemaDiff
 from twd_shared.store.database import MetadataDatabase
 from twd_shared.store.tables import connections, index_states, schema_diffs, snapshots
+
+
+class Synced(NamedTuple):
+    """What the index holds of a connection: its schema's fingerprint, and whether of the newest.
+
+    A sync that failed half-way stored a newer schema, and may have told of its changes.
+    """
+
+    fingerprint: str
+    is_newest: bool
 
 
 class DiffStore:
@@ -41,8 +53,8 @@ class DiffStore:
         with self._database.begin() as transaction:
             return transaction.execute(query).scalar_one()
 
-    def synced_fingerprints(self) -> dict[str, str]:
-        """Fingerprint by connection id of what the index holds, if its changes were told as well.
+    def synced(self) -> dict[str, Synced]:
+        """By connection id what the index holds, if its changes were told as well.
 
         An index that is ahead of the diff, or not complete, belongs to a run that failed in
         between: the connection counts as not synced, and is asked for again. So does one whose
@@ -52,8 +64,13 @@ class DiffStore:
             schema_diffs.c.connection_id == index_states.c.connection_id,
             schema_diffs.c.to_version == index_states.c.snapshot_version,
         )
+        later = snapshots.alias()
+        is_newest = ~sa.exists().where(
+            later.c.connection_id == snapshots.c.connection_id,
+            later.c.version > snapshots.c.version,
+        )
         query = (
-            sa.select(index_states.c.connection_id, snapshots.c.fingerprint)
+            sa.select(index_states.c.connection_id, snapshots.c.fingerprint, is_newest)
             .join(
                 snapshots,
                 (snapshots.c.connection_id == index_states.c.connection_id)
@@ -67,4 +84,4 @@ class DiffStore:
             )
         )
         with self._database.begin() as transaction:
-            return {row.connection_id: row.fingerprint for row in transaction.execute(query)}
+            return {key: Synced(*held) for key, *held in transaction.execute(query)}

@@ -81,7 +81,7 @@ def follow(
     known = registry.known()
     absences = Absences(memory.absences)
     untouchable = _untouchable(listing, known, absences)
-    synced = DiffStore(database).synced_fingerprints().keys()
+    synced = DiffStore(database).synced().keys()
     plan = plan_lifecycle(listing.connections, known, partitions, synced, untouchable)
     to_take_out = list(plan.to_take_out)
     # A clock may have been set back.
