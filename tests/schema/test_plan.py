@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from twd_schema.command import main
 from twd_schema.documentation.documenting import document_connection
+from twd_schema.drift.breaking_changes import BreakingChanges, Told
 from twd_schema.drift.diff import diff_snapshots
 from twd_schema.drift.store import DiffStore
 from twd_schema.extraction.reading import SchemaReader
@@ -57,6 +58,17 @@ class Source:
         )
         DiffStore(shop.database).put("7", diff_snapshots(None, snapshot, version - 1, version))
         Publisher(shop.index, shop.ollama, shop.database).publish(connection, snapshot, version)
+
+    def tell(self) -> Told:
+        """What a sync stores and tells before it publishes."""
+        store, database = self.shop.store, self.shop.database
+        snapshot = self._reader.read(self.shop.connection)
+        version = store.snapshots.save("7", snapshot).version.version
+        held = store.snapshots.load("7", 1)
+        diff = diff_snapshots(held, snapshot, 1, version)
+        return BreakingChanges(database).tell(
+            store.connections.by_partition("shop"), diff, snapshot, {}, ""
+        )
 
     def everything(self) -> tuple[object, ...]:
         """Every row of schema twd, and every point with its vectors."""
@@ -262,6 +274,30 @@ def test_the_status_says_how_bad_it_is(
     answered, plan = planned(capsys)
     assert answered == status
     assert [change["rule"] for change in plan["changes"]] == [rule]
+
+
+def test_what_a_failed_sync_told_already_does_not_count_as_breaking(
+    source: Source, execute: Execute, capsys: pytest.CaptureFixture[str]
+) -> None:
+    execute(source.shop.connection.connection_string, "alter table orders alter total type text")
+    assert planned(capsys)[0] == 3
+    assert source.tell() == Told(broken=1, recovered=0)
+    status, plan = planned(capsys)
+    assert (status, [change["rule"] for change in plan["changes"]]) == (1, ["column_type_changed"])
+    assert source.tell() == Told(broken=0, recovered=0)
+
+
+def test_a_break_that_is_taken_back_does_not_count_as_breaking(
+    source: Source, execute: Execute, capsys: pytest.CaptureFixture[str]
+) -> None:
+    dsn = source.shop.connection.connection_string
+    execute(dsn, "alter table orders alter total type text")
+    source.tell()
+    source.sync()
+    execute(dsn, "alter table orders alter total type int using total::int")
+    status, plan = planned(capsys)
+    assert (status, [change["rule"] for change in plan["changes"]]) == (1, ["column_type_changed"])
+    assert source.tell() == Told(broken=0, recovered=1)
 
 
 def test_a_rename_is_proven_by_the_server(

@@ -97,7 +97,7 @@ def _plan(options: argparse.Namespace) -> tuple[int, str]:
         )
         plan = planner.plan(connection, found.snapshot)
     write = _json if options.json else _text
-    return _status(found.diff, plan), write(options.database, found, plan)
+    return _status(found, plan), write(options.database, found, plan)
 
 
 def _catalog() -> Catalog:
@@ -109,11 +109,10 @@ def _catalog() -> Catalog:
     )
 
 
-def _status(diff: SchemaDiff, plan: IndexPlan) -> int:
-    # Of a first import nothing is told: nobody relied on anything yet.
-    if diff.breaking and diff.from_version:
+def _status(found: Forecast, plan: IndexPlan) -> int:
+    if found.told.broken:
         return _BREAKING
-    return _DIFFERENT if diff.has_changes or plan.changes_anything else _SAME
+    return _DIFFERENT if found.diff.has_changes or plan.changes_anything else _SAME
 
 
 def _json(database: str, found: Forecast, plan: IndexPlan) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -71,21 +71,12 @@ class BreakingChanges:
                 "select pg_advisory_xact_lock(hashtextextended('twd.breaking_changes:' || :id, 0))"
             )
             transaction.execute(sa.text(alone), {"id": connection_id})
-            open_ones = _open_changes(transaction, connection_id)
             present = Present(snapshot)
-            names = TableNames(
-                item.change for item in open_ones if item.change.rule == "table_renamed"
-            )
-            undone = _undone(open_ones, present, version, names)
+            open_ones = _open_changes(transaction, connection_id)
+            undone, new = _to_tell(open_ones, diff, present)
             _close(transaction, connection_id, undone, version)
-            still_open = [item for item in open_ones if item.key not in undone]
-            broken = {
-                change_key(connection_id, change, version): change
-                for change in _new(diff, still_open)
-                if not is_replaced(change, present)
-                and not any(is_return(change, told, names) for told in undone.values())
-            }
-            broken = _recorded(transaction, connection_id, broken, version, present)
+            keyed = {change_key(connection_id, change, version): change for change in new}
+            broken = _recorded(transaction, connection_id, keyed, version, present)
             for alert in (
                 *recovery_alerts(source.partition_key, undone, version, link),
                 *breaking_alerts(source.partition_key, broken, consequences, link),
@@ -93,8 +84,31 @@ class BreakingChanges:
                 add_alert(transaction, alert)
         return Told(len(broken), len(undone))
 
+    def would_tell(self, connection_id: str, diff: SchemaDiff, snapshot: Snapshot) -> Told:
+        """What `tell` would tell of the same; writes nothing."""
+        with self._database.read() as transaction:
+            open_ones = _open_changes(transaction, connection_id)
+        undone, new = _to_tell(open_ones, diff, Present(snapshot))
+        return Told(len(new), len(undone))
 
-def _new(diff: SchemaDiff, open_ones: list[_Open]) -> tuple[Change, ...]:
+
+def _to_tell(
+    open_ones: Sequence[_Open], diff: SchemaDiff, present: Present
+) -> tuple[dict[str, Change], list[Change]]:
+    """What is undone, by the key by which it was told, and what is newly broken."""
+    names = TableNames(item.change for item in open_ones if item.change.rule == "table_renamed")
+    undone = _undone(open_ones, present, diff.to_version, names)
+    still_open = [item for item in open_ones if item.key not in undone]
+    new = [
+        change
+        for change in _new(diff, still_open)
+        if not is_replaced(change, present)
+        and not any(is_return(change, told, names) for told in undone.values())
+    ]
+    return undone, new
+
+
+def _new(diff: SchemaDiff, open_ones: Sequence[_Open]) -> tuple[Change, ...]:
     """The breaking changes of the diff that are not told yet; of a first reading there are none.
 
     A run that told its changes and then failed leaves the diff's start behind: the next diff holds
@@ -113,7 +127,7 @@ def _what(change: Change) -> tuple[str, ...]:
 
 
 def _undone(
-    open_ones: list[_Open], present: Present, version: int, names: TableNames
+    open_ones: Sequence[_Open], present: Present, version: int, names: TableNames
 ) -> dict[str, Change]:
     undone: dict[str, Change] = {}
     # Oldest first, so that a type's way over several is followed link by link.

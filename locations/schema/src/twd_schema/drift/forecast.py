@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from twd_schema.drift.affected import SurroundingsReader
+from twd_schema.drift.breaking_changes import BreakingChanges, Told
 from twd_schema.drift.changes import SchemaDiff
 from twd_schema.drift.comparison import Newest, compared_with_index
 from twd_schema.drift.diff import diff_snapshots
@@ -25,22 +26,23 @@ from twd_shared.store.table_identities import read_identities
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """The snapshot that a sync would save, what it would tell, and whom that hits."""
+    """The snapshot that a sync would save, its diff, whom that hits, and how much is told of it."""
 
     snapshot: Snapshot
     diff: SchemaDiff
     impact: Impact
+    told: Told
 
 
 def forecast(
     connection: Connection, read: Snapshot, database: MetadataDatabase, reader: SurroundingsReader
 ) -> Forecast:
-    """What a sync of the connection would tell, had it read this; writes nothing."""
+    """What a sync of the connection would find and tell, had it read this; writes nothing."""
     connection_id = connection.connection_id
     snapshots = SnapshotStore(database)
     newest = snapshots.newest(connection_id)
     if newest is None:
-        return Forecast(read, diff_snapshots(None, read, 0, 1), Impact())
+        return Forecast(read, diff_snapshots(None, read, 0, 1), Impact(), Told(0, 0))
     read, _ = as_seen_last(
         read, connection.extraction, lambda: snapshots.load(connection_id, newest.version)
     )
@@ -58,7 +60,8 @@ def forecast(
     diff, impact = compared_with_index(
         connection_id, now, lambda: connection.extraction, snapshots, database, reader
     )
-    return Forecast(read, diff, impact)
+    told = BreakingChanges(database).would_tell(connection_id, diff, read)
+    return Forecast(read, diff, impact, told)
 
 
 def _renames(
