@@ -216,6 +216,33 @@ def test_a_failure_that_a_sensor_asks_for_again_is_told_once_a_day_until_it_work
     assert titles(database) == [FAILED, FAILED, AGAIN, FAILED]
 
 
+def test_a_repeated_failure_that_is_noticed_after_the_recovery_is_not_told_as_a_new_one(
+    instance: dg.DagsterInstance, metadata_dsn: str, database: MetadataDatabase
+) -> None:
+    by_itself = {TRIGGER_TAG: "schema_change_sensor"}
+    run(instance, metadata_dsn, breaks=True, **by_itself)
+    repeated = run(instance, metadata_dsn, breaks=True, **by_itself)
+    run(instance, metadata_dsn)
+    tick(instance, metadata_dsn)
+    notice(instance, metadata_dsn, repeated)
+    tick(instance, metadata_dsn)
+    assert titles(database) == [FAILED, AGAIN]
+
+
+def test_one_run_that_does_again_what_two_had_failed_to_do_is_told_for_both(
+    instance: dg.DagsterInstance, metadata_dsn: str, database: MetadataDatabase
+) -> None:
+    days = ("2026-03-01", "2026-03-02")
+    for day in days:
+        run(instance, metadata_dsn, breaks=True, **{"dagster/partition": day})
+    ends = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
+    run(instance, metadata_dsn, **dict(zip(ends, days, strict=True)))
+    assert tick(instance, metadata_dsn) == "2 failures were open, 2 work again."
+    assert titles(database)[2:] == [
+        "recovered: sync_job works again for 2026-03-01...2026-03-02"
+    ] * 2
+
+
 def test_what_fails_again_after_it_worked_is_not_told_to_work(
     instance: dg.DagsterInstance, metadata_dsn: str, database: MetadataDatabase
 ) -> None:

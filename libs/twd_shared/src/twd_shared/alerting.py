@@ -7,6 +7,7 @@ once.
 
 import re
 import traceback
+from datetime import UTC, datetime
 
 import dagster as dg
 
@@ -66,7 +67,8 @@ def failure_reason(message: str, class_name: str | None) -> str:
 def success_alert(run: dg.DagsterRun, failure: OpenFailure, ui_url: str) -> Alert:
     """The message that what had failed works again, as this run shows."""
     return Alert(
-        key=f"run-works-again:{run.run_id}",
+        # Not by the run: it may do again what several runs had failed to do.
+        key=f"run-works-again:{failure.key}",
         severity="recovered",
         title=f"recovered: {_name(run)} works again for {_about(run)}",
         body=f"It had been told: {failure.title}. This later run did the same and succeeded.",
@@ -136,10 +138,11 @@ def run_failure_alert_sensor(ui_url: str, interval_seconds: int) -> dg.SensorDef
             reason = failure_reason(raised.message, raised.cls_name)
         else:
             reason = context.failure_event.message or ""
+        alert = failure_alert(context.dagster_run, context.instance, reason, ui_url)
+        if alert.is_repeat and _works_again(context.instance, context.dagster_run, alert):
+            return
         try:
-            metadata_store.alerts.raise_alert(
-                failure_alert(context.dagster_run, context.instance, reason, ui_url)
-            )
+            metadata_store.alerts.raise_alert(alert)
         except TwdError as error:
             # After any other kind of error Dagster goes on with the next run, and this one would
             # never be told. Those before it in the tick come again, and are known by their keys.
@@ -188,6 +191,16 @@ def run_recovery_sensor(ui_url: str, interval_seconds: int) -> dg.SensorDefiniti
         return dg.SkipReason(f"{len(page.failures)} failures were open, {recovered} work again.")
 
     return sensor
+
+
+def _works_again(instance: dg.DagsterInstance, run: dg.DagsterRun, failure: Alert) -> bool:
+    """Whether a later run succeeded before anybody looked at this one.
+
+    Dagster gives a sensor five failed runs in a tick. What was tried again by itself and has worked
+    since was told as failed already, and as working again: it must not seem to fail anew.
+    """
+    subject = RunSubject.from_text(failure.subject)
+    return mending_run(instance, subject, run.run_id, datetime.now(UTC)) is not None
 
 
 def _removed_partitions(metadata_store: MetadataStoreResource) -> set[str]:
