@@ -11,9 +11,10 @@ import dagster as dg
 import pytest
 
 from twd_schema.lifecycle.slots import slot_of
+from twd_shared.clients.catalog import Connection
 from twd_shared.contract import VERIFY_TAG
 
-from .daemon import Daemon
+from .daemon import PARTITIONS, Daemon
 
 DAY = [datetime(2026, 5, 1, tzinfo=UTC) + timedelta(minutes=15 * n) for n in range(96)]
 
@@ -84,6 +85,19 @@ def test_every_active_connection_is_verified_once_a_day_also_what_failed_to_be_i
 def test_what_a_skipped_hour_left_out_is_verified_by_the_next_tick(daemon: Daemon) -> None:
     last = max(moment for moment in DAY if moment.hour == 4)
     assert verified_at(daemon, last) == ["broken", "shop"]
+
+
+def test_a_night_that_nobody_ticked_is_made_up_for_in_parts_and_behind_what_changed(
+    daemon: Daemon,
+) -> None:
+    fleet = [Connection(f"{n}", f"db{n}", "postgresql", True, "x://y") for n in range(200)]
+    daemon.resources["metadata_store"].connections.register(fleet)
+    daemon.instance.add_dynamic_partitions(PARTITIONS, [item.database_name for item in fleet])
+    last = max(moment for moment in DAY if moment.hour == 4)
+    requests = requests_at(daemon, "schema_verification_schedule", last)
+    slots = [slot_of(str(request.partition_key)[2:], 16) for request in requests]
+    assert (len(slots), slots) == (50, sorted(slots))
+    assert {request.tags["dagster/priority"] for request in requests} == {"-1"}
 
 
 def test_the_verification_ticks_at_night_alone(location: dg.Definitions) -> None:
