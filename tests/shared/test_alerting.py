@@ -238,9 +238,9 @@ def test_one_run_that_does_again_what_two_had_failed_to_do_is_told_for_both(
     ends = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
     run(instance, metadata_dsn, **dict(zip(ends, days, strict=True)))
     assert tick(instance, metadata_dsn) == "2 failures were open, 2 work again."
-    assert titles(database)[2:] == [
-        "recovered: sync_job works again for 2026-03-01...2026-03-02"
-    ] * 2
+    assert (
+        titles(database)[2:] == ["recovered: sync_job works again for 2026-03-01...2026-03-02"] * 2
+    )
 
 
 def test_what_fails_again_after_it_worked_is_not_told_to_work(
