@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import dagster as dg
 import pytest
+import sqlalchemy as sa
 
 from twd_shared.clients.catalog import Connection
 from twd_shared.clients.webhook import Webhook
@@ -21,6 +23,7 @@ from twd_shared.store.database import MetadataDatabase
 from ..local_server import LocalServer
 from ..webhook_server import WebhookServer
 from .sample_names import pagila, pagila_tables
+from .severed_link import SeveredLink
 from .source_ticks import BOTH, WHILE_TICKING, Automation, index, report, snapshot
 
 __all__ = ["pagila", "pagila_tables"]
@@ -124,3 +127,14 @@ def outbox(database: MetadataDatabase) -> AlertOutbox:
 @pytest.fixture
 def delivery(database: MetadataDatabase, webhook: WebhookServer) -> AlertDelivery:
     return AlertDelivery(database, Webhook(webhook.url))
+
+
+@pytest.fixture
+def severed_link(metadata_dsn: str) -> Iterator[SeveredLink]:
+    """A link to the server of the metadata database; whoever waits too long learns it so."""
+    with closing(SeveredLink(sa.make_url(metadata_dsn).port or 5432)) as link:
+        too_long = threading.Timer(15, link.close)
+        too_long.start()
+        yield link
+        too_long.cancel()
+        too_long.join()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from contextlib import closing
+import time
+from contextlib import closing, suppress
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import pytest
@@ -20,6 +22,8 @@ from twd_shared.clients.extraction_options import ExtractionOptions
 from twd_shared.clients.training_options import TrainingOptions
 from twd_shared.errors import CatalogUnavailable, ConfigurationError, UnknownConnection
 
+from ..local_server import LocalServer
+from .severed_link import SeveredLink
 from .strict_pooler import StrictPooler
 
 ROW = {"id": 7, "database_name": "shop", "connection_string": "postgresql://u:pw@h/shop"}
@@ -158,6 +162,45 @@ def test_a_failing_api_is_named_with_a_remedy(
     http_server.status, http_server.body = status, body
     with pytest.raises(CatalogUnavailable, match=said):
         ApiCatalog(http_server.url).listing()
+
+
+class _Dripping(BaseHTTPRequestHandler):
+    """Answers a blank every tenth of a second, and comes to no end."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        with suppress(OSError):
+            for _ in range(100):
+                self.wfile.write(b" ")
+                time.sleep(0.1)
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+def test_an_answer_that_comes_to_no_end_is_given_up() -> None:
+    with closing(LocalServer(_Dripping)) as server:
+        catalog = ApiCatalog(server.url, answer_seconds=0.5)
+        with closing(catalog), pytest.raises(CatalogUnavailable, match=r"no end within 0\.5 s"):
+            catalog.listing()
+
+
+def test_an_application_database_that_is_cut_off_is_given_up(
+    severed_link: SeveredLink, application_dsn: str
+) -> None:
+    url = sa.make_url(application_dsn).set(port=severed_link.port)
+    catalog = DatabaseCatalog(url.render_as_string(hide_password=False), silent_seconds=1)
+
+    def cut(*_: object) -> None:
+        severed_link.sever()
+
+    sa.event.listen(sa.Engine, "after_cursor_execute", cut)
+    try:
+        with closing(catalog), pytest.raises(CatalogUnavailable, match="cannot be read"):
+            catalog.listing()
+    finally:
+        sa.event.remove(sa.Engine, "after_cursor_execute", cut)
 
 
 def test_an_api_that_is_down_is_named_with_a_remedy() -> None:

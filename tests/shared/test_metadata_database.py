@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
 
@@ -113,17 +111,6 @@ def test_the_limits_of_silence_in_an_address_go_before_ours(metadata_dsn: str) -
         assert driver is not None
         told = driver.info.dsn_parameters
     assert (told["tcp_user_timeout"], told["keepalives_idle"]) == ("7000", "30")
-
-
-@pytest.fixture
-def severed_link(metadata_dsn: str) -> Iterator[SeveredLink]:
-    """A link to the server of the metadata database; whoever waits too long learns it so."""
-    with closing(SeveredLink(sa.make_url(metadata_dsn).port or 5432)) as link:
-        too_long = threading.Timer(15, link.close)
-        too_long.start()
-        yield link
-        too_long.cancel()
-        too_long.join()
 
 
 def _behind(link: SeveredLink, dsn: str) -> MetadataDatabase:

@@ -5,7 +5,9 @@ What belongs here is the list of connections and their connection strings. Nothi
 
 from __future__ import annotations
 
+import json
 import re
+import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -17,7 +19,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
 from twd_shared.clients.connection_secrets import ConnectionSecrets, SecretNotOpened
-from twd_shared.clients.dsn import place_of, postgresql_url
+from twd_shared.clients.dsn import limits_of_silence, place_of, postgresql_url
 from twd_shared.clients.extraction_options import ExtractionOptions
 from twd_shared.clients.option_fields import options_in
 from twd_shared.clients.tls import trusted
@@ -26,6 +28,10 @@ from twd_shared.errors import CatalogUnavailable, ConfigurationError, UnknownCon
 from twd_shared.settings import API_URL, APPLICATION_DSN, CATALOG
 
 _TIMEOUT_SECONDS = 10.0
+_SILENT_SECONDS = 20
+# Of an answer as a whole: sensors read it within a tick, and a code server has few threads.
+_ANSWER_SECONDS = 30.0
+_MOST_BYTES = 64 * 2**20
 _LIMIT = "set local statement_timeout = '10s'"
 
 
@@ -123,10 +129,12 @@ class ApiCatalog:
         url: str,
         client: httpx.Client | None = None,
         secrets: ConnectionSecrets | None = None,
+        answer_seconds: float = _ANSWER_SECONDS,
     ) -> None:
         """`url` is the application's address; `client` replaces the default HTTP client.
 
-        `secrets` open what is not in the open. Raises ConfigurationError for an address with a
+        `secrets` open what is not in the open; an answer that is not whole after `answer_seconds`
+        is given up. Raises ConfigurationError for an address with a
         login: messages name the address.
         """
         if "@" in urlsplit(url).netloc:
@@ -137,13 +145,14 @@ class ApiCatalog:
         self._url = url.rstrip("/") + "/text-to-data/connections"
         self._client = client or httpx.Client(timeout=_TIMEOUT_SECONDS, verify=trusted())
         self._secrets = secrets or ConnectionSecrets()
+        self._answer_seconds = answer_seconds
 
     def listing(self) -> Listing:
         """Everything that is listed now; raises CatalogUnavailable if the API is down or lies."""
         try:
-            answer = self._client.get(self._url, params={"since_id": "0"})
-            answer.raise_for_status()
-            body = answer.json()
+            with self._client.stream("GET", self._url, params={"since_id": "0"}) as answer:
+                answer.raise_for_status()
+                body = json.loads(self._whole(answer))
         except httpx.HTTPStatusError as error:
             raise CatalogUnavailable(
                 f"The application's API at {self._url} answered {error.response.status_code}. "
@@ -166,6 +175,19 @@ class ApiCatalog:
             )
         return _parsed(rows, self._url, self._secrets)
 
+    def _whole(self, answer: httpx.Response) -> bytes:
+        body, until = bytearray(), time.monotonic() + self._answer_seconds
+        for part in answer.iter_bytes():
+            body += part
+            # The client limits each wait, but not their sum.
+            if time.monotonic() > until or len(body) > _MOST_BYTES:
+                raise CatalogUnavailable(
+                    f"The application's API at {self._url} has sent {len(body)} bytes and no end "
+                    f"within {self._answer_seconds:g} s, or more than {_MOST_BYTES // 2**20} MiB. "
+                    "Look at the application's log."
+                )
+        return bytes(body)
+
     def close(self) -> None:
         """Close the HTTP client."""
         self._client.close()
@@ -174,8 +196,15 @@ class ApiCatalog:
 class DatabaseCatalog:
     """The catalog in table `database_connections` of the application's database."""
 
-    def __init__(self, dsn: str, secrets: ConnectionSecrets | None = None) -> None:
+    def __init__(
+        self,
+        dsn: str,
+        secrets: ConnectionSecrets | None = None,
+        silent_seconds: int = _SILENT_SECONDS,
+    ) -> None:
         """`dsn` is the application's PostgreSQL; `secrets` open what is not in the open.
+
+        A server whose machine acknowledges nothing for `silent_seconds` is given up.
 
         Raises ConfigurationError if `dsn` is no DSN.
         """
@@ -186,7 +215,11 @@ class DatabaseCatalog:
             url.set(drivername="postgresql+psycopg2"),
             poolclass=sa.NullPool,
             hide_parameters=True,
-            connect_args={"connect_timeout": int(_TIMEOUT_SECONDS), "application_name": "twd"},
+            connect_args={
+                "connect_timeout": int(_TIMEOUT_SECONDS),
+                "application_name": "twd",
+                **limits_of_silence(url, silent_seconds),
+            },
         ).execution_options(postgresql_readonly=True)
 
     def listing(self) -> Listing:

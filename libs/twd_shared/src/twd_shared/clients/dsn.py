@@ -55,6 +55,23 @@ def postgresql_url(dsn: str, variable: str) -> sa.URL:
     return url.set(drivername="postgresql")
 
 
+def limits_of_silence(url: sa.URL, seconds: int) -> dict[str, int]:
+    """What has libpq give up a machine that acknowledges nothing, but for what `url` says itself.
+
+    Without them a session waits for ever: whoever was cut off cannot say so. A server that is slow,
+    or stands still, is waited for, as its machine acknowledges what it gets. Of no effect on local
+    sockets.
+    """
+    limits = {
+        "keepalives_idle": max(1, seconds // 2),
+        "keepalives_interval": max(1, seconds // 8),
+        "keepalives_count": 4,
+        # Keepalives are sent only where nothing waits for an acknowledgement. Milliseconds.
+        "tcp_user_timeout": seconds * 1000,
+    }
+    return {name: value for name, value in limits.items() if name not in url.query}
+
+
 def libpq_address(url: sa.URL) -> str:
     """The address with its password as libpq reads it, to which a blank is %20 and nothing else."""
     place, mark, query = url.render_as_string(hide_password=False).partition("?")

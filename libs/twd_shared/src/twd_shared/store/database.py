@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
 
-from twd_shared.clients.dsn import place_of, postgresql_url
+from twd_shared.clients.dsn import limits_of_silence, place_of, postgresql_url
 from twd_shared.errors import MetadataRefused, MetadataUnavailable
 from twd_shared.settings import METADATA_DSN
 
@@ -81,11 +81,7 @@ class MetadataDatabase:
             connect_args={
                 "connect_timeout": 10,
                 "application_name": "twd",
-                **{
-                    name: value
-                    for name, value in _limits_of_silence(silent_seconds).items()
-                    if name not in url.query
-                },
+                **limits_of_silence(url, silent_seconds),
             },
         )
 
@@ -138,21 +134,6 @@ class MetadataDatabase:
     def close(self) -> None:
         """Close the pool."""
         self._engine.dispose()
-
-
-def _limits_of_silence(seconds: int) -> dict[str, int]:
-    """What has libpq give up a machine that acknowledges nothing; of no effect on local sockets.
-
-    Without them a session waits for ever: whoever was cut off cannot say so. A server that is slow,
-    or stands still, is waited for, as its machine acknowledges what it gets.
-    """
-    return {
-        "keepalives_idle": max(1, seconds // 2),
-        "keepalives_interval": max(1, seconds // 8),
-        "keepalives_count": 4,
-        # Keepalives are sent only where nothing waits for an acknowledgement. Milliseconds.
-        "tcp_user_timeout": seconds * 1000,
-    }
 
 
 def _cause(error: DBAPIError) -> str:
