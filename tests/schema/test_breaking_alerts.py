@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import dagster as dg
@@ -15,10 +16,12 @@ from twd_schema.drift.breaking_changes import BreakingChanges, Told
 from twd_schema.drift.changes import Change, SchemaDiff
 from twd_schema.drift.diff import diff_snapshots
 from twd_schema.extraction.reading import SchemaReader
+from twd_shared.clients.catalog import Connection
 from twd_shared.resources.stores import ApplicationDatabaseResource, MetadataStoreResource
 from twd_shared.schema_model.models import Snapshot, Table
 from twd_shared.store.connections import ConnectionRegistry, RegisteredConnection
 from twd_shared.store.database import MetadataDatabase
+from twd_shared.store.snapshots import SnapshotStore
 from twd_shared.store.tables import alerts
 
 from ..webhook_server import Answer, WebhookServer
@@ -328,14 +331,31 @@ def test_what_is_replaced_by_its_equal_is_not_told_as_removed(
     assert [row.body.splitlines()[0] for row in teller.rows] == [told]
 
 
+def test_a_connection_whose_history_was_forgotten_is_told_the_same_change_anew(
+    metadata_dsn: str, connection_to: Callable[[str], Connection]
+) -> None:
+    database = MetadataDatabase(metadata_dsn)
+    registry, store = ConnectionRegistry(database), SnapshotStore(database)
+    for _ in range(2):
+        [source] = registry.register([connection_to("postgresql://u@h/shop")])
+        versions = [store.save("7", held).version.version for held in (schema(FULL), schema(LESS))]
+        diff = diff_snapshots(schema(FULL), schema(LESS), *versions)
+        BreakingChanges(database).tell(source, diff, schema(LESS), {}, LINK)
+        registry.deactivate("7")
+        assert store.forget_gone(datetime.now(UTC) + timedelta(seconds=1)) == ["7"]
+    with database.begin() as transaction:
+        assert transaction.execute(sa.select(sa.func.count()).select_from(alerts)).scalar() == 2
+    database.close()
+
+
 def test_two_connections_tell_the_same_change_each() -> None:
     lost = removed("public", "orders", "total")
-    assert change_key("7", lost, 2) != change_key("8", lost, 2)
+    assert change_key("7", lost, 2, "") != change_key("8", lost, 2, "")
 
 
 def test_keys_of_names_that_hold_separators_differ() -> None:
     keys = {
-        change_key("7", removed(*names), 2)
+        change_key("7", removed(*names), 2, "")
         for names in (("a", "b/c", "d"), ("a/b", "c", "d"), ("a", "b", "c/d"), ("a:b", "c", "d"))
     }
     assert len(keys) == 4

@@ -35,12 +35,15 @@ _REMEDY_OF_MANY = "Correct the queries and training items that use what changed,
 _REMEDY_OF_ADAPTED = "What to do: change back what was adapted to it meanwhile."
 
 
-def change_key(connection_id: str, change: Change, to_version: int) -> str:
-    """The key of a change's alert: the same however often a sync is tried."""
+def change_key(connection_id: str, change: Change, to_version: int, taken: str) -> str:
+    """The key of a change's alert: the same however often a sync is tried.
+
+    `taken` says when the version was read: versions begin anew where a history was forgotten.
+    """
     # Names may hold whatever separates them here.
     parts = (change.schema, change.name, change.member)
     subject = "/".join(quote(part, safe="") for part in parts)
-    return f"breaking-change:{quote(connection_id)}:{change.rule}:{subject}:{to_version}"
+    return f"breaking-change:{quote(connection_id)}:{change.rule}:{subject}:{to_version}:{taken}"
 
 
 def breaking_alerts(

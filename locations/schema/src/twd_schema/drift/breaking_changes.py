@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC
 from typing import NamedTuple
 
 import msgspec
@@ -25,6 +26,7 @@ from twd_shared.store.alerts import add_alert
 from twd_shared.store.connections import RegisteredConnection
 from twd_shared.store.database import MetadataDatabase
 from twd_shared.store.sync_tables import breaking_changes
+from twd_shared.store.tables import snapshots
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,8 @@ class BreakingChanges:
             open_ones = _open_changes(transaction, connection_id)
             undone, new = _to_tell(open_ones, diff, present)
             _close(transaction, connection_id, undone, version)
-            keyed = {change_key(connection_id, change, version): change for change in new}
+            taken = _taken_at(transaction, connection_id, version)
+            keyed = {change_key(connection_id, change, version, taken): change for change in new}
             broken = _recorded(transaction, connection_id, keyed, version, present)
             for alert in (
                 *recovery_alerts(source.partition_key, undone, version, link),
@@ -158,6 +161,14 @@ def _open_changes(transaction: sa.Connection, connection_id: str) -> list[_Open]
         _Open(row.alert_key, row.to_version, row.can_recover, msgspec.convert(row.change, Change))
         for row in transaction.execute(query)
     ]
+
+
+def _taken_at(transaction: sa.Connection, connection_id: str, version: int) -> str:
+    query = sa.select(snapshots.c.taken_at).where(
+        snapshots.c.connection_id == connection_id, snapshots.c.version == version
+    )
+    taken_at = transaction.execute(query).scalar_one_or_none()
+    return taken_at.astimezone(UTC).strftime("%Y%m%dT%H%M%S.%fZ") if taken_at else ""
 
 
 def _recorded(
