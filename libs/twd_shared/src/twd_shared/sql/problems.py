@@ -88,7 +88,7 @@ class Problems:
         The left sources stand from `start`, the right ones from `right`.
         """
         for begin, end in ((start, right), (right, len(scope.sources))):
-            count = scope.count(name, begin, end)
+            count = scope.has(name, begin, end)
             if count > 1:
                 self.ambiguous_column(name)
             elif not count and not scope.may_have_more(begin, end):
@@ -101,7 +101,7 @@ class Problems:
             is_output = around.shows_outputs and (name in around.outputs or around.has_unnamed)
             if is_output and not self._is_postgresql:
                 return
-            count = around.count(name, around.first)
+            count = around.has(name, around.first)
             if count > 1:
                 self.ambiguous_column(column.this.name)
             if count or is_output or around.is_open:

@@ -25,6 +25,8 @@ _JOIN = ("on", "using", "kind", "side", "method")
 _GROUPINGS = (exp.Paren, exp.Tuple, exp.Rollup, exp.Cube, exp.GroupingSets)
 # No server gives so many, but stars over stars can ask for any number.
 _MOST_COLUMNS = 5_000
+# Each name is looked for in each source. MySQL takes 61 and SQLite 64; nobody writes so many.
+_MOST_SOURCES = 600
 
 
 class NotUnderstood(Exception):
@@ -100,6 +102,8 @@ class Queries(Expressions):
             if self._is_comma(join):
                 start = before
             self.source(join.this, scope)
+            if len(scope.sources) > _MOST_SOURCES:
+                raise NotUnderstood
             for name in self._made_one(join, scope, before):
                 self.problems.join_using(name, scope, start, before)
                 scope.merged[name] = None
@@ -281,7 +285,7 @@ class Queries(Expressions):
                 if not self.names.is_undecided(in_schema, name):
                     self.problems.note("unknown_table")
         alias, columns = self._alias(table)
-        scope.sources.append((alias or name, rows.renamed(columns)))
+        scope.add(alias or name, rows.renamed(columns))
 
     def _derived(self, item: exp.Subquery, scope: Scope) -> None:
         inner = item.this
@@ -310,11 +314,11 @@ class Queries(Expressions):
         self.read_all(parts, scope)
         names = columns or ([alias] if alias else [])
         made = Rows([(name, origins) for name in names], is_open=True)
-        scope.sources.append((alias, made))
+        scope.add(alias, made)
 
     def _add(self, item: exp.Expr, rows: Rows, scope: Scope) -> None:
         alias, columns = self._alias(item)
-        scope.sources.append((alias, rows.renamed(columns)))
+        scope.add(alias, rows.renamed(columns))
 
     def _alias(self, item: exp.Expr) -> tuple[str, list[str]]:
         """The name that an item of FROM or WITH is given, and those of its columns."""

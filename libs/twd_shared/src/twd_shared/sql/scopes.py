@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 from twd_shared.sql.names import NOTHING, Origins, Rows
 
@@ -35,11 +37,26 @@ class Scope:
     shows_outputs: bool = False
     has_unnamed: bool = False
     is_open: bool = False
+    _places: dict[str, list[int]] = field(default_factory=dict[str, list[int]])
+    _open_places: list[int] = field(default_factory=list[int])
+    _origins: dict[str, Origins] = field(default_factory=dict[str, Origins])
+
+    def add(self, alias: str, rows: Rows) -> None:
+        """Add a source behind the others."""
+        place = len(self.sources)
+        for name in rows.by_name:
+            self._places.setdefault(name, []).append(place)
+            self._origins.pop(name, None)
+        if rows.is_open:
+            self._open_places.append(place)
+        self.sources.append((alias, rows))
 
     def named(self, name: str) -> Origins | None:
         """The origins of a column of any source; None if no source is known to have it."""
-        found = [rows.by_name[name] for _, rows in self.sources if name in rows.by_name]
-        return NOTHING.union(*found) if found else None
+        if name in self._places and name not in self._origins:
+            found = (self.sources[place][1].by_name[name] for place in self._places[name])
+            self._origins[name] = NOTHING.union(*found)
+        return self._origins.get(name)
 
     def all_rows(self) -> Rows:
         """What a star gives: merged columns first, then those of each source."""
@@ -54,18 +71,19 @@ class Scope:
         """The sources that are seen now, and joins, by the name before a column's dot."""
         return (*self.sources[self.first :], *self.join_aliases)
 
-    def count(self, name: str, start: int, end: int | None = None) -> int:
-        """How many columns of that name the sources at these places show."""
+    def has(self, name: str, start: int, end: int | None = None) -> Literal[0, 1, 2]:
+        """Whether the sources at these places show one column of that name, or several (2)."""
         found = 0
-        for place in range(start, len(self.sources) if end is None else end):
-            rows = self.sources[place][1]
-            if name in rows.by_name and (place, name) not in self.hidden:
-                found += 2 if name in rows.repeated else 1
-        return found
+        for place in _between(self._places.get(name, []), start, end):
+            if (place, name) not in self.hidden:
+                found += 2 if name in self.sources[place][1].repeated else 1
+                if found > 1:
+                    return 2
+        return 1 if found else 0
 
     def may_have_more(self, start: int, end: int | None = None) -> bool:
         """Whether not all columns of the sources at these places are known."""
-        return any(rows.is_open for _, rows in self.sources[start:end])
+        return bool(_between(self._open_places, start, end))
 
     def and_around(self) -> Iterator[Scope]:
         """This scope, then those of the queries around it, from the innermost outwards."""
@@ -73,3 +91,9 @@ class Scope:
         while scope is not None:
             yield scope
             scope = scope.parent
+
+
+def _between(places: Sequence[int], start: int, end: int | None) -> Sequence[int]:
+    """Of sorted places those from `start` up to before `end`, None = all of them."""
+    first = bisect_left(places, start)
+    return places[first : None if end is None else bisect_left(places, end)]

@@ -104,7 +104,7 @@ class Statements(Queries):
     ) -> None:
         """Add what an assignment on a conflict calls the rows that were to be inserted."""
         if self.names.db_type == "postgresql":
-            scope.sources.append(("excluded", target))
+            scope.add("excluded", target)
         elif self.names.db_type != "mysql":
             # There, and in MySQL, a name alone is a column of the target.
             scope.join_aliases.append(("excluded", target))
@@ -112,7 +112,7 @@ class Statements(Queries):
             called = self.names.fold(alias.this)
             if alias.columns:
                 own = zip(map(self.names.fold, alias.columns), columns, strict=False)
-                scope.sources.append((called, Rows(list(own))))
+                scope.add(called, Rows(list(own)))
             else:
                 scope.join_aliases.append((called, target))
 

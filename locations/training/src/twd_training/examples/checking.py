@@ -126,7 +126,10 @@ def _sound(found: References, known: KnownTables) -> References:
     if found.problem is not None:
         raise Rejected("the parts of its UNION do not have the same number of columns")
     if not found.parses:
-        raise Rejected("its tables cannot be told: it is nested too deeply, or of a kind unknown")
+        raise Rejected(
+            "its tables cannot be told: they are too many, or it is nested too deeply or of a kind "
+            "unknown"
+        )
     return found
 
 
