@@ -419,6 +419,31 @@ def test_items_that_say_the_same_are_accepted_once(shop: Shop, location: Locatio
 
 
 @pytest.mark.parametrize(
+    ("sql", "once_more", "is_repeat"),
+    [
+        (NAMES, "SELECT full_name -- all of them\n FROM Customer;", True),
+        (NAMES, 'select "full_name" from customer', False),
+        (f"{NAMES} where city = 'a  b'", f"{NAMES} where city = 'a b'", False),
+        (f"{NAMES} where city = 'a'", f"{NAMES} where city = 'A'", False),
+        ("select full_name -- x , city\nfrom customer", f"{NAMES} -- x", True),
+        (
+            "select full_name -- x\n, city from customer",
+            "select full_name -- x , city\nfrom customer",
+            False,
+        ),
+    ],
+)
+def test_sql_says_the_same_only_where_blanks_comments_and_case_of_words_alone_differ(
+    shop: Shop, location: Location, sql: str, once_more: str, is_repeat: bool
+) -> None:
+    location.teach(sql, "which?")
+    location.teach(once_more, "Which ?")
+    told = [item for item in shop.collect().items if (item.question or "").startswith(("w", "W"))]
+    reasons = {item.question: item.reason for item in told if item.question != "Who?"}
+    assert reasons == {"which?": "", "Which ?": "an earlier one says the same" * is_repeat}
+
+
+@pytest.mark.parametrize(
     "once_more", ["Wer  KAUFT für uns?", unicodedata.normalize("NFD", "Wer kauft für uns?")]
 )
 def test_the_same_question_is_the_same_however_its_letters_are_written(

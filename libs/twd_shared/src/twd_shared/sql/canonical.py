@@ -109,6 +109,21 @@ def canonical(sql: str, db_type: str) -> str:
     return _LIST.sub(f"in ({NUMBER})", _spaced(tokens, text, word))
 
 
+def words_of(sql: str, db_type: str) -> tuple[str, ...]:
+    """The words of a statement, which are equal for texts that say the same of the same values.
+
+    Blanks, comments, the case of keywords and the semicolons at the end do not count. Its text
+    alone if it cannot be taken apart.
+    """
+    try:
+        tokens = dialect_of(db_type).tokenize(sql)
+    except TokenError:
+        return (sql,)
+    while tokens and tokens[-1].token_type == TokenType.SEMICOLON:
+        tokens.pop()
+    return tuple(_as_said(token, sql[token.start : token.end + 1], db_type) for token in tokens)
+
+
 def shape_of(sql: str, db_type: str, names: Container[str]) -> str:
     """What `canonical` gave, for people: no literal, and no quoted name but those in `names`.
 
@@ -168,6 +183,17 @@ def _word(token: Token, before: Token | None, text: str, db_type: str) -> str:
     if kind == TokenType.NUMBER:
         # Digits by digits: 1.5.3 is not to become a number.
         return _DIGITS.sub(NUMBER, text) if _PLAIN_NUMBER.match(text) else text
+    return _folded(text, kind)
+
+
+def _as_said(token: Token, text: str, db_type: str) -> str:
+    kind = token.token_type
+    # The file system says whether the case of a table's name counts in MySQL.
+    is_kept = kind == TokenType.STRING or (kind == TokenType.VAR and db_type == "mysql")
+    return text if is_kept else _folded(text, kind)
+
+
+def _folded(text: str, kind: TokenType) -> str:
     # In a quoted name, or a string of another kind, case and blanks count.
     is_kept = text.startswith(_QUOTES) or kind in _STRINGS
     return text if is_kept else " ".join(text.lower().split())

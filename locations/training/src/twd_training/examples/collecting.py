@@ -24,6 +24,9 @@ from twd_training.examples.texts import plain
 if TYPE_CHECKING:
     from twd_shared.sql.grammar import PostgresGrammar
 
+_Said = tuple[str, str, tuple[str, ...]]
+"""Kind, question and words of an item: those that say the same have the same."""
+
 
 @dataclass(frozen=True, slots=True)
 class Collected:
@@ -92,8 +95,11 @@ def collect_examples(
             checked = _in_grammar(checked, grammar, snapshot.server_version)
         items = _worth_keeping(
             without_repeats(
-                settled(item, edit.before.get(item.item_id), version.version, known, past)
-                for item in checked
+                (
+                    settled(item, edit.before.get(item.item_id), version.version, known, past)
+                    for item in checked
+                ),
+                known.dialect,
             )
         )
         if asks:
@@ -198,19 +204,18 @@ def _without_proposals(
     return tuple(replace(item, proposal="") if item.proposal in refused else item for item in items)
 
 
-def without_repeats(items: Iterable[TrainingItem]) -> Iterator[TrainingItem]:
-    """The items, of those that say the same only the first accepted.
+def without_repeats(items: Iterable[TrainingItem], dialect: str) -> Iterator[TrainingItem]:
+    """The items, whose SQL is of `dialect`, of those that say the same only the first accepted.
 
     None of them is, while one is in quarantine: what is known to be wrong is wrong for all. Nor is
     an answer to a question that a user taught: whoever taught it may have been given a wrong one.
     """
-    judged = list(items)
-    quarantined = {_said(item) for item in judged if item.is_quarantined}
-    seen: set[tuple[str, str, str]] = set()
+    judged = [(item, _said(item, dialect)) for item in items]
+    quarantined = {said for item, said in judged if item.is_quarantined}
+    seen: set[_Said] = set()
     # Users' own come before what their messages' answers teach.
     taught: set[str] = set()
-    for item in judged:
-        said = _said(item)
+    for item, said in judged:
         _, asked, _ = said
         reason = ""
         if said in quarantined:
@@ -232,9 +237,10 @@ def without_repeats(items: Iterable[TrainingItem]) -> Iterator[TrainingItem]:
         yield item
 
 
-def _said(item: TrainingItem) -> tuple[str, str, str]:
-    content = " ".join(item.content.split()).rstrip("; ")
-    # Case and form of letters may count in SQL.
+def _said(item: TrainingItem, dialect: str) -> _Said:
+    # Here, as above.
+    from twd_shared.sql.canonical import words_of
+
     is_prose = item.kind == "documentation"
-    asked = normalised_question(item.question or "")
-    return (item.kind, asked, plain(content) if is_prose else content)
+    words = plain(item.content).split() if is_prose else words_of(item.content, dialect)
+    return item.kind, normalised_question(item.question or ""), tuple(words)
