@@ -8,6 +8,7 @@ from twd_shared.clients.application import ApplicationDatabase
 from twd_shared.errors import ApplicationRefused, ApplicationUnavailable
 from twd_shared.store.connections import RegisteredConnection
 from twd_training.examples.changes import wishes_of
+from twd_training.examples.models import LONGEST_TEXT
 from twd_training.examples.store import TrainingSet
 from twd_training.examples.submissions import read_markers, read_submissions
 
@@ -42,6 +43,13 @@ def test_a_pair_is_quarantined_once_its_table_is_gone(location: Location) -> Non
     outcomes = [(one.outcome.quarantined, one.outcome.rejected) for one in (before, after)]
     assert (outcomes, after.outcome.updated) == ([(0, 0), (1, 0)], 1)
     assert after.items[0].reason == "table stock.warehouse does not exist"
+
+
+def test_of_what_is_too_long_to_be_taught_only_a_part_is_read(location: Location) -> None:
+    location.teach("a" * 1_000_000, "b" * 1_000_000)
+    [item] = location.collect().items
+    assert (len(item.content), len(item.question or "")) == (LONGEST_TEXT + 1, LONGEST_TEXT + 1)
+    assert item.reason == f"it is longer than {LONGEST_TEXT} characters"
 
 
 def test_other_connections_data_is_left_out(location: Location) -> None:

@@ -18,10 +18,8 @@ from twd_shared.sql.parsing import statements_in
 from twd_shared.sql.references import EXPRESSIONS, References, references_of
 from twd_shared.sql.writing import only_reads
 from twd_training.examples.known_tables import KnownTables
-from twd_training.examples.models import Submission, TrainingItem, item_id
+from twd_training.examples.models import LONGEST_TEXT, Submission, TrainingItem, item_id
 from twd_training.examples.texts import Text, plain
-
-_LONGEST = 100_000
 
 
 class Rejected(Exception):
@@ -61,13 +59,13 @@ def _named(submission: Submission, known: KnownTables) -> tuple[tuple[str, ...],
     text = submission.content
     if not text.strip():
         raise Rejected("it is empty")
-    if len(text) > _LONGEST:
-        raise Rejected(f"it is longer than {_LONGEST} characters")
+    if len(text) > LONGEST_TEXT:
+        raise Rejected(f"it is longer than {LONGEST_TEXT} characters")
     if submission.kind == "question_sql":
         if not (submission.question or "").strip():
             raise Rejected("it has no question")
-        if len(submission.question or "") > _LONGEST:
-            raise Rejected(f"its question is longer than {_LONGEST} characters")
+        if len(submission.question or "") > LONGEST_TEXT:
+            raise Rejected(f"its question is longer than {LONGEST_TEXT} characters")
         found = _read_by_query(text, known)
         tables, names = found.tables, _names(found, known)
     else:

@@ -58,7 +58,11 @@ with ordered as (
            {asked_at_once} as asked_at_once
     from messages
     where role in ('user', 'assistant') and created_at >= {now} - make_interval(days => $2)
-      and conversation_id is not null
+      and conversation_id in (
+          select message.conversation_id
+          from messages message
+          where {connection} = $1 and message.created_at >= {now} - make_interval(days => $2)
+      )
 ), turns as (
     select id, role,
            case when turn > 0

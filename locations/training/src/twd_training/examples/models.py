@@ -10,6 +10,8 @@ Kind = Literal["ddl", "documentation", "question_sql"]
 Origin = Literal["user", "messages"]
 """Who taught it: a user on purpose, or a good answer to a user."""
 KINDS: tuple[Kind, ...] = ("ddl", "documentation", "question_sql")
+LONGEST_TEXT = 100_000
+"""Characters of a question or of what is taught; what is longer is rejected."""
 
 # The namespace of our item ids; frozen, as another one would make every item a new one.
 _NAMESPACE = uuid.UUID("0b7d4f57-9a0c-5e0e-8f5d-3c1f6b1f7a42")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from twd_shared.clients.application import ApplicationDatabase
 from twd_shared.errors import ApplicationRefused
-from twd_training.examples.models import KINDS, Submission
+from twd_training.examples.models import KINDS, LONGEST_TEXT, Submission
 
 # Which table the role sees by that name, or null; asked first, because it may not exist.
 _PRESENT = "select to_regclass('training_data') is not null as present"
@@ -24,8 +24,10 @@ from training_data
 where $1::text is null or connection_id::text = $1
 group by connection_id
 """
+# Of what is too long to be taught as much as shows it: rows are read, and stored, as they come.
 _ROWS = """
-select id::text as id, kind, question, content
+select id::text as id, kind,
+       left(question::text, $2) as question, left(content::text, $2) as content
 from training_data
 where connection_id::text = $1
 order by training_data.id
@@ -57,7 +59,7 @@ def read_submissions(
     if not _has_table(application, had_some):
         return Reading((), "", has_table=False, unknown_kinds=0)
     markers = application.fetch(_MARKERS, connection_id)
-    rows = application.fetch(_ROWS, connection_id)
+    rows = application.fetch(_ROWS, connection_id, LONGEST_TEXT + 1)
     submissions = tuple(
         Submission(row["id"], row["kind"], row["question"], row["content"] or "")
         for row in rows
