@@ -111,7 +111,7 @@ connect: .venv/.stack ## Register a database: make connect NAME=shop DSN=postgre
 	@$(RUN) -m twd_local.stack connect
 ask: .venv/.stack ## Find the tables for a question: make ask DB=shop Q="Which customers …?"
 	@if [ -z "$$DB" ] || [ -z "$$Q" ]; then echo 'usage: make ask DB=shop Q="Which customers …?"' >&2; exit 2; fi
-	@$(RUN) -m twd_local.stack run -- $(RUN) -m twd_shared.retrieval --database "$$DB" "$$Q"
+	@$(RUN) -m twd_local.stack run -- $(RUN) -m twd_shared.retrieval --database "$$DB" -- "$$Q"
 
 .PHONY: describe
 # An empty TEXT takes a description back, a forgotten one must not.

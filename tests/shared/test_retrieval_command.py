@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from typing import Any
 
 import httpx
@@ -133,10 +133,14 @@ def test_an_embedding_model_that_is_missing_comes_with_the_command_that_fetches_
 
 
 class Writer(JsonServer):
-    """The server at `target` with a language model in front; `options` are of the last call."""
+    """The server at `target` with a language model in front, which writes `written`.
+
+    `options` are of the last call.
+    """
 
     def __init__(self, target: str) -> None:
         self.options: dict[str, Any] = {}
+        self.written = "select 1"
         self._target = target
         super().__init__()
 
@@ -149,7 +153,7 @@ class Writer(JsonServer):
             given = httpx.post(self._target + path, json=asked, timeout=30)
             return given.status_code, given.json()
         self.options = asked["options"]
-        return 200, {"response": "select 1", "done": True}
+        return 200, {"response": self.written, "done": True}
 
 
 @pytest.fixture
@@ -162,11 +166,11 @@ def writer(environment: None, monkeypatch: pytest.MonkeyPatch, services: Any) ->
     made.close()
 
 
-def test_the_language_model_reads_the_prompt_from_its_beginning(
-    writer: Writer, registry: Any, services: Any, capsys: Any
-) -> None:
+@contextmanager
+def indexed_table(registry: Any, ollama_url: str, model: str, name: str) -> Iterator[None]:
+    """A schema index with one table of the connection."""
     [connection] = registry.known()
-    ollama = Ollama(services.ollama, services.embed_model)
+    ollama = Ollama(ollama_url, model)
     with closing(open_client(os.environ["QDRANT_URL"])) as client:
         index = SchemaIndex(client, os.environ["TWD_INDEX_ALIAS"])
         made = index.create(making_of(ollama.embedding_model()), ollama.token_budget())
@@ -174,20 +178,34 @@ def test_the_language_model_reads_the_prompt_from_its_beginning(
         named = {
             "connection_id": connection.connection_id,
             "schema_name": "public",
-            "table_name": "customer",
+            "table_name": name,
         }
-        told = {
-            "kind": "table",
-            "words": ["custom"],
-            "ddl": "CREATE TABLE customer ();",
-            "card": "",
-        }
+        told = {"kind": "table", "words": ["custom"], "ddl": "CREATE TABLE x ();", "card": ""}
         [vector] = ollama.embed(["customer"], "document")
         terms = document_terms(names=["customer"], columns=[], prose=[])
-        place = point_id(connection.connection_id, "public", "customer")
+        place = point_id(connection.connection_id, "public", name)
         point = Point(place, vector, terms, named | told)
         index.points(connection.connection_id, made.name).upsert([point])
-        assert main(["--database", "shop", "how many customers?"]) == 0
+        yield
         client.delete_collection(made.name)
+
+
+def test_the_language_model_reads_the_prompt_from_its_beginning(
+    writer: Writer, registry: Any, services: Any, capsys: Any
+) -> None:
+    with indexed_table(registry, services.ollama, services.embed_model, "customer"):
+        assert main(["--database", "shop", "how many customers?"]) == 0
     assert capsys.readouterr().out.endswith("\nselect 1\n")
     assert writer.options["num_ctx"] == WRITING_CONTEXT_TOKENS
+
+
+def test_neither_a_name_nor_what_a_model_writes_steers_the_terminal(
+    writer: Writer, registry: Any, services: Any, capsys: Any
+) -> None:
+    writer.written = "select 1\n\tfrom \x1b[2Jt"
+    with indexed_table(registry, services.ollama, services.embed_model, "customer\x1b[31m\nrm"):
+        assert main(["--database", "shop", "--", "-customers?"]) == 0
+    said = capsys.readouterr().out
+    assert "\x1b" not in said
+    assert said.splitlines()[0].count("rm") == 1
+    assert said.endswith("select 1\n        from \ufffd[2Jt\n")

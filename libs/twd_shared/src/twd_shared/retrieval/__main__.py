@@ -19,6 +19,7 @@ from twd_shared.errors import TwdError
 from twd_shared.retrieval.explaining import explain
 from twd_shared.retrieval.prompt import sql_prompt
 from twd_shared.retrieval.search import MOST_TABLES, retrieve_tables
+from twd_shared.schema_model.wording import printable
 from twd_shared.store.connections import ConnectionRegistry, RegisteredConnection
 from twd_shared.store.database import MetadataDatabase
 
@@ -70,11 +71,11 @@ def _answer(database: str, question: str, limit: int) -> int:
     ]
     if answer.joins:
         lines += ["", "Joined by:", *(f"  {one.condition}" for one in answer.joins)]
-    write_output("\n".join(lines))
+    write_output("\n".join(map(printable, lines)))
     if model:
         prompt = sql_prompt(question, answer, connection.db_type)
         sql = ollama.generate(prompt, context_tokens=WRITING_CONTEXT_TOKENS).strip()
-        write_output("\n" + sql)
+        write_output("\n".join(["", *map(printable, sql.expandtabs().splitlines())]))
     return 0
 
 
