@@ -48,16 +48,19 @@ def test_a_webhook_that_answers_badly_costs_one_send_and_loses_nothing(
     assert delivery.deliver().delivered == 3
 
 
-def test_a_server_that_ends_idle_transactions_does_not_have_a_message_sent_for_ever(
-    database: MetadataDatabase, metadata_dsn: str, outbox: AlertOutbox, webhook: WebhookServer
+@pytest.mark.parametrize("limit", ["idle_in_transaction_session_timeout", "transaction_timeout"])
+def test_a_server_that_ends_transactions_early_does_not_have_a_message_sent_for_ever(
+    database: MetadataDatabase,
+    metadata_dsn: str,
+    outbox: AlertOutbox,
+    webhook: WebhookServer,
+    limit: str,
 ) -> None:
     webhook.answer = Answer(manner="hang")
     outbox.raise_alert(alert())
     with database.begin() as transaction:
         name = transaction.exec_driver_sql("select current_database()").scalar_one()
-        transaction.exec_driver_sql(
-            f'alter database "{name}" set idle_in_transaction_session_timeout = 1500'
-        )
+        transaction.exec_driver_sql(f'alter database "{name}" set {limit} = 1500')
     with closing(MetadataDatabase(metadata_dsn)) as impatient:
         done = AlertDelivery(impatient, Webhook(webhook.url)).deliver(6.0, 3.0)
     assert (done.waiting, len(done.errors), len(webhook.posted)) == (1, 1, 1)

@@ -39,6 +39,13 @@ _FIRST_WAIT_SECONDS, _LONGEST_WAIT_SECONDS = 30.0, 900.0
 _PROBED_FROM = 5
 """The attempt of a message from which on another one is tried when it fails."""
 
+# What a server or role may limit. PostgreSQL 16 and older do not know the second, and newer ones
+# heed a change of it within a transaction only if it is lifted.
+_LIMITS = sa.text(
+    "select set_config(name, case name when 'transaction_timeout' then '0' else :longest end, true)"
+    " from pg_settings where name in ('idle_in_transaction_session_timeout', 'transaction_timeout')"
+)
+
 _WAITS = alerts.c.delivered_at.is_(None) & alerts.c.refused_at.is_(None)
 
 
@@ -168,8 +175,7 @@ def _is_alone(transaction: sa.Connection) -> bool:
     """Whether no other sender is at work; none will be until the transaction ends."""
     # It is idle while the webhook is waited for. Were it ended for that, what became of the message
     # would be written down nowhere, and the same one be sent at each tick.
-    longest = f"{2 * SEND_SECONDS:.0f}s"
-    transaction.execute(sa.text(f"set local idle_in_transaction_session_timeout = '{longest}'"))
+    transaction.execute(_LIMITS, {"longest": f"{2 * SEND_SECONDS:.0f}s"})
     # To its end, so that the next sender sees what became of the message.
     alone = "select pg_try_advisory_xact_lock(hashtextextended('twd.alerts', 0))"
     return transaction.execute(sa.text(alone)).scalar_one()
