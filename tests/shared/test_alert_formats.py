@@ -17,7 +17,7 @@ NASTY = "<!channel> @everyone & <@U1> *bold* _it_ ~no~ `code` [a](http://x) | > 
 
 
 def message(
-    title: str = "title", body: str = "body", link: str = "http://ui/runs/1?a=1&b=2"
+    title: str = "title", body: str = "body", link: str = "http://ui.example.org/runs/1?a=1&b=2"
 ) -> WebhookMessage:
     return WebhookMessage("key", "breaking", title, body, link, "shop", MOMENT)
 
@@ -72,7 +72,7 @@ def test_generic_json_has_every_field_as_it_is() -> None:
         "severity": "breaking",
         "title": NASTY,
         "body": NASTY,
-        "link": "http://ui/runs/1?a=1&b=2",
+        "link": "http://ui.example.org/runs/1?a=1&b=2",
         "database": "shop",
         "raised_at": "2026-03-04T05:06:07+00:00",
     }
@@ -86,9 +86,12 @@ def test_slack_gets_title_body_link_and_what_it_is_about() -> None:
     title, body, link, about = slack_texts(content)
     assert (title["type"], title["text"]) == ("plain_text", "a title")
     assert (body["type"], body["text"]) == ("plain_text", "one\ntwo")
-    assert link == {"type": "mrkdwn", "text": "<http://ui/runs/1?a=1&amp;b=2|Open it in Dagster>"}
+    assert link == {
+        "type": "mrkdwn",
+        "text": "<http://ui.example.org/runs/1?a=1&amp;b=2|Open it in Dagster>",
+    }
     assert about["text"] == "breaking · shop · 2026-03-04 05:06:07 UTC"
-    assert content["text"] == "a title\none\ntwo\nhttp://ui/runs/1?a=1&amp;b=2"
+    assert content["text"] == "a title\none\ntwo\nhttp://ui.example.org/runs/1?a=1&amp;b=2"
 
 
 def test_no_name_is_markup_for_slack() -> None:
@@ -153,11 +156,28 @@ def test_discord_gets_an_embed_coloured_by_severity() -> None:
                 "color": 0xD32F2F,
                 "timestamp": "2026-03-04T05:06:07+00:00",
                 "footer": {"text": "breaking · shop · 2026-03-04 05:06:07 UTC"},
-                "url": "http://ui/runs/1?a=1&b=2",
+                "url": "http://ui.example.org/runs/1?a=1&b=2",
             }
         ],
         "allowed_mentions": {"parse": []},
     }
+
+
+@pytest.mark.parametrize("host", ["ui.example.org", "10.0.0.7:3000", "[fd00::7]:3000"])
+def test_discord_gets_the_link_that_it_takes_as_that_of_the_embed(host: str) -> None:
+    [embed] = content_of(message(link=f"http://{host}/runs/1"), "discord")["embeds"]
+    assert (embed["url"], embed["description"]) == (f"http://{host}/runs/1", "body")
+
+
+# Discord answers 400 to an embed that links to a host without a dot.
+@pytest.mark.parametrize("host", ["localhost:3000", "dagster-webserver:3000", "[broken"])
+@pytest.mark.parametrize("body", ["body", "", "x" * 9000])
+def test_discord_gets_a_link_that_it_would_refuse_as_a_line(host: str, body: str) -> None:
+    link = f"http://{host}/runs/1_2"
+    [embed] = content_of(message(body=body, link=link), "discord")["embeds"]
+    assert "url" not in embed
+    assert embed["description"].split("\n")[-1] == link
+    assert len(embed["description"]) <= 4096
 
 
 def test_no_name_is_markup_for_discord_and_nobody_is_pinged() -> None:

@@ -20,6 +20,7 @@ _DISCORD_HOSTS = ("discord.com", "discordapp.com")
 # What the services allow, in characters: a longer message is refused as a whole.
 _SLACK_TEXT, _SLACK_HEADER, _SLACK_SECTION, _SLACK_BLOCKS = 15_000, 150, 3000, 50
 _DISCORD_TITLE, _DISCORD_DESCRIPTION, _DISCORD_FOOTER = 256, 4096, 200
+_LINK = 2048
 
 _COLOURS = {"breaking": 0xD32F2F, "failure": 0xF57C00, "recovered": 0x2E7D32}
 _COLOUR_OF_OTHERS = 0x607D8B
@@ -105,19 +106,29 @@ def _slack(message: WebhookMessage) -> dict[str, Any]:
 def _discord(message: WebhookMessage) -> dict[str, Any]:
     title = " ".join(message.title.split())
     lines = message.body.splitlines()
-    texts = _fitted(lines, _discord_escaped, _DISCORD_DESCRIPTION - len(_REST) - 1)
-    description = texts[0] if len(texts) == 1 else f"{texts[0]}\n{_REST}"
+    is_taken = _discord_takes(message.link)
+    link = "" if is_taken else message.link
     embed: dict[str, Any] = {
         "title": _fitted([title], _discord_escaped, _DISCORD_TITLE)[0],
-        "description": description,
+        "description": _with_link(lines, link, _discord_escaped, _DISCORD_DESCRIPTION),
         "color": _COLOURS.get(message.severity, _COLOUR_OF_OTHERS),
         "timestamp": message.raised_at.isoformat(),
         # A footer is never formatted.
         "footer": {"text": _about(message)[:_DISCORD_FOOTER]},
     }
-    if message.link.startswith(("http://", "https://")) and len(message.link) <= 2048:
+    if is_taken:
         embed["url"] = message.link
     return {"embeds": [embed], "allowed_mentions": {"parse": []}}
+
+
+def _discord_takes(link: str) -> bool:
+    """Whether it may be an embed's link: Discord refuses a message that links to a bare name."""
+    try:
+        host = urlsplit(link).hostname or ""
+    except ValueError:
+        return False
+    is_whole = link.startswith(("http://", "https://")) and len(link) <= _LINK
+    return is_whole and ("." in host or ":" in host)
 
 
 _STYLES: dict[Style, Callable[[WebhookMessage], dict[str, Any]]] = {
@@ -150,6 +161,13 @@ def _fitted(lines: Sequence[str], escape: Callable[[str], str], limit: int) -> l
         else:
             texts.append(escaped)
     return texts
+
+
+def _with_link(lines: Sequence[str], link: str, escape: Callable[[str], str], limit: int) -> str:
+    """What fits of the escaped lines, where the rest stands, and the link as it is."""
+    link = link if len(link) <= _LINK else ""
+    texts = _fitted(lines, escape, limit - len(_REST) - len(link) - 2)
+    return "\n".join(part for part in (texts[0], _REST if texts[1:] else "", link) if part)
 
 
 def _cut(line: str, escape: Callable[[str], str], limit: int) -> str:
