@@ -36,6 +36,8 @@ class WebhookServer:
         """Keys of messages that it always answers with 500."""
         self.posted: list[dict[str, Any]] = []
         """Every message that arrived, taken or not."""
+        self.paths: list[str] = []
+        """Paths and queries that they were sent to."""
         self.taken: list[dict[str, Any]] = []
         self.times: list[float] = []
         self._closing = threading.Event()
@@ -50,6 +52,7 @@ class WebhookServer:
                     if message.get("key") in webhook.fails_at:
                         answer = Answer(500)
                     webhook.posted.append(message)
+                    webhook.paths.append(self.path)
                     webhook.times.append(time.monotonic())
                     if answer.manner == "answer" and answer.status < 300:
                         webhook.taken.append(message)

@@ -130,6 +130,29 @@ def test_senders_at_the_same_time_send_each_alert_once_and_in_order(
     assert [item["key"] for item in webhook.posted] == [f"{number:02}" for number in range(60)]
 
 
+# --- what Discord needs, and what a webhook says --------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("query", "wanted_format", "sent"),
+    [
+        ("", "discord", "?wait=true"),
+        ("?thread_id=5", "discord", "?thread_id=5&wait=true"),
+        ("?wait=false&thread_id=5", "discord", "?wait=false&thread_id=5"),
+        ("?thread_id=5", "json", "?thread_id=5"),
+    ],
+)
+def test_discord_answers_only_after_it_has_kept_the_message(
+    webhook: WebhookServer,
+    message: Callable[..., WebhookMessage],
+    query: str,
+    wanted_format: str,
+    sent: str,
+) -> None:
+    Webhook(f"{webhook.url}{query}", wanted_format).send(message())
+    assert webhook.paths == [f"/hooks/secret-token{sent}"]
+
+
 # --- the address is a secret ----------------------------------------------------------------
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit, urlunsplit
 
 import httpx
 
@@ -45,8 +45,8 @@ class Webhook:
 
     def __init__(self, url: str, wanted_format: str = "auto") -> None:
         """`wanted_format` is auto (told by the address), slack, discord or json."""
-        self._url = url
         self._style: Style = style_of(url, wanted_format)
+        self._url = _waiting(url) if self._style == "discord" else url
         self._host = _host(url)
 
     def send(self, message: WebhookMessage, seconds: float = 10.0) -> None:
@@ -136,6 +136,21 @@ def _address_kept_out_of_logs() -> Iterator[None]:
     finally:
         for logger in loggers:
             logger.removeFilter(of_others)
+
+
+def _waiting(url: str) -> str:
+    """The address with the wish for an answer only after the message is kept, unless it says so.
+
+    Else Discord says yes to a message that it then drops.
+    """
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return url
+    if "wait" in parse_qs(parts.query, keep_blank_values=True):
+        return url
+    query = f"{parts.query}&wait=true" if parts.query else "wait=true"
+    return urlunsplit(parts._replace(query=query))
 
 
 def _host(url: str) -> str:
