@@ -16,14 +16,14 @@ from typing import Any, Literal
 class Answer:
     """What the webhook does with one message.
 
-    hang: reads it and says nothing. drip: answers one byte at a time, for ever. reset: reads it
-    and breaks the connection.
+    hang: reads it and says nothing. drip: answers one byte at a time, for ever. stall: answers, and
+    its body never ends. reset: reads it and breaks the connection.
     """
 
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes = b"ok"
-    manner: Literal["answer", "hang", "drip", "reset"] = "answer"
+    manner: Literal["answer", "hang", "drip", "stall", "reset"] = "answer"
 
 
 class WebhookServer:
@@ -65,6 +65,12 @@ class WebhookServer:
                         self.end_headers()
                         self.wfile.write(answer.body)
                     case "hang":
+                        webhook._closing.wait()
+                    case "stall":
+                        self.send_response(answer.status)
+                        self.send_header("content-length", str(len(answer.body) + 1))
+                        self.end_headers()
+                        self.wfile.write(answer.body)
                         webhook._closing.wait()
                     case "drip":
                         self._drip()

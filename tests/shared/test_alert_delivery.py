@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from twd_shared.clients.webhook import Webhook, WebhookUnavailable
+from twd_shared.clients.webhook import Webhook, WebhookRefused, WebhookUnavailable
 from twd_shared.clients.webhook_formats import WebhookMessage
 from twd_shared.store.alert_delivery import AlertDelivery
 from twd_shared.store.alerts import AlertOutbox
@@ -151,6 +151,52 @@ def test_discord_answers_only_after_it_has_kept_the_message(
 ) -> None:
     Webhook(f"{webhook.url}{query}", wanted_format).send(message())
     assert webhook.paths == [f"/hooks/secret-token{sent}"]
+
+
+@pytest.mark.parametrize("status", [400, 404, 502])
+def test_what_the_webhook_says_stands_in_one_line_of_the_row(
+    database: MetadataDatabase,
+    outbox: AlertOutbox,
+    delivery: AlertDelivery,
+    webhook: WebhookServer,
+    status: int,
+) -> None:
+    webhook.answer = Answer(status, body=b'{"embeds":\n\t["0"]}\0\xff' + b" long" * 5000)
+    outbox.raise_alert(alert())
+    delivery.deliver()
+    said = kept(database)[0].last_error.partition(" It said: ")[2]
+    assert said.startswith('{"embeds": ["0"]} \ufffd long long')
+    assert len(said) == 200
+    assert said.endswith("…")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "Cannot POST /hooks/secret-token?key=other%20secret",
+        "No token SECRET-TOKEN with other secret for secret-user secret-word",
+        " " * 4050 + "http://host/hooks/secret-token",
+        " " * 4085 + "secret-token",
+    ],
+)
+def test_an_answer_that_repeats_the_address_is_kept_without_it(
+    webhook: WebhookServer, message: Callable[..., WebhookMessage], body: str
+) -> None:
+    webhook.answer = Answer(400, body=body.encode())
+    url = webhook.url.replace("//", "//secret-user:secret-word@")
+    with pytest.raises(WebhookRefused) as raised:
+        Webhook(f"{url}?key=other%20secret").send(message())
+    assert "secret" not in str(raised.value).lower()
+
+
+def test_an_answer_that_does_not_end_costs_a_second_and_its_status_counts(
+    webhook: WebhookServer, message: Callable[..., WebhookMessage]
+) -> None:
+    webhook.answer = Answer(400, manner="stall")
+    started = time.monotonic()
+    with pytest.raises(WebhookRefused):
+        Webhook(webhook.url).send(message(), 8.0)
+    assert time.monotonic() - started < 4
 
 
 # --- the address is a secret ----------------------------------------------------------------

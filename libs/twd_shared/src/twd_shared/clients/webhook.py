@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 import math
 import queue
+import re
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from urllib.parse import parse_qs, urlsplit, urlunsplit
+from urllib.parse import parse_qs, unquote, urlsplit, urlunsplit
 
 import httpx
 
@@ -23,6 +25,9 @@ from twd_shared.settings import ALERT_FORMAT, ALERT_WEBHOOK_URL
 _NOT_OF_THE_MESSAGE = frozenset({401, 403, 404, 405, 407, 408, 410, 415, 421, 423, 425, 426, 429})
 LONGEST_ASKED_WAIT_SECONDS = 3600.0
 """A webhook that asks for a longer wait is not followed."""
+_MOST_READ_BYTES, _MOST_QUOTED = 4096, 200
+_ANSWER_SECONDS = 1.0
+_UNCOMPRESSED = {"accept-encoding": "identity"}
 # They write the address of every request, and a webhook's address is its password.
 _LOGGERS_OF_HTTP = ("httpx", "httpcore.connection", "httpcore.http11", "httpcore.proxy")
 
@@ -48,6 +53,7 @@ class Webhook:
         self._style: Style = style_of(url, wanted_format)
         self._url = _waiting(url) if self._style == "discord" else url
         self._host = _host(url)
+        self._secrets = _secrets(url)
 
     def send(self, message: WebhookMessage, seconds: float = 10.0) -> None:
         """Send one message; gives up after `seconds`, however slowly the other side answers.
@@ -56,6 +62,8 @@ class Webhook:
         refuses this one; neither repeats the address. A message that was given up may arrive.
         """
         outcome: queue.SimpleQueue[httpx.Response | str] = queue.SimpleQueue()
+        said: queue.SimpleQueue[str] = queue.SimpleQueue()
+        deadline = time.monotonic() + seconds
         client = httpx.Client(verify=trusted(), timeout=seconds)
 
         # In a thread: the client limits each wait, but not their sum, nor that for a name server.
@@ -63,8 +71,11 @@ class Webhook:
             try:
                 with _address_kept_out_of_logs(), client:
                     content = content_of(message, self._style)
-                    with client.stream("POST", self._url, json=content) as response:
+                    with client.stream(
+                        "POST", self._url, json=content, headers=_UNCOMPRESSED
+                    ) as response:
                         outcome.put(response)
+                        said.put("" if response.is_success else _beginning(response))
             # A host with an empty label (hooks..example) is a UnicodeError of the name server's.
             except (
                 httpx.HTTPError,
@@ -86,23 +97,48 @@ class Webhook:
                 f"The alert webhook at {self._host} cannot be reached ({answer}). "
                 f"Check {ALERT_WEBHOOK_URL.name}."
             )
-        self._judge(answer)
-
-    def _judge(self, response: httpx.Response) -> None:
-        status = response.status_code
-        if response.is_success:
+        if answer.is_success:
             return
+        try:
+            text = said.get(timeout=max(0.0, min(_ANSWER_SECONDS, deadline - time.monotonic())))
+        except queue.Empty:
+            client.close()
+            text = ""
+        self._judge(answer, self._quoted(text))
+
+    def _judge(self, response: httpx.Response, quoted: str) -> None:
+        status = response.status_code
         if 400 <= status < 500 and status not in _NOT_OF_THE_MESSAGE:
             raise WebhookRefused(
                 f"The alert webhook at {self._host} refused the message ({status}), which was "
                 f"written for {self._style}. It stands in twd.alerts. If all are refused, check "
-                f"{ALERT_FORMAT.name}."
+                f"{ALERT_FORMAT.name}.{quoted}"
             )
         raise WebhookUnavailable(
             f"The alert webhook at {self._host} answered {status}. "
-            f"If it stays so, check {ALERT_WEBHOOK_URL.name}.",
+            f"If it stays so, check {ALERT_WEBHOOK_URL.name}.{quoted}",
             _asked_wait(response.headers.get("retry-after", "")),
         )
+
+    def _quoted(self, text: str) -> str:
+        """What the webhook said as a sentence of one line, without anything of its address."""
+        for secret in self._secrets:
+            text = re.sub(re.escape(secret), "…", text, flags=re.IGNORECASE)
+        printable = "".join(letter if letter.isprintable() else " " for letter in text)
+        flat = " ".join(printable.split())
+        if len(flat) > _MOST_QUOTED:
+            flat = f"{flat[: _MOST_QUOTED - 1]}…"
+        return f" It said: {flat}" if flat else ""
+
+
+def _beginning(response: httpx.Response) -> str:
+    """The first words of an answer, all of them whole: half a secret would not be found."""
+    read = b""
+    for chunk in response.iter_raw():
+        read += chunk
+        if len(read) >= _MOST_READ_BYTES:
+            return re.sub(r"\S*$", "", read[:_MOST_READ_BYTES].decode("utf-8", "replace"))
+    return read.decode("utf-8", "replace")
 
 
 def _asked_wait(text: str) -> float | None:
@@ -151,6 +187,18 @@ def _waiting(url: str) -> str:
         return url
     query = f"{parts.query}&wait=true" if parts.query else "wait=true"
     return urlunsplit(parts._replace(query=query))
+
+
+def _secrets(url: str) -> list[str]:
+    """What stands in the address but its host, whole and in pieces, longest first."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return []
+    whole = [parts.username or "", parts.password or "", parts.path, parts.query]
+    whole += [unquote(text) for text in whole]
+    pieces = {piece for text in whole for piece in (text, *re.split(r"[/&=]", text))}
+    return sorted((piece for piece in pieces if len(piece) > 3), key=len, reverse=True)
 
 
 def _host(url: str) -> str:
