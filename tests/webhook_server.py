@@ -33,7 +33,8 @@ class WebhookServer:
         self.answer = Answer()
         self.answers: list[Answer] = []
         self.fails_at: set[str] = set()
-        """Keys of messages that it always answers with 500."""
+        """Keys of messages that it always answers with `failure`."""
+        self.failure = Answer(500)
         self.posted: list[dict[str, Any]] = []
         """Every message that arrived, taken or not."""
         self.paths: list[str] = []
@@ -50,7 +51,7 @@ class WebhookServer:
                 with webhook._lock:
                     answer = webhook.answers.pop(0) if webhook.answers else webhook.answer
                     if message.get("key") in webhook.fails_at:
-                        answer = Answer(500)
+                        answer = webhook.failure
                     webhook.posted.append(message)
                     webhook.paths.append(self.path)
                     webhook.times.append(time.monotonic())

@@ -21,8 +21,8 @@ from twd_shared.clients.webhook_formats import Style, WebhookMessage, content_of
 from twd_shared.errors import PermanentError, TransientError
 from twd_shared.settings import ALERT_FORMAT, ALERT_WEBHOOK_URL
 
-# Said of the address or of the moment, not of one message: any other message fares the same.
-_NOT_OF_THE_MESSAGE = frozenset({401, 403, 404, 405, 407, 408, 410, 415, 421, 423, 425, 426, 429})
+# Timeout, too early, too many requests: the same message may be taken in a moment.
+_OF_THE_MOMENT = frozenset({408, 425, 429})
 LONGEST_ASKED_WAIT_SECONDS = 3600.0
 """A webhook that asks for a longer wait is not followed."""
 _MOST_READ_BYTES, _MOST_QUOTED = 4096, 200
@@ -42,7 +42,7 @@ class WebhookUnavailable(TransientError):
 
 
 class WebhookRefused(PermanentError):
-    """The webhook refused this one message."""
+    """The webhook refused the message, or refuses all: what others fare tells."""
 
 
 class Webhook:
@@ -108,16 +108,17 @@ class Webhook:
 
     def _judge(self, response: httpx.Response, quoted: str) -> None:
         status = response.status_code
-        if 400 <= status < 500 and status not in _NOT_OF_THE_MESSAGE:
+        wait = _asked_wait(response.headers.get("retry-after", ""))
+        if wait is None and 400 <= status < 500 and status not in _OF_THE_MOMENT:
             raise WebhookRefused(
                 f"The alert webhook at {self._host} refused the message ({status}), which was "
-                f"written for {self._style}. It stands in twd.alerts. If all are refused, check "
-                f"{ALERT_FORMAT.name}.{quoted}"
+                f"written for {self._style}. If it refuses all, check {ALERT_WEBHOOK_URL.name} "
+                f"and {ALERT_FORMAT.name}.{quoted}"
             )
         raise WebhookUnavailable(
             f"The alert webhook at {self._host} answered {status}. "
             f"If it stays so, check {ALERT_WEBHOOK_URL.name}.{quoted}",
-            _asked_wait(response.headers.get("retry-after", "")),
+            wait,
         )
 
     def _quoted(self, text: str) -> str:

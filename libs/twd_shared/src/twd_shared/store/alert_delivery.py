@@ -4,14 +4,16 @@ A message is marked as delivered after the webhook took it. Whoever is killed in
 sent again by the next sender: at least once, never lost. No lock of a row is held while the
 webhook is waited for, so that alerts can be raised and closed meanwhile.
 
-A webhook that fails at one message alone would never get those behind it. So after some attempts
-another message is sent as a probe; if it gets through while the first fails again, the first is
-put aside. While no probe gets through the webhook is down, and all wait.
+The rule for what fails: a message is to blame only if another one gets through. So when one is
+refused, or fails for the fifth time, another is sent at once. If that gets through, the first is
+put aside (`refused_at`): it holds up nobody, and is tried again, ever more seldom, for a month. If
+not, the webhook is down: all wait, and nobody is blamed.
 """
 
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -35,9 +37,20 @@ SEND_SECONDS = 10.0
 """A message that is not taken by then is given up and sent again later."""
 
 _FIRST_WAIT_SECONDS, _LONGEST_WAIT_SECONDS = 30.0, 900.0
+_FIRST_ASKED_WAIT_SECONDS = 1.0
+"""The first wait if the webhook asks for one, which may be none at all."""
 
-_PROBED_FROM = 5
+_SUSPECTED_FROM = 5
 """The attempt of a message from which on another one is tried when it fails."""
+
+_MOST_REFUSED = 6
+"""How many are refused one after the other until it is the webhook that refuses all."""
+
+_GIVEN_UP_AFTER = timedelta(days=30)
+"""How long a message that was put aside is tried. An older failure counts as forgotten, too."""
+
+_LONGEST = timedelta(seconds=LONGEST_ASKED_WAIT_SECONDS)
+"""No wait is longer, be it asked for or that of a message that was put aside."""
 
 # What a server or role may limit. PostgreSQL 16 and older do not know the second, and newer ones
 # heed a change of it within a transaction only if it is lifted.
@@ -46,7 +59,8 @@ _LIMITS = sa.text(
     " from pg_settings where name in ('idle_in_transaction_session_timeout', 'transaction_timeout')"
 )
 
-_WAITS = alerts.c.delivered_at.is_(None) & alerts.c.refused_at.is_(None)
+_ONE = sa.select(alerts, sa.func.clock_timestamp().label("now")).limit(1)
+_QUEUED = alerts.c.delivered_at.is_(None) & alerts.c.refused_at.is_(None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,17 +74,16 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class _Sent:
-    """What became of one message; `wait_seconds` None = the next one may be sent at once.
+    """What became of one message; `attempts` counts this one too.
 
-    `attempts` counts this one too. `may_be_probed`: the webhook did not ask for the wait.
+    `wait_seconds` is how long it waits now, None = it was delivered.
     """
 
     key: str
-    delivered: bool
     attempts: int
     error: str = ""
     wait_seconds: float | None = None
-    may_be_probed: bool = False
+    is_refused: bool = False
 
 
 class AlertDelivery:
@@ -86,87 +99,53 @@ class AlertDelivery:
     ) -> Delivery:
         """Send what waits, oldest first, and end within the budget; raises MetadataUnavailable.
 
-        A message that the webhook refuses is marked and not sent again, and so is one at which it
-        alone fails. When no message gets through all wait: as long as the webhook asks for, else
-        30 s, 60 s, 120 s … and 15 minutes at most. While another sender is at work nothing is done.
+        When no message gets through all wait: 30 s, 60 s, 120 s … and 15 minutes at most; if the
+        webhook asks for a wait, for that, and at least 1 s, 2 s, 4 s … While another sender is at
+        work nothing is done.
         """
         if self._webhook is None:
             return Delivery(0, self._waiting())
         last_start = time.monotonic() + budget_seconds - send_seconds
         delivered, errors = 0, list[str]()
-        # The message that failed before another one got through.
-        suspect = ""
-        while time.monotonic() <= last_start:
-            sent = self._send_next(self._webhook, send_seconds, suspect)
+        # Those that failed since one got through.
+        suspects = list[str]()
+        while time.monotonic() <= last_start and len(suspects) < _MOST_REFUSED:
+            sent = self._send_next(self._webhook, send_seconds, suspects)
             if sent is None:
                 break
-            delivered += sent.delivered
-            if sent.error:
-                errors.append(sent.error)
-            is_stuck = sent.may_be_probed and sent.attempts >= _PROBED_FROM
-            if is_stuck and time.monotonic() <= last_start:
-                probe = self._probe(self._webhook, send_seconds, sent)
-                if probe is not None and probe.error:
-                    errors.append(probe.error)
-                if probe is not None and probe.delivered:
-                    delivered, suspect = delivered + 1, sent.key
-                    continue
-            if sent.wait_seconds is not None:
-                if time.monotonic() + sent.wait_seconds > last_start:
-                    break
+            if sent.wait_seconds is None:
+                delivered += 1
+                suspects.clear()
+                continue
+            errors.append(sent.error)
+            if sent.is_refused or (sent.attempts >= _SUSPECTED_FROM and not suspects):
+                suspects.append(sent.key)
+            elif suspects or time.monotonic() + sent.wait_seconds > last_start:
+                break
+            else:
                 time.sleep(sent.wait_seconds)
         return Delivery(delivered, self._waiting(), tuple(errors))
 
-    def _send_next(self, webhook: Webhook, seconds: float, suspect: str) -> _Sent | None:
-        """Send the oldest that waits; None if there is none, or none may be sent now.
+    def _send_next(self, webhook: Webhook, seconds: float, suspects: Sequence[str]) -> _Sent | None:
+        """Send one message; None if there is none, or none may be sent now.
 
-        If it is the suspect and fails again, it is marked as refused.
+        If there are suspects it is another one, and if it gets through they are put aside.
         """
         with self._database.begin() as transaction:
             if not _is_alone(transaction):
                 return None
-            query = sa.select(alerts).where(_WAITS).order_by(alerts.c.sequence).limit(1)
-            now = sa.func.clock_timestamp()
-            # No wait is longer: what waits on has been dated by a clock that was set back since.
-            latest = now + timedelta(seconds=LONGEST_ASKED_WAIT_SECONDS)
-            held_up = sa.exists().where(
-                _WAITS, alerts.c.not_before > now, alerts.c.not_before <= latest
-            )
-            row = transaction.execute(query.where(~held_up)).one_or_none()
+            row = _another(transaction, suspects) if suspects else _first(transaction)
             if row is None:
                 return None
             sent, values = _outcome(webhook, row, seconds)
-            if sent.may_be_probed and sent.key == suspect:
-                sent, values = _put_aside(sent)
-            _record(transaction, sent, values)
-            return sent
-
-    def _probe(self, webhook: Webhook, seconds: float, stuck: _Sent) -> _Sent | None:
-        """Send another message than the one that is stuck; None if there is none.
-
-        If it gets through, the stuck one may be sent at once. If not, it waits with all others, and
-        nothing is written but a wait that the webhook asks for. A different one is tried each
-        time, as the next may be of the same kind.
-        """
-        with self._database.begin() as transaction:
-            if not _is_alone(transaction):
-                return None
-            others = sa.select(alerts.c.alert_key).where(_WAITS, alerts.c.alert_key != stuck.key)
-            keys = transaction.execute(others.order_by(alerts.c.sequence)).scalars().all()
-            if not keys:
-                return None
-            key = keys[(stuck.attempts - _PROBED_FROM) % len(keys)]
-            row = transaction.execute(sa.select(alerts).where(alerts.c.alert_key == key)).one()
-            sent, values = _outcome(webhook, row, seconds)
-            if sent.wait_seconds is None or not sent.may_be_probed:
-                _record(transaction, sent, values)
-            if sent.delivered:
-                at_once = sa.update(alerts).where(alerts.c.alert_key == stuck.key)
-                transaction.execute(at_once.values(not_before=None))
+            own = sa.update(alerts).where(alerts.c.alert_key == sent.key)
+            transaction.execute(own.values(attempts=sent.attempts, **values))
+            if sent.wait_seconds is None and suspects:
+                _put_aside(transaction, suspects)
             return sent
 
     def _waiting(self) -> int:
-        query = sa.select(sa.func.count()).select_from(alerts).where(_WAITS)
+        query = sa.select(sa.func.count()).select_from(alerts).where(_QUEUED)
         with self._database.begin() as transaction:
             return transaction.execute(query).scalar_one()
 
@@ -181,12 +160,39 @@ def _is_alone(transaction: sa.Connection) -> bool:
     return transaction.execute(sa.text(alone)).scalar_one()
 
 
-def _record(transaction: sa.Connection, sent: _Sent, values: dict[str, Any]) -> None:
-    transaction.execute(
-        sa.update(alerts)
-        .where(alerts.c.alert_key == sent.key)
-        .values(attempts=sent.attempts, **values)
+def _first(transaction: sa.Connection) -> Any:
+    """The oldest that waits, or else of those put aside the one whose wait ended first.
+
+    None if there is neither, or the webhook is left alone for now.
+    """
+    now = sa.func.clock_timestamp()
+    # What waits for longer has been dated by a clock that was set back since.
+    latest = now + _LONGEST
+    is_early = sa.func.coalesce(
+        (alerts.c.not_before > now) & (alerts.c.not_before <= latest), False
     )
+    if transaction.execute(sa.select(sa.exists().where(_QUEUED, is_early))).scalar_one():
+        return None
+    queued = _ONE.where(_QUEUED).order_by(alerts.c.sequence)
+    is_tried = alerts.c.delivered_at.is_(None) & (alerts.c.refused_at > now - _GIVEN_UP_AFTER)
+    aside = _ONE.where(is_tried, ~is_early).order_by(
+        alerts.c.not_before.nulls_first(), alerts.c.attempts, alerts.c.sequence
+    )
+    return transaction.execute(queued).one_or_none() or transaction.execute(aside).one_or_none()
+
+
+def _another(transaction: sa.Connection, suspects: Sequence[str]) -> Any:
+    """The oldest of those that were sent least often; None if only the suspects wait."""
+    others = _ONE.where(_QUEUED, alerts.c.alert_key.not_in(suspects))
+    least_often = others.order_by(alerts.c.attempts, alerts.c.sequence)
+    return transaction.execute(least_often).one_or_none()
+
+
+def _put_aside(transaction: sa.Connection, keys: Sequence[str]) -> None:
+    now = sa.func.clock_timestamp()
+    soon = now + timedelta(seconds=_FIRST_WAIT_SECONDS)
+    suspects = sa.update(alerts).where(_QUEUED, alerts.c.alert_key.in_(keys))
+    transaction.execute(suspects.values(refused_at=now, not_before=soon))
 
 
 def _outcome(webhook: Webhook, row: Any, seconds: float) -> tuple[_Sent, dict[str, Any]]:
@@ -204,25 +210,21 @@ def _outcome(webhook: Webhook, row: Any, seconds: float) -> tuple[_Sent, dict[st
     key, attempts = row.alert_key, row.attempts + 1
     try:
         webhook.send(message, seconds)
-    except WebhookRefused as error:
-        refused = {"refused_at": now, "not_before": None, "last_error": str(error)}
-        return _Sent(key, False, attempts, str(error)), refused
-    except WebhookUnavailable as error:
-        wait = error.wait_seconds
-        if wait is None:
-            wait = min(_FIRST_WAIT_SECONDS * 2 ** min(row.attempts, 10), _LONGEST_WAIT_SECONDS)
-        # Not at once again, even if it says 0.
-        wait = max(wait, 1.0)
-        moment = now + sa.func.make_interval(0, 0, 0, 0, 0, 0, wait)
-        sent = _Sent(key, False, attempts, str(error), wait, error.wait_seconds is None)
-        return sent, {"not_before": moment, "last_error": str(error)}
-    return _Sent(key, True, attempts), {"delivered_at": now, "not_before": None}
+    except (WebhookRefused, WebhookUnavailable) as error:
+        asked = error.wait_seconds if isinstance(error, WebhookUnavailable) else None
+        wait = _wait_seconds(row, asked)
+        values = {"not_before": now + timedelta(seconds=wait), "last_error": str(error)}
+        return _Sent(key, attempts, str(error), wait, isinstance(error, WebhookRefused)), values
+    return _Sent(key, attempts), {"delivered_at": now, "refused_at": None, "not_before": None}
 
 
-def _put_aside(sent: _Sent) -> tuple[_Sent, dict[str, Any]]:
-    """What becomes of a message at which the webhook fails while it takes another one."""
-    error = (
-        f"{sent.error} It took another message meanwhile, so this one is not sent again by itself."
-    )
-    values = {"refused_at": sa.func.clock_timestamp(), "not_before": None, "last_error": error}
-    return _Sent(sent.key, False, sent.attempts, error), values
+def _wait_seconds(row: Any, asked: float | None) -> float:
+    """How long a message that failed waits, with all others or, if it was put aside, alone."""
+    if row.refused_at is None:
+        first = _FIRST_WAIT_SECONDS if asked is None else _FIRST_ASKED_WAIT_SECONDS
+        own = min(first * 2 ** min(row.attempts, 10), _LONGEST_WAIT_SECONDS)
+    else:
+        # As long again as it has been aside, so that the waits double from when that began.
+        aside = min(row.now - row.refused_at, _LONGEST)
+        own = max(aside.total_seconds(), _FIRST_WAIT_SECONDS)
+    return max(own, asked or 0.0)
