@@ -71,6 +71,13 @@ def test_configuration_table_is_that_of_the_code() -> None:
     ]
 
 
+def test_formats_of_alerts_are_those_of_the_code() -> None:
+    text = (ROOT / "docs/alerts.md").read_text()
+    assert re.findall(r"^- \*\*(\w+)\*\*:", text, re.MULTILINE) == [*settings.ALERT_STYLES]
+    named = text.split("`TWD_ALERT_FORMAT` is ")[1].split(". ")[0]
+    assert re.findall("`(.*?)`", named) == [*settings.ALERT_FORMATS]
+
+
 def test_symptoms_of_the_troubleshooting_table_are_messages_of_the_code() -> None:
     section = (ROOT / "README.md").read_text().split("## When something is wrong")[1]
     table = section.split("\n## ")[0]

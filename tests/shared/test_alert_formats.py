@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from twd_shared.clients.webhook_formats import Style, WebhookMessage, content_of, style_of
+from twd_shared.clients.webhook_formats import WebhookMessage, content_of, style_of
 from twd_shared.errors import ConfigurationError
-from twd_shared.settings import ALERT_FORMAT, ALERT_FORMATS, value_of
+from twd_shared.settings import ALERT_FORMAT, ALERT_FORMATS, ALERT_STYLES, AlertStyle, value_of
 
 MOMENT = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
 NASTY = "<!channel> @everyone & <@U1> *bold* _it_ ~no~ `code` [a](http://x) | > quote # head \\"
@@ -46,7 +46,7 @@ def slack_texts(content: dict[str, Any]) -> list[dict[str, Any]]:
         ("http://[broken", "json"),
     ],
 )
-def test_the_format_goes_by_the_address(address: str, style: Style) -> None:
+def test_the_format_goes_by_the_address(address: str, style: AlertStyle) -> None:
     assert style_of(address, "auto") == style
 
 
@@ -200,7 +200,38 @@ def test_a_long_message_keeps_discords_limits(line: str) -> None:
     assert not embed["title"].rstrip("…").endswith("\\")
 
 
-@pytest.mark.parametrize("style", ["slack", "discord", "json"])
+# --- Markdown -------------------------------------------------------------------------------
+
+
+def test_markdown_is_one_text_of_code_and_the_link() -> None:
+    content = content_of(message("a title", "one\n- two\n\nthree"), "markdown")
+    assert content == {
+        "text": "`a title`\n`breaking · shop · 2026-03-04 05:06:07 UTC`\n"
+        "`one`\n- `two`\n\n`three`\nhttp://ui.example.org/runs/1?a=1&b=2"
+    }
+
+
+def test_no_name_leaves_the_code_that_it_stands_in_and_nobody_is_pinged() -> None:
+    text = content_of(message(NASTY, f"{NASTY}\n- {NASTY}", link=""), "markdown")["text"]
+    for line in text.split("\n"):
+        assert line.startswith(("`", "- `"))
+        assert line.endswith("`")
+        assert line.count("`") == 2
+    assert "@everyone" not in text
+    assert text.count("[a](http://x)") == 3
+
+
+@pytest.mark.parametrize("body", ["é" * 20_000, "- a line `of` the list\n" * 1000, "@a" * 9000])
+def test_a_long_message_keeps_the_limit_of_rocket_chat_and_says_where_the_rest_stands(
+    body: str,
+) -> None:
+    text = content_of(message(body, body), "markdown")["text"]
+    assert len(text) <= 5000
+    assert text.count("`") % 2 == 0
+    assert text.endswith("… The rest stands in twd.alerts.\nhttp://ui.example.org/runs/1?a=1&b=2")
+
+
+@pytest.mark.parametrize("style", ALERT_STYLES)
 @pytest.mark.parametrize("text", ["", "\n", "Việt 数据 🚀", "a" * 100_000])
-def test_any_text_makes_a_message_in_every_format(style: Style, text: str) -> None:
+def test_any_text_makes_a_message_in_every_format(style: AlertStyle, text: str) -> None:
     assert json.loads(json.dumps(content_of(message(text, text), style)))

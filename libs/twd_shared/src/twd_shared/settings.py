@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Literal, get_args
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -210,11 +211,13 @@ ALERT_WEBHOOK_URL = Variable(
     secret=True,
     rule=_HTTP,
 )
-ALERT_FORMATS = ("auto", "slack", "discord", "json")
+AlertStyle = Literal["slack", "discord", "markdown", "json"]
+ALERT_STYLES: tuple[AlertStyle, ...] = get_args(AlertStyle)
+ALERT_FORMATS = ("auto", *ALERT_STYLES)
 ALERT_FORMAT = Variable(
     "TWD_ALERT_FORMAT",
     "auto",
-    "Format of that webhook: slack, discord, json, or auto = told by its address",
+    f"Format of that webhook: {', '.join(ALERT_STYLES)}, or auto = told by its address",
     rule=one_of(*ALERT_FORMATS),
 )
 UI_URL = Variable(

@@ -17,9 +17,9 @@ from urllib.parse import parse_qs, unquote, urlsplit, urlunsplit
 import httpx
 
 from twd_shared.clients.tls import trusted
-from twd_shared.clients.webhook_formats import Style, WebhookMessage, content_of, style_of
+from twd_shared.clients.webhook_formats import WebhookMessage, content_of, style_of
 from twd_shared.errors import PermanentError, TransientError
-from twd_shared.settings import ALERT_FORMAT, ALERT_WEBHOOK_URL
+from twd_shared.settings import ALERT_FORMAT, ALERT_WEBHOOK_URL, AlertStyle
 
 # Timeout, too early, too many requests: the same message may be taken in a moment.
 _OF_THE_MOMENT = frozenset({408, 425, 429})
@@ -49,8 +49,8 @@ class Webhook:
     """The address that alerts go to and the format that it takes."""
 
     def __init__(self, url: str, wanted_format: str = "auto") -> None:
-        """`wanted_format` is auto (told by the address), slack, discord or json."""
-        self._style: Style = style_of(url, wanted_format)
+        """`wanted_format` is auto (told by the address) or a style."""
+        self._style: AlertStyle = style_of(url, wanted_format)
         self._url = _waiting(url) if self._style == "discord" else url
         self._host = _host(url)
         self._secrets = _secrets(url)

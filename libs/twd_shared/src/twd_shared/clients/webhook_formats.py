@@ -1,4 +1,4 @@
-"""Alerts as chat services and programs take them: Slack, Discord, generic JSON. Pure functions.
+"""Alerts as chat services and programs take them. Pure functions.
 
 Names of tables and columns are a source's own: none may ping a channel, format the text or end it.
 """
@@ -9,10 +9,10 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 from urllib.parse import urlsplit
 
-Style = Literal["slack", "discord", "json"]
+from twd_shared.settings import ALERT_STYLES, AlertStyle
 
 _SLACK_HOSTS = ("slack.com", "slack-gov.com")
 _DISCORD_HOSTS = ("discord.com", "discordapp.com")
@@ -20,6 +20,8 @@ _DISCORD_HOSTS = ("discord.com", "discordapp.com")
 # What the services allow, in characters: a longer message is refused as a whole.
 _SLACK_TEXT, _SLACK_HEADER, _SLACK_SECTION, _SLACK_BLOCKS = 15_000, 150, 3000, 50
 _DISCORD_TITLE, _DISCORD_DESCRIPTION, _DISCORD_FOOTER = 256, 4096, 200
+# Rocket.Chat's default. Mattermost takes three times as much.
+_MARKDOWN_TEXT = 5000
 _LINK = 2048
 
 _COLOURS = {"breaking": 0xD32F2F, "failure": 0xF57C00, "recovered": 0x2E7D32}
@@ -41,13 +43,14 @@ class WebhookMessage:
     raised_at: datetime
 
 
-def style_of(url: str, wanted: str) -> Style:
+def style_of(url: str, wanted: str) -> AlertStyle:
     """The format that a webhook at `url` takes; `wanted` is auto or a format by name.
 
     auto goes by the address; Discord's own address for Slack's format (…/slack) is one too.
     """
-    if wanted == "slack" or wanted == "discord" or wanted == "json":
-        return wanted
+    for style in ALERT_STYLES:
+        if wanted == style:
+            return style
     try:
         parts = urlsplit(url)
         host = parts.hostname or ""
@@ -60,7 +63,7 @@ def style_of(url: str, wanted: str) -> Style:
     return "json"
 
 
-def content_of(message: WebhookMessage, style: Style) -> dict[str, Any]:
+def content_of(message: WebhookMessage, style: AlertStyle) -> dict[str, Any]:
     """The message as the JSON object that a service of this style takes, within its limits."""
     return _STYLES[style](message)
 
@@ -131,9 +134,15 @@ def _discord_takes(link: str) -> bool:
     return is_whole and ("." in host or ":" in host)
 
 
-_STYLES: dict[Style, Callable[[WebhookMessage], dict[str, Any]]] = {
+def _markdown(message: WebhookMessage) -> dict[str, Any]:
+    lines = [" ".join(message.title.split()), _about(message), *message.body.splitlines()]
+    return {"text": _with_link(lines, message.link, _as_code, _MARKDOWN_TEXT)}
+
+
+_STYLES: dict[AlertStyle, Callable[[WebhookMessage], dict[str, Any]]] = {
     "slack": _slack,
     "discord": _discord,
+    "markdown": _markdown,
     "json": _generic,
 }
 
@@ -183,9 +192,7 @@ def _plain(text: str) -> dict[str, Any]:
 
 
 def _slack_escaped(text: str) -> str:
-    text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    # Servers that speak Slack's format ping whoever an @ names; the space is of no width.
-    return re.sub(r"@(?=\w)", "@\u200b", text)
+    return _unpinged(text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;"))
 
 
 def _slack_address(link: str) -> str:
@@ -196,3 +203,14 @@ def _slack_address(link: str) -> str:
 def _discord_escaped(text: str) -> str:
     # A dash at a line's start stays: it makes the list that it looks like.
     return re.sub(r"([\\`*_~|<>#\[\]@])", r"\\\1", text)
+
+
+def _as_code(line: str) -> str:
+    # Dialects of Markdown escape different characters, Rocket.Chat's none; code is code in all.
+    mark, text = ("- ", line[2:]) if line.startswith("- ") else ("", line)
+    return f"{mark}`{_unpinged(text.replace('`', 'ˋ'))}`" if text.strip() else ""
+
+
+def _unpinged(text: str) -> str:
+    # Servers that speak Slack's format ping whoever an @ names; the space is of no width.
+    return re.sub(r"@(?=\w)", "@\u200b", text)
