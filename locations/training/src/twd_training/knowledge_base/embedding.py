@@ -61,7 +61,8 @@ def write_embedded(
     waiting: defaultdict[EmbeddedText, list[int]] = defaultdict(list)
     left: list[int] = []
     for place, document in enumerate(documents):
-        texts = document.texts - known.keys()
+        # Not by a difference with `keys()`, which goes through all that is known.
+        texts = [text for text in document.texts if text not in known]
         left.append(len(texts))
         for text in sorted(texts):
             waiting[text].append(place)
