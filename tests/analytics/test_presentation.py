@@ -69,6 +69,40 @@ def test_the_summary_names_what_went_wrong_and_what_would_have_written() -> None
     assert "where is it" not in str(told)
 
 
+def test_of_many_connections_those_are_shown_that_count_most() -> None:
+    ids = [str(number) for number in range(2_000)]
+    usage = [ConnectionUsage("*", 9), *(ConnectionUsage(one, int(one)) for one in ids)]
+    accuracy = DayAccuracy(
+        [ConnectionAccuracy("*", 9), *(ConnectionAccuracy(one, int(one)) for one in ids)],
+        [ModelAccuracy(one, 1, int(one) + 1, 0, 0) for one in ids],
+        [NameAccuracy(one, "t", "", int(one), int(one), False) for one in ids],
+    )
+    told = usage_metadata(DAY, usage, LABELS, []) | accuracy_metadata(
+        MeasuredAccuracy(DAY, accuracy, []), LABELS, []
+    )
+    of_usage = usage_metadata(DAY, usage, LABELS, [])["by_connection"].md_str
+    for table, first, rows, more in (
+        (of_usage, "| all | 9 |", 50, "… and 1,951 more."),
+        (told["by_connection"].md_str, "| all | 9 |", 50, "… and 1,951 more."),
+        (
+            told["by_model_version"].md_str,
+            "| connection 1999 | 1 | 2000 |",
+            50,
+            "… and 1,950 more.",
+        ),
+        (
+            told["problematic_tables"].md_str,
+            "| connection 1999 | t | 1999 |",
+            10,
+            "… and 1,989 more.",
+        ),
+    ):
+        _, _, *lines, _, last = table.splitlines()
+        assert lines[0].startswith(first)
+        assert (len(lines), last) == (rows, more)
+    assert of_usage.splitlines()[3].startswith("| connection 1999 | 1999 |")
+
+
 def test_hostile_names_stay_in_their_cell() -> None:
     hostile = "a|b\n`c` <img src=x> [d](e)"
     names = [NameAccuracy("9", hostile, "", 2, 1, False)]

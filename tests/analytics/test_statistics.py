@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,6 +20,7 @@ from twd_analytics.accuracy.report import (
     kinds_of_sql,
 )
 from twd_analytics.generated_sql.book import SqlBook
+from twd_analytics.generated_sql.facts import SqlFacts
 from twd_analytics.messages.reading import SCHEMA
 from twd_analytics.usage.statistics import ConnectionUsage, usage_of_day
 from twd_shared.schema_model.models import Column, Snapshot, Table
@@ -406,6 +408,22 @@ def test_accuracy_stands_by_table_and_column_the_worst_first() -> None:
         NameAccuracy("1", "tbl_film", "", 1, 1, False),
         NameAccuracy("2", "tbl_film", "", 1, 1, None),
     ]
+
+
+def test_ten_times_the_connections_take_ten_times_as_long_and_not_a_hundred() -> None:
+    facts = book("1")
+    tables = tuple(f"public.t{number}" for number in range(10))
+    facts.facts.append(SqlFacts("valid", reads_only=True, tables=tables))
+
+    def seconds(connections: int) -> float:
+        rows = answers(*({**GOOD, "connection_id": str(owner)} for owner in range(connections)))
+        kinds = rows.with_columns(executed=True, count=1, entry=0)
+        begun = time.process_time()
+        assert len(accuracy_of_day(kinds, facts).names) == 10 * connections
+        return time.process_time() - begun
+
+    few = min(seconds(200) for _ in range(3))
+    assert seconds(2_000) < 30 * few
 
 
 def test_a_name_that_came_during_the_day_was_not_known_all_day() -> None:

@@ -10,7 +10,9 @@ else "syntax" if the text does not parse, else what the snapshot says of its nam
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
+from itertools import groupby, islice
 from typing import Any, NamedTuple
 
 import polars as pl
@@ -83,6 +85,27 @@ class DayAccuracy:
     connections: list[ConnectionAccuracy]
     models: list[ModelAccuracy]
     names: list[NameAccuracy]
+
+
+def in_order(
+    connections: Iterable[ConnectionAccuracy],
+    models: Iterable[ModelAccuracy],
+    names: Iterable[NameAccuracy],
+) -> DayAccuracy:
+    """The day's accuracy in an order that is the same each time.
+
+    Of a connection's names those are kept that failed most.
+    """
+    in_turn = sorted(connections, key=lambda one: (one.connection_id != ALL, one.connection_id))
+    for one in in_turn:
+        one.verdicts = _most_first(one.verdicts)
+        one.error_classes = _most_first(one.error_classes)
+    worst_first = sorted(
+        names, key=lambda name: (name.connection_id, -name.failed, -name.generated, name[:3])
+    )
+    by_connection = groupby(worst_first, key=lambda name: name.connection_id)
+    kept = [name for _, of_one in by_connection for name in islice(of_one, _MOST_NAMES)]
+    return DayAccuracy(in_turn, sorted(models), kept)
 
 
 def kinds_of_sql(answers: pl.DataFrame, book: SqlBook) -> pl.DataFrame:
@@ -180,30 +203,23 @@ class _Report:
             self._known[owner, table, column].add(is_known)
 
     def day(self) -> DayAccuracy:
-        """What was counted, in an order that is the same each time."""
+        """What was counted."""
         for owner, one in self._connections.items():
-            one.verdicts = _most_first(self._verdicts[owner])
-            one.error_classes = _most_first(self._faults[owner])
-        owners = (ALL, *sorted(self._connections.keys() - {ALL}))
-        return DayAccuracy(
-            [self._connections[owner] for owner in owners],
-            [
+            one.verdicts = dict(self._verdicts[owner])
+            one.error_classes = dict(self._faults[owner])
+        return in_order(
+            self._connections.values(),
+            (
                 ModelAccuracy(*key, counts["generated"], counts["parsed"], counts["executed"])
-                for key, counts in sorted(self._models.items())
-            ],
-            [name for owner in owners for name in self._most_named(owner)],
+                for key, counts in self._models.items()
+            ),
+            (
+                NameAccuracy(
+                    *key, counts["generated"], counts["failed"], _over_the_day(self._known[key])
+                )
+                for key, counts in self._names.items()
+            ),
         )
-
-    def _most_named(self, owner: str) -> list[NameAccuracy]:
-        names = [
-            NameAccuracy(
-                *key, counts["generated"], counts["failed"], _over_the_day(self._known[key])
-            )
-            for key, counts in self._names.items()
-            if key[0] == owner
-        ]
-        names.sort(key=lambda name: (-name.failed, -name.generated, name[:3]))
-        return names[:_MOST_NAMES]
 
 
 def _names_in(facts: SqlFacts) -> set[tuple[str, str, bool | None]]:
@@ -227,7 +243,7 @@ def _over_the_day(known: set[bool | None]) -> bool | None:
     return None if known == {None} else False not in known
 
 
-def _most_first(counts: Counter[str]) -> dict[str, int]:
+def _most_first(counts: Mapping[str, int]) -> dict[str, int]:
     return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
 

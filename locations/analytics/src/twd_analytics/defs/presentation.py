@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 HISTORY_DAYS = 30
 """How many days the pictures show, the measured one last."""
 _GREEN, _RED, _GREY, _BLUE = "#2da44e", "#cf222e", "#8c959f", "#2f6feb"
-_MOST_ROWS = 10
+_MOST_NAMES = 10
+# A page and its event stay small, however many databases there are.
+_MOST_CONNECTIONS = 50
 
 
 def connection_labels(known: Iterable[RegisteredConnection]) -> dict[str, str]:
@@ -53,23 +55,25 @@ def usage_metadata(
         "top_tables": dg.MetadataValue.md(
             _table(
                 ("connection", "table", "successful answers"),
-                (
+                [
                     (_label(item["connection_id"], labels), escaped(item["table"]), item["count"])
                     for item in everything.top_tables
-                ),
+                ],
+                _MOST_NAMES,
             )
         ),
         "top_columns": dg.MetadataValue.md(
             _table(
                 ("connection", "column", "successful answers"),
-                (
+                [
                     (
                         _label(item["connection_id"], labels),
                         escaped(f"{item['table']}.{item['column']}"),
                         item["count"],
                     )
                     for item in everything.top_columns
-                ),
+                ],
+                _MOST_NAMES,
             )
         ),
         "most_common_sql_shapes": dg.MetadataValue.json(everything.most_common_shapes),
@@ -214,7 +218,8 @@ def _usage_table(usage: Sequence[ConnectionUsage], labels: Mapping[str, str]) ->
         "p50 ms",
         "p95 ms",
     )
-    rows = (
+    everything, *each = usage
+    rows = [
         (
             _label(item.connection_id, labels),
             item.total,
@@ -226,13 +231,14 @@ def _usage_table(usage: Sequence[ConnectionUsage], labels: Mapping[str, str]) ->
             _shown(item.p50_response_ms),
             _shown(item.p95_response_ms),
         )
-        for item in usage
-    )
-    return _table(headings, rows)
+        for item in (everything, *sorted(each, key=lambda item: -item.total))
+    ]
+    return _table(headings, rows, _MOST_CONNECTIONS)
 
 
 def _accuracy_table(measured: MeasuredAccuracy, labels: Mapping[str, str]) -> str:
-    rows = (
+    everything, *each = measured.accuracy.connections
+    rows = [
         (
             _label(item.connection_id, labels),
             item.generated,
@@ -240,13 +246,14 @@ def _accuracy_table(measured: MeasuredAccuracy, labels: Mapping[str, str]) -> st
             _shown(item.executed_percent),
             ", ".join(f"{name} {count}" for name, count in item.error_classes.items()) or "–",
         )
-        for item in measured.accuracy.connections
-    )
-    return _table(("connection", "generated", "parsed %", "executed %", "errors"), rows)
+        for item in (everything, *sorted(each, key=lambda item: -item.generated))
+    ]
+    headings = ("connection", "generated", "parsed %", "executed %", "errors")
+    return _table(headings, rows, _MOST_CONNECTIONS)
 
 
 def _model_table(measured: MeasuredAccuracy, labels: Mapping[str, str]) -> str:
-    rows = (
+    rows = [
         (
             _label(item.connection_id, labels),
             item.model_version or "none",
@@ -254,14 +261,15 @@ def _model_table(measured: MeasuredAccuracy, labels: Mapping[str, str]) -> str:
             _shown(100 * item.parsed / item.generated),
             _shown(100 * item.executed / item.generated),
         )
-        for item in measured.accuracy.models
-    )
-    return _table(("connection", "knowledge base", "generated", "parsed %", "executed %"), rows)
+        for item in sorted(measured.accuracy.models, key=lambda item: -item.generated)
+    ]
+    headings = ("connection", "knowledge base", "generated", "parsed %", "executed %")
+    return _table(headings, rows, _MOST_CONNECTIONS)
 
 
 def _names_table(names: Sequence[NameAccuracy], labels: Mapping[str, str]) -> str:
     worst = sorted((name for name in names if name.failed), key=lambda name: -name.failed)
-    rows = (
+    rows = [
         (
             _label(name.connection_id, labels),
             escaped(".".join(part for part in (name.table_name, name.column_name) if part)),
@@ -269,17 +277,18 @@ def _names_table(names: Sequence[NameAccuracy], labels: Mapping[str, str]) -> st
             name.generated,
             {True: "yes", False: "**no**", None: "–"}[name.is_known],
         )
-        for name in worst[:_MOST_ROWS]
-    )
-    return _table(("connection", "name", "failed", "generated", "in the snapshot"), rows)
+        for name in worst
+    ]
+    headings = ("connection", "name", "failed", "generated", "in the snapshot")
+    return _table(headings, rows, _MOST_NAMES)
 
 
-def _table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    body = list(rows)
-    if not body:
+def _table(headings: Sequence[str], rows: Sequence[Sequence[object]], most: int) -> str:
+    if not rows:
         return "None."
-    lines = [headings, ["---"] * len(headings), *body]
-    return "\n".join(f"| {' | '.join(str(cell) for cell in line)} |" for line in lines)
+    lines = [headings, ["---"] * len(headings), *rows[:most]]
+    table = "\n".join(f"| {' | '.join(str(cell) for cell in line)} |" for line in lines)
+    return table if len(rows) <= most else f"{table}\n\n… and {len(rows) - most:,} more."
 
 
 def _label(connection_id: str, labels: Mapping[str, str]) -> str:
