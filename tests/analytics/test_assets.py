@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -67,6 +67,7 @@ def run(metadata_dsn: str, application: Any, instance: dg.DagsterInstance) -> Ca
         last: str = "",
         application_dsn: str = application.dsn,
         settings: Settings = SETTINGS,
+        also: Mapping[str, str] | None = None,
     ) -> dg.ExecuteInProcessResult:
         resources = {
             "metadata_store": MetadataStoreResource(dsn=metadata_dsn),
@@ -80,7 +81,9 @@ def run(metadata_dsn: str, application: Any, instance: dg.DagsterInstance) -> Ca
             }
         else:
             tags = {"dagster/partition": first}
-        return job.execute_in_process(instance=instance, tags=tags, raise_on_error=False)
+        return job.execute_in_process(
+            instance=instance, tags=tags | dict(also or {}), raise_on_error=False
+        )
 
     return _run
 
@@ -388,17 +391,58 @@ def test_a_connection_that_is_called_as_all_of_them_together_is_counted_once(
     assert "| all | 4 | 2 |" in _text(first.materialization.metadata)
 
 
-def test_late_messages_and_removed_ones_are_taken_over(
+def test_late_messages_are_taken_over(
     run: Callable[..., Any], metadata: MetadataDatabase, shop: str, application: Any, answer: Build
 ) -> None:
     first = _versions(run(DAY))
     application.talk("bao", NOON, answer("select title from film", "[]", connection_id=shop))
     assert _versions(run(DAY))[0] != first[0]
     assert rows_of(metadata, daily_query_stats)[0]["total"] == 4
-    application.execute("delete from messages")
+
+
+@pytest.mark.parametrize("deleted", ["role = 'user'", "true"])
+@pytest.mark.parametrize("last", ["", "2026-03-11"])
+def test_a_day_keeps_what_was_measured_when_the_application_deletes_its_messages(
+    run: Callable[..., Any],
+    metadata: MetadataDatabase,
+    shop: str,
+    application: Any,
+    deleted: str,
+    last: str,
+) -> None:
+    application.talk("an", NOON, {"role": "user", "content": "x", "connection_id": shop})
+    first = run(DAY, last)
+    before = [rows_of(metadata, table) for table in MEASURED]
+    application.execute(f"delete from messages where {deleted}")
+    again = run(DAY, last)
+    assert [rows_of(metadata, table) for table in MEASURED] == before
+    assert _versions(again) == _versions(first)
+    for one, other in zip(_materializations(first), _materializations(again), strict=True):
+        shown, kept = one.materialization.metadata, other.materialization.metadata
+        gone = other.materialization.partition == DAY
+        assert ("from are gone" in kept["summary"].md_str) is gone
+        assert {**shown, "summary": None} == {**kept, "summary": None}
+
+
+def test_fewer_messages_than_were_measured_are_told_and_taken_over_only_if_a_run_says_so(
+    run: Callable[..., Any],
+    metadata: MetadataDatabase,
+    metadata_dsn: str,
+    shop: str,
+    application: Any,
+) -> None:
     assert run(DAY).success
-    assert [row["connection_id"] for row in rows_of(metadata, daily_query_stats)] == ["*"]
+    application.execute("delete from messages where role = 'assistant'")
+    for check in _checked(metadata_dsn, application)[1]:
+        assert (check.passed, check.severity) == (False, dg.AssetCheckSeverity.WARN)
+        assert "2 messages fewer than when 1 day was measured" in str(check.description)
+        assert check.metadata["messages_fewer"].value == {DAY: 2}
+        assert check.metadata["days_to_measure_again"].value == []
+    assert run(DAY, also={"twd/even_if_fewer": "yes"}).success
+    [everything, *_] = rows_of(metadata, daily_query_stats)
+    assert (everything["total"], everything["unanswered"]) == (3, 3)
     assert rows_of(metadata, daily_sql_accuracy)[0]["generated"] == 0
+    assert all(check.passed for check in _checked(metadata_dsn, application)[1])
 
 
 def test_a_run_keeps_a_fingerprint_of_each_day_alone(

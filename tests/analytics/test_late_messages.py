@@ -36,7 +36,12 @@ def test_a_day_is_measured_again_when_its_messages_are_not_those_that_were_count
     other, new, empty = (DAY + timedelta(days=ahead) for ahead in (1, 2, 3))
     now = {DAY: "2:7", other: "2:7", new: "1:1", empty: "0:0"}
     assert days_to_measure(now, [{DAY: "1:3", other: "2:7"}]) == {DAY: "2:7", new: "1:1"}
-    assert days_to_measure({DAY: "0:0"}, [{DAY: "1:3"}]) == {DAY: "0:0"}, "all were deleted"
+
+
+def test_a_day_with_fewer_messages_than_were_measured_is_left_as_it_is() -> None:
+    for left in ("0:0", "1:3", "1:99"):
+        assert days_to_measure({DAY: left}, [{DAY: "2:7"}, {DAY: "2:7"}]) == {}
+    assert days_to_measure({DAY: "1:3"}, [{DAY: "2:7"}, {}]) == {DAY: "1:3"}, "never measured"
 
 
 def test_a_day_is_measured_again_when_one_of_its_measures_has_failed() -> None:
@@ -102,20 +107,21 @@ def measured(metadata_dsn: str, application: Any) -> Iterator[Callable[[], None]
 pytestmark = pytest.mark.integration
 
 
-def test_a_late_a_changed_and_a_deleted_message_each_re_open_their_day(
+def test_a_late_and_a_changed_message_re_open_their_day_and_a_deleted_one_does_not(
     sensor: Sensor, measured: Callable[[], None], application: Any, ask: Build, answer: Build
 ) -> None:
     measured()
-    assert "were measured from the messages of now" in sensor.tick()
+    assert "were measured from all messages of now" in sensor.tick()
     application.talk("an", NOON, ask("late?"), answer("select 1"))
-    for statement in (
-        "update messages set error = 'it failed after all' where role = 'assistant'",
-        "delete from messages",
-    ):
-        assert sensor.tick() == [DAY.isoformat()]
-        measured()
-        assert "were measured" in sensor.tick()
-        application.execute(statement)
+    assert sensor.tick() == [DAY.isoformat()]
+    measured()
+    assert "were measured" in sensor.tick()
+    application.execute("update messages set error = 'it failed' where role = 'assistant'")
+    assert sensor.tick() == [DAY.isoformat()]
+    measured()
+    application.execute("delete from messages where role = 'assistant'")
+    assert "were measured" in sensor.tick()
+    application.talk("an", NOON, ask("later still?"), ask("and more?"))
     assert sensor.tick() == [DAY.isoformat()]
 
 

@@ -13,6 +13,7 @@ from twd_analytics.accuracy.report import (
     NameAccuracy,
 )
 from twd_analytics.defs.presentation import accuracy_metadata, connection_labels, usage_metadata
+from twd_analytics.usage.measure import MeasuredUsage
 from twd_analytics.usage.statistics import ConnectionUsage
 
 DAY = date(2026, 3, 10)
@@ -20,7 +21,7 @@ LABELS = connection_labels([]) | {"1": "shop"}
 
 
 def test_a_day_on_which_nothing_was_asked_says_so() -> None:
-    metadata = usage_metadata(DAY, [ConnectionUsage("*")], LABELS, [])
+    metadata = usage_metadata(MeasuredUsage(DAY, [ConnectionUsage("*")], 0), LABELS, [])
     assert metadata["summary"].md_str == (
         "On 2026-03-10 there were no answers, and no questions without one."
     )
@@ -32,7 +33,8 @@ def test_a_day_on_which_nothing_was_asked_says_so() -> None:
 
 def test_the_summary_of_usage_says_what_it_counts() -> None:
     everything = ConnectionUsage("*", 4, successful=2, failed=1, unanswered=1, unique_users=2)
-    told = usage_metadata(DAY, [everything, everything], LABELS, [])["summary"].md_str
+    measured = MeasuredUsage(DAY, [everything, everything], 0)
+    told = usage_metadata(measured, LABELS, [])["summary"].md_str
     assert told.startswith(
         "On 2026-03-10, 2 users got 4 answers, a question without one counted as one: "
         "**2 (50 %)** had SQL that ran, 1 (25 %) had SQL that failed, 1 (25 %) had no SQL."
@@ -77,10 +79,9 @@ def test_of_many_connections_those_are_shown_that_count_most() -> None:
         [ModelAccuracy(one, 1, int(one) + 1, 0, 0) for one in ids],
         [NameAccuracy(one, "t", "", int(one), int(one), False) for one in ids],
     )
-    told = usage_metadata(DAY, usage, LABELS, []) | accuracy_metadata(
-        MeasuredAccuracy(DAY, accuracy, []), LABELS, []
-    )
-    of_usage = usage_metadata(DAY, usage, LABELS, [])["by_connection"].md_str
+    told = accuracy_metadata(MeasuredAccuracy(DAY, accuracy, []), LABELS, [])
+    measured = MeasuredUsage(DAY, usage, 0)
+    of_usage = usage_metadata(measured, LABELS, [])["by_connection"].md_str
     for table, first, rows, more in (
         (of_usage, "| all | 9 |", 50, "… and 1,951 more."),
         (told["by_connection"].md_str, "| all | 9 |", 50, "… and 1,951 more."),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 
 from twd_analytics.accuracy.open_questions import OpenQuestion, open_questions
@@ -16,11 +16,16 @@ from twd_analytics.messages.reading import MessageLog
 
 @dataclass(frozen=True, slots=True)
 class MeasuredAccuracy:
-    """What was found of a day, and stored."""
+    """What is stored of a day.
+
+    `fewer` = it was measured before, from so many more messages than there are, and kept.
+    """
 
     day: date
     accuracy: DayAccuracy
     open_questions: list[OpenQuestion]
+    # What is stored is the same, whichever run tells it.
+    fewer: int = field(default=0, repr=False)
 
 
 def measure_accuracy(
@@ -32,7 +37,7 @@ def measure_accuracy(
     store: AccuracyStore,
     question_characters: int,
 ) -> Iterator[MeasuredAccuracy]:
-    """Measure and store day after day; gives what was stored. A day is in memory at a time.
+    """Measure and store day after day; gives what is stored. A day is in memory at a time.
 
     Without `question_characters` no day keeps a text any more, whenever it was measured.
     """
@@ -48,7 +53,11 @@ def measure_accuracy(
         measured = MeasuredAccuracy(
             day, accuracy_of_day(kinds, book), open_questions(kinds, book, question_characters)
         )
-        store.replace_day(day, log.timezone, read.state, measured.accuracy, measured.open_questions)
+        fewer = store.replace_day(
+            day, log.timezone, read.state, measured.accuracy, measured.open_questions
+        )
+        if fewer:
+            measured = MeasuredAccuracy(day, *store.load(day), fewer)
         # Texts of all days are kept for as long as there is a frame of one.
         del read, answers, kinds
         yield measured

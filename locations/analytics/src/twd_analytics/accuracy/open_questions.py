@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import polars as pl
@@ -59,4 +60,11 @@ def open_questions(kinds: pl.DataFrame, book: SqlBook, characters: int) -> list[
         )
         for row in counted.iter_rows(named=True)
     ]
-    return sorted(found, key=lambda one: (one.connection_id, -one.unanswered - one.failed, one[1]))
+    return most_asked_first(found)
+
+
+def most_asked_first(questions: Iterable[OpenQuestion]) -> list[OpenQuestion]:
+    """The questions of each connection in an order that is the same each time."""
+    return sorted(
+        questions, key=lambda one: (one.connection_id, -one.unanswered - one.failed, one[1])
+    )

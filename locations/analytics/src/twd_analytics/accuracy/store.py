@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import fields
 from datetime import date, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from twd_analytics.accuracy.open_questions import OpenQuestion
-from twd_analytics.accuracy.report import DayAccuracy
+from twd_analytics.accuracy.open_questions import OpenQuestion, most_asked_first
+from twd_analytics.accuracy.report import (
+    ConnectionAccuracy,
+    DayAccuracy,
+    ModelAccuracy,
+    NameAccuracy,
+    in_order,
+)
 from twd_analytics.messages.measured_days import replace_measured_day
 from twd_analytics.messages.reading import ALL
 from twd_shared.store.analytics_tables import (
@@ -33,9 +40,10 @@ class DayRates(NamedTuple):
 class AccuracyStore:
     """Daily accuracy; a day is written as a whole."""
 
-    def __init__(self, database: MetadataDatabase) -> None:
-        """Read and write through `database`."""
+    def __init__(self, database: MetadataDatabase, *, even_if_fewer: bool = False) -> None:
+        """Read and write through `database`; `even_if_fewer` as `replace_measured_day`."""
         self._database = database
+        self._even_if_fewer = even_if_fewer
 
     def replace_day(
         self,
@@ -44,8 +52,8 @@ class AccuracyStore:
         state: str,
         accuracy: DayAccuracy,
         questions: Sequence[OpenQuestion],
-    ) -> None:
-        """Put these in the place of whatever the day held, in one transaction.
+    ) -> int:
+        """Put these in the place of whatever the day held; gives as `replace_measured_day`.
 
         `state` is that of the messages which they were measured from.
         """
@@ -55,7 +63,35 @@ class AccuracyStore:
             daily_sql_accuracy_by_object: [item._asdict() for item in accuracy.names],
             daily_open_questions: [item._asdict() for item in questions],
         }
-        replace_measured_day(self._database, "accuracy", day, timezone, state, rows)
+        return replace_measured_day(
+            self._database,
+            "accuracy",
+            day,
+            timezone,
+            state,
+            rows,
+            even_if_fewer=self._even_if_fewer,
+        )
+
+    def load(self, day: date) -> tuple[DayAccuracy, list[OpenQuestion]]:
+        """What is stored of the day, as `accuracy_of_day` and `open_questions` gave it."""
+        of_connection = [one.name for one in fields(ConnectionAccuracy)]
+        with self._database.begin() as transaction:
+
+            def rows(table: sa.Table, names: Sequence[str]) -> Sequence[sa.Row[Any]]:
+                query = sa.select(*(table.c[name] for name in names)).where(table.c.day == day)
+                return transaction.execute(query).all()
+
+            connections = rows(daily_sql_accuracy, of_connection)
+            models = rows(daily_sql_accuracy_by_model, ModelAccuracy._fields)
+            names = rows(daily_sql_accuracy_by_object, NameAccuracy._fields)
+            questions = rows(daily_open_questions, OpenQuestion._fields)
+        accuracy = in_order(
+            (ConnectionAccuracy(*row) for row in connections),
+            (ModelAccuracy(*row) for row in models),
+            (NameAccuracy(*row) for row in names),
+        )
+        return accuracy, most_asked_first(OpenQuestion(*row) for row in questions)
 
     def forget_questions(self) -> None:
         """Take the texts of questions out of every day that was measured."""

@@ -4,10 +4,12 @@ Domain modules are imported when an asset runs: polars and sqlglot would slow do
 the code server.
 """
 
+import json
+
 import dagster as dg
 
 from twd_analytics.defs.books import sql_book
-from twd_analytics.defs.days import daily_partitions, days_of
+from twd_analytics.defs.days import EVEN_IF_FEWER_TAG, daily_partitions, days_of
 from twd_analytics.defs.external import MESSAGES
 from twd_analytics.defs.presentation import (
     HISTORY_DAYS,
@@ -59,8 +61,10 @@ def daily_query_stats(settings: Settings) -> dg.AssetsDefinition:
 
         written: list[str] = []
         with explained_failures(), sql_book(metadata_store) as book:
-            store = QueryStatsStore(metadata_store.database)
-            known = metadata_store.connections.known()
+            store = QueryStatsStore(
+                metadata_store.database, even_if_fewer=EVEN_IF_FEWER_TAG in context.run.tags
+            )
+            labels = connection_labels(metadata_store.connections.known())
             measured = measure_usage(
                 days_of(context.partition_keys),
                 MessageLog(application.database, settings.timezone),
@@ -69,11 +73,12 @@ def daily_query_stats(settings: Settings) -> dg.AssetsDefinition:
                 store,
                 settings.question_characters,
             )
-            for day, usage in measured:
-                history = store.totals(day, HISTORY_DAYS)
-                metadata = usage_metadata(day, usage, connection_labels(known), history)
-                context.add_asset_metadata(metadata, partition_key=day.isoformat())
-                written.append(content_fingerprint([day.isoformat(), *map(repr, usage)]))
+            for one in measured:
+                day = one.day.isoformat()
+                metadata = usage_metadata(one, labels, store.totals(one.day, HISTORY_DAYS))
+                context.add_asset_metadata(metadata, partition_key=day)
+                rows = (json.dumps(item.as_row(), sort_keys=True) for item in one.usage)
+                written.append(content_fingerprint([day, *rows]))
         # Dagster takes one data version for all partitions that a run of a range writes.
         return dg.MaterializeResult(data_version=dg.DataVersion(content_fingerprint(written)))
 
@@ -113,7 +118,9 @@ def sql_accuracy_report(settings: Settings) -> dg.AssetsDefinition:
 
         written: list[str] = []
         with explained_failures(), sql_book(metadata_store) as book:
-            store = AccuracyStore(metadata_store.database)
+            store = AccuracyStore(
+                metadata_store.database, even_if_fewer=EVEN_IF_FEWER_TAG in context.run.tags
+            )
             labels = connection_labels(metadata_store.connections.known())
             measured = measure_accuracy(
                 days_of(context.partition_keys),

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from twd_analytics.defs.assets import DAILY_QUERY_STATS, SQL_ACCURACY_REPORT
-from twd_analytics.defs.days import daily_partitions, days_of, span_of
+from twd_analytics.defs.days import EVEN_IF_FEWER_TAG, daily_partitions, days_of, span_of
 from twd_shared.resources.failures import explained_failures
 from twd_shared.resources.stores import ApplicationDatabaseResource, MetadataStoreResource
+from twd_shared.schema_model.wording import counted
 from twd_shared.settings import Settings
 
 if TYPE_CHECKING:
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
 _TO_MEASURE_AGAIN = (
     "Their messages have changed since they were measured, or TWD_TIMEZONE was another one then. "
     "Days that late_messages_sensor does not look at stay as they are until you materialize them."
+)
+_GONE = (
+    "{messages} fewer than when {days} measured: the numbers stay those of before. A run with the "
+    "tag {tag} measures what is left."
 )
 _IN_FUTURE = (
     "The last message of the application is of {last}. A clock was ahead, or local times were "
@@ -94,7 +99,11 @@ def checks(settings: Settings) -> list[dg.AssetChecksDefinition]:
             application: ApplicationDatabaseResource,
             metadata_store: MetadataStoreResource,
         ) -> dg.AssetCheckResult:
-            from twd_analytics.messages.measured_days import days_to_measure, measured_states
+            from twd_analytics.messages.measured_days import (
+                days_to_measure,
+                measured_states,
+                messages_gone,
+            )
             from twd_analytics.messages.reading import MessageLog
 
             with explained_failures():
@@ -104,13 +113,21 @@ def checks(settings: Settings) -> list[dg.AssetChecksDefinition]:
                     metadata_store.database, measure, days, settings.timezone
                 )
             changed = [day.isoformat() for day in days_to_measure(now, [measured])]
+            gone = {day: messages_gone(measured.get(day), now[day]) for day in days}
+            fewer = {day.isoformat(): count for day, count in gone.items() if count}
+            said = [_TO_MEASURE_AGAIN] if changed else []
+            if fewer:
+                told_days = f"{counted(len(fewer), 'day')} {'was' if len(fewer) == 1 else 'were'}"
+                messages = counted(sum(fewer.values()), "message")
+                said.append(_GONE.format(messages=messages, days=told_days, tag=EVEN_IF_FEWER_TAG))
             return dg.AssetCheckResult(
-                passed=not changed,
+                passed=not said,
                 severity=dg.AssetCheckSeverity.WARN,
-                description=_TO_MEASURE_AGAIN if changed else None,
+                description=" ".join(said) or None,
                 metadata={
                     "days": span_of(days),
                     "days_to_measure_again": dg.MetadataValue.json(changed),
+                    "messages_fewer": dg.MetadataValue.json(fewer),
                 },
             )
 

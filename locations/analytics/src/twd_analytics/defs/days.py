@@ -8,6 +8,8 @@ import dagster as dg
 from twd_shared.settings import Settings
 
 FIRST_DAY = "2026-01-01"
+EVEN_IF_FEWER_TAG = "twd/even_if_fewer"
+"""A run with this tag measures from what is left of messages that were deleted since."""
 
 
 def daily_partitions(settings: Settings) -> dg.DailyPartitionsDefinition:

@@ -1,4 +1,4 @@
-"""The sensor that has a day measured again when its messages are no longer as they were."""
+"""The sensor that has a day measured again when messages came late or were changed."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -42,10 +42,10 @@ def late_messages_sensor(
         default_status=dg.DefaultSensorStatus.RUNNING,
         description=(
             f"Compares the messages of the last {settings.late_days} days with those that their "
-            "statistics were measured from, and has a day measured again where late ones came, or "
-            "some were changed or deleted; one that was measured in another time zone; and one "
-            "with messages that was never measured. Days that a slow application leaves no time "
-            "for come first at a later tick. "
+            "statistics were measured from, and has a day measured again where late ones came or "
+            "some were changed, but not where there are fewer; one that was measured in another "
+            "time zone; and one with messages that was never measured. Days that a slow "
+            "application leaves no time for come first at a later tick. "
             f"A failed run is requested again, with waits, {_MOST_TRIES} times in all."
         ),
     )
@@ -147,7 +147,7 @@ def _nothing_to_do(
     days: list[date], wishes: Mapping[date, str], attempts: Attempts
 ) -> dg.SkipReason:
     if not wishes:
-        return dg.SkipReason(f"{days[0]} to {days[-1]} were measured from the messages of now.")
+        return dg.SkipReason(f"{days[0]} to {days[-1]} were measured from all messages of now.")
     given_up = [
         day.isoformat()
         for day, wish in wishes.items()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from twd_analytics.charts import Series, percent_lines, stacked_bars
+from twd_analytics.defs.days import EVEN_IF_FEWER_TAG
 from twd_shared.markdown import escaped, picture
 from twd_shared.store.connections import RegisteredConnection
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from twd_analytics.accuracy.measure import MeasuredAccuracy
     from twd_analytics.accuracy.report import NameAccuracy
     from twd_analytics.accuracy.store import DayRates
+    from twd_analytics.usage.measure import MeasuredUsage
     from twd_analytics.usage.statistics import ConnectionUsage
     from twd_analytics.usage.store import DayTotals
 
@@ -36,22 +38,21 @@ def connection_labels(known: Iterable[RegisteredConnection]) -> dict[str, str]:
 
 
 def usage_metadata(
-    day: date,
-    usage: Sequence[ConnectionUsage],
-    labels: Mapping[str, str],
-    history: Sequence[DayTotals],
+    measured: MeasuredUsage, labels: Mapping[str, str], history: Sequence[DayTotals]
 ) -> dict[str, Any]:
     """A summary in words, numbers over all connections, tables, and the month as a picture."""
-    everything = usage[0]
+    everything = measured.usage[0]
     metadata: dict[str, Any] = {
-        "summary": dg.MetadataValue.md(_usage_summary(day, usage, labels)),
-        "last_30_days": dg.MetadataValue.md(_outcomes_picture(day, history)),
+        "summary": dg.MetadataValue.md(
+            _usage_summary(measured, labels) + _kept_because(measured.fewer)
+        ),
+        "last_30_days": dg.MetadataValue.md(_outcomes_picture(measured.day, history)),
         "total": everything.total,
         "successful": everything.successful,
         "failed": everything.failed,
         "unanswered": everything.unanswered,
         "unique_users": everything.unique_users,
-        "by_connection": dg.MetadataValue.md(_usage_table(usage, labels)),
+        "by_connection": dg.MetadataValue.md(_usage_table(measured.usage, labels)),
         "top_tables": dg.MetadataValue.md(
             _table(
                 ("connection", "table", "successful answers"),
@@ -97,7 +98,7 @@ def accuracy_metadata(
     tables = [name for name in accuracy.names if name.table_name and not name.column_name]
     columns = [name for name in accuracy.names if name.column_name]
     metadata: dict[str, Any] = {
-        "summary": dg.MetadataValue.md(_accuracy_summary(measured)),
+        "summary": dg.MetadataValue.md(_accuracy_summary(measured) + _kept_because(measured.fewer)),
         "last_30_days": dg.MetadataValue.md(_rates_picture(measured.day, history)),
         "generated": everything.generated,
         "parsed": everything.parsed,
@@ -117,12 +118,21 @@ def accuracy_metadata(
     return metadata
 
 
-def _usage_summary(day: date, usage: Sequence[ConnectionUsage], labels: Mapping[str, str]) -> str:
-    everything = usage[0]
+def _kept_because(fewer: int) -> str:
+    if not fewer:
+        return ""
+    return (
+        f" **These are the numbers of before: {_counted(fewer, 'message')} that they were measured "
+        f"from are gone.** A run with the tag {EVEN_IF_FEWER_TAG} measures what is left."
+    )
+
+
+def _usage_summary(measured: MeasuredUsage, labels: Mapping[str, str]) -> str:
+    everything, *each = measured.usage
     if not everything.total:
-        return f"On {day} there were no answers, and no questions without one."
+        return f"On {measured.day} there were no answers, and no questions without one."
     words = [
-        f"On {day}, {_counted(everything.unique_users, 'user')} got "
+        f"On {measured.day}, {_counted(everything.unique_users, 'user')} got "
         f"{_counted(everything.total, 'answer')}, a question without one counted as one: "
         f"**{_share(everything.successful, everything)}** had SQL that ran, "
         f"{_share(everything.failed, everything)} had SQL that failed, "
@@ -133,7 +143,7 @@ def _usage_summary(day: date, usage: Sequence[ConnectionUsage], labels: Mapping[
             f"Half of the answers came within {everything.p50_response_ms / 1000:.1f} s, "
             f"95 % within {everything.p95_response_ms / 1000:.1f} s."
         )
-    busiest = max(usage[1:], key=lambda item: item.total)
+    busiest = max(each, key=lambda item: item.total)
     words.append(f"Most were about {_label(busiest.connection_id, labels)} ({busiest.total:,}).")
     return " ".join(words)
 

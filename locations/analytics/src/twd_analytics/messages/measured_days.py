@@ -27,26 +27,35 @@ def replace_measured_day(
     timezone: str,
     state: str,
     rows: Mapping[sa.Table, Sequence[Mapping[str, Any]]],
-) -> None:
+    *,
+    even_if_fewer: bool,
+) -> int:
     """Put `rows` in the place of what their tables held of the day, in one transaction.
 
     `state` is that of the messages which they were measured from. One writer of a day's numbers
-    writes at a time.
+    writes at a time. A day that was measured from more messages is kept, unless `even_if_fewer`:
+    the others cannot be counted any more. Gives how many more they were; 0 = it was written.
     """
+    own = measured_days
+    is_own = sa.and_(own.c.day == day, own.c.measure == measure)
     with database.begin() as transaction:
         transaction.execute(
             sa.text("select pg_advisory_xact_lock(hashtextextended(:what, 0))"),
             {"what": f"twd.measured_days:{measure}:{day.isoformat()}"},
         )
+        before = sa.select(own.c.source_state).where(is_own, own.c.timezone == timezone)
+        fewer = messages_gone(transaction.execute(before).scalar(), state)
+        if fewer and not even_if_fewer:
+            return fewer
         for table, values in rows.items():
             transaction.execute(sa.delete(table).where(table.c.day == day))
             if values:
                 transaction.execute(sa.insert(table), [{"day": day, **row} for row in values])
-        own = measured_days
-        transaction.execute(sa.delete(own).where(own.c.day == day, own.c.measure == measure))
+        transaction.execute(sa.delete(own).where(is_own))
         transaction.execute(
             sa.insert(own).values(day=day, measure=measure, timezone=timezone, source_state=state)
         )
+    return 0
 
 
 def measured_states(
@@ -65,15 +74,32 @@ def measured_states(
         return {row.day: row.state for row in transaction.execute(query)}
 
 
+def messages_gone(measured: str | None, now: str) -> int:
+    """How many messages fewer than in the state that a day was measured from there are now.
+
+    None are gone of a day that was not measured, or in another zone.
+    """
+    return max(0, _messages_in(measured) - _messages_in(now)) if measured else 0
+
+
 def days_to_measure(
     now: Mapping[date, str], measured: Sequence[Mapping[date, str]]
 ) -> dict[date, str]:
-    """The days whose messages are not those of one of the measures, with their state.
+    """The days with messages that one of the measures does not know, with their state.
 
-    `now` is what `MessageLog.states_of` tells. A day that never had messages is none of them.
+    `now` is what `MessageLog.states_of` tells. A day that never had messages is none of them, nor
+    is one with fewer than were measured.
     """
     return {
         day: state
         for day, state in sorted(now.items())
-        if any(of_measure.get(day, _NO_MESSAGES) != state for of_measure in measured)
+        if any(_is_new(of_measure.get(day, _NO_MESSAGES), state) for of_measure in measured)
     }
+
+
+def _is_new(measured: str, now: str) -> bool:
+    return measured != now and not messages_gone(measured, now)
+
+
+def _messages_in(state: str) -> int:
+    return int(state.partition(":")[0])

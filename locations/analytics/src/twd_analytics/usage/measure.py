@@ -4,12 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import date
+from typing import NamedTuple
 
 from twd_analytics.generated_sql.book import SqlBook
 from twd_analytics.messages.moments import Change, with_version
 from twd_analytics.messages.reading import MessageLog
 from twd_analytics.usage.statistics import ConnectionUsage, usage_of_day
 from twd_analytics.usage.store import QueryStatsStore
+
+
+class MeasuredUsage(NamedTuple):
+    """What is stored of a day, first over all connections.
+
+    `fewer` = it was measured before, from so many more messages than there are, and kept.
+    """
+
+    day: date
+    usage: list[ConnectionUsage]
+    fewer: int
 
 
 def measure_usage(
@@ -19,8 +31,8 @@ def measure_usage(
     schema_changes: Iterable[Change],
     store: QueryStatsStore,
     question_characters: int,
-) -> Iterator[tuple[date, list[ConnectionUsage]]]:
-    """Measure and store day after day; gives what was stored. A day is in memory at a time.
+) -> Iterator[MeasuredUsage]:
+    """Measure and store day after day; gives what is stored. A day is in memory at a time.
 
     Without `question_characters` no day keeps a text any more, whenever it was measured.
     """
@@ -32,7 +44,7 @@ def measure_usage(
         read = log.read(day)
         answers = with_version(read.answers, changes, "schema_version")
         usage = usage_of_day(answers, book, question_characters)
-        store.replace_day(day, log.timezone, read.state, usage)
+        fewer = store.replace_day(day, log.timezone, read.state, usage)
         # Texts of all days are kept for as long as there is a frame of one.
         del read, answers
-        yield day, usage
+        yield MeasuredUsage(day, store.load(day) if fewer else usage, fewer)

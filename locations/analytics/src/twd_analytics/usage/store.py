@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import fields
 from datetime import date, timedelta
 from typing import NamedTuple
 
@@ -29,19 +30,37 @@ class DayTotals(NamedTuple):
 class QueryStatsStore:
     """Daily statistics; a day is written as a whole."""
 
-    def __init__(self, database: MetadataDatabase) -> None:
-        """Read and write through `database`."""
+    def __init__(self, database: MetadataDatabase, *, even_if_fewer: bool = False) -> None:
+        """Read and write through `database`; `even_if_fewer` as `replace_measured_day`."""
         self._database = database
+        self._even_if_fewer = even_if_fewer
 
     def replace_day(
         self, day: date, timezone: str, state: str, usage: Sequence[ConnectionUsage]
-    ) -> None:
-        """Put `usage` in the place of whatever the day held, in one transaction.
+    ) -> int:
+        """Put `usage` in the place of whatever the day held; gives as `replace_measured_day`.
 
         `state` is that of the messages which it was measured from.
         """
         rows = {daily_query_stats: [item.as_row() for item in usage]}
-        replace_measured_day(self._database, "usage", day, timezone, state, rows)
+        return replace_measured_day(
+            self._database,
+            "usage",
+            day,
+            timezone,
+            state,
+            rows,
+            even_if_fewer=self._even_if_fewer,
+        )
+
+    def load(self, day: date) -> list[ConnectionUsage]:
+        """What is stored of the day, as `usage_of_day` gave it."""
+        stats = daily_query_stats.c
+        names = [one.name for one in fields(ConnectionUsage)]
+        query = sa.select(*(stats[name] for name in names)).where(stats.day == day)
+        with self._database.begin() as transaction:
+            found = [ConnectionUsage(*row) for row in transaction.execute(query)]
+        return sorted(found, key=lambda one: (one.connection_id != ALL, one.connection_id))
 
     def forget_questions(self) -> None:
         """Take the texts of questions out of every day that was measured."""
