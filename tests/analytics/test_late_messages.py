@@ -35,19 +35,28 @@ Build = Callable[..., dict[str, Any]]
 def test_a_day_is_measured_again_when_its_messages_are_not_those_that_were_counted() -> None:
     other, new, empty = (DAY + timedelta(days=ahead) for ahead in (1, 2, 3))
     now = {DAY: "2:7", other: "2:7", new: "1:1", empty: "0:0"}
-    assert days_to_measure(now, [{DAY: "1:3", other: "2:7"}]) == {DAY: "2:7", new: "1:1"}
+    assert days_to_measure(now, [{DAY: "1:3", other: "2:7"}], None) == {DAY: "2:7", new: "1:1"}
 
 
 def test_a_day_with_fewer_messages_than_were_measured_is_left_as_it_is() -> None:
     for left in ("0:0", "1:3", "1:99"):
-        assert days_to_measure({DAY: left}, [{DAY: "2:7"}, {DAY: "2:7"}]) == {}
-    assert days_to_measure({DAY: "1:3"}, [{DAY: "2:7"}, {}]) == {DAY: "1:3"}, "never measured"
+        assert days_to_measure({DAY: left}, [{DAY: "2:7"}, {DAY: "2:7"}], None) == {}
+    assert days_to_measure({DAY: "1:3"}, [{DAY: "2:7"}, {}], None) == {DAY: "1:3"}, "never measured"
+
+
+def test_a_quiet_day_is_measured_once_an_earlier_one_was() -> None:
+    after = DAY + timedelta(days=1)
+    quiet = {DAY: "0:0", after: "0:0"}
+    assert days_to_measure(quiet, [{}, {}], None) == {}
+    assert days_to_measure(quiet, [{after: "0:0"}, {after: "0:0"}], after) == {}
+    assert days_to_measure(quiet, [{DAY: "0:0"}, {DAY: "0:0"}], DAY) == {after: "0:0"}
+    assert days_to_measure(quiet, [{DAY: "0:0"}, {}], DAY) == quiet, "its second half has failed"
 
 
 def test_a_day_is_measured_again_when_one_of_its_measures_has_failed() -> None:
-    assert days_to_measure({DAY: "2:7"}, [{DAY: "2:7"}, {DAY: "1:3"}]) == {DAY: "2:7"}
-    assert days_to_measure({DAY: "2:7"}, [{DAY: "2:7"}, {}]) == {DAY: "2:7"}
-    assert days_to_measure({DAY: "2:7"}, [{DAY: "2:7"}, {DAY: "2:7"}]) == {}
+    assert days_to_measure({DAY: "2:7"}, [{DAY: "2:7"}, {DAY: "1:3"}], None) == {DAY: "2:7"}
+    assert days_to_measure({DAY: "2:7"}, [{DAY: "2:7"}, {}], None) == {DAY: "2:7"}
+    assert days_to_measure({DAY: "2:7"}, [{DAY: "2:7"}, {DAY: "2:7"}], None) == {}
 
 
 class Sensor:
@@ -91,14 +100,15 @@ def sensor(instance: dg.DagsterInstance, metadata_dsn: str, application: Any) ->
 
 @pytest.fixture
 def measured(metadata_dsn: str, application: Any) -> Iterator[Callable[[], None]]:
-    """Counts the day's messages as they are now."""
+    """Counts the messages of the day, and of the one after it, as they are now."""
     database = MetadataDatabase(metadata_dsn)
 
     def measure() -> None:
-        state = MessageLog(ApplicationDatabase(application.dsn), "UTC").read(DAY).state
-        QueryStatsStore(database).replace_day(DAY, "UTC", state, [ConnectionUsage("*")])
-        nothing = DayAccuracy([ConnectionAccuracy("*")], [], [])
-        AccuracyStore(database).replace_day(DAY, "UTC", state, nothing, [])
+        for day in (DAY, DAY + timedelta(days=1)):
+            state = MessageLog(ApplicationDatabase(application.dsn), "UTC").read(day).state
+            QueryStatsStore(database).replace_day(day, "UTC", state, [ConnectionUsage("*")])
+            nothing = DayAccuracy([ConnectionAccuracy("*")], [], [])
+            AccuracyStore(database).replace_day(day, "UTC", state, nothing, [])
 
     yield measure
     database.close()
@@ -132,6 +142,14 @@ def test_a_day_that_was_never_measured_is_requested_if_it_has_messages(
     application.talk("an", NOON - timedelta(days=30), ask("too old?"))
     application.talk("an", NOW, ask("not over yet?"))
     assert sensor.tick() == [DAY.isoformat()]
+
+
+def test_a_day_without_messages_that_was_missed_is_requested_between_others(
+    sensor: Sensor, measured: Callable[[], None], application: Any
+) -> None:
+    assert "were measured" in sensor.tick(), "none was ever measured"
+    measured()
+    assert sensor.tick(NOW + timedelta(days=2)) == ["2026-03-12", "2026-03-13"]
 
 
 def test_a_change_of_the_zone_re_opens_the_days_that_messages_go_to_and_come_from(

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from twd_analytics.messages.measured_days import Measure
 
 _TO_MEASURE_AGAIN = (
-    "Their messages have changed since they were measured, or TWD_TIMEZONE was another one then. "
+    "Their messages have changed since they were measured, TWD_TIMEZONE was another one then, or "
+    "they were not measured. "
     "Days that late_messages_sensor does not look at stay as they are until you materialize them."
 )
 _GONE = (
@@ -90,8 +91,8 @@ def checks(settings: Settings) -> list[dg.AssetChecksDefinition]:
             name=f"{asset.path[-1]}_up_to_date",
             blocking=False,
             description=(
-                "No message of the day was written, changed or deleted since it was measured, and "
-                "it was measured in the zone of TWD_TIMEZONE."
+                "The day was measured, in the zone of TWD_TIMEZONE, and no message of it was "
+                "written, changed or deleted since."
             ),
         )
         def check(
@@ -101,6 +102,7 @@ def checks(settings: Settings) -> list[dg.AssetChecksDefinition]:
         ) -> dg.AssetCheckResult:
             from twd_analytics.messages.measured_days import (
                 days_to_measure,
+                first_measured_day,
                 measured_states,
                 messages_gone,
             )
@@ -112,7 +114,8 @@ def checks(settings: Settings) -> list[dg.AssetChecksDefinition]:
                 measured = measured_states(
                     metadata_store.database, measure, days, settings.timezone
                 )
-            changed = [day.isoformat() for day in days_to_measure(now, [measured])]
+                first = first_measured_day(metadata_store.database)
+            changed = [day.isoformat() for day in days_to_measure(now, [measured], first)]
             gone = {day: messages_gone(measured.get(day), now[day]) for day in days}
             fewer = {day.isoformat(): count for day, count in gone.items() if count}
             said = [_TO_MEASURE_AGAIN] if changed else []

@@ -44,8 +44,8 @@ def late_messages_sensor(
             f"Compares the messages of the last {settings.late_days} days with those that their "
             "statistics were measured from, and has a day measured again where late ones came or "
             "some were changed, but not where there are fewer; one that was measured in another "
-            "time zone; and one with messages that was never measured. Days that a slow "
-            "application leaves no time for come first at a later tick. "
+            "time zone; and one that was not measured, if it has messages or an earlier one was. "
+            "Days that a slow application leaves no time for come first at a later tick. "
             f"A failed run is requested again, with waits, {_MOST_TRIES} times in all."
         ),
     )
@@ -58,6 +58,7 @@ def late_messages_sensor(
         from twd_analytics.messages.measured_days import (
             MEASURES,
             days_to_measure,
+            first_measured_day,
             measured_states,
         )
 
@@ -77,9 +78,10 @@ def late_messages_sensor(
                 measured_states(metadata_store.database, measure, days, settings.timezone)
                 for measure in MEASURES
             ]
+            first = first_measured_day(metadata_store.database)
         except TwdError as error:
             return dg.SkipReason(str(error))
-        wishes = days_to_measure(now, measured)
+        wishes = days_to_measure(now, measured, first)
         missed = [day for day in days if day not in now]
         attempts = Attempts(context.cursor, _MOST_TRIES)
         attempts.forget_others({day.isoformat() for day in (*wishes, *missed)})

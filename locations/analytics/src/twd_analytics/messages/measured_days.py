@@ -82,22 +82,34 @@ def messages_gone(measured: str | None, now: str) -> int:
     return max(0, _messages_in(measured) - _messages_in(now)) if measured else 0
 
 
+def first_measured_day(database: MetadataDatabase) -> date | None:
+    """The first day that was ever measured; None = there is none."""
+    with database.begin() as transaction:
+        return transaction.execute(sa.select(sa.func.min(measured_days.c.day))).scalar()
+
+
 def days_to_measure(
-    now: Mapping[date, str], measured: Sequence[Mapping[date, str]]
+    now: Mapping[date, str], measured: Sequence[Mapping[date, str]], first: date | None
 ) -> dict[date, str]:
     """The days with messages that one of the measures does not know, with their state.
 
-    `now` is what `MessageLog.states_of` tells. A day that never had messages is none of them, nor
-    is one with fewer than were measured.
+    `now` is what `MessageLog.states_of` tells. A day with fewer messages than were measured is none
+    of them. One without any is, if it was not measured and `first`, the first of all, was: only
+    then do its numbers say that nothing was asked.
     """
     return {
         day: state
         for day, state in sorted(now.items())
-        if any(_is_new(of_measure.get(day, _NO_MESSAGES), state) for of_measure in measured)
+        if any(
+            _is_new(of_measure.get(day), state, is_later=first is not None and day >= first)
+            for of_measure in measured
+        )
     }
 
 
-def _is_new(measured: str, now: str) -> bool:
+def _is_new(measured: str | None, now: str, *, is_later: bool) -> bool:
+    if measured is None:
+        return is_later or now != _NO_MESSAGES
     return measured != now and not messages_gone(measured, now)
 
 
