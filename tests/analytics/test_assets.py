@@ -210,10 +210,19 @@ def test_words_of_users_stay_out_of_events_and_logs(
 
 
 def test_no_word_of_a_user_is_kept_where_the_operator_wants_none(
-    run: Callable[..., Any], shop: str, metadata: MetadataDatabase
+    run: Callable[..., Any],
+    shop: str,
+    metadata: MetadataDatabase,
+    instance: dg.DagsterInstance,
+    application: Any,
+    answer: Build,
 ) -> None:
-    assert run(DAY, settings=Settings(run_max_retries=0, question_characters=0)).success
+    as_name = 'select title from film where title = "Secretive"'
+    application.talk("an", NOON, answer(as_name, connection_id=shop))
+    result = run(DAY, settings=Settings(run_max_retries=0, question_characters=0))
+    assert result.success
     kept = json.dumps([rows_of(metadata, table) for table in MEASURED], default=str)
+    kept += " ".join(entry.to_json() for entry in instance.all_logs(result.run_id))
     for word in ("secretive", "hidden literal", "and now"):
         assert word not in kept.lower()
     [question] = rows_of(metadata, daily_open_questions)

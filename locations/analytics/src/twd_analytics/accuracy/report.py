@@ -19,7 +19,7 @@ import polars as pl
 
 from twd_analytics.accuracy.errors import ErrorClass, class_of_error
 from twd_analytics.generated_sql.book import SqlBook
-from twd_analytics.generated_sql.facts import SqlFacts, as_told
+from twd_analytics.generated_sql.facts import SqlFacts
 from twd_analytics.messages.reading import ALL, EXECUTED
 
 # Models make up names without end.
@@ -224,17 +224,12 @@ class _Report:
 
 def _names_in(facts: SqlFacts) -> set[tuple[str, str, bool | None]]:
     """(table, column, is it known) of all that the SQL names; '' = no table, no column."""
-    tables: set[tuple[str, str, bool | None]] = (
-        {(table, "", None) for table in facts.told_tables}
-        if facts.verdict == "unchecked"
-        else {(table, "", True) for table in facts.tables}
-    )
+    is_known = None if facts.verdict == "unchecked" else True
     return {
-        *tables,
+        *((table, "", is_known) for table in facts.tables),
         *((table, column, True) for table, column in facts.columns),
-        *((as_told(table), "", False) for table in facts.unknown_tables),
-        # As written it may have the name of a query's own before it.
-        *(("", as_told(column.rpartition(".")[2]), False) for column in facts.unknown_columns),
+        *((table, "", False) for table in facts.unknown_tables),
+        *(("", column, False) for column in facts.unknown_columns),
     }
 
 

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
+
+from sqlglot import exp
 
 from twd_shared.sql.canonical import shape_of
 from twd_shared.sql.names import SchemaNames
@@ -29,12 +32,12 @@ _NAME = re.compile(r"[^\W\d]\w{0,62}(?:\.[^\W\d]\w{0,62})?\Z")
 
 @dataclass(frozen=True, slots=True)
 class SqlFacts:
-    """Facts of a text. `tables` are `schema.table` as the snapshot says, or as written without one,
-    or if several schemas have a table of the name.
+    """Facts of a text, without what a user may have written.
 
-    `columns` are (table, column); what is not in the snapshot stands in `unknown_tables` and
-    `unknown_columns`, as written. `shape` is the SQL without what a user may have written, and
-    `fingerprint` its hash; both are '' of what is no query.
+    `tables` are `schema.table` as the snapshot says, or as written without one, or if several
+    schemas have a table of the name. `columns` are (table, column); what is not in the snapshot
+    stands in `unknown_tables` and `unknown_columns`: `…` for each that may be a user's word.
+    `shape` is the SQL, and `fingerprint` its hash; both are '' of what is no query.
     """
 
     verdict: Verdict
@@ -57,17 +60,6 @@ class SqlFacts:
         """Whether the text is known to be SQL in its connection's dialect."""
         return self.is_parsed and not self.is_refused
 
-    @property
-    def told_tables(self) -> set[str]:
-        """`tables` as they may be shown: those that no snapshot has are what somebody wrote."""
-        are_written = self.verdict == "unchecked"
-        return {as_told(table) if are_written else table for table in self.tables}
-
-
-def as_told(name: str) -> str:
-    """A name that the source does not have, if it looks like one: it may be a user's sentence."""
-    return name if _NAME.match(name) else "…"
-
 
 NO_SQL = SqlFacts("syntax")
 NOT_PARSED = SqlFacts("unchecked", is_parsed=False)
@@ -81,29 +73,62 @@ def facts_of(key: str, db_type: str, names: SchemaNames | None) -> SqlFacts:
     if len(key) > LONGEST_SQL:
         return NOT_PARSED
     db_type, statements = parsed_in_any(key, db_type)
-    found = references_of(statements, names or SchemaNames(db_type, ()))
+    known = names or SchemaNames(db_type, ())
+    found = references_of(statements, known)
     if not statements or found.problem == "syntax":
         return NO_SQL
     # What is no query is not looked into.
     is_checked = names is not None and found.parses
+    # In MySQL double quotes make no name of a value.
+    may_be_values = '"' in key and db_type != "mysql"
+    quoted = _quoted_in(statements, known) if may_be_values else set[str]()
     # What is not a name of the source may be a user's word.
-    shape = shape_of(key, db_type, names.words if names else frozenset()) if found.parses else ""
+    shape = shape_of(key, db_type, known.words) if found.parses else ""
     return SqlFacts(
         verdict=found.verdict if is_checked else "unchecked",
         reads_only=only_reads(statements, db_type),
         shape=shape[:_LONGEST_SHAPE],
         fingerprint=hashlib.sha256(shape.encode()).hexdigest()[:16] if shape else "",
-        **_names_in(found, names if is_checked else None),
+        **_names_in(found, known, quoted, is_checked=is_checked),
     )
 
 
-def _names_in(found: References, names: SchemaNames | None) -> dict[str, Any]:
-    if names is None:
-        return {"tables": tuple(sorted(found.unknown))}
+def _names_in(
+    found: References, names: SchemaNames, quoted: Collection[str], *, is_checked: bool
+) -> dict[str, Any]:
     undecided = {name for name in found.unknown if names.is_undecided("", name)}
+    unknown_tables = {
+        _as_told(name, is_quoted=any(f".{one}." in f".{name}." for one in quoted))
+        for name in found.unknown - undecided
+    }
+    if not is_checked:
+        return {"tables": tuple(sorted(unknown_tables))}
+    unknown_columns = {
+        # As written it may have the name of a query's own before it.
+        _as_told(
+            name.rpartition(".")[2],
+            is_quoted=any(f".{name}".endswith(f".{one}") for one in quoted),
+        )
+        for name in found.unknown_columns
+    }
     return {
         "tables": tuple(sorted({*map(".".join, found.tables), *undecided})),
         "columns": tuple(sorted((".".join(table), name) for table, name in found.columns)),
-        "unknown_tables": tuple(sorted(found.unknown - undecided)),
-        "unknown_columns": tuple(sorted(found.unknown_columns)),
+        "unknown_tables": tuple(sorted(unknown_tables)),
+        "unknown_columns": tuple(sorted(unknown_columns)),
     }
+
+
+def _quoted_in(statements: Sequence[exp.Expr], names: SchemaNames) -> set[str]:
+    """Quoted names that the source does not have, as they are written and as they are compared."""
+    quoted = (
+        identifier
+        for statement in statements
+        for identifier in statement.find_all(exp.Identifier)
+        if identifier.args.get("quoted") and identifier.name not in names.words
+    )
+    return {name for one in quoted for name in (one.name, names.fold(one))}
+
+
+def _as_told(name: str, *, is_quoted: bool) -> str:
+    return "…" if is_quoted or not _NAME.match(name) else name

@@ -110,7 +110,7 @@ def _add_outcomes(days: dict[str, ConnectionUsage], answers: pl.DataFrame, book:
             names[facts.fingerprint] = facts.shape
             shapes.add(owner, facts.fingerprint, count)
         if facts.parses:
-            for table in facts.told_tables:
+            for table in facts.tables:
                 tables.add(owner, (owner, table), count)
             for column in facts.columns:
                 columns.add(owner, (owner, *column), count)
