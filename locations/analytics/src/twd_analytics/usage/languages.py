@@ -24,19 +24,20 @@ _SCRIPTS = (
     # Letters that no other language of the Latin script has together.
     ("vi", r"[ăđơưạảấầẩẫậắằẳẵặẹẻẽếềểễệỉịọỏốồổỗộớờởỡợụủứừửữựỳỵỷỹ]"),
 )
-# Function words that questions are made of; those of two of these languages are left out.
+# Small words that questions are made of, and of which none is common in another of these languages,
+# be it Vietnamese without its accents: `la`, `in` or `me` alone would tell the wrong one.
 _WORDS = {
-    "en": "the of how many what which who is are and for with by from show list all our to does"
-    " did there in me per each between most have has was were",
-    "vi": "bao nhieu cac cua la nhung nao cho co trong theo moi danh sach khach hang tong nhat"
-    " duoc hay toi",
-    "fr": "le les des du une est sont combien quel quelle quels quelles nous notre avec par pour"
-    " dans et au aux ont qui",
-    "es": "el los las del cuántos cuántas cuál cuáles qué quién por para con una son y muestra"
-    " nuestros cada",
-    "de": "der die das und wie viele welche welcher welches ist sind für mit von zu zeige alle"
-    " unsere je pro haben hat nach",
-    "pt": "os uma quantos quantas qual quais são dos das nos com por para em não e mostre",
+    "en": "the of how many what which who whose is are and with by from to show list all our does"
+    " did there each between most have were",
+    "vi": "bao nhieu cac cua nhung cho trong theo danh sach khach hang tong nhat duoc khong nguoi"
+    " có các và nào",
+    "fr": "une est sont combien quel quelle quels quelles nous notre avec par pour dans et au aux"
+    " ont qui où chaque cette ces leur leurs montre affiche donne",
+    "es": "el los las del cuántos cuántas cuál cuáles cuantos cuantas cual cuales qué quién dónde"
+    " cuándo una más según fueron tiene tienen muestra nuestros nuestras",
+    "de": "der die und wie viele welche welchen welcher welches ist sind für mit von vom zu zum zur"
+    " zeige alle unsere eine einen jede jeder jedes haben wird werden wurden gibt nach auf nicht",
+    "pt": "os uma é quantos quantas qual quais quem são não têm foram mostre nossos nossas você",
 }
 
 
