@@ -91,7 +91,7 @@ def test_every_row_has_exactly_one_outcome() -> None:
         {**GOOD, "result": "empty"},
         {"sql": "select title from film", "error": "boom", "result": "rows"},
         {"sql": "select title from film"},
-        {"sql": "not sql at all", "result": "rows"},
+        {"sql": "not sql at all"},
         {"sql": None},
         {"sql": None, "question": "never answered"},
     )
@@ -110,7 +110,24 @@ def test_of_sql_that_is_too_long_to_be_parsed_the_database_decides() -> None:
     told = accuracy_of_day(of_day, found).connections[0]
     assert (told.generated, told.parsed, told.read_only, told.executed) == (2, 0, 0, 1)
     assert (told.verdicts, told.error_classes) == ({"unchecked": 2}, {"other": 1})
-    assert open_questions(of_day, found, 200) == []
+    assert open_questions(of_day, 200) == []
+
+
+def test_what_the_database_ran_is_a_success_in_every_table_whatever_the_parser_says() -> None:
+    texts = (
+        "select count(*) as select from film",
+        "Here is the query: select count(*) from film",
+        "select {d '2026-01-01'}",
+    )
+    rows = answers(*({**GOOD, "sql": text, "question": f"films {text}"} for text in texts))
+    everything = usage(rows)["*"]
+    assert (everything.successful, everything.failed) == (3, 0)
+    assert (everything.most_common_shapes, everything.top_tables) == ([], [])
+    of_day = kinds_of_sql(rows, found := book("1"))
+    told = accuracy_of_day(of_day, found).connections[0]
+    assert (told.generated, told.parsed, told.executed) == (3, 0, 3)
+    assert (told.verdicts, told.error_classes) == ({"syntax": 3}, {})
+    assert open_questions(of_day, 200) == []
 
 
 def test_numbers_stand_per_connection_and_over_all() -> None:
@@ -448,7 +465,7 @@ def test_a_question_is_open_if_nobody_of_its_connection_got_an_answer_that_day()
         {"question": "Whose is it?", "connection_id": ""},
     )
     facts = book("1", "2")
-    found = open_questions(kinds_of_sql(rows, facts), facts, 9)
+    found = open_questions(kinds_of_sql(rows, facts), 9)
     lost, films = "which films are lost", "how many films"
     assert found == [
         OpenQuestion("1", question_hash(lost), "which fi…", "en", 1, 1),

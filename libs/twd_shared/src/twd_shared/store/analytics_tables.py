@@ -56,7 +56,7 @@ daily_query_stats = sa.Table(
     _day(),
     _connection_id(_ALL_TOO),
     _count("total", "successful + failed + unanswered"),
-    _count("successful", "SQL that parses, a result and no error"),
+    _count("successful", "SQL, a result and no error"),
     _count("failed", "SQL, and not successful"),
     _count("unanswered", "No SQL"),
     _count("unique_users"),

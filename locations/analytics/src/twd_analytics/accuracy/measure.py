@@ -51,7 +51,7 @@ def measure_accuracy(
         answers = with_version(answers, of_models, "model_version")
         kinds = kinds_of_sql(answers, book)
         measured = MeasuredAccuracy(
-            day, accuracy_of_day(kinds, book), open_questions(kinds, book, question_characters)
+            day, accuracy_of_day(kinds, book), open_questions(kinds, question_characters)
         )
         fewer = store.replace_day(
             day, log.timezone, read.state, measured.accuracy, measured.open_questions

@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 import polars as pl
 
-from twd_analytics.generated_sql.book import SqlBook
 from twd_analytics.messages.questions import cut, normalised
 from twd_analytics.usage.languages import with_language
 from twd_shared.store.open_questions import question_hash
@@ -26,18 +25,16 @@ class OpenQuestion(NamedTuple):
     failed: int
 
 
-def open_questions(kinds: pl.DataFrame, book: SqlBook, characters: int) -> list[OpenQuestion]:
+def open_questions(kinds: pl.DataFrame, characters: int) -> list[OpenQuestion]:
     """The day's open questions of connections that are known, most asked first in each.
 
     `kinds` are those of `kinds_of_sql`; of a question's text `characters` are told.
     """
-    is_refused = pl.Series([facts.is_refused for facts in book.facts], dtype=pl.Boolean)
-    is_good = pl.col("executed") & ~pl.lit(is_refused).gather(pl.col("entry"))
     counted = (
         kinds.filter(pl.col("connection_id").cast(pl.String) != "")
         .with_columns(
             question=normalised(pl.col("question").cast(pl.String)),
-            answered=pl.when(is_good).then("count").otherwise(0),
+            answered=pl.when("executed").then("count").otherwise(0),
             unanswered=pl.when(pl.col("entry").is_null()).then("count").otherwise(0),
         )
         .filter(pl.col("question") != "")

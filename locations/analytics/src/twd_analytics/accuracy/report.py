@@ -2,9 +2,9 @@
 
 *generated*: answers with SQL; *parsed*: of those, the text parses in the connection's dialect;
 *read only*: of those parsed, it only reads; *executed*: of those generated, the database gave a
-result and no error. An answer that went wrong has one error class: that of the database's error,
-else "syntax" if the text does not parse, else what the snapshot says of its names, else "other";
-"empty_result" is executed without rows.
+result and no error, be it that the text does not parse here. An answer that went wrong has one
+error class: that of the database's error, else "syntax" if the text does not parse, else what the
+snapshot says of its names, else "other"; "empty_result" is executed without rows.
 """
 
 from __future__ import annotations

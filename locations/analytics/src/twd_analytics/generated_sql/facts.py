@@ -51,14 +51,9 @@ class SqlFacts:
     is_parsed: bool = True
 
     @property
-    def is_refused(self) -> bool:
-        """Whether the text is known to be no SQL in its connection's dialect."""
-        return self.verdict == "syntax"
-
-    @property
     def parses(self) -> bool:
         """Whether the text is known to be SQL in its connection's dialect."""
-        return self.is_parsed and not self.is_refused
+        return self.is_parsed and self.verdict != "syntax"
 
 
 NO_SQL = SqlFacts("syntax")

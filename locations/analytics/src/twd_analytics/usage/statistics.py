@@ -1,7 +1,7 @@
 """From a day's answers to the day's statistics, per connection and over all.
 
 Every row of a day (an answer, or a question without one) is exactly one of:
-*successful*: it has SQL that is not refused by its dialect, a result and no error;
+*successful*: it has SQL that was executed, as the accuracy of SQL counts it;
 *failed*: it has SQL and is not successful;
 *unanswered*: it has no SQL.
 """
@@ -16,7 +16,6 @@ from typing import Any
 import polars as pl
 
 from twd_analytics.generated_sql.book import SqlBook
-from twd_analytics.generated_sql.facts import NO_SQL
 from twd_analytics.messages.questions import cut, normalised
 from twd_analytics.messages.reading import ALL, EXECUTED
 from twd_analytics.usage.languages import with_language
@@ -100,12 +99,15 @@ def _add_outcomes(days: dict[str, ConnectionUsage], answers: pl.DataFrame, book:
     shapes, tables, columns = _Tally(), _Tally(), _Tally()
     names: dict[str, str] = {}
     for owner, has_sql, entry, count in counted.iter_rows():
-        facts = NO_SQL if entry is None else book.facts[entry]
+        is_good = entry is not None
         for usage in (days[ALL], days[owner]):
             usage.total += count
-            usage.successful += count * (not facts.is_refused)
-            usage.failed += count * (has_sql and facts.is_refused)
+            usage.successful += count * is_good
+            usage.failed += count * (has_sql and not is_good)
             usage.unanswered += count * (not has_sql)
+        if not is_good:
+            continue
+        facts = book.facts[entry]
         if facts.fingerprint:
             names[facts.fingerprint] = facts.shape
             shapes.add(owner, facts.fingerprint, count)
