@@ -243,6 +243,38 @@ def test_words_that_were_kept_are_forgotten_once_the_operator_wants_none(
     assert rows_of(metadata, daily_open_questions) == [{**before[0], "question": ""}]
 
 
+def test_words_that_were_kept_are_cut_once_the_operator_wants_fewer(
+    run: Callable[..., Any], shop: str, metadata: MetadataDatabase, application: Any, ask: Build
+) -> None:
+    for text in ("Wo ist größer Straße?", "x" * 11, 'a"b{c}\\d' * 9):
+        application.talk("an", NOON, ask(text, connection_id=shop))
+    assert run(DAY).success
+    few = Settings(run_max_retries=0, question_characters=11)
+    assert run("2026-03-11", settings=few).success
+    cut = [rows_of(metadata, table) for table in MEASURED]
+    written = _writes(metadata)
+    assert "which film…" in {one["question"] for one in cut[0][0]["most_common_questions"]}
+    assert {"x" * 11, "wo ist grö…"} < {row["question"] for row in cut[-1]}
+    assert run("2026-03-12", settings=few).success
+    assert _writes(metadata) == written, "what is short enough is left alone"
+    assert run(DAY, settings=few).success
+    again = [rows_of(metadata, table) for table in MEASURED]
+    assert [row for row in again[0] if str(row["day"]) == DAY] == [
+        row for row in cut[0] if str(row["day"]) == DAY
+    ]
+    assert again[-1] == cut[-1]
+
+
+def _writes(metadata: MetadataDatabase) -> list[Any]:
+    """Which transactions wrote the rows of that day which hold questions."""
+    query = "select xmin::text from twd.{} where day = :day order by 1"
+    with metadata.begin() as transaction:
+        return [
+            transaction.execute(sa.text(query.format(table.name)), {"day": DAY}).all()
+            for table in (daily_query_stats, daily_open_questions)
+        ]
+
+
 def test_measuring_again_changes_nothing(
     run: Callable[..., Any], metadata: MetadataDatabase, shop: str
 ) -> None:

@@ -39,11 +39,10 @@ def measure_accuracy(
 ) -> Iterator[MeasuredAccuracy]:
     """Measure and store day after day; gives what is stored. A day is in memory at a time.
 
-    Without `question_characters` no day keeps a text any more, whenever it was measured.
+    No day keeps more than `question_characters` of a text any more, whenever it was measured.
     """
-    if not question_characters:
-        # More may have been allowed when the days before were measured.
-        store.forget_questions()
+    # More may have been allowed when the days before were measured.
+    store.limit_questions(question_characters)
     of_schemas, of_models = list(schema_changes), list(model_changes)
     for day in days:
         read = log.read(day)

@@ -93,13 +93,18 @@ class AccuracyStore:
         )
         return accuracy, most_asked_first(OpenQuestion(*row) for row in questions)
 
-    def forget_questions(self) -> None:
-        """Take the texts of questions out of every day that was measured."""
+    def limit_questions(self, characters: int) -> None:
+        """Cut the questions of every day to so many characters, as `messages.questions.cut`.
+
+        What is shorter is not written again.
+        """
+        kept = daily_open_questions.c.question
+        cut = sa.func.left(kept, characters - 1) + "…" if characters else ""
         with self._database.begin() as transaction:
             transaction.execute(
                 sa.update(daily_open_questions)
-                .where(daily_open_questions.c.question != "")
-                .values(question="")
+                .where(sa.func.char_length(kept) > characters)
+                .values(question=cut)
             )
 
     def rates(self, last: date, days: int) -> list[DayRates]:

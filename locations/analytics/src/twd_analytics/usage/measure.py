@@ -34,11 +34,10 @@ def measure_usage(
 ) -> Iterator[MeasuredUsage]:
     """Measure and store day after day; gives what is stored. A day is in memory at a time.
 
-    Without `question_characters` no day keeps a text any more, whenever it was measured.
+    No day keeps more than `question_characters` of a text any more, whenever it was measured.
     """
-    if not question_characters:
-        # More may have been allowed when the days before were measured.
-        store.forget_questions()
+    # More may have been allowed when the days before were measured.
+    store.limit_questions(question_characters)
     changes = list(schema_changes)
     for day in days:
         read = log.read(day)

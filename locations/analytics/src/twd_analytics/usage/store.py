@@ -15,6 +15,21 @@ from twd_analytics.usage.statistics import ConnectionUsage
 from twd_shared.store.analytics_tables import daily_query_stats
 from twd_shared.store.database import MetadataDatabase
 
+# As `messages.questions.cut` does it.
+_CUT_QUESTIONS = """
+update twd.daily_query_stats
+set most_common_questions = (
+  select jsonb_agg(
+    case when char_length(item ->> 'question') > :most
+      then item || jsonb_build_object('question', left(item ->> 'question', :most - 1) || '…')
+      else item end
+    order by place)
+  from jsonb_array_elements(most_common_questions) with ordinality as kept(item, place))
+where exists (
+  select from jsonb_array_elements(most_common_questions) as kept(item)
+  where char_length(item ->> 'question') > :most)
+"""
+
 
 class DayTotals(NamedTuple):
     """A day's outcomes over all connections, and its 95th percentile of response times."""
@@ -62,15 +77,21 @@ class QueryStatsStore:
             found = [ConnectionUsage(*row) for row in transaction.execute(query)]
         return sorted(found, key=lambda one: (one.connection_id != ALL, one.connection_id))
 
-    def forget_questions(self) -> None:
-        """Take the texts of questions out of every day that was measured."""
+    def limit_questions(self, characters: int) -> None:
+        """Cut what every day keeps of a question to so many characters, as a day measured now.
+
+        With 0 no question is kept. What is shorter is not written again.
+        """
         kept = daily_query_stats.c.most_common_questions
+        statement = (
+            sa.text(_CUT_QUESTIONS).bindparams(most=characters)
+            if characters
+            else sa.update(daily_query_stats)
+            .where(kept != sa.literal([], kept.type))
+            .values(most_common_questions=[])
+        )
         with self._database.begin() as transaction:
-            transaction.execute(
-                sa.update(daily_query_stats)
-                .where(kept != sa.literal([], kept.type))
-                .values(most_common_questions=[])
-            )
+            transaction.execute(statement)
 
     def totals(self, last: date, days: int) -> list[DayTotals]:
         """Those of the `days` days that end with `last`; a day not measured is left out."""
