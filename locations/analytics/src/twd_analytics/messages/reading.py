@@ -33,6 +33,7 @@ from twd_shared.sql.parsing import LONGEST_SQL
 from twd_shared.store.open_questions import LONGEST_QUESTION
 
 _LONGEST_ERROR = 2_000
+_LONGEST_MS = 86_400_000
 
 _REQUIRED = {
     "messages": (
@@ -355,8 +356,8 @@ def _narrow(batch: pl.DataFrame) -> pl.DataFrame:
     told = pl.when(is_none).then(pl.lit("none")).when(result.is_in(empty))
     text = pl.col("text").cast(pl.Categorical)
     latency = pl.col("latency_ms").cast(pl.Float64)
-    # One NaN would be the average of the whole day.
-    is_time = pl.col("is_answer") & latency.is_finite() & (latency >= 0)
+    # One NaN, or one that is far too long, would be the average of the whole day.
+    is_time = pl.col("is_answer") & latency.is_between(0, _LONGEST_MS)
     return (
         batch.select(
             pl.exclude("text"),
