@@ -278,6 +278,9 @@ def test_statements_parsed_before_give_what_their_text_gives() -> None:
     [
         ("select `Title`, FILM.rating from film use index (a) limit 1, 2", "valid"),
         ('select "a", utc_date, curdate(), @x, @@session.y from dual', "valid"),
+        ("select GET_FORMAT(date, 'EUR'), get_format(DATETIME, 'ISO') from film", "valid"),
+        ("select get_format(`date`, 'EUR') from film", "unknown_column"),
+        ("select lower(date) from film", "unknown_column"),
         ("select title t from film group by t having t = 'x' order by t", "valid"),
         ("select title t from film where t = 'x'", "unknown_column"),
         ("select f.title from film where g.rating = 1", "unknown_column"),

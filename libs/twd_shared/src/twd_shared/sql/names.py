@@ -39,6 +39,8 @@ _KEYWORDS = {
     "postgresql": frozenset({"user", "current_role", "system_user", "default"}),
     "mysql": frozenset({"utc_date", "utc_time", "utc_timestamp", "default"}),
 }
+# As the first that GET_FORMAT is given.
+_FORMATTED = frozenset({"date", "time", "datetime", "timestamp"})
 
 
 @dataclass(slots=True)
@@ -150,12 +152,21 @@ class SchemaNames:
     def is_keyword(self, column: exp.Column) -> bool:
         """Whether the server reads a word of its own there, as in `select user`, and no column."""
         name = column.this
-        return (
-            isinstance(name, exp.Identifier)
-            and not column.args.get("table")
-            and not name.args.get("quoted")
-            and name.name.lower() in _KEYWORDS.get(self.db_type, ())
+        if (
+            not isinstance(name, exp.Identifier)
+            or column.args.get("table")
+            or name.args.get("quoted")
+        ):
+            return False
+        word = name.name.lower()
+        around = column.parent
+        is_format = (
+            self.db_type == "mysql"
+            and isinstance(around, exp.Anonymous)
+            and around.name.lower() == "get_format"
+            and column.index == 0
         )
+        return word in _KEYWORDS.get(self.db_type, ()) or (is_format and word in _FORMATTED)
 
     def folded(self, name: str) -> str:
         """What the dialect compares a stored name by."""
