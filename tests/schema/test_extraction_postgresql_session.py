@@ -22,6 +22,8 @@ from twd_shared.errors import SourceRefused, SourceUnavailable
 from twd_shared.sources.limits import ReadLimits
 from twd_shared.sources.reachability import reach_policy
 
+_CANCEL_REQUEST = struct.pack("!I", 80877102)
+
 
 class WireTap:
     """A relay before PostgreSQL that notes what clients send; `before` sees each statement.
@@ -58,6 +60,9 @@ class WireTap:
         with suppress(OSError, struct.error), client, server, client.makefile("rb") as stream:
             head = stream.read(4)
             body = stream.read(struct.unpack("!I", head)[0] - 4)
+            if body[:4] == _CANCEL_REQUEST:
+                server.sendall(head + body)
+                return
             texts = body[4:].rstrip(b"\0").decode().split("\0")
             self.settings = dict(zip(texts[::2], texts[1::2], strict=False))
             server.sendall(head + body)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import closing
 from typing import Any
 
+import psycopg2
 import pytest
 
+from twd_schema.extraction.postgresql import signal as cheap_signal
 from twd_schema.extraction.reading import SchemaReader
 from twd_shared.clients.catalog import Connection
 from twd_shared.errors import SourceUnavailable
@@ -133,3 +136,21 @@ def test_a_source_that_is_down_says_which_and_where(
 ) -> None:
     with pytest.raises(SourceUnavailable, match=r"connection 7 \(shop\) at 127.0.0.1:9/shop"):
         asyncio.run(reader.signal_async(connection_to("postgresql://u:canary@127.0.0.1:9/shop")))
+
+
+async def test_a_source_works_no_longer_on_what_was_cut_off(
+    reader: SchemaReader,
+    connection_to: Callable[..., Connection],
+    source: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(cheap_signal, "_SIGNAL", "select pg_sleep(60)::text")
+    with pytest.raises(TimeoutError):
+        await reader.signal_async(connection_to(source), within=0.5)
+    with closing(psycopg2.connect(source)) as beside, beside.cursor() as cursor:
+        cursor.execute(
+            "select query from pg_stat_activity"
+            " where datname = current_database() and application_name = 'twd-schema'"
+            " and state = 'active'"
+        )
+        assert cursor.fetchall() == []

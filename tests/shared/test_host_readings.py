@@ -359,3 +359,12 @@ async def test_what_a_place_is_waited_for_is_not_the_time_of_its_source(
     freed = time.monotonic()
     held.give_back()
     assert await reading > freed
+
+
+@pytest.mark.parametrize(("within", "seconds"), [(2, 2), (60, 5), (None, 5)])
+async def test_no_statement_is_given_longer_than_its_reading(
+    database: MetadataDatabase, metadata_dsn: str, within: float | None, seconds: float
+) -> None:
+    # The server keeps to it where it cannot be told that its reader was cut off.
+    async with access_with_one_place(database).reading(source(metadata_dsn), within) as reading:
+        assert reading.limits.statement_seconds == seconds

@@ -19,14 +19,17 @@ _T = TypeVar("_T")
 
 
 class SourceReading:
-    """One reading of a source: where it is, and its place among the readings of its host.
+    """One reading of a source: where it is, its limits, its place among its host's readings.
 
     A reading may open several sessions; they are one reading.
     """
 
-    def __init__(self, address: SourceAddress, place: HostPlace | None) -> None:
+    def __init__(
+        self, address: SourceAddress, limits: ReadLimits, place: HostPlace | None
+    ) -> None:
         """`place` is None where readings are not counted."""
         self.address = address
+        self.limits = limits
         self._place = place
         self._is_in_thread = False
 
@@ -102,7 +105,7 @@ class SourceAccess:
             if self.host_readings and address.server
             else None
         )
-        reading = SourceReading(address, place)
+        reading = SourceReading(address, self.limits.within(within), place)
         try:
             async with asyncio.timeout(within):
                 yield reading

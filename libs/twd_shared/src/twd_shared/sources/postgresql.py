@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import asyncpg
 
@@ -19,6 +19,8 @@ _OLDEST_RELEASE = 13
 # (deadlock_timeout). That must not be one of the source's own, so ours never waits for long. What
 # is left is the tenth of a second in which one of our waits begins when theirs is nearly over.
 _LOCK_WAIT_SECONDS = 0.1
+# A server that hangs must not hold us.
+_LONGEST_PARTING_SECONDS = 1.0
 # The driver has no error of its own for it.
 _NO_ENCRYPTION = "rejected SSL upgrade"
 
@@ -80,6 +82,15 @@ async def open_session(
         session.terminate()
         raise _ReleaseTooOld(major)
     return session
+
+
+async def end_session(session: asyncpg.Connection) -> None:
+    """End the session and what the server does for it: a statement that was cut off is cancelled.
+
+    A server that does not answer within a second is left alone: its own limits end the statement.
+    """
+    with suppress(Exception):
+        await session.close(timeout=_LONGEST_PARTING_SECONDS)
 
 
 @contextmanager

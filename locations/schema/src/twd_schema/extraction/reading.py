@@ -38,7 +38,6 @@ class SchemaReader:
         once; without it readings are not counted.
         """
         self._access = SourceAccess(allowed_dialects, limits, policy, host_readings)
-        self._limits = limits
 
     @classmethod
     def within(cls, access: SourceAccess) -> SchemaReader:
@@ -67,7 +66,7 @@ class SchemaReader:
         async with self._access.reading(connection, within) as reading:
             if reading.address.dialect != "postgresql":
                 return ""
-            return await read_signal(connection.label, reading.address, self._limits)
+            return await read_signal(connection.label, reading.address, reading.limits)
 
     async def read_async(
         self,
@@ -89,13 +88,13 @@ class SchemaReader:
                 snapshot = await read_postgresql(
                     connection.label,
                     address,
-                    self._limits,
+                    reading.limits,
                     connection.extraction.samples,
                     on_statement,
                 )
             elif address.dialect in REFLECTED_DIALECTS:
                 snapshot = await reading.in_thread(
-                    partial(read_reflected, connection.label, address, self._limits, on_statement)
+                    partial(read_reflected, connection.label, address, reading.limits, on_statement)
                 )
             else:
                 raise UnknownDialect(

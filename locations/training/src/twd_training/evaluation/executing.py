@@ -16,7 +16,7 @@ import asyncpg
 from twd_shared.clients.catalog import Connection
 from twd_shared.sources.access import SourceAccess
 from twd_shared.sources.address import SourceAddress
-from twd_shared.sources.postgresql import open_session, source_errors
+from twd_shared.sources.postgresql import end_session, open_session, source_errors
 from twd_training.evaluation.answers import functions_in, is_ordered, without_end
 from twd_training.evaluation.outcomes import Compared
 from twd_training.evaluation.results import Rows, difference
@@ -85,7 +85,7 @@ class SourceQueries:
                 try:
                     return await _compared(session, expected, given)
                 finally:
-                    session.terminate()
+                    await end_session(session)
 
 
 async def _compared(session: asyncpg.Connection, expected: str, given: str) -> Compared:

@@ -16,7 +16,7 @@ from twd_shared.clients.catalog import Connection
 from twd_shared.lock_patience import LockPatience
 from twd_shared.sources.access import SourceAccess
 from twd_shared.sources.address import SourceAddress
-from twd_shared.sources.postgresql import open_session, source_errors
+from twd_shared.sources.postgresql import end_session, open_session, source_errors
 
 _LONGEST_REASON = 200
 # Beginnings of SQLSTATEs for which no statement is to blame: connection, resources, locks,
@@ -63,7 +63,7 @@ class SourcePlanner:
                 try:
                     return {sql: await _refusal(session, sql, patience) for sql in statements}
                 finally:
-                    session.terminate()
+                    await end_session(session)
 
 
 async def _refusal(session: asyncpg.Connection, sql: str, patience: LockPatience) -> str:

@@ -27,7 +27,7 @@ from twd_shared.lock_patience import LockPatience
 from twd_shared.schema_model.models import Snapshot
 from twd_shared.sources.address import SourceAddress
 from twd_shared.sources.limits import ReadLimits
-from twd_shared.sources.postgresql import open_session, source_errors
+from twd_shared.sources.postgresql import end_session, open_session, source_errors
 
 _ATTEMPTS = 3
 _IF_DAMAGED = (
@@ -105,9 +105,7 @@ class _Reading:
         except ExceptionGroup as failures:
             raise _first_of(failures) from None
         finally:
-            # A polite close waits for the server; one that hangs must not hold us.
-            for session in self._sessions:
-                session.terminate()
+            await asyncio.gather(*map(end_session, self._sessions))
 
     async def _read(self, first: asyncpg.Connection) -> Snapshot:
         async with asyncio.TaskGroup() as taking:

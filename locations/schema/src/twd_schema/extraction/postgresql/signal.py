@@ -16,7 +16,7 @@ import hashlib
 from twd_schema.extraction.postgresql import APPLICATION_NAME
 from twd_shared.sources.address import SourceAddress
 from twd_shared.sources.limits import ReadLimits
-from twd_shared.sources.postgresql import open_session, source_errors
+from twd_shared.sources.postgresql import end_session, open_session, source_errors
 
 # Objects below this id came with the database itself (FirstNormalObjectId).
 _OWN = 16384
@@ -123,5 +123,5 @@ async def read_signal(label: str, address: SourceAddress, limits: ReadLimits) ->
             try:
                 text = str(await session.fetchval(_SIGNAL))
             finally:
-                session.terminate()
+                await end_session(session)
     return hashlib.sha256(text.encode()).hexdigest()[:32]
