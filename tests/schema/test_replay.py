@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from typing import Any
 
 import psycopg2
@@ -11,6 +13,7 @@ import pytest
 import sqlalchemy as sa
 
 from twd_schema.extraction.reading import SchemaReader
+from twd_schema.history import replay
 from twd_schema.history.recording import DropPolicy, Recording, SnapshotRecorder
 from twd_schema.history.replay import (
     ddl_problems,
@@ -226,6 +229,61 @@ def test_a_sqlite_statement_that_does_not_run_is_told(statement: str) -> None:
     error = sqlite_replay_error(["CREATE TABLE one (a)", statement])
     assert error is not None
     assert statement in error
+
+
+def endless(body: str) -> list[str]:
+    """A script that has the server work for ever, if it lets it."""
+    return [
+        "CREATE FUNCTION f(int) RETURNS int LANGUAGE plpgsql IMMUTABLE"
+        f" AS $$ begin {body} loop end loop; end $$",
+        "CREATE TABLE t (a int)",
+        "CREATE INDEX i ON t ((f(1) + a))",
+    ]
+
+
+def is_left_alone(dsn: str) -> bool:
+    """Whether within five seconds no session but the one that asks is left."""
+    with closing(psycopg2.connect(dsn)) as connection, connection.cursor() as cursor:
+        connection.autocommit = True
+        for _ in range(50):
+            cursor.execute(
+                "select from pg_stat_activity"
+                " where datname = current_database() and pid <> pg_backend_pid()"
+            )
+            if not cursor.rowcount:
+                return True
+            time.sleep(0.1)
+    return False
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "",
+        "begin loop end loop; exception when query_canceled then end;",
+    ],
+    ids=["it never ends", "it does not let itself be cancelled"],
+)
+def test_a_function_that_never_ends_is_told_and_ended(
+    scratch: str, monkeypatch: pytest.MonkeyPatch, body: str
+) -> None:
+    monkeypatch.setattr(replay, "_TIMEOUT_SECONDS", 1)
+    error = replay_error(scratch, endless(body))
+    assert error is not None
+    assert "CREATE INDEX i ON t" in error
+    assert "not available" not in error
+    assert is_left_alone(scratch)
+
+
+def test_a_script_that_takes_too_long_in_all_is_told_as_such(
+    scratch: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(replay, "_LONGEST_REPLAY_SECONDS", 0.5)
+    error = replay_error(scratch, ["SELECT pg_sleep(0.3)", "SELECT pg_sleep(60)"])
+    assert error is not None
+    assert "takes too long" in error
+    assert error.endswith("SELECT pg_sleep(60)")
+    assert is_left_alone(scratch)
 
 
 @pytest.fixture

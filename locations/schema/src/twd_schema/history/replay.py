@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import time
 from collections.abc import Iterable, Sequence
 from contextlib import closing
 
@@ -27,6 +28,7 @@ CHECKED_DIALECTS = ("postgresql", "sqlite")
 """The dialects whose DDL is parsed or replayed."""
 
 _TIMEOUT_SECONDS = 60
+_LONGEST_REPLAY_SECONDS = 600
 _MOST_ERRORS = 20
 _FAILURES = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
@@ -78,7 +80,8 @@ def replay_error(dsn: str, script: Sequence[str]) -> str | None:
 
     It runs in one transaction that is rolled back. A database that is not reached, is not empty or
     is opened by a superuser is a reason too: a schema holds functions, which whoever made them can
-    have run by an index, with the rights of this role.
+    have run by an index, with the rights of this role. So is one that takes too long, of which the
+    server's session is ended.
     """
     return asyncio.run(_replay_error(dsn, script))
 
@@ -132,14 +135,14 @@ async def _replay_error(dsn: str, script: Sequence[str]) -> str | None:
     url = postgresql_url(dsn, SCRATCH_DSN.name)
     where = f"The scratch database at {place_of(url)}"
     try:
-        connection = await asyncpg.connect(
-            asyncpg_address(url, SCRATCH_DSN.name),
-            timeout=_TIMEOUT_SECONDS,
-            command_timeout=_TIMEOUT_SECONDS,
-            statement_cache_size=0,
-        )
+        connection = await _scratch_session(url)
         try:
-            return await _refusal(connection, where) or await _first_error(connection, script)
+            if refusal := await _refusal(connection, where):
+                return refusal
+            error, is_over = await _first_error(connection, script)
+            if not is_over:
+                await _end(connection, url)
+            return error
         finally:
             # Cut off, the server takes back what was not committed.
             connection.terminate()
@@ -148,6 +151,24 @@ async def _replay_error(dsn: str, script: Sequence[str]) -> str | None:
             f"{where} is not available ({type(error).__name__}). "
             f"Start it, correct {SCRATCH_DSN.name}, or leave it empty: DDL is then only parsed."
         )
+
+
+async def _scratch_session(url: str) -> asyncpg.Connection:
+    return await asyncpg.connect(
+        asyncpg_address(url, SCRATCH_DSN.name),
+        timeout=_TIMEOUT_SECONDS,
+        command_timeout=_TIMEOUT_SECONDS,
+        statement_cache_size=0,
+    )
+
+
+async def _end(connection: asyncpg.Connection, url: str) -> None:
+    """End the server's session: a function can outlive a client, its limits and a cancellation."""
+    other = await _scratch_session(url)
+    try:
+        await other.execute(f"select pg_catalog.pg_terminate_backend({connection.get_server_pid()})")
+    finally:
+        other.terminate()
 
 
 async def _refusal(connection: asyncpg.Connection, where: str) -> str | None:
@@ -170,20 +191,32 @@ async def _refusal(connection: asyncpg.Connection, where: str) -> str | None:
     return None
 
 
-async def _first_error(connection: asyncpg.Connection, script: Sequence[str]) -> str | None:
-    await connection.execute("begin")
+async def _first_error(
+    connection: asyncpg.Connection, script: Sequence[str]
+) -> tuple[str | None, bool]:
+    """The first error of the script, and whether the server has nothing left to do."""
+    until = time.monotonic() + _LONGEST_REPLAY_SECONDS
+    await connection.execute(
+        f"begin; set local statement_timeout = '{_TIMEOUT_SECONDS}s';"
+        f" set local idle_in_transaction_session_timeout = '{_TIMEOUT_SECONDS}s'"
+    )
     for statement in script:
+        # A function may have lifted the server's own limit, which would else come first.
+        seconds = min(_TIMEOUT_SECONDS + 1, until - time.monotonic())
         try:
             # Fetched, as execute would also take several statements, and a commit among them.
-            await connection.fetch(statement)
+            await connection.fetch(statement, timeout=seconds)
         except asyncpg.PostgresConnectionError:
             raise
         except asyncpg.PostgresError as error:
-            return _sentence(statement, error)
-    return None
+            return _sentence(statement, error), True
+        except TimeoutError:
+            limits = f"{_TIMEOUT_SECONDS} s a statement, {_LONGEST_REPLAY_SECONDS} s in all"
+            return _sentence(statement, f"replaying takes too long ({limits})"), False
+    return None, True
 
 
-def _sentence(statement: str, error: Exception) -> str:
+def _sentence(statement: str, error: Exception | str) -> str:
     beginning = " ".join(statement.split())
     if len(beginning) > 120:
         beginning = beginning[:120] + " …"
