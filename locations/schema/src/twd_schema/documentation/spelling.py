@@ -51,11 +51,14 @@ def _spelled_out(plain: str, comment: str | None, known: set[str]) -> str:
         known = known | _with_singulars(set(telling))
     spelled: list[str] = []
     for word in plain.split():
-        spelled += _parts(word, telling, known) or (word,)
+        spelled += _parts(word, telling, known, set()) or (word,)
     return " ".join(spelled)
 
 
-def _parts(word: str, telling: Sequence[str], known: set[str]) -> Sequence[str] | None:
+def _parts(
+    word: str, telling: Sequence[str], known: set[str], failed: set[str]
+) -> Sequence[str] | None:
+    """The words that `word` is glued of; `failed` are ends that are known to be glued of none."""
     if telling:
         if word in telling or word in STOP_WORDS:
             return None
@@ -72,8 +75,11 @@ def _parts(word: str, telling: Sequence[str], known: set[str]) -> Sequence[str] 
         rest = word[split:]
         if rest in _ENDINGS or (len(rest) >= _SHORTEST_PART and rest in known):
             return (first, rest)
-        if more := _parts(rest, telling, known):
+        if rest in failed:
+            continue
+        if more := _parts(rest, telling, known, failed):
             return (first, *more)
+        failed.add(rest)
     return None
 
 
