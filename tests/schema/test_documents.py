@@ -203,6 +203,22 @@ def test_no_connection_string_reaches_a_document() -> None:
         assert CANARY not in msgspec.json.encode([item.text, item.payload]).decode()
 
 
+@pytest.mark.parametrize("comment", [None, "Orders from there"])
+def test_no_secret_of_a_view_or_a_default_reaches_a_document(comment: str | None) -> None:
+    secret = f"'host=there password={CANARY}'"
+    remote = Table(
+        schema="public",
+        name="remote",
+        kind="view",
+        columns=(Column(name="id", type="integer", default=f"f({secret})"),),
+        definition=f"SELECT t.id FROM dblink({secret}, 'select 1'::text) t(id integer)",
+        comment=comment,
+    )
+    made = document(snapshot(remote), table="remote")
+    assert CANARY not in str(made)
+    assert "dblink('…', 'select 1'::text)" in made.text
+
+
 def test_another_version_of_the_same_schema_changes_no_hash() -> None:
     old, new = document(version=1), document(version=2)
     assert (old.text_hash, old.content_hash) == (new.text_hash, new.content_hash)

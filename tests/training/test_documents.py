@@ -54,6 +54,20 @@ def test_ddl_of_a_table_with_ordinary_comments_is_published_whole() -> None:
     assert document.text == table_ddl(commented)
 
 
+def test_a_password_in_the_query_of_a_view_is_not_published() -> None:
+    secret = "'host=there password=canary-77'"
+    remote = Table(
+        schema="public",
+        name="remote",
+        kind="view",
+        columns=CUSTOMER.columns,
+        definition=f"SELECT * FROM dblink({secret}, 'select 1'::text) t(id integer)",
+    )
+    [document] = documents_of(snapshot_of(remote), [], [])
+    assert "canary-77" not in document.text
+    assert "dblink('…', 'select 1'::text)" in document.text
+
+
 def test_ddl_that_was_cut_need_not_name_each_column() -> None:
     columns = tuple(
         Column(name=f"c{number}", type="text", default=f"'{'word ' * 400}'")

@@ -24,9 +24,7 @@ class SourceReading:
     A reading may open several sessions; they are one reading.
     """
 
-    def __init__(
-        self, address: SourceAddress, limits: ReadLimits, place: HostPlace | None
-    ) -> None:
+    def __init__(self, address: SourceAddress, limits: ReadLimits, place: HostPlace | None) -> None:
         """`place` is None where readings are not counted."""
         self.address = address
         self.limits = limits

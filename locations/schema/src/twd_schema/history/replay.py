@@ -14,6 +14,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import closing
 
 import asyncpg
+import sqlalchemy as sa
 
 from twd_schema.history.recording import Recording
 from twd_shared.clients.dsn import asyncpg_address, place_of, postgresql_url
@@ -153,7 +154,7 @@ async def _replay_error(dsn: str, script: Sequence[str]) -> str | None:
         )
 
 
-async def _scratch_session(url: str) -> asyncpg.Connection:
+async def _scratch_session(url: sa.URL) -> asyncpg.Connection:
     return await asyncpg.connect(
         asyncpg_address(url, SCRATCH_DSN.name),
         timeout=_TIMEOUT_SECONDS,
@@ -162,11 +163,13 @@ async def _scratch_session(url: str) -> asyncpg.Connection:
     )
 
 
-async def _end(connection: asyncpg.Connection, url: str) -> None:
+async def _end(connection: asyncpg.Connection, url: sa.URL) -> None:
     """End the server's session: a function can outlive a client, its limits and a cancellation."""
     other = await _scratch_session(url)
     try:
-        await other.execute(f"select pg_catalog.pg_terminate_backend({connection.get_server_pid()})")
+        await other.execute(
+            f"select pg_catalog.pg_terminate_backend({connection.get_server_pid()})"
+        )
     finally:
         other.terminate()
 

@@ -32,6 +32,7 @@ from twd_shared.schema_model.lengths import (
     without_comments,
 )
 from twd_shared.schema_model.models import Column, ForeignKey, Snapshot, Table
+from twd_shared.schema_model.secrets import without_secrets
 from twd_shared.schema_model.wording import flat, said, shortened
 from twd_shared.store.documentation import TableCard
 from twd_shared.terms.sparse import (
@@ -135,6 +136,7 @@ def _documents_of_table(
 ) -> Iterator[Document]:
     connection, dialect = origins.connection, origins.dialect
     origin = origins.of(table, facts)
+    table = without_secrets(table, dialect)
     spelling = spelling_of(table)
     card = write_card(table, facts, spelling)
     silent = without_comments(table)

@@ -17,6 +17,7 @@ from twd_shared.schema_model.fingerprint import content_fingerprint
 from twd_shared.schema_model.keys import keys_of_tables
 from twd_shared.schema_model.lengths import short_ddl
 from twd_shared.schema_model.models import Snapshot
+from twd_shared.schema_model.secrets import without_secrets
 from twd_shared.schema_model.wording import relationship
 from twd_shared.store.documentation import TableCard
 from twd_training.examples.models import TrainingItem
@@ -148,7 +149,7 @@ def documents_of(
     documents = [
         Document("ddl", "schema", ddl, (table.label,))
         for table in snapshot.tables
-        if (ddl := short_ddl(table, snapshot.dialect))
+        if (ddl := short_ddl(without_secrets(table, snapshot.dialect), snapshot.dialect))
     ]
     documents += [
         Document("documentation", "relationship", relationship(table, key), ends)

@@ -27,6 +27,7 @@ from twd_shared.schema_model.models import (
     Routine,
     TableStatistics,
 )
+from twd_shared.schema_model.secrets import holds_a_secret, names_a_secret
 
 Row = Mapping[str, Any]
 Rows = Sequence[Row]
@@ -38,7 +39,7 @@ _LOCALES = ("colllocale", "colliculocale", "collcollate")
 _ORDERS = {"0": "", "1": " DESC NULLS LAST", "2": " NULLS FIRST", "3": " DESC"}
 """What a server writes of a column's order in an index, by its bits in pg_index.indoption."""
 _ROUTINES = {"f": "function", "p": "procedure", "a": "aggregate", "w": "window"}
-_SECRET_OPTION = re.compile(
+_OPTION = re.compile(
     r"pass|pwd|(?<![a-z])pw(?![a-z])|secret|token|credential|private|auth(?!or\b)|bearer|cookie"
     r"|m[aậ]t[_ -]?kh[aẩ]u"
     # A key alone says which columns are one.
@@ -346,9 +347,7 @@ def options_of(texts: Iterable[str] | None) -> tuple[str, ...]:
         return ()
     parted = (_OPTION.fullmatch(text) for text in texts)
     return tuple(
-        f"{name} '…'"
-        if _SECRET_OPTION.search(name) or _SECRET_VALUE.search(value)
-        else f"{name} {value}"
+        f"{name} '…'" if names_a_secret(name) or holds_a_secret(value) else f"{name} {value}"
         for name, value in (option.groups() for option in parted if option)
     )
 
