@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
+from contextlib import closing
 from typing import Any
 
+import psycopg2
 import pytest
 import sqlalchemy as sa
 
@@ -153,7 +155,8 @@ def told(name: str, *values: str, rows: int = 1000, distinct: float | None = Non
     [
         "status", "order_status", "paymentMethod", "kind", "language", "page_size", "stage",
         "trạng_thái", "customer_segment", "manager_level", "outcome", "currency", "country_code",
-        "loai_khach_hang", "first_channel", "report_type",
+        "loai_khach_hang", "first_channel", "report_type", "lead_source", "handler_kind", "standby",
+        "env", "nvl_kind", "ship_to",
     ],
 )  # fmt: skip
 def test_a_name_that_names_no_person_is_told(name: str) -> None:
@@ -176,6 +179,9 @@ def test_a_name_that_names_no_person_is_told(name: str) -> None:
         "hiv_status", "blood_type", "nhan_vien", "NhânViên", "nhân viên kinh doanh", "khach_hang",
         "khách_hàng", "nguoi_tao", "nguoi_duyet", "Người duyệt", "bac_si", "bác_sĩ", "giao_vien",
         "tai_xe", "lai_xe", "nhom_mau", "nhóm_máu", "tinh_trang_hon_nhan",
+        "assigned_to", "responsible", "salesperson", "mentor", "coach", "tutor", "handler",
+        "requester", "approvedby", "reported_to", "pic", "phu_trach", "phụ trách", "nv_ban_hang",
+        "bs_dieu_tri", "gv_chu_nhiem", "nvkd",
     ],
 )  # fmt: skip
 def test_a_name_that_names_a_person_or_secret_is_never_told(name: str) -> None:
@@ -245,3 +251,24 @@ def test_a_value_of_fewer_than_ten_rows_hides_the_column() -> None:
 
 def test_a_column_whose_values_are_not_all_known_is_not_told() -> None:
     assert not told("kind", "one", "two", distinct=3.0)
+
+
+def test_a_value_that_is_no_text_costs_the_samples_and_not_the_schema(
+    services: Any, read: Read, execute: Callable[..., None]
+) -> None:
+    url = sa.make_url(services.postgres).set(database=f"ascii_{uuid.uuid4().hex[:8]}")
+    execute(
+        services.postgres,
+        f"create database {url.database} encoding 'SQL_ASCII' template template0 locale 'C'",
+    )
+    dsn = url.render_as_string(hide_password=False)
+    with closing(psycopg2.connect(dsn, client_encoding="SQL_ASCII")) as session:
+        session.autocommit = True
+        cursor = session.cursor()
+        cursor.execute("create table t (kind text)")
+        cursor.execute(b"insert into t select 'caf\xe9' from generate_series(1, 300)")
+        cursor.execute("analyze t")
+    snapshot = read(dsn)
+    assert [table.name for table in snapshot.tables] == ["t"]
+    assert snapshot.unknown == ("samples",)
+    assert categories(snapshot) == {}

@@ -48,6 +48,7 @@ UnknownFact = Literal[
     "partitions",
     "ranges",
     "routines",
+    "samples",
     "sequences",
     "statistics",
 ]

@@ -21,6 +21,9 @@ _OLDEST_RELEASE = 13
 _LOCK_WAIT_SECONDS = 0.1
 # A server that hangs must not hold us.
 _LONGEST_PARTING_SECONDS = 1.0
+NOT_TEXT = (asyncpg.CharacterNotInRepertoireError, asyncpg.UntranslatableCharacterError)
+"""What is no text in the encoding that the database claims."""
+
 # The driver has no error of its own for it.
 _NO_ENCRYPTION = "rejected SSL upgrade"
 
@@ -128,7 +131,7 @@ def source_errors(label: str, address: SourceAddress, limits: ReadLimits) -> Ite
             f"{where}: user {address.user!r} may not connect or read the catalogs. "
             "Grant it CONNECT on the database and USAGE on its schemas."
         ) from None
-    except (asyncpg.CharacterNotInRepertoireError, asyncpg.UntranslatableCharacterError):
+    except NOT_TEXT:
         raise SourceRefused(
             f"{where} holds a name or comment that is not text in the encoding that the database "
             "claims (often SQL_ASCII). Rename it, or move the database to UTF8."

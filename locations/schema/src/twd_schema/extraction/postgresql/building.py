@@ -66,6 +66,7 @@ TAKEN_AFTER: Mapping[str, tuple[str, ...]] = {
     "indexes": ("tables", "columns"),
     "dependencies": (),
     "objects": ("tables", "dependencies"),
+    "samples": (),
 }
 """Which answers must be taken before which, if they are asked: keys and indexes give columns by
 their numbers, and dependencies may come with the objects."""
@@ -95,6 +96,7 @@ class SnapshotBuilder:
         self._keys: Keys = {}
         self._dependencies: Rows = ()
         self._samples: Rows = ()
+        self._has_no_samples = False
 
     def has_changed(self, written: Rows) -> bool:
         """Whether what was written during the reading can show in a text that was taken.
@@ -178,7 +180,6 @@ class SnapshotBuilder:
 
     def _take_objects(self, rows: Rows) -> None:
         answers = {"dependencies": self._dependencies, **_decoded(rows)}
-        self._samples = answers.get("samples", ())
         self._places, self._types = answers["places"], answers["types"]
         self._routines, self._collations = answers["routines"], answers["collations"]
         self._seen = frozenset(row["xid"] for row in answers["seen"])
@@ -198,6 +199,11 @@ class SnapshotBuilder:
                 waiting += [keys["p", oid] for oid in called.get(oids[key], ())]
         self._routines = [row for row in self._routines if keys["p", row["oid"]] in kept]
         self._keys = {place: key for place, key in keys.items() if place[0] != "p" or key in kept}
+
+    def _take_samples(self, rows: Rows) -> None:
+        # No answer at all: a value is no text.
+        self._has_no_samples = not rows
+        self._samples = _decoded(rows)["samples"] if rows else ()
 
     def snapshot(self, at: str) -> Snapshot:
         """What all the answers make; raises ObjectVanished if the schema changed meanwhile.
@@ -233,6 +239,7 @@ class SnapshotBuilder:
             namespaces=namespaces_of(self._places),
             collations=tuple(collation_of(row) for row in self._collations),
             statistics=statistics_of(relations),
+            unknown=("samples",) if self._has_no_samples else (),
             identities=identities_of(self._keys, self._column_names, self._types, self._places, at),
         )
         return with_categories(made, self._samples)

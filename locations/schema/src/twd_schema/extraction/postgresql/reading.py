@@ -27,7 +27,7 @@ from twd_shared.lock_patience import LockPatience
 from twd_shared.schema_model.models import Snapshot
 from twd_shared.sources.address import SourceAddress
 from twd_shared.sources.limits import ReadLimits
-from twd_shared.sources.postgresql import end_session, open_session, source_errors
+from twd_shared.sources.postgresql import NOT_TEXT, end_session, open_session, source_errors
 
 _ATTEMPTS = 3
 _IF_DAMAGED = (
@@ -205,7 +205,13 @@ class _Answers:
     async def ask(self, session: asyncpg.Connection) -> None:
         """Ask what nobody has asked yet, one after the other, until all is asked."""
         for name, statement in self._asked:
-            rows = await session.fetch(statement)
+            try:
+                rows = await session.fetch(statement)
+            except NOT_TEXT:
+                # One value must not make the whole schema unreadable.
+                if name != "samples":
+                    raise
+                rows = ()
             self._group.create_task(self._take(name, rows))
 
     async def _take(self, name: str, rows: Rows) -> None:

@@ -54,16 +54,22 @@ _PEOPLE = frozenset(
     instructor trainer dentist pharmacist therapist candidate applicant passenger resident
     borrower payer payee beneficiary subscriber shipper
     spouse husband wife father mother guardian first last
+    assigned responsible salesperson salesman mentor coach tutor handler requester requestor
+    reported referred referrer attendee broker host pic witness executive exec lead
     """.split()
 )
+# `assigned_to` names whom `assigned` does.
+_DIRECTIONS = frozenset(("to", "from"))
 # In Vietnamese they stand first: `nhan_vien_kinh_doanh` does, `loai_khach_hang` does not.
 _PEOPLE_FIRST = tuple(
     """
     nguoi nhanvien khachhang bacsi giaovien giangvien taixe laixe hocsinh sinhvien hocvien congnhan
     thanhvien kythuatvien tuvanvien congtacvien dieuduong luatsu kysu quanly giamdoc truongphong
-    truongnhom thungan tacgia hanhkhach cudan chuho chunha chuxe
+    truongnhom thungan tacgia hanhkhach cudan chuho chunha chuxe phutrach
     """.split()
 )
+# Abbreviated, as `nv_ban_hang`: so short that only a whole word counts.
+_PEOPLE_FIRST_WORDS = frozenset("nv nvkd bs gv hs sv tx".split())
 _PERSONAL_VALUE = re.compile(
     r"@|://|\d{6,}"
     r"|(?:\d[\s.()/+-]*){7,}"  # telephone and card numbers, dates
@@ -143,9 +149,13 @@ def _names_a_person(name: str) -> bool:
     plain = "".join(letter for letter in decomposed if not unicodedata.combining(letter))
     parts = words(plain).split()
     together = "".join(parts)
+    last = [part for part in parts if part not in _DIRECTIONS][-1:]
     return (
         any(part in together for part in _PERSONAL_PARTS)
         or not _PERSONAL_WORDS.isdisjoint(parts)
-        or any(part.removesuffix("s") in _PEOPLE for part in parts[-1:])
+        or any(part.removesuffix("s") in _PEOPLE for part in last)
+        or not _PEOPLE_FIRST_WORDS.isdisjoint(parts[:1])
         or together.startswith(_PEOPLE_FIRST)
+        # createdby, approvedby
+        or together.endswith("edby")
     )

@@ -60,9 +60,10 @@ order by r.oid, a.attnum
 def statements(major: int, *, shared: bool = False, samples: bool = False) -> dict[str, str]:
     """What is sent to a server of that major release, by what it asks for.
 
-    In this order: first what others must wait for, last what takes least, samples among it. If they
-    are `shared` by two sessions, dependencies come apart, so that both have work until the end. The
-    order of rows is not promised.
+    In this order: first what others must wait for, then what takes least. Samples come last and by
+    themselves: they are values of rows, which may be no text. If statements are `shared` by two
+    sessions, dependencies come apart, so that both have work until the end. The order of rows is
+    not promised.
     """
     # What there is little of comes together, each answer as JSON, for the sake of the round trips.
     objects = {
@@ -72,8 +73,6 @@ def statements(major: int, *, shared: bool = False, samples: bool = False) -> di
         "routines": ROUTINES,
         "seen": SEEN,
     }
-    if samples:
-        objects["samples"] = _SAMPLES
     dependencies = {"dependencies": DEPENDENCIES}
     return {
         "columns": COLUMNS,
@@ -82,6 +81,7 @@ def statements(major: int, *, shared: bool = False, samples: bool = False) -> di
         "constraints": constraints(major),
         **({"dependencies": _as_json(dependencies)} if shared else {}),
         "objects": _as_json(objects if shared else objects | dependencies),
+        **({"samples": _as_json({"samples": _SAMPLES})} if samples else {}),
     }
 
 
