@@ -290,6 +290,20 @@ def test_an_index_on_a_table_without_columns_is_read(
     assert [(item.name, item.columns) for item in one_row.indexes] == [("at_most", ("(true)",))]
 
 
+@pytest.mark.parametrize(
+    ("type_", "operators"), [("int", "oid_ops"), ("bit(3)", "varbit_ops"), ("bit varying", "")]
+)
+def test_operators_of_an_index_that_are_the_default_of_another_type_are_told(
+    services: Any, execute: Any, reader: Any, connection_to: Any, type_: str, operators: str
+) -> None:
+    dsn = services.database()
+    execute(dsn, f"create table t (a {type_})", f"create index by_a on t (a {operators})")
+    [table] = reader.read(connection_to(dsn)).tables
+    [index] = table.indexes
+    column = f"a {operators}".strip()
+    assert index.definition == f"CREATE INDEX by_a ON public.t USING btree ({column})"
+
+
 def test_a_table_named_like_a_system_schema_is_the_users(
     services: Any, execute: Any, reader: Any, connection_to: Any
 ) -> None:

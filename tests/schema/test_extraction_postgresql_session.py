@@ -90,7 +90,7 @@ def source(services: Any, execute: Callable[..., None]) -> str:
     execute(
         dsn,
         "create table shops (id int primary key, kind text check (kind <> ''))",
-        "create index shops_note_idx on shops (lower(kind))",
+        "create index shops_note_idx on shops (lower(kind)) with (fillfactor = 50)",
         "create schema s",
         "create type s.mood as enum ('ok')",
         "create sequence s.numbers",
@@ -99,6 +99,11 @@ def source(services: Any, execute: Callable[..., None]) -> str:
         "create domain s.forecast as s.weather",
         "create function s.rate() returns int language sql as 'select 1'",
         "create collation s.bytes (locale = 'C')",
+        "create operator class s.words for type text using btree as operator 1 <, operator 2 <=,"
+        " operator 3 =, operator 4 >=, operator 5 >, function 1 bttextcmp(text, text)",
+        "create index by_words on shops (kind s.words)",
+        "create text search configuration s.vietnamese (copy = simple)",
+        "create index by_stems on shops using gin (to_tsvector('s.vietnamese', kind))",
         "create view open_shops as select id, kind from shops order by kind collate s.bytes",
         "create table s.moods (mood s.mood default 'ok', number int default nextval('s.numbers'),"
         " rate int default s.rate())",
@@ -209,6 +214,9 @@ def test_a_transaction_that_keeps_running_needs_no_second_reading(
         "alter type s.place rename attribute x to left_",
         "drop type s.weather cascade",
         "alter collation s.bytes rename to octets",
+        "alter index shops_note_idx set (fillfactor = 60)",
+        "alter operator class s.words using btree rename to terms",
+        "alter text search configuration s.vietnamese rename to tieng_viet",
     ],
 )
 def test_what_is_renamed_or_dropped_during_a_reading_is_seen_as_it_is_then(

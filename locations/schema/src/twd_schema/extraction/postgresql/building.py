@@ -91,7 +91,7 @@ class SnapshotBuilder:
         self._column_names: dict[int, dict[int, str]] = {}
         self._constraints: dict[int, _Constraints] = {}
         self._indexes: dict[int, tuple[Index, ...]] = {}
-        self._index_names: dict[int, tuple[str, str]] = {}
+        self._indexes_by_id: dict[int, tuple[str, str, str | None]] = {}
         self._needs: Mapping[tuple[str, int], tuple[ObjectKey, ...]] = {}
         self._keys: Keys = {}
         self._dependencies: Rows = ()
@@ -101,9 +101,9 @@ class SnapshotBuilder:
     def has_changed(self, written: Rows) -> bool:
         """Whether what was written during the reading can show in a text that was taken.
 
-        `written` is the answer to CHANGED_SINCE. A relation that has kept its name and place is
-        as it was for all texts: so its row is after a TRUNCATE, whatever else was written of it
-        is a column's, a type's or another relation's row.
+        `written` is the answer to CHANGED_SINCE. A relation that has kept its name and place, and
+        an index its options, is as it was for all texts: so its row is after a TRUNCATE, whatever
+        else was written of it is a column's, a type's or another relation's row.
         """
         composites = {
             row["typrelid"]: (row["nspname"], row["typname"])
@@ -111,7 +111,7 @@ class SnapshotBuilder:
             if row["kind"] == "c"
         }
         columned = self._table_names | composites
-        names = columned | self._index_names
+        names = {oid: (*place, None) for oid, place in columned.items()} | self._indexes_by_id
         types = {row["oid"] for row in self._types}
         routines = {row["oid"] for row in self._routines}
         collations = {row["oid"] for row in self._collations}
@@ -121,10 +121,11 @@ class SnapshotBuilder:
             if row["xid"] in self._seen:
                 continue
             if kind == "r" and oid in names:
-                if (row["schema"], row["name"]) != names[oid]:
+                if (row["schema"], row["name"], row["options"]) != names[oid]:
                     return True
             elif (
-                (kind == "a" and oid in columned)
+                kind == "o"
+                or (kind == "a" and oid in columned)
                 or (kind == "t" and oid in types)
                 or (kind == "p" and oid in routines)
                 or (kind == "c" and oid in collations)
@@ -172,7 +173,8 @@ class SnapshotBuilder:
             # A table without columns can have an index too, on an expression.
             names, table = self._column_names.get(oid, {}), self._row_of[oid]
             for row in group:
-                self._index_names[row["indexrelid"]] = (table["nspname"], row["relname"])
+                place = (table["nspname"], row["relname"], row["options"])
+                self._indexes_by_id[row["indexrelid"]] = place
             self._indexes[oid] = tuple([index_of(row, names, table) for row in group])
 
     def _take_dependencies(self, rows: Rows) -> None:

@@ -95,7 +95,7 @@ def _as_json(queries: Mapping[str, str]) -> str:
 
 CHANGED_SINCE = f"""
 {written_from("$1::text::pg_catalog.xid8")}
-select distinct w.kind, w.oid, w.name, n.nspname as schema, w.xid::text as xid
+select distinct w.kind, w.oid, w.name, n.nspname as schema, w.options, w.xid::text as xid
 from written w left join pg_catalog.pg_namespace n on n.oid = w.place
 """
 """What transactions from id $1 on, the oldest that the snapshot may lack, have written until now: a

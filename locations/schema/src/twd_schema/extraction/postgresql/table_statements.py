@@ -179,10 +179,16 @@ where k.contype in ('p', 'u', 'x')
 """
 
 
+# Not those that a column of another type with a default of its own can have, as int4 can oid's.
 _PLAIN_OPERATOR_CLASSES = """array(
     select o.oid from pg_catalog.pg_opclass o
     join pg_catalog.pg_am m on m.oid = o.opcmethod
-    where m.amname = 'btree' and o.opcdefault and o.opcintype <> 'pg_catalog.bpchar'::regtype)
+    where m.amname = 'btree' and o.opcdefault and o.opcintype <> 'pg_catalog.bpchar'::regtype
+      and not exists (
+          select from pg_catalog.pg_cast c
+          join pg_catalog.pg_opclass own on own.opcintype = c.castsource
+            and own.opcmethod = o.opcmethod and own.opcdefault
+          where c.casttarget = o.opcintype and c.castmethod = 'b' and c.castcontext = 'i'))
 """
 _ODD_COLUMNS = """
     select a.attrelid, pg_catalog.array_agg(a.attnum) as numbers
@@ -212,7 +218,7 @@ def indexes(major: int) -> str:
     """
     return f"""
 with relations as ({RELATIONS}), found as materialized (
-    select i.*, ic.relname, {_extras(_INDEX_EXTRAS, major)} as is_deparsed
+    select i.*, ic.relname, ic.reloptions, {_extras(_INDEX_EXTRAS, major)} as is_deparsed
     from relations r
     join pg_catalog.pg_index i on i.indrelid = r.oid and i.indislive
       and (i.indisvalid or r.relkind = 'p')
@@ -223,6 +229,7 @@ with relations as ({RELATIONS}), found as materialized (
         where k.conindid = i.indexrelid and k.contype in ('p', 'u', 'x'))
 )
 select i.indrelid, i.indexrelid, i.relname, i.indisunique, i.is_deparsed,
+       pg_catalog.array_to_string(i.reloptions, ',') as options,
        case when i.is_deparsed then pg_catalog.pg_get_indexdef(i.indexrelid) end as definition,
        pg_catalog.array_to_string((i.indkey::int2[])[0:i.indnkeyatts - 1], ',') as columns,
        pg_catalog.array_to_string(i.indoption::int2[], ',') as orders,
