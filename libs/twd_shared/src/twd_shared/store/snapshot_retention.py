@@ -77,7 +77,8 @@ def forget_versions(
             snapshots.c.connection_id == connection_id, snapshots.c.version.in_(forgotten)
         )
     )
-    kept = [version for version, _ in versions if version not in forgotten]
+    gone = set(forgotten)
+    kept = [version for version, _ in versions if version not in gone]
     unused: set[str] = set()
     for first, until in sorted({_gap(version, kept) for version in forgotten}):
         unused |= _cut_out(transaction, connection_id, first, until)
