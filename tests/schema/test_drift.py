@@ -24,6 +24,7 @@ OF_OTHERS = {
     "column_labels_added",
     "column_respelled",
     "column_type_respelled",
+    "column_visibility_changed",
     "table_respelled",
 }
 

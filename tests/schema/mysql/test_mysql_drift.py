@@ -47,6 +47,7 @@ def told(before: Snapshot, after: Snapshot) -> Told:
             {("column_collation_changed", name) for name in ("kind", "flags", "name")}
             | {("column_type_respelled", "code")},
         ),
+        ("modify number int(11) invisible", {("column_visibility_changed", "number")}),
         # They get the one of the table, which for all others it was before.
         ("convert to character set utf8mb4", {("column_type_changed", "code")}),
     ],

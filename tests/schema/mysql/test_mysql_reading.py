@@ -368,6 +368,46 @@ def test_a_column_that_is_set_on_each_update_and_invisible_is_made_again(
     assert_is_made_again(server, read, database)
 
 
+@pytest.mark.parametrize(
+    ("column", "is_invisible"),
+    [
+        ("b int invisible", True),
+        ("b int not null default 5 invisible comment 'x'", True),
+        ("b int as (a + 1) stored invisible", True),
+        ("b int", False),
+    ],
+)
+def test_a_column_that_is_not_in_select_all_is_told_as_such(
+    server: Any, read: Any, column: str, is_invisible: bool
+) -> None:
+    database = server.database(f"create table t (a int, {column})")
+    [table] = read(database).tables
+    assert [item.invisible for item in table.columns] == [False, is_invisible]
+    assert_is_made_again(server, read, database)
+
+
+def test_characters_beyond_three_bytes_are_told_in_expressions(server: Any, read: Any) -> None:
+    database = server.database(
+        "create table t (a varchar(20), b varchar(20) as (concat(a, '😀????')) stored,"
+        " c varchar(9) check (c <> '💥'), constraint k check (a <> '🚀' or a <> '????'))"
+        " character set utf8mb4",
+        "create view v as select '𝄞' as e, '?' as f, a from t where a <> '????'"
+        " with local check option",
+    )
+    table, view = read(database).tables
+    assert table.columns[1].generated is not None
+    assert "'😀????'" in table.columns[1].generated
+    texts = {item.name: item.definition for item in table.constraints}
+    assert "'💥'" in texts["c"]
+    assert "'🚀'" in texts["k"]
+    assert "'????'" in texts["k"]
+    assert view.definition.startswith("select '𝄞' AS `e`,'?' AS `f`,")
+    assert "<> '????'" in view.definition
+    assert view.definition.endswith(" WITH LOCAL CHECK OPTION")
+    server.execute("create or replace view v as select '𝄢' as e", database=database)
+    assert read(database).tables[1].definition.startswith("select '𝄢'")
+
+
 def test_a_table_that_names_the_columns_of_its_versions_is_made_again(
     server: Any, read: Any
 ) -> None:

@@ -76,6 +76,8 @@ class Column(_Value, frozen=True):
     """Whether only a parent table makes it NOT NULL, though the column is declared here."""
     options: tuple[str, ...] = ()
     """A foreign table's options of this column, as `name 'value'`."""
+    invisible: bool = False
+    """Whether SELECT * leaves it out (MySQL, MariaDB)."""
 
 
 class Key(_Value, frozen=True):

@@ -35,6 +35,7 @@ RULES: dict[str, Severity] = {
     "column_generation_changed": "risky",
     "column_order_changed": "safe",
     "column_options_changed": "safe",
+    "column_visibility_changed": "risky",
     "primary_key_added": "safe",
     "primary_key_removed": "risky",
     "primary_key_changed": "risky",

@@ -144,6 +144,9 @@ def _column(old_table: Table, old: Column, table: Table, new: Column) -> Iterato
         now = f"is generated {after} now" if after else "is no longer generated"
         what = f"{now} (before: {before})" if before else now
         yield change("column_generation_changed", what, before, after)
+    if old.invisible != new.invisible:
+        what = "is left out of SELECT * now" if new.invisible else "is in SELECT * again"
+        yield change("column_visibility_changed", what, None, None)
     if old.comment != new.comment:
         yield change("column_comment_changed", "changed its comment", old.comment, new.comment)
 

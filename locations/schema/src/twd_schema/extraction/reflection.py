@@ -204,6 +204,7 @@ def _column(dialect: sa.Dialect, item: ReflectedColumn) -> Column:
         collation=getattr(item["type"], "collation", None),
         comment=item.get("comment"),
         virtual=bool(computed) and computed.get("persisted") is False,
+        invisible=bool(item.get("dialect_options", {}).get("invisible")),
     )
 
 

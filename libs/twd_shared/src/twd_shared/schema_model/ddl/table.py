@@ -312,6 +312,8 @@ def _column_line(
         line += f" DEFAULT {column.default}"
     if with_not_null and not column.nullable and not column.not_null_inherited:
         line += " NOT NULL"
+    if column.invisible:
+        line += " INVISIBLE"
     if dialect == "mysql" and column.comment:
         line += f" COMMENT {literal(column.comment, dialect)}"
     return line

@@ -224,10 +224,7 @@ def _queries(catalog: MySQLCatalog, connection: sa.Connection) -> Mapping[str, s
         row["table_name"]: row["view_definition"] + _CHECKED.get(row["check_option"], "")
         if row["view_definition"]
         else ""
-        for row in catalog.rows(
-            connection,
-            "select * from information_schema.views where table_schema = :database",
-        )
+        for row in catalog.queries(connection)
     }
 
 

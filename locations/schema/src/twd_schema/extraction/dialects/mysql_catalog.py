@@ -41,6 +41,9 @@ _Answer = Generator[tuple[tuple[str | None, str], _Facts], Any, None]
 _CHECKS_SINCE = (8, 0, 16)
 _ROLES_SINCE = (8, 0)
 _WAITED_TOO_LONG = 1205
+# MariaDB's information_schema holds three bytes a character: of a longer one this is left.
+_LOST = "????"
+_LOST_OR_LONG = re.compile(r"[\U00010000-\U0010ffff]|\?{4}")
 _ON_UPDATE = re.compile(r"on update (\w+(?:\(\d*\))?)")
 
 
@@ -120,9 +123,14 @@ class MySQLCatalog(MySQLDialect_pymysql):
         columns = self.columns(connection, info_cache=cache)
         for table in self.tables(connection, info_cache=cache):
             name = table["table_name"]
-            yield (None, name), [self._column(row, table) for row in columns.get(name, ())]
+            yield (
+                (None, name),
+                [self._column(connection, row, table, cache) for row in columns.get(name, ())],
+            )
 
-    def _column(self, row: Row, table: Row) -> ReflectedColumn:
+    def _column(
+        self, connection: sa.Connection, row: Row, table: Row, cache: Any
+    ) -> ReflectedColumn:
         # A view has no collation that its columns' could differ from, and no defaults of its own.
         is_view = table["table_type"] == "VIEW"
         differs = not is_view and row["collation_name"] != table["table_collation"]
@@ -136,9 +144,15 @@ class MySQLCatalog(MySQLDialect_pymysql):
         extra = row["extra"].upper()
         if "AUTO_INCREMENT" in extra:
             column["autoincrement"] = True
-        if row["generation_expression"]:
+        if "INVISIBLE" in extra:
+            column["dialect_options"] = {"invisible": True}
+        if generated := row["generation_expression"]:
+            if self._is_short(generated):
+                declared = self._declared(connection, table["table_name"], info_cache=cache)
+                known = declared.columns.get(row["column_name"])
+                generated = _restored(generated, (known and known.generated) or "")
             column["computed"] = {
-                "sqltext": self._expression(row["generation_expression"]),
+                "sqltext": self._expression(generated),
                 "persisted": "VIRTUAL" not in extra,
             }
         return column
@@ -310,14 +324,38 @@ class MySQLCatalog(MySQLDialect_pymysql):
 
     @reflection.cache
     def _declared(self, connection: sa.Connection, table: str, **_: Any) -> DeclaredTable:
+        return declared_table(self._shown(connection, "table", table), backslashes=True)
+
+    def _shown(self, connection: sa.Connection, kind: str, name: str) -> str:
+        """The statement that makes a table or view, or '' if it is not to be had."""
         try:
-            shown = self.rows_of(connection, f"show create table {quoted(table)}")
+            [shown] = self.rows_of(connection, f"show create {kind} {quoted(name)}")
         except DBAPIError as error:
             # 1142 and 1146: not allowed after all, or dropped in between.
             if error.orig and error.orig.args and error.orig.args[0] in (1142, 1146):
-                return DeclaredTable()
+                return ""
             raise
-        return declared_table(shown[0].get("create table") or "", backslashes=True)
+        return shown.get(f"create {kind}") or ""
+
+    def queries(self, connection: sa.Connection) -> list[Row]:
+        """Views with their queries, or '' where the role may not see one."""
+        found = self.rows(
+            connection, "select * from information_schema.views where table_schema = :database"
+        )
+        return [
+            {
+                **row,
+                "view_definition": _restored(
+                    row["view_definition"], self._shown(connection, "view", row["table_name"])
+                ),
+            }
+            if self._is_short(row["view_definition"])
+            else row
+            for row in found
+        ]
+
+    def _is_short(self, text: str) -> bool:
+        return self.is_mariadb and _LOST in text
 
     def get_multi_check_constraints(
         self, connection: sa.Connection, **kw: Any
@@ -354,8 +392,13 @@ class MySQLCatalog(MySQLDialect_pymysql):
         for row in self.rows(connection, statement):
             # One that is not enforced says nothing about the data.
             if row.get("enforced") != "NO":
+                table, name = row["table_name"], row["constraint_name"]
                 condition = self._expression(row["check_clause"])
-                yield row["table_name"], row["constraint_name"], condition
+                if self._is_short(condition):
+                    declared = self._declared(connection, table, info_cache=cache)
+                    known = [c.condition for c in declared.checks if (c.name or c.column) == name]
+                    condition = _restored(condition, "".join(known[:1]))
+                yield table, name, condition
 
     def get_multi_table_comment(
         self, connection: sa.Connection, **kw: Any
@@ -377,6 +420,12 @@ def _grouped(rows: Iterable[Row], column: str) -> Iterator[tuple[str, list[Row]]
     for row in rows:
         by_name.setdefault(row[column], []).append(row)
     return iter(sorted(by_name.items(), key=itemgetter(0)))
+
+
+def _restored(short: str, shown: str) -> str:
+    """The text with the characters that it has lost, as they come in the statement `shown`."""
+    there = iter(_LOST_OR_LONG.findall(shown))
+    return _LOST_OR_LONG.sub(lambda found: next(there, found[0]), short)
 
 
 def _comment(written: str | None) -> str | None:
