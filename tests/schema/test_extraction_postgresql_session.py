@@ -150,6 +150,8 @@ def test_a_reading_says_who_it_is_and_binds_itself(tap: WireTap, read: Any, sour
         "default_transaction_read_only": "on",
         "statement_timeout": "60000",
         "lock_timeout": "100",
+        # No other locale need be installed where tests run: so it is looked at here.
+        "lc_monetary": "C",
     }
     assert {name: tap.settings.get(name) for name in expected} == expected
 
