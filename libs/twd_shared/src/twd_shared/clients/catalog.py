@@ -134,8 +134,8 @@ class ApiCatalog:
         """`url` is the application's address; `client` replaces the default HTTP client.
 
         `secrets` open what is not in the open; an answer that is not whole after `answer_seconds`
-        is given up. Raises ConfigurationError for an address with a
-        login: messages name the address.
+        is given up. Raises ConfigurationError for an address with a login: messages name the
+        address.
         """
         if "@" in urlsplit(url).netloc:
             raise ConfigurationError(
