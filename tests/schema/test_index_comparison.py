@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from twd_schema.indexing.comparison import Comparisons, compare, markdown_of
 from twd_shared.retrieval.questions import LabelledQuestion
 
@@ -35,6 +37,16 @@ def test_a_question_got_worse_when_the_last_of_its_tables_stands_further_back() 
     before, after = [["films", "actors"]], [["films", "stores", "actors"]]
     [moved] = compare({"shop": ([BOTH], before, after)}).worse
     assert (moved.before, moved.after) == (2, 3)
+
+
+def test_of_several_answers_the_one_that_is_complete_first_counts() -> None:
+    either = replace(BOTH, others=frozenset({frozenset({"old.films", "old.actors"})}))
+    before = [["films", "old.films", "old.actors", "actors"]]
+    after = [["films", "old.films", "stores", "actors", "old.actors"]]
+    [moved] = compare({"shop": ([either], before, after)}).worse
+    assert (moved.before, moved.after) == (3, 4)
+    [lost] = compare({"shop": ([either], before, [["films", "old.actors"]])}).worse
+    assert lost.after is None
 
 
 def test_a_question_whose_table_is_lost_is_worse_than_one_whose_table_moved() -> None:

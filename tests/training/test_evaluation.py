@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
+from dataclasses import replace
 
 import pytest
 
@@ -19,6 +20,7 @@ from twd_training.evaluation.store import Evaluated
 from twd_training.examples.models import TrainingItem
 
 from .conftest import CUSTOMER, INVOICE, WAREHOUSE, snapshot_of
+from .trained_shop import in_schema
 
 
 def asked(*tables: str, origin: str = "user", language: str = "en") -> LabelledQuestion:
@@ -45,6 +47,15 @@ def test_scores_of_known_rankings() -> None:
     assert overall.recall_at_5 == pytest.approx(2 / 3)
 
 
+def test_of_several_answers_the_one_that_is_found_best_counts_and_parts_of_two_are_none() -> None:
+    either = replace(asked("1.a", "1.b"), others=frozenset({frozenset({"2.a", "2.b"})}))
+    rankings = [["2.a", "2.b", "1.a"], ["x", "1.a", "2.b"], ["x", "y"]]
+    together, mixed, missed = (scores_of("r", [either], [one])[0] for one in rankings)
+    assert (together.recall_at_1, together.recall_at_5, together.complete_at_5) == (0.5, 1, 1)
+    assert (mixed.recall_at_5, mixed.complete_at_5, mixed.mrr) == (0.5, 0, 0.5)
+    assert (missed.recall_at_5, missed.mrr) == (0, 0)
+
+
 def test_no_questions_give_no_scores() -> None:
     assert scores_of("r", [], []) == []
 
@@ -62,6 +73,21 @@ def test_generated_questions_are_the_same_each_time_and_in_two_languages() -> No
     assert len(generated_questions(snapshot, most=3)) == 3
     assert question_set_hash(questions) != question_set_hash(questions[1:])
     assert question_set_hash(questions) == question_set_hash(questions[::-1])
+
+
+def test_a_question_on_tables_of_equal_names_is_answered_by_those_of_any_schema() -> None:
+    twins = [in_schema(schema, CUSTOMER, INVOICE) for schema in ("one", "two")]
+    questions = generated_questions(snapshot_of(*twins[0], *twins[1]))
+    assert questions == generated_questions(snapshot_of(*twins[1], *twins[0]))
+    [joined] = [q for q in questions if q.text == "Show each invoice together with its customer."]
+    assert joined.answers == {
+        frozenset({"one.customer", "one.invoice"}),
+        frozenset({"two.customer", "two.invoice"}),
+    }
+    alone = generated_questions(snapshot_of(*twins[0]))
+    assert [question.text for question in alone] == [question.text for question in questions]
+    assert all(len(question.answers) == 1 for question in alone)
+    assert question_set_hash(alone) != question_set_hash(questions)
 
 
 def test_questions_of_users_know_their_language_and_need_a_table() -> None:

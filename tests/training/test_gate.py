@@ -26,7 +26,7 @@ from twd_training.knowledge_base.withdrawal import wrong_documents
 
 from .conftest import Location, snapshot_of
 from .faulty_model import FaultyModelServer
-from .trained_shop import TrainedShop, table
+from .trained_shop import TABLES, TrainedShop, in_schema, table
 
 pytestmark = pytest.mark.integration
 
@@ -299,6 +299,23 @@ def test_changes_that_people_make_are_served(shop: TrainedShop) -> None:
         assert published.held is None, published.held
         assert shop.live.version == number
     assert shop.alerts() == []
+
+
+def test_a_change_of_many_equal_schemas_is_served(
+    location: Location, model: FaultyModelServer
+) -> None:
+    shop = TrainedShop(location, model.url)
+    shop.tables = [
+        table for number in range(20) for table in in_schema(f"tenant_{number:02}", *TABLES)
+    ]
+    shop.read()
+    assert shop.train().published.held is None
+    changes = {"campaign": "agency", "voucher": "owner", "customer": "nickname"}
+    for number, (name, column) in enumerate(changes.items(), start=2):
+        shop.change(name, column)
+        published = shop.train().published
+        assert published.held is None, published.held
+        assert shop.live.version == number
 
 
 def test_runs_without_a_change_ask_nothing_and_hold_nothing(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import sqlalchemy as sa
+from msgspec.structs import replace
 from qdrant_client import QdrantClient, models
 
 from twd_shared.clients.ollama import Ollama
@@ -59,6 +60,20 @@ TABLES = (
 )
 
 
+def in_schema(schema: str, *tables: Table) -> list[Table]:
+    """The same tables, with their references to each other, in another schema."""
+    return [
+        replace(
+            table,
+            schema=schema,
+            foreign_keys=tuple(
+                replace(key, referenced_schema=schema) for key in table.foreign_keys
+            ),
+        )
+        for table in tables
+    ]
+
+
 class TrainedShop:
     """The knowledge base of one connection: what training and people do to it."""
 
@@ -75,17 +90,12 @@ class TrainedShop:
         self.location.read_schema(*self.tables)
 
     def change(self, name: str, *columns: str) -> None:
-        """Add columns to a table in the source, and read it."""
-        place = next(i for i, item in enumerate(self.tables) if item.name == name)
-        old = self.tables[place]
+        """Add columns to the tables of that name in the source, and read it."""
         added = tuple(Column(name=column, type="text") for column in columns)
-        self.tables[place] = Table(
-            schema=old.schema,
-            name=old.name,
-            kind=old.kind,
-            columns=(*old.columns, *added),
-            foreign_keys=old.foreign_keys,
-        )
+        self.tables = [
+            replace(item, columns=(*item.columns, *added)) if item.name == name else item
+            for item in self.tables
+        ]
         self.read()
 
     def teach(self, question: str, sql: str) -> None:

@@ -9,8 +9,9 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from twd_shared.schema_model.fingerprint import content_fingerprint
@@ -27,13 +28,23 @@ _VIETNAMESE = re.compile(r"[ăâđêôơưàáãèéìíòóõùúýĩũ\u1ea0-\
 
 @dataclass(frozen=True, slots=True)
 class LabelledQuestion:
-    """A question with the labels of the tables that answer it; `sql` if a user gave it."""
+    """A question with the labels of the tables that answer it; `sql` if a user gave it.
+
+    `others` are further sets of tables of which each answers it as well: schemas that hold the same
+    tables are asked in the same words.
+    """
 
     text: str
     tables: frozenset[str]
     origin: Origin
     language: Language
     sql: str | None = None
+    others: frozenset[frozenset[str]] = frozenset()
+
+    @property
+    def answers(self) -> frozenset[frozenset[str]]:
+        """All sets of tables that answer it."""
+        return self.others | {self.tables}
 
 
 def language_of(question: str) -> Language:
@@ -45,15 +56,15 @@ def language_of(question: str) -> Language:
 def generated_questions(snapshot: Snapshot, most: int = MOST_GENERATED) -> list[LabelledQuestion]:
     """English and Vietnamese questions on tables, columns and foreign keys, `most` at most.
 
-    Of more, those with the smallest hash stay: a fixed sample over the whole schema.
+    Each text is asked once, whichever of its tables answers it. Of more, those with the smallest
+    hash stay: a fixed sample over the whole schema.
     """
     labels = {table.label for table in snapshot.tables}
-    made = {
-        question.text: question
-        for table in snapshot.tables
-        for question in (*_on_table(table), *_on_relationships(table, labels))
-    }
-    return sorted(made.values(), key=lambda question: steady_order(question.text))[:most]
+    made: defaultdict[str, list[LabelledQuestion]] = defaultdict(list)
+    for table in snapshot.tables:
+        for question in (*_on_table(table), *_on_relationships(table, labels)):
+            made[question.text].append(question)
+    return [_as_one(made[text]) for text in sorted(made, key=steady_order)[:most]]
 
 
 def question_set_hash(questions: Sequence[LabelledQuestion]) -> str:
@@ -61,8 +72,21 @@ def question_set_hash(questions: Sequence[LabelledQuestion]) -> str:
     return content_fingerprint(
         part
         for question in sorted(questions, key=lambda one: (one.text, sorted(one.tables)))
-        for part in (question.text, question.origin, *sorted(question.tables))
+        for part in _hashed(question)
     )
+
+
+def _hashed(question: LabelledQuestion) -> Iterator[str]:
+    yield from (question.text, question.origin, *sorted(question.tables))
+    for tables in sorted(map(sorted, question.others)):
+        yield from ("or", *tables)
+
+
+def _as_one(same: Sequence[LabelledQuestion]) -> LabelledQuestion:
+    """One question of those with the same text."""
+    answers = {question.tables for question in same}
+    first = min(answers, key=sorted)
+    return replace(same[0], tables=first, others=frozenset(answers - {first}))
 
 
 def _on_table(table: Table) -> list[LabelledQuestion]:

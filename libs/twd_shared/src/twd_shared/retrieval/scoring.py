@@ -5,7 +5,7 @@ A ranking is a list of table labels, best first; each label counts once, at its 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence, Set
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -20,7 +20,8 @@ class Score:
 
     `recall_at_k`: share of a question's tables among the first k. `complete_at_5`: share of
     questions with all their tables among the first five. `mrr`: mean of 1 / rank of the first
-    right table, 0 where none of the first five is right.
+    right table, 0 where none of the first five is right. Of several sets of tables that answer a
+    question the one counts that is found best: parts of two are no answer.
     """
 
     retriever: str
@@ -65,10 +66,10 @@ def _score(
     answered: Sequence[tuple[LabelledQuestion, Sequence[str]]],
 ) -> Score:
     count = len(answered)
-    ranked = [(question.tables, list(dict.fromkeys(ranking))) for question, ranking in answered]
+    ranked = [(question.answers, list(dict.fromkeys(ranking))) for question, ranking in answered]
 
     def recall(k: int) -> float:
-        return sum(len(gold & set(labels[:k])) / len(gold) for gold, labels in ranked) / count
+        return sum(_share(answers, set(labels[:k])) for answers, labels in ranked) / count
 
     return Score(
         retriever=retriever,
@@ -78,11 +79,17 @@ def _score(
         recall_at_1=recall(1),
         recall_at_3=recall(3),
         recall_at_5=recall(RANKS),
-        complete_at_5=sum(gold <= set(labels[:RANKS]) for gold, labels in ranked) / count,
-        mrr=sum(_reciprocal_rank(gold, labels) for gold, labels in ranked) / count,
+        complete_at_5=sum(_share(answers, set(labels[:RANKS])) == 1 for answers, labels in ranked)
+        / count,
+        mrr=sum(_reciprocal_rank(answers, labels) for answers, labels in ranked) / count,
     )
 
 
-def _reciprocal_rank(gold: frozenset[str], labels: Sequence[str]) -> float:
-    ranks = (rank for rank, label in enumerate(labels[:RANKS], start=1) if label in gold)
+def _share(answers: Collection[frozenset[str]], found: Set[str]) -> float:
+    return max(len(tables & found) / len(tables) for tables in answers)
+
+
+def _reciprocal_rank(answers: Collection[frozenset[str]], labels: Sequence[str]) -> float:
+    right = frozenset[str]().union(*answers)
+    ranks = (rank for rank, label in enumerate(labels[:RANKS], start=1) if label in right)
     return 1 / next(ranks, float("inf"))

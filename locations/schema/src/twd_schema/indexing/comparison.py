@@ -2,7 +2,8 @@
 
 It is asked in two ways: as answers are made, and by vectors alone, since a question that holds a
 table's own words finds it whatever the model is worth. A question's place is where in a ranking the
-last of its tables stands: what a reader must take to have all of them.
+last of its tables stands: what a reader must take to have all of them. Where several sets of tables
+answer it, that is of the set which is complete first.
 """
 
 from __future__ import annotations
@@ -212,8 +213,10 @@ def _together(parts: Sequence[Figures]) -> Figures:
 
 
 def _place(question: LabelledQuestion, ranking: Sequence[str]) -> int | None:
-    places = [ranking.index(label) + 1 for label in question.tables if label in ranking]
-    return max(places) if len(places) == len(question.tables) else None
+    """Where the answer is complete that is found first; None = none of them is."""
+    places = {label: place for place, label in reversed(list(enumerate(ranking, start=1)))}
+    complete = (tables for tables in question.answers if places.keys() >= tables)
+    return min((max(places[label] for label in tables) for tables in complete), default=None)
 
 
 def _fall(moved: MovedQuestion) -> float:
