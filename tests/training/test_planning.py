@@ -211,6 +211,8 @@ def test_a_source_that_is_down_gives_nothing_back_and_is_asked_again(
         live={"7": 1},
         indexed={"7": 1},
         vanished=(),
+        trained={},
+        model=None,
     )
     assert wishes == {"7": f"training data {away.reading.marker}"}
 

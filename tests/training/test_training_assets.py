@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import closing
 from typing import Any
 
 import dagster as dg
@@ -31,6 +32,7 @@ from twd_training.knowledge_base.names import alias_of
 from twd_training.knowledge_base.versions import ModelVersions
 
 from .conftest import CUSTOMER, INVOICE, Location
+from .faulty_model import FaultyModelServer
 from .test_gate import without
 
 pytestmark = pytest.mark.integration
@@ -63,7 +65,7 @@ def tick(
 ) -> dg.SensorResult:
     [sensor] = [s for s in location.definitions.sensors or () if s.name == "training_data_sensor"]
     assert isinstance(sensor, dg.SensorDefinition)
-    needed = ("metadata_store", "application", "catalog", "qdrant")
+    needed = ("metadata_store", "application", "catalog", "qdrant", "ollama")
     with dg.build_sensor_context(
         instance=instance,
         cursor=cursor,
@@ -436,6 +438,40 @@ def test_the_sensor_asks_for_what_qdrant_has_lost_until_it_is_served_again(
     assert collections.served() == served
     assert collections.counts(served) is not None
     assert "up to date" in skipped(tick(location, instance, asked.cursor))
+
+
+def test_the_sensor_asks_for_a_training_with_a_model_that_was_changed_until_one_is_held(
+    location: Location,
+    instance: dg.DagsterInstance,
+    ollama_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with closing(FaultyModelServer(ollama_url)) as changed:
+        configured = location.resources["ollama"].embed_model
+        location.resources["ollama"] = OllamaResource(base_url=changed.url, embed_model=configured)
+        location.definitions = build_defs(Settings(run_max_retries=0), location.resources)
+        assert run(location, instance).success
+        changed.digest = "f" * 64
+        asked = tick(location, instance)
+        assert [request.partition_key for request in asked.run_requests or ()] == [location.key]
+        assert "wait for their next try" in skipped(tick(location, instance, asked.cursor))
+        assert run(location, instance).success
+        assert "up to date" in skipped(tick(location, instance, asked.cursor))
+        changed.digest = "e" * 64
+        assert tick(location, instance, asked.cursor).run_requests
+        monkeypatch.setattr(material, "documents_of", without("card"))
+        assert run(location, instance).success
+        assert ModelVersions(location.database).held(location.connection_id) is not None
+        assert "up to date" in skipped(tick(location, instance, asked.cursor))
+
+
+def test_the_sensor_takes_no_model_for_changed_while_ollama_is_away_or_has_lost_it(
+    location: Location, instance: dg.DagsterInstance, ollama_url: str
+) -> None:
+    assert run(location, instance).success
+    for url, model in (("http://127.0.0.1:9", "any"), (ollama_url, "unheard-of")):
+        location.resources["ollama"] = OllamaResource(base_url=url, embed_model=model)
+        assert "up to date" in skipped(tick(location, instance))
 
 
 def test_the_sensor_leaves_an_alias_that_a_person_has_pointed_elsewhere(

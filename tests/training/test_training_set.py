@@ -151,6 +151,8 @@ def test_wishes(
         live={key: live for key in "12" if live},
         indexed={key: indexed for key in "12" if indexed},
         vanished=(),
+        trained={},
+        model=None,
     )
     assert wishes == ({"1": wish} if wish else {})
 
@@ -163,5 +165,35 @@ def test_what_vanished_is_wished_for_unless_its_connection_is_paused() -> None:
         live={"1": 1, "2": 1},
         indexed={"1": 1, "2": 1},
         vanished={"1", "2"},
+        trained={},
+        model=None,
     )
     assert wishes == {"1": "vanished"}
+
+
+@pytest.mark.parametrize(
+    ("trained", "now", "is_wished"),
+    [
+        ({"m@a"}, "m@a", False),
+        ({"m@a"}, "m@b", True),
+        ({"m@a"}, "n@a", True),
+        ({"m@a", "m@b"}, "m@b", False),
+        ({"m@a"}, None, False),
+        (None, "m@b", False),
+    ],
+    ids=["same", "pulled again", "another", "held beside", "away", "nothing trained"],
+)
+def test_another_model_is_wished_for_where_none_trained_with_it(
+    trained: set[str] | None, now: str | None, is_wished: bool
+) -> None:
+    wishes = wishes_of(
+        [registered("1")],
+        now={},
+        published={"1": ""},
+        live={"1": 1},
+        indexed={"1": 1},
+        vanished=(),
+        trained={"1": trained} if trained else {},
+        model=now,
+    )
+    assert wishes == ({"1": f"model {now}"} if is_wished else {})

@@ -17,7 +17,7 @@ from twd_training.examples.submissions import read_markers
 from twd_training.knowledge_base.collections import Collections
 from twd_training.knowledge_base.names import Part, alias_of
 from twd_training.knowledge_base.promotion import Decisions
-from twd_training.knowledge_base.versions import ModelVersion, ModelVersions
+from twd_training.knowledge_base.versions import ModelVersion, ModelVersions, model_name
 from twd_training.training import Trained, train
 
 from .conftest import Location
@@ -124,7 +124,7 @@ class TrainedShop:
         self.client.update_collection_aliases([models.DeleteAliasOperation(delete_alias=alias)])
 
     def is_training_wished(self) -> bool:
-        """Whether the knowledge base is behind the application's training data."""
+        """Whether the knowledge base is behind the application's training data, or the model."""
         return bool(
             wishes_of(
                 [self.location.connection],
@@ -133,6 +133,8 @@ class TrainedShop:
                 live=self.versions.trained_snapshots(),
                 indexed={},
                 vanished=(),
+                trained=self.versions.trained_models(),
+                model=model_name(self.ollama.embed_model, self.ollama.digest()),
             )
         )
 

@@ -6,7 +6,7 @@ import dagster as dg
 
 from twd_shared.contract import source_databases
 from twd_shared.errors import IndexRejected, IndexUnavailable, TwdError
-from twd_shared.resources.servers import QdrantResource
+from twd_shared.resources.servers import OllamaResource, QdrantResource
 from twd_shared.resources.stores import (
     ApplicationDatabaseResource,
     CatalogResource,
@@ -19,10 +19,12 @@ from twd_training.defs.jobs import ALL_OF_A_TRAINING
 from twd_training.examples.changes import wishes_of
 from twd_training.examples.store import TrainingSet
 from twd_training.examples.submissions import read_markers
-from twd_training.knowledge_base.versions import ModelVersions
+from twd_training.knowledge_base.versions import ModelVersions, model_name
 
 # Long enough for automation to have requested what a schema change asks for.
 _LEFT_TO_AUTOMATION = timedelta(minutes=5)
+# A tick must not wait for a model that is being loaded, or for a server that is silent.
+_OLLAMA_SECONDS = 3.0
 
 
 def training_data_sensor(
@@ -37,8 +39,8 @@ def training_data_sensor(
         default_status=dg.DefaultSensorStatus.RUNNING,
         description=(
             "Requests training where users' training data, or for a while the schema index, is "
-            "ahead of the knowledge base, or Qdrant has lost it; removes knowledge bases of "
-            "connections that are gone."
+            "ahead of the knowledge base, where Qdrant has lost it, or another embedding model "
+            "made it; removes knowledge bases of connections that are gone."
         ),
     )
     def sensor(
@@ -47,6 +49,7 @@ def training_data_sensor(
         application: ApplicationDatabaseResource,
         catalog: CatalogResource,
         qdrant: QdrantResource,
+        ollama: OllamaResource,
     ) -> dg.SensorResult | dg.SkipReason:
         # Importing Qdrant's client takes a second, which every start of a run would wait for.
         from twd_training.knowledge_base.collections import served_aliases
@@ -71,6 +74,7 @@ def training_data_sensor(
                 served or frozenset(),
             ):
                 context.log.info(f"Removed the knowledge base of {removed.partition_key}.")
+            trained = versions.trained_models()
             partitions = set(context.instance.get_dynamic_partitions(str(source_databases.name)))
             wishes = wishes_of(
                 [item for item in connections if item.partition_key in partitions],
@@ -81,6 +85,8 @@ def training_data_sensor(
                     published_before=datetime.now(UTC) - _LEFT_TO_AUTOMATION
                 ),
                 vanished=() if served is None else vanished(versions, served),
+                trained=trained,
+                model=_present_model(context, ollama) if trained else None,
             )
         except TwdError as error:
             return dg.SkipReason(str(error))
@@ -106,6 +112,20 @@ def training_data_sensor(
         )
 
     return sensor
+
+
+def _present_model(context: dg.SensorEvaluationContext, resource: OllamaResource) -> str | None:
+    """The embedding model that Ollama has now; None if it has none, or does not say."""
+    # Importing it takes a while, which every start of a run would wait for.
+    from twd_shared.clients.ollama import Ollama
+
+    model = resource.embed_model
+    try:
+        digest = Ollama(resource.base_url, model, timeout_seconds=_OLLAMA_SECONDS).digest()
+    except TwdError as error:
+        context.log.warning(str(error))
+        return None
+    return model_name(model, digest) if digest else None
 
 
 def _nothing_to_train(known: int, waiting: int) -> dg.SkipReason:

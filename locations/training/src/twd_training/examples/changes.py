@@ -15,6 +15,8 @@ def wishes_of(
     live: Mapping[str, int],
     indexed: Mapping[str, int],
     vanished: Container[str],
+    trained: Mapping[str, Container[str]],
+    model: str | None,
 ) -> dict[str, str]:
     """What to train for, by connection id; a new wish has a new text.
 
@@ -22,7 +24,9 @@ def wishes_of(
     `live` and `indexed` the snapshot versions of the knowledge base and of the schema index, the
     latter only where it was published a while ago: until then the automation conditions do their
     work. They ask once; a training that failed, or was removed and is needed again, is asked for
-    here. `vanished` are connections whose knowledge base Qdrant does not serve any more.
+    here. `vanished` are connections whose knowledge base Qdrant does not serve any more. `trained`
+    are the models of the knowledge bases, as `ModelVersions.trained_models` names them, and `model`
+    the one that the server has now; None = nobody knows.
     """
     wishes: dict[str, str] = {}
     for connection in connections:
@@ -35,4 +39,6 @@ def wishes_of(
             wishes[key] = f"training data {now.get(key, '')}"
         elif key in vanished:
             wishes[key] = "vanished"
+        elif model and key in trained and model not in trained[key]:
+            wishes[key] = f"model {model}"
     return wishes

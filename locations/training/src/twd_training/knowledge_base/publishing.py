@@ -29,7 +29,12 @@ from twd_training.knowledge_base.keeping import (
 )
 from twd_training.knowledge_base.material import Material
 from twd_training.knowledge_base.names import Part
-from twd_training.knowledge_base.versions import NOT_YET_SERVED, ModelVersion, ModelVersions
+from twd_training.knowledge_base.versions import (
+    NOT_YET_SERVED,
+    ModelVersion,
+    ModelVersions,
+    model_name,
+)
 from twd_training.knowledge_base.withdrawal import Withdrawal
 
 
@@ -317,7 +322,7 @@ def _identity(document: Document | Stored) -> tuple[object, ...]:
 def model_id_of(model: EmbeddingModel) -> str:
     """How the points of a version name what embedded them: the model, and what stood before."""
     prefixes = content_fingerprint(prefix_of(model.name, purpose) for purpose in PURPOSES)
-    return f"{model.name}@{model.digest}+{prefixes[:8]}"
+    return f"{model_name(model.name, model.digest)}+{prefixes[:8]}"
 
 
 def _counts(documents: Sequence[Document]) -> dict[Part, int]:

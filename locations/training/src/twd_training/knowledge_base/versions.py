@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
@@ -15,6 +16,11 @@ from twd_shared.store.tables import model_servings, model_versions
 
 NOT_YET_SERVED = "It was found good and is to be served; the run that would do so has not done it."
 """Why a version is held from when it is recorded until it is served: a moment, unless killed."""
+
+
+def model_name(model: str, digest: str) -> str:
+    """A model as it is at one moment: a name may be given to another one."""
+    return f"{model}@{digest}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +116,23 @@ class ModelVersions:
         A version that is held beside the live one counts: what it was made from was seen, and is
         not asked for again.
         """
+        snapshots: dict[str, int] = {}
+        for row in self._trained():
+            newest = snapshots.get(row.connection_id, 0)
+            snapshots[row.connection_id] = max(newest, row.snapshot_version)
+        return snapshots
+
+    def trained_models(self) -> dict[str, frozenset[str]]:
+        """Models that were trained with, as `model_name` names them, by connection id.
+
+        Those of the live version, and of one that is held beside it, as for the snapshots.
+        """
+        models: defaultdict[str, set[str]] = defaultdict(set)
+        for row in self._trained():
+            models[row.connection_id].add(model_name(row.model, row.model_digest))
+        return {connection_id: frozenset(names) for connection_id, names in models.items()}
+
+    def _trained(self) -> Sequence[sa.Row[Any]]:
         table = model_versions
         live = sa.alias(table)
         is_beside = (
@@ -125,13 +148,11 @@ class ModelVersions:
         is_held = table.c.held_reason.not_in(["", NOT_YET_SERVED]) & (
             table.c.collections != sa.literal({}, table.c.collections.type)
         )
-        query = (
-            sa.select(table.c.connection_id, sa.func.max(table.c.snapshot_version).label("newest"))
-            .where(table.c.is_live | (is_held & is_beside))
-            .group_by(table.c.connection_id)
-        )
+        query = sa.select(
+            table.c.connection_id, table.c.snapshot_version, table.c.model, table.c.model_digest
+        ).where(table.c.is_live | (is_held & is_beside))
         with self._database.begin() as transaction:
-            return {row.connection_id: row.newest for row in transaction.execute(query)}
+            return transaction.execute(query).all()
 
     def live_collections(self) -> dict[str, dict[str, str]]:
         """Collection by alias of each live version, by connection id."""
