@@ -212,6 +212,46 @@ def test_a_person_may_say_that_the_model_is_right_as_it_is_now(
     assert shop.train().published.held is None
 
 
+def pulled_again(model: FaultyModelServer) -> Callable[[list[str]], None]:
+    """While texts are embedded, the server gets another model of that name."""
+
+    def instead(texts: list[str]) -> None:
+        if texts != ["dimension"]:
+            model.digest = "f" * 64
+
+    return instead
+
+
+def test_a_model_that_is_pulled_again_meanwhile_makes_no_version(
+    shop: TrainedShop, model: FaultyModelServer
+) -> None:
+    shop.change("campaign", "agency")
+    model.instead = pulled_again(model)
+    with pytest.raises(EmbeddingUnavailable, match="was pulled again or removed"):
+        shop.train()
+    assert (shop.live.version, shop.held, shop.collections.present()) == (1, None, {1})
+    assert shop.train().published.held is None
+    assert shop.live.model_digest == model.digest
+
+
+def test_a_version_is_not_promoted_whose_model_is_pulled_again_while_it_is_embedded(
+    location: Location, model: FaultyModelServer
+) -> None:
+    shop = TrainedShop(location, model.url)
+    shop.read()
+    model.prefix = PREFIX
+    shop.train()
+    model.prefix = ""
+    shop.change("campaign", "agency")
+    shop.train()
+    model.instead = pulled_again(model)
+    with pytest.raises(EmbeddingUnavailable, match="was pulled again or removed"):
+        shop.decisions.promote()
+    assert shop.live.version == 1
+    assert shop.train().published.held is None
+    assert shop.live.model_digest == model.digest
+
+
 def test_a_model_that_works_again_needs_no_person(
     shop: TrainedShop, model: FaultyModelServer
 ) -> None:

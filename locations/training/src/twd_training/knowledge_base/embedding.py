@@ -8,7 +8,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from time import monotonic
 
 from twd_shared.clients.embedding import embed_each, embed_within
-from twd_shared.clients.ollama import TEXTS_UNDER_WAY, Ollama
+from twd_shared.clients.ollama import TEXTS_UNDER_WAY, EmbeddingModel, Ollama
+from twd_shared.errors import EmbeddingUnavailable
 from twd_training.knowledge_base.collections import Collections
 from twd_training.knowledge_base.documents import PURPOSES, Document, EmbeddedText
 
@@ -17,6 +18,10 @@ _WRITTEN_AT_ONCE = 256
 _MOST_WAITING = 4
 # On a slower server the last texts would wait behind what else it is then given, and too long.
 _SOON_SECONDS = 30
+
+
+class ModelReplaced(EmbeddingUnavailable):
+    """The model became another one while texts were embedded; nobody knows what is of which."""
 
 
 def embedded(
@@ -32,6 +37,16 @@ def embedded(
         vectors = embed_within(ollama, [text.text for text in of_purpose], purpose, until)
         given.update(zip(of_purpose, vectors, strict=True))
     return given
+
+
+def require_same_model(ollama: Ollama, model: EmbeddingModel) -> None:
+    """Raise ModelReplaced if the server has another model by now than was embedded with."""
+    if ollama.digest() != model.digest:
+        raise ModelReplaced(
+            f"Ollama got another model {model.name} while texts were embedded with it: it was "
+            "pulled again or removed, and vectors of two models do not compare. What was embedded "
+            "is not served; the next try embeds it anew."
+        )
 
 
 def write_embedded(

@@ -16,7 +16,7 @@ from twd_shared.store.snapshots import SnapshotStore
 from twd_training.examples.store import TrainingSet
 from twd_training.knowledge_base.collections import Collections
 from twd_training.knowledge_base.documents import content_hash_of
-from twd_training.knowledge_base.embedding import write_embedded
+from twd_training.knowledge_base.embedding import require_same_model, write_embedded
 from twd_training.knowledge_base.held_alerts import HeldAlerts, forget_told
 from twd_training.knowledge_base.keeping import (
     BY_A_PERSON,
@@ -167,6 +167,7 @@ class Decisions:
         write_embedded(
             held.version, documents, {}, alone.collections, self._ollama, model_id_of(model)
         )
+        require_same_model(self._ollama, model)
 
     def _serve(self, version: ModelVersion, alone: _Alone) -> int:
         """Serve a version without what is wrong in it; gives how many documents that were."""

@@ -19,7 +19,7 @@ from twd_shared.errors import IndexUnavailable, TwdError
 from twd_shared.schema_model.fingerprint import content_fingerprint
 from twd_training.knowledge_base.collections import Collections, Stored
 from twd_training.knowledge_base.documents import PURPOSES, Document, EmbeddedText, content_hash_of
-from twd_training.knowledge_base.embedding import write_embedded
+from twd_training.knowledge_base.embedding import ModelReplaced, require_same_model, write_embedded
 from twd_training.knowledge_base.integrity import sources_of
 from twd_training.knowledge_base.keeping import (
     drop_others,
@@ -207,6 +207,13 @@ class Publisher:
             stored = self._collections.stored(live.version) if live else {}
             wrong = self._withdrawal.wrong_in(live, stored) if live else frozenset[str]()
             verdict = examination.verdict(live, stored, wrong)
+        try:
+            # The questions are embedded by now too.
+            require_same_model(self._ollama, model)
+        except ModelReplaced:
+            # Its vectors must not be taken over, should that model come back.
+            self._collections.drop({number})
+            raise
         version = self._version(
             number, documents, model, content_hash, material.snapshot_version, verdict
         )
