@@ -197,6 +197,11 @@ def test_a_refusal_for_another_reason_cuts_nothing(http_server: Any) -> None:
         embed_within(Ollama(http_server.url, "m"), ["word " * 1000, "other"], "document")
 
 
+@pytest.mark.parametrize("longest", [0, -1])
+def test_where_nothing_fits_nothing_is_left_of_a_text(longest: int) -> None:
+    assert cut_text("text", longest) == ""
+
+
 @given(st.text(st.sampled_from("ađ💥 _1"), max_size=9000))
 def test_a_cut_text_is_the_longest_beginning_within_the_limit(text: str) -> None:
     cut = cut_text(text)

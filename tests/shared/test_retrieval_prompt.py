@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 
+import pytest
+
 from twd_shared.retrieval.candidates import Relationship
-from twd_shared.retrieval.prompt import sql_prompt
+from twd_shared.retrieval.prompt import LEAST_CONTEXT_TOKENS, sql_prompt
 from twd_shared.retrieval.ranking import Explanation
 from twd_shared.retrieval.search import Retrieval, RetrievedTable
 
@@ -44,3 +46,11 @@ def test_of_a_first_table_that_is_too_long_the_beginning_is_shown() -> None:
     prompt = sql_prompt("How many?", answer, "postgresql")
     assert "CREATE TABLE a (" in prompt
     assert len(prompt.encode()) < 18_000
+
+
+def test_a_model_that_reads_too_little_is_not_asked() -> None:
+    answer = Retrieval((retrieved("a", "CREATE TABLE a (" + "id integer, " * 5000),))
+    assert "CREATE TABLE a (" in sql_prompt("How many?", answer, "mysql", LEAST_CONTEXT_TOKENS)
+    assert LEAST_CONTEXT_TOKENS == 4048
+    with pytest.raises(ValueError, match=f"reads 2048 tokens .* {LEAST_CONTEXT_TOKENS} at least"):
+        sql_prompt("How many?", answer, "mysql", 2048)

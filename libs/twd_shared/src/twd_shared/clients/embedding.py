@@ -30,7 +30,7 @@ def estimated_length(text: str) -> int:
 
 def cut_text(text: str, longest: int = LONGEST_TEXT) -> str:
     """The text's beginning whose estimated length is `longest` at most."""
-    while (excess := estimated_length(text) - longest) > 0:
+    while text and (excess := estimated_length(text) - longest) > 0:
         text = text[: -((excess + 2) // 3)]
     return text
 

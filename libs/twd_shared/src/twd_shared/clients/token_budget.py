@@ -54,6 +54,8 @@ By default Ollama reads 4,096, and drops the beginning of more without a word: w
 With another number for another prompt it would load the model anew each time.
 https://github.com/ollama/ollama/blob/main/docs/faq.md
 """
+SQL_ANSWER_TOKENS = 2048
+"""How much of that is left to an answer in SQL; the longest prompt takes no more than the rest."""
 
 UNKNOWN_CONTEXT = 512
 """Tokens that are relied on when a server does not say: BERT's, the shortest of usual models."""

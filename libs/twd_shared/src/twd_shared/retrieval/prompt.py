@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from twd_shared.clients.token_budget import WRITING_CONTEXT_TOKENS
+from twd_shared.clients.token_budget import SQL_ANSWER_TOKENS, WRITING_CONTEXT_TOKENS
 from twd_shared.retrieval.fitting import fitting
 from twd_shared.retrieval.search import Retrieval
 from twd_shared.schema_model.fingerprint import content_fingerprint
 
-_ANSWER_TOKENS = 2000
 # Estimated characters, three a token. The frame is what stands around all else.
 _LONGEST_JOINS, _LONGEST_QUESTION, _FRAME = 2000, 1500, 1000
+_OTHERS = _LONGEST_JOINS + _LONGEST_QUESTION + _FRAME
+# With less of them than this, an answer would be a guess.
+_LEAST_TABLES = 1500
+LEAST_CONTEXT_TOKENS = SQL_ANSWER_TOKENS + (_OTHERS + _LEAST_TABLES) // 3
+"""How much a model must read to be asked for SQL."""
 
 
 def sql_prompt(
@@ -22,9 +26,15 @@ def sql_prompt(
 
     What a model that reads `context_tokens`, its answer included, would not read is left out: the
     last tables with their joins, and the end of a long first one or a long question.
+    Raises ValueError when that is less than LEAST_CONTEXT_TOKENS.
     """
-    others = _LONGEST_JOINS + _LONGEST_QUESTION + _FRAME
-    longest = 3 * (context_tokens - _ANSWER_TOKENS) - others
+    if context_tokens < LEAST_CONTEXT_TOKENS:
+        raise ValueError(
+            f"A model that reads {context_tokens} tokens cannot be asked for SQL: "
+            f"{SQL_ANSWER_TOKENS} are left to its answer, and tables and question need the rest of "
+            f"{LEAST_CONTEXT_TOKENS} at least. Give it more (num_ctx), or take another model."
+        )
+    longest = 3 * (context_tokens - SQL_ANSWER_TOKENS) - _OTHERS
     ddl = fitting((table.ddl for table in retrieval.tables), longest)
     shown = {(table.schema, table.table) for table in retrieval.tables[: len(ddl)]}
     joins = [

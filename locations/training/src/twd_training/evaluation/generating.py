@@ -17,7 +17,7 @@ from qdrant_client import QdrantClient
 
 from twd_shared.clients.catalog import Connection
 from twd_shared.clients.ollama import Ollama
-from twd_shared.clients.token_budget import WRITING_CONTEXT_TOKENS
+from twd_shared.clients.token_budget import SQL_ANSWER_TOKENS, WRITING_CONTEXT_TOKENS
 from twd_shared.errors import (
     EmbeddingRejected,
     PermanentError,
@@ -31,12 +31,7 @@ from twd_training.evaluation.answers import refusal, sql_in
 from twd_training.evaluation.executing import SourceQueries
 from twd_training.evaluation.generated_store import NO_ANSWER, Asking, GeneratedSql, Kept
 from twd_training.evaluation.outcomes import Compared, Generated, Outcome, Tally
-from twd_training.evaluation.prompt import (
-    ANSWER_TOKENS,
-    FORM,
-    Context,
-    generation_prompt,
-)
+from twd_training.evaluation.prompt import FORM, Context, generation_prompt
 from twd_training.evaluation.questions import taught_pairs
 from twd_training.evaluation.retrievers import contexts_of
 from twd_training.examples.models import TrainingItem
@@ -167,7 +162,7 @@ class _Inquiry:
         prompt = generation_prompt(pair.question or "", context, _DIALECT)
         try:
             answer = self._ollama.generate(
-                prompt, context_tokens=WRITING_CONTEXT_TOKENS, answer_tokens=ANSWER_TOKENS
+                prompt, context_tokens=WRITING_CONTEXT_TOKENS, answer_tokens=SQL_ANSWER_TOKENS
             )
             sql = sql_in(answer)
             compared = (

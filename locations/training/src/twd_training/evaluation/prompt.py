@@ -14,10 +14,9 @@ from twd_shared.schema_model.fingerprint import content_fingerprint
 
 FORM = "1"
 """Raised when the same context is asked about in other words: everything is asked anew."""
-ANSWER_TOKENS = 2048
-"""What the model writes at most; with the longest prompt it is within WRITING_CONTEXT_TOKENS."""
 
-# Estimated characters, three a token: 16,000 and the question.
+# Estimated characters, three a token: 16,000 and the question, which with SQL_ANSWER_TOKENS are
+# within WRITING_CONTEXT_TOKENS.
 _LONGEST_DDL, _LONGEST_DOCUMENTATION, _LONGEST_PAIRS, _LONGEST_QUESTION = 8000, 4000, 4000, 1500
 
 
