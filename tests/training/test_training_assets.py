@@ -29,6 +29,7 @@ from twd_training.examples.store import TrainingSet
 from twd_training.knowledge_base import material
 from twd_training.knowledge_base.collections import Collections
 from twd_training.knowledge_base.names import alias_of
+from twd_training.knowledge_base.removal import remove_unused
 from twd_training.knowledge_base.versions import ModelVersions
 
 from .conftest import CUSTOMER, INVOICE, Location
@@ -328,6 +329,20 @@ def test_the_sensor_removes_what_is_kept_of_a_paused_connection_and_trains_it_wh
     assert tick(location, instance).run_requests
     assert run(location, instance).success
     assert Collections(client, location.key).served() == 2
+
+
+def test_a_tick_that_read_a_connection_as_paused_leaves_what_it_was_trained_with_since(
+    location: Location, instance: dg.DagsterInstance
+) -> None:
+    location.store.connections.deactivate(location.connection_id)
+    read = location.store.connections.known()
+    location.register()
+    assert run(location, instance).success
+    client = location.resources["qdrant"].client
+    catalog = location.resources["catalog"].catalog
+    assert list(remove_unused(read, catalog, client, location.database, frozenset())) == []
+    assert Collections(client, location.key).served() == 1
+    assert ModelVersions(location.database).live(location.connection_id) is not None
 
 
 def test_what_is_known_to_be_wrong_stays_so_while_a_connection_is_paused(

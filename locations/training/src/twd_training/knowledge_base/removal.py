@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Set
 from qdrant_client import QdrantClient
 
 from twd_shared.clients.catalog import Catalog
-from twd_shared.store.connections import RegisteredConnection
+from twd_shared.store.connections import ConnectionRegistry, RegisteredConnection
 from twd_shared.store.database import MetadataDatabase
 from twd_training.examples.store import TrainingSet
 from twd_training.knowledge_base.collections import Collections
@@ -61,12 +61,13 @@ def _remove(
 ) -> bool:
     """Delete collections and aliases of a connection, and its training items if they do not stay.
 
-    Rows of versions stay. Gives False, having done nothing, while a run holds the knowledge base.
-    Repeatable.
+    Rows of versions stay. Gives False, having done nothing, while a run holds the knowledge base,
+    or when the connection is active again. Repeatable.
     """
     training_set = TrainingSet(database)
     with ModelVersions(database).exclusive_at_once(connection.connection_id) as held:
-        if held is None:
+        # It may have been activated and trained since it was read as inactive.
+        if held is None or ConnectionRegistry(database).is_active(connection.connection_id):
             return False
         versions = ModelVersions(database, held.still_held)
         forget_told(database, connection.connection_id)
