@@ -11,6 +11,7 @@ from twd_shared.errors import UnknownConnection
 from twd_training.knowledge_base import material
 from twd_training.knowledge_base.collections import Collections
 from twd_training.knowledge_base.held_alerts import HeldAlerts
+from twd_training.knowledge_base.names import Part, alias_of, collection_of
 from twd_training.knowledge_base.promotion import Decisions, Served, VersionNotKept
 from twd_training.knowledge_base.versions import ModelVersions
 from twd_training.model_command import main
@@ -118,7 +119,38 @@ def test_an_untrained_database_cannot_be_promoted(location: Location, ollama_url
         TrainedShop(location, ollama_url).decisions.promote()
 
 
+@pytest.mark.parametrize("part", ["ddl", "langchain"])
+def test_a_held_version_that_lost_a_part_is_not_promoted(holding: TrainedShop, part: Part) -> None:
+    holding.lose_collection(part, 2)
+    lost = f"has lost {collection_of(holding.location.key, part, 2)}"
+    with pytest.raises(VersionNotKept, match=lost):
+        holding.decisions.promote()
+    assert holding.live.version == 1
+
+
 # --- going back -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("part", ["ddl", "langchain", "memory"])
+def test_a_version_before_that_lost_a_part_is_not_gone_back_to(
+    trained_twice: TrainedShop, part: Part
+) -> None:
+    trained_twice.lose_collection(part, 1)
+    lost = f"has lost {collection_of(trained_twice.location.key, part, 1)}"
+    with pytest.raises(VersionNotKept, match=lost):
+        trained_twice.decisions.go_back()
+    assert (trained_twice.live.version, trained_twice.held) == (2, None)
+
+
+def test_a_version_that_was_published_without_a_memory_is_gone_back_to(
+    trained_twice: TrainedShop,
+) -> None:
+    trained_twice.lose_collection("memory", 1)
+    memory = alias_of(trained_twice.location.key, "memory")
+    trained_twice.location.execute_metadata(
+        f"update twd.model_versions set collections = collections - '{memory}' where version = 1"
+    )
+    assert trained_twice.decisions.go_back().version == trained_twice.live.version == 1
 
 
 def test_the_version_before_is_served_again(trained_twice: TrainedShop) -> None:

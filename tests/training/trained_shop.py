@@ -15,7 +15,7 @@ from twd_training.examples.changes import wishes_of
 from twd_training.examples.store import TrainingSet
 from twd_training.examples.submissions import read_markers
 from twd_training.knowledge_base.collections import Collections
-from twd_training.knowledge_base.names import Part, alias_of
+from twd_training.knowledge_base.names import Part, alias_of, collection_of
 from twd_training.knowledge_base.promotion import Decisions
 from twd_training.knowledge_base.versions import ModelVersion, ModelVersions, model_name
 from twd_training.training import Trained, train
@@ -122,6 +122,10 @@ class TrainedShop:
         """Somebody deletes the alias of a part, and no collection."""
         alias = models.DeleteAlias(alias_name=alias_of(self.location.key, part))
         self.client.update_collection_aliases([models.DeleteAliasOperation(delete_alias=alias)])
+
+    def lose_collection(self, part: Part, version: int) -> None:
+        """Qdrant loses one collection of a version, and with it its alias."""
+        self.client.delete_collection(collection_of(self.location.key, part, version))
 
     def is_training_wished(self) -> bool:
         """Whether the knowledge base is behind the application's training data, or the model."""

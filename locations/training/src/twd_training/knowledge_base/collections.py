@@ -109,9 +109,12 @@ class Collections:
         versions = (version_in(self._partition_key, name) for name in self._there())
         return {version for version in versions if version is not None}
 
-    def is_whole(self, version: int) -> bool:
-        """Whether all collections of a version are there."""
-        return self._there().issuperset(self.names(version).values())
+    def missing(self, names: Collection[str]) -> list[str]:
+        """Those of a version's collections, as they were recorded, that are not there.
+
+        A version of a release that had no memory was recorded without one, and is whole so.
+        """
+        return sorted(set(names) - self._there())
 
     def served(self) -> int | None:
         """The version to which all aliases point, or None if they do not agree."""

@@ -22,10 +22,10 @@ def settle(
     served = collections.served()
     kept = versions.kept(connection_id)
     if served is None:
-        live = next((one.version for one in kept.values() if one.is_live), None)
-        if live is not None and collections.is_whole(live):
-            collections.serve(live)
-            served = live
+        live = next((one for one in kept.values() if one.is_live), None)
+        if live is not None and not collections.missing(live.collections.values()):
+            collections.serve(live.version)
+            served = live.version
     version = kept.get(served) if served is not None else None
     number = version.version if version else None
     are_live = [one.version for one in kept.values() if one.is_live]

@@ -89,9 +89,9 @@ class Decisions:
 
         One whose vectors were not its model's is embedded anew: whoever promotes it says that the
         model is right as it is now. Raises UnknownConnection when there is no knowledge base at
-        all, VersionNotKept when that version cannot be embedded any more or another was made while
-        this waited, MetadataUnavailable when the lock was lost meanwhile, and the errors of the
-        embedding and the index.
+        all, VersionNotKept when Qdrant has lost a part of that version, it cannot be embedded any
+        more or another was made while this waited, MetadataUnavailable when the lock was lost
+        meanwhile, and the errors of the embedding and the index.
         """
         with self._held_alone() as alone:
             live, versions = alone.live, alone.versions
@@ -105,6 +105,7 @@ class Decisions:
                     # One that was killed when it had served may not have done the rest.
                     self._settle_promoted(live)
                 return Served(live.version, live.version, is_done=False)
+            self._require_whole(held, alone)
             if has_foreign_vectors(held):
                 self._embed_anew(held, alone)
             comparison = {**(held.comparison or {}), "promoted_against": held.held_reason}
@@ -117,8 +118,9 @@ class Decisions:
         """Serve the version that was served before; it is done once, not over and over.
 
         The version that was served becomes the held one, so that its content is not promoted by
-        itself again. Raises VersionNotKept when there is none to go back to, or another was made
-        while this waited, MetadataUnavailable when the lock was lost meanwhile.
+        itself again. Raises VersionNotKept when there is none to go back to, Qdrant has lost a part
+        of it, or another was made while this waited, MetadataUnavailable when the lock was lost
+        meanwhile.
         """
         with self._held_alone() as alone:
             live, versions = alone.live, alone.versions
@@ -135,6 +137,7 @@ class Decisions:
                     f"{self._key} has no earlier version of its knowledge base to go back to: one "
                     "is kept from the second version on, until another takes its place."
                 )
+            self._require_whole(previous, alone)
             # First: once the earlier one is served, a run must know that this one was left.
             comparison = {**(live.comparison or {}), "live_version": previous.version}
             reason = f"{BY_A_PERSON} from it to version {previous.version}."
@@ -143,6 +146,15 @@ class Decisions:
             # A newer one that the gate held is dropped, and can be promoted no more.
             forget_told(self._database, self._id)
             return Served(previous.version, live.version, True, withdrawn)
+
+    def _require_whole(self, version: ModelVersion, alone: _Alone) -> None:
+        missing = alone.collections.missing(version.collections.values())
+        if missing:
+            raise VersionNotKept(
+                f"Version {version.version} of the knowledge base of {self._key} cannot be served: "
+                f"Qdrant has lost {', '.join(missing)}. What is served now stays. Restore them, or "
+                "run training_job, which makes a new version where what is served is behind."
+            )
 
     def _settle_promoted(self, served: ModelVersion) -> None:
         """Say that none is held any more, and ask for a training if `served` is behind.
