@@ -9,7 +9,7 @@ import pytest
 from twd_training.evaluation.answers import is_ordered, refusal, sql_in, without_end
 from twd_training.evaluation.outcomes import Tally
 from twd_training.evaluation.prompt import Context, generation_prompt
-from twd_training.evaluation.questions import MOST_GENERATED, taught_pairs
+from twd_training.evaluation.questions import MOST_ANSWERED, taught_pairs
 from twd_training.evaluation.results import Rows, difference
 from twd_training.examples.models import TrainingItem
 
@@ -224,8 +224,8 @@ def test_only_what_users_taught_on_purpose_is_asked_and_of_much_a_fixed_sample()
             source=source,  # pyright: ignore[reportArgumentType]
         )
 
-    pairs = [pair(number) for number in range(MOST_GENERATED + 20)]
+    pairs = [pair(number) for number in range(MOST_ANSWERED + 20)]
     chosen = taught_pairs([*pairs, pair(99, "messages")])
-    assert len(chosen) == MOST_GENERATED
+    assert len(chosen) == MOST_ANSWERED
     assert chosen == taught_pairs(pairs[::-1])
     assert taught_pairs([pair(1, "messages")]) == []

@@ -16,7 +16,7 @@ from twd_training.examples.models import TrainingItem
 MOST_OF_USERS = 200
 """Of more, a fixed sample is asked: a small change must not cost a question for each pair."""
 
-MOST_GENERATED = 30
+MOST_ANSWERED = 30
 """So many are answered by a language model and run on the source, which takes seconds each."""
 
 
@@ -55,5 +55,5 @@ def taught_pairs(items: Iterable[TrainingItem]) -> list[TrainingItem]:
         if item.question and item.tables
     ]
     return sorted(pairs, key=lambda one: (steady_order(one.question or ""), one.item_id))[
-        :MOST_GENERATED
+        :MOST_ANSWERED
     ]
