@@ -14,7 +14,9 @@ import sqlalchemy as sa
 from qdrant_client import models
 
 from twd_shared.contract import TRAINED_MODEL
+from twd_shared.errors import IndexUnavailable
 from twd_shared.resources.servers import OllamaResource, QdrantResource
+from twd_shared.retrieval.scoring import Score
 from twd_shared.settings import Settings
 from twd_shared.store.tables import alerts
 from twd_training.definitions import build_defs
@@ -25,6 +27,7 @@ from twd_training.defs.assets import (
     TRAINING_EXAMPLES_KEY,
 )
 from twd_training.defs.sensors import training_data_sensor
+from twd_training.evaluation import evaluating
 from twd_training.examples.store import TrainingSet
 from twd_training.knowledge_base import material
 from twd_training.knowledge_base.collections import Collections
@@ -35,6 +38,7 @@ from twd_training.knowledge_base.versions import ModelVersions
 from .conftest import CUSTOMER, INVOICE, Location
 from .faulty_model import FaultyModelServer
 from .test_gate import without
+from .trained_shop import TrainedShop
 
 pytestmark = pytest.mark.integration
 
@@ -189,6 +193,40 @@ def test_a_poor_retrieval_warns(location: Location, instance: dg.DagsterInstance
     assert checks(result) == {PROMOTION_CHECK: True, RECALL_CHECK: False}
     [check] = [c for c in result.get_asset_check_evaluations() if c.check_name == RECALL_CHECK]
     assert check.severity == dg.AssetCheckSeverity.WARN
+
+
+def test_a_database_without_tables_is_no_poor_retrieval(
+    location: Location, instance: dg.DagsterInstance
+) -> None:
+    location.read_schema()
+    result = run(location, instance)
+    assert checks(result) == {PROMOTION_CHECK: True, RECALL_CHECK: True}
+
+
+def test_a_version_that_is_dropped_while_it_is_scored_is_left_to_the_next_try(
+    location: Location, ollama_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop = TrainedShop(location, ollama_url)
+    shop.read()
+    shop.train()
+
+    def evaluate() -> evaluating.Evaluation:
+        index = location.resources["qdrant"].schema_index
+        return evaluating.evaluate_connection(
+            location.connection, location.database, shop.client, index, shop.ollama
+        )
+
+    def scores_of_index(*_: Any) -> list[Score]:
+        for column in ("agency", "country"):
+            shop.change("campaign", column)
+            shop.train()
+        return []
+
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(evaluating, "schema_index_scores", scores_of_index)
+        with pytest.raises(IndexUnavailable, match=r"Version 1 .* was dropped while it was scored"):
+            evaluate()
+    assert [version.version for version in evaluate().versions] == [3]
 
 
 @pytest.fixture

@@ -266,6 +266,13 @@ def promotion_check(published: "Published") -> dg.AssetCheckResult:
 
 
 def _recall_check(evaluation: "Evaluation", bound: float) -> dg.AssetCheckResult:
+    if not evaluation.question_count:
+        return dg.AssetCheckResult(
+            check_name=RECALL_CHECK,
+            passed=True,
+            description="No question could be made: the schema shows no table.",
+            metadata={"bound": bound},
+        )
     of_index = evaluation.overall(SCHEMA_INDEX)
     recall = of_index.recall_at_5 if of_index else 0.0
     return dg.AssetCheckResult(

@@ -8,7 +8,7 @@ from qdrant_client import QdrantClient
 
 from twd_shared.clients.ollama import Ollama
 from twd_shared.clients.schema_index import SchemaIndex
-from twd_shared.errors import UnknownConnection
+from twd_shared.errors import IndexRejected, IndexUnavailable, UnknownConnection
 from twd_shared.retrieval.questions import question_set_hash
 from twd_shared.retrieval.scoring import Score
 from twd_shared.store.connections import RegisteredConnection
@@ -63,7 +63,8 @@ def evaluate_connection(
     """Score retrieval for the connection and record it, for the live and for a held version.
 
     The schema that questions are made from is the one that the newer of both was made from.
-    Raises UnknownConnection when there is no knowledge base, and the errors of the servers.
+    Raises UnknownConnection when there is no knowledge base, IndexUnavailable when a version was
+    dropped meanwhile, and the errors of the servers.
     """
     connection_id = connection.connection_id
     versions = ModelVersions(database)
@@ -79,11 +80,17 @@ def evaluate_connection(
     questions = labelled_questions(snapshot, TrainingSet(database).accepted(connection_id))
     set_hash = question_set_hash(questions)
     of_index = schema_index_scores(questions, connection_id, ollama, index)
-    asked = KnowledgeBaseQuestions(questions, Collections(client, connection.partition_key), ollama)
+    collections = Collections(client, connection.partition_key)
+    asked = KnowledgeBaseQuestions(questions, collections, ollama)
     evaluations = Evaluations(database)
     of_version: dict[int, list[Score]] = {}
     for version in kept:
-        of_base = asked.scores(version.version, version.model, version.dimension)
+        try:
+            of_base = asked.scores(version.version, version.model, version.dimension)
+        except IndexRejected:
+            if collections.missing(version.collections.values()):
+                raise _no_longer_kept(version) from None
+            raise
         of_version[version.version] = [*of_index, *of_base]
         evaluations.record(
             connection_id, version.version, set_hash, len(questions), of_version[version.version]
@@ -96,6 +103,13 @@ def evaluate_connection(
         tuple(of_version[live.version] if live else of_index),
         tuple(of_version[held.version] if held else ()),
         tuple(evaluations.history(connection_id, KNOWLEDGE_BASE)),
+    )
+
+
+def _no_longer_kept(version: ModelVersion) -> IndexUnavailable:
+    return IndexUnavailable(
+        f"Version {version.version} of the knowledge base was dropped while it was scored, as a "
+        "training or a person put others in its place. The next try scores what is kept now."
     )
 
 
