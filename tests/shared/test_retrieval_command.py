@@ -17,7 +17,12 @@ from twd_shared.clients.index_layout import LAYOUT, Point, point_id
 from twd_shared.clients.ollama import Ollama
 from twd_shared.clients.qdrant import open_client
 from twd_shared.clients.schema_index import SchemaIndex
-from twd_shared.clients.token_budget import WRITING_CONTEXT_TOKENS, TokenBudget, TokenRates
+from twd_shared.clients.token_budget import (
+    SQL_ANSWER_TOKENS,
+    WRITING_CONTEXT_TOKENS,
+    TokenBudget,
+    TokenRates,
+)
 from twd_shared.retrieval.__main__ import main
 from twd_shared.store.database import MetadataDatabase
 from twd_shared.terms.sparse import document_terms
@@ -196,7 +201,8 @@ def test_the_language_model_reads_the_prompt_from_its_beginning(
     with indexed_table(registry, services.ollama, services.embed_model, "customer"):
         assert main(["--database", "shop", "how many customers?"]) == 0
     assert capsys.readouterr().out.endswith("\nselect 1\n")
-    assert writer.options["num_ctx"] == WRITING_CONTEXT_TOKENS
+    told = (writer.options["num_ctx"], writer.options["num_predict"])
+    assert told == (WRITING_CONTEXT_TOKENS, SQL_ANSWER_TOKENS)
 
 
 def test_neither_a_name_nor_what_a_model_writes_steers_the_terminal(

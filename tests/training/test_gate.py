@@ -11,11 +11,13 @@ import pytest
 from qdrant_client.models import PointStruct
 
 from twd_shared.errors import EmbeddingUnavailable, IndexUnavailable, ModelUnavailable
+from twd_shared.retrieval.questions import LabelledQuestion
+from twd_shared.retrieval.scoring import Score
 from twd_shared.schema_model.ddl import table_ddl
 from twd_shared.schema_model.models import Column, Table
 from twd_training.evaluation import gate, retrievers
 from twd_training.evaluation.gate import Examination
-from twd_training.evaluation.retrievers import contexts_of
+from twd_training.evaluation.retrievers import KnowledgeBaseQuestions, contexts_of
 from twd_training.examples.store import TrainingSet
 from twd_training.knowledge_base import documents, embedding, material
 from twd_training.knowledge_base.collections import Collections, Stored
@@ -865,3 +867,22 @@ def test_a_card_that_names_what_is_gone_is_wrong(shop: TrainedShop) -> None:
     }
     material_now = read_material(shop.location.connection_id, shop.location.database)
     assert wrong_documents(stored, material_now, {"shop.refund"}) == {"a"}
+
+
+def test_a_pair_is_no_help_to_another_of_the_same_sql_however_that_is_written(
+    shop: TrainedShop,
+) -> None:
+    sql = "select discount_rate from voucher"
+    asked = LabelledQuestion("Zzqq xxww", frozenset({"public.voucher"}), "user", "en", sql)
+    shop.teach("Zzqq xxww?", sql)
+    scores: list[list[Score]] = []
+    for written in (sql, "SELECT discount_rate\n  FROM voucher;"):
+        shop.location.execute(
+            "update training_data set content = %s where question = 'Zzqq xxww?'", written
+        )
+        shop.train()
+        live = shop.live
+        questions = KnowledgeBaseQuestions([asked], shop.collections, shop.ollama)
+        scores.append(questions.scores(live.version, live.model, live.dimension))
+    assert scores[0] == scores[1]
+    assert [score.mrr for score in scores[0]] != [1.0]

@@ -13,7 +13,7 @@ from twd_shared import settings
 from twd_shared.clients.ollama import Ollama
 from twd_shared.clients.qdrant import open_client
 from twd_shared.clients.schema_index import SchemaIndex
-from twd_shared.clients.token_budget import WRITING_CONTEXT_TOKENS
+from twd_shared.clients.token_budget import SQL_ANSWER_TOKENS, WRITING_CONTEXT_TOKENS
 from twd_shared.command_output import write_output
 from twd_shared.errors import TwdError
 from twd_shared.retrieval.explaining import explain
@@ -74,8 +74,11 @@ def _answer(database: str, question: str, limit: int) -> int:
     write_output("\n".join(map(printable, lines)))
     if model:
         prompt = sql_prompt(question, answer, connection.db_type)
-        sql = ollama.generate(prompt, context_tokens=WRITING_CONTEXT_TOKENS).strip()
-        write_output("\n".join(["", *map(printable, sql.expandtabs().splitlines())]))
+        sql = ollama.generate(
+            prompt, context_tokens=WRITING_CONTEXT_TOKENS, answer_tokens=SQL_ANSWER_TOKENS
+        )
+        lines = sql.strip().expandtabs().splitlines()
+        write_output("\n".join(["", *map(printable, lines)]))
     return 0
 
 

@@ -97,7 +97,8 @@ class KnowledgeBaseQuestions:
             [
                 label
                 for document in found.get(place, ())
-                if document.content_hash not in without and not _answers(document, question)
+                if document.content_hash not in without
+                and not _gives_away(document, question.text, question.sql)
                 for label in document.tables
             ]
             for place, question in enumerate(self._questions)
@@ -173,7 +174,7 @@ def contexts_of(
             [
                 pair_text(one.question or "", one.sql or "")
                 for one in similar
-                if not _gives_away(one, pair)
+                if not _gives_away(one, pair.question, pair.content)
             ][:_SHOWN],
         )
         for pair, ddl, documentation, similar in zip(
@@ -186,22 +187,15 @@ def contexts_of(
     ]
 
 
-def _gives_away(document: Found, pair: TrainingItem) -> bool:
-    """Whether a pair of the knowledge base says the question or the SQL, however it is written."""
-    return _plain(document.question) == _plain(pair.question) or _plain(document.sql) == _plain(
-        pair.content
-    )
+def _gives_away(document: Found, question: str | None, sql: str | None) -> bool:
+    """Whether a pair of the knowledge base says the question or its SQL, however it is written."""
+    if document.sql is None or sql is None:
+        return False
+    return _plain(document.question) == _plain(question) or _plain(document.sql) == _plain(sql)
 
 
 def _plain(text: str | None) -> str:
     return "".join(re.findall(r"\w|[<>=+*/-]", (text or "").casefold()))
-
-
-def _answers(document: Found, question: LabelledQuestion) -> bool:
-    """Whether the document gives the question's answer away."""
-    if document.sql is None or question.sql is None:
-        return False
-    return document.sql == question.sql or document.question == question.text
 
 
 def _of_index(
