@@ -159,6 +159,30 @@ def test_a_webhook_that_refuses_all_is_down_and_gets_all_when_it_was_repaired(
     assert webhook.titles == ["a", "b", "c"]
 
 
+def test_a_message_that_was_refused_while_it_was_alone_holds_up_no_later_one(
+    database: MetadataDatabase, delivery: AlertDelivery, webhook: WebhookServer
+) -> None:
+    webhook.fails_at, webhook.failure = {"a"}, Answer(400)
+    raise_all(database, "a")
+    ticks(database, delivery, 5)
+    delivery.deliver()
+    assert (refused(database), seconds_left(database, "a") > 60) == ([], True)
+    raise_all(database, "b")
+    assert delivery.deliver().delivered == 1
+    assert (webhook.titles, refused(database)) == (["b"], ["a"])
+
+
+def test_a_message_that_waits_for_a_webhook_that_is_away_is_not_passed_by_a_later_one(
+    database: MetadataDatabase, delivery: AlertDelivery, webhook: WebhookServer
+) -> None:
+    webhook.answer = Answer(503)
+    raise_all(database, "a")
+    delivery.deliver()
+    raise_all(database, "b")
+    delivery.deliver()
+    assert [message["key"] for message in webhook.posted] == ["a"]
+
+
 def test_a_webhook_that_refuses_all_of_many_is_not_asked_with_all_of_them(
     database: MetadataDatabase, delivery: AlertDelivery, webhook: WebhookServer
 ) -> None:

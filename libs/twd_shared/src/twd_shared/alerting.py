@@ -10,6 +10,7 @@ import traceback
 from datetime import UTC, datetime
 
 import dagster as dg
+from sqlalchemy.exc import SQLAlchemyError
 
 from twd_shared.contract import DATABASE_TAG, TRIGGER_TAG
 from twd_shared.errors import TwdError
@@ -138,12 +139,12 @@ def run_failure_alert_sensor(ui_url: str, interval_seconds: int) -> dg.SensorDef
             reason = failure_reason(raised.message, raised.cls_name)
         else:
             reason = context.failure_event.message or ""
-        alert = failure_alert(context.dagster_run, context.instance, reason, ui_url)
-        if alert.is_repeat and _works_again(context.instance, context.dagster_run, alert):
-            return
         try:
+            alert = failure_alert(context.dagster_run, context.instance, reason, ui_url)
+            if alert.is_repeat and _works_again(context.instance, context.dagster_run, alert):
+                return
             metadata_store.alerts.raise_alert(alert)
-        except TwdError as error:
+        except (TwdError, SQLAlchemyError) as error:
             # After any other kind of error Dagster goes on with the next run, and this one would
             # never be told. Those before it in the tick come again, and are known by their keys.
             raise dg.DagsterError(str(error)) from None

@@ -23,6 +23,8 @@ from twd_shared.settings import ALERT_FORMAT, ALERT_WEBHOOK_URL, AlertStyle
 
 # Timeout, too early, too many requests: the same message may be taken in a moment.
 _OF_THE_MOMENT = frozenset({408, 425, 429})
+REFUSED = "refused the message"
+"""What an error says of a message that was refused, and none of a webhook that is away."""
 LONGEST_ASKED_WAIT_SECONDS = 3600.0
 """A webhook that asks for a longer wait is not followed."""
 _MOST_READ_BYTES, _MOST_QUOTED = 4096, 200
@@ -111,7 +113,7 @@ class Webhook:
         wait = _asked_wait(response.headers.get("retry-after", ""))
         if wait is None and 400 <= status < 500 and status not in _OF_THE_MOMENT:
             raise WebhookRefused(
-                f"The alert webhook at {self._host} refused the message ({status}), which was "
+                f"The alert webhook at {self._host} {REFUSED} ({status}), which was "
                 f"written for {self._style}. If it refuses all, check {ALERT_WEBHOOK_URL.name} "
                 f"and {ALERT_FORMAT.name}.{quoted}"
             )

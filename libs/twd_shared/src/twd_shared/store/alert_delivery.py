@@ -22,6 +22,7 @@ import sqlalchemy as sa
 
 from twd_shared.clients.webhook import (
     LONGEST_ASKED_WAIT_SECONDS,
+    REFUSED,
     Webhook,
     WebhookRefused,
     WebhookUnavailable,
@@ -135,6 +136,8 @@ class AlertDelivery:
             if not _is_alone(transaction):
                 return None
             row = _another(transaction, suspects) if suspects else _first(transaction)
+            if row is None and not suspects:
+                suspects, row = _beside_refused(transaction)
             if row is None:
                 return None
             sent, values = _outcome(webhook, row, seconds)
@@ -165,12 +168,7 @@ def _first(transaction: sa.Connection) -> Any:
 
     None if there is neither, or the webhook is left alone for now.
     """
-    now = sa.func.clock_timestamp()
-    # What waits for longer has been dated by a clock that was set back since.
-    latest = now + _LONGEST
-    is_early = sa.func.coalesce(
-        (alerts.c.not_before > now) & (alerts.c.not_before <= latest), False
-    )
+    now, is_early = sa.func.clock_timestamp(), _is_early()
     if transaction.execute(sa.select(sa.exists().where(_QUEUED, is_early))).scalar_one():
         return None
     queued = _ONE.where(_QUEUED).order_by(alerts.c.sequence)
@@ -179,6 +177,26 @@ def _first(transaction: sa.Connection) -> Any:
         alerts.c.not_before.nulls_first(), alerts.c.attempts, alerts.c.sequence
     )
     return transaction.execute(queued).one_or_none() or transaction.execute(aside).one_or_none()
+
+
+def _is_early() -> sa.ColumnElement[bool]:
+    now = sa.func.clock_timestamp()
+    # What waits for longer has been dated by a clock that was set back since.
+    latest = now + _LONGEST
+    return sa.func.coalesce((alerts.c.not_before > now) & (alerts.c.not_before <= latest), False)
+
+
+def _beside_refused(transaction: sa.Connection) -> tuple[Sequence[str], Any]:
+    """What waits because it was refused, and the oldest that was not sent yet, if all do for that.
+
+    When they were refused there was no other to tell whether they are to blame.
+    """
+    query = sa.select(alerts.c.alert_key, alerts.c.last_error).where(_QUEUED, _is_early())
+    early = transaction.execute(query).all()
+    if not early or not all(REFUSED in row.last_error for row in early):
+        return (), None
+    fresh = _ONE.where(_QUEUED, alerts.c.attempts == 0).order_by(alerts.c.sequence)
+    return [row.alert_key for row in early], transaction.execute(fresh).one_or_none()
 
 
 def _another(transaction: sa.Connection, suspects: Sequence[str]) -> Any:
