@@ -63,6 +63,28 @@ def test_a_new_wish_waits_where_the_most_requests_have_changed_nothing() -> None
     assert attempts.is_due("7", "c", 3600.0, "as it is")
 
 
+def test_a_wish_that_is_repeated_waits_no_less_where_the_most_requests_have_changed_nothing() -> (
+    None
+):
+    attempts = Attempts(None, most=2)
+    for wish in ("a", "b", "c"):
+        attempts.record("7", wish, 0.0, "as it is")
+    assert not attempts.is_due("7", "c", 3599.0, "as it is")
+    assert attempts.is_due("7", "c", 3600.0, "as it is")
+
+
+def test_what_fails_for_months_is_requested_behind_others_if_it_was_at_first(
+    instance: dg.DagsterInstance,
+) -> None:
+    attempts = Attempts(None)
+    for priority in (-1, 2):
+        attempts.record("7", "a", 0.0)
+        request = claim_run(instance, attempts, SHOP, "a", "some_sensor", ASSETS, priority)
+        assert request is not None
+        assert request.tags.get("dagster/priority") == {-1: "-1", 2: None}[priority]
+        attempts = Attempts(None)
+
+
 def test_new_wishes_do_not_wait_while_the_requests_work() -> None:
     attempts = Attempts(None, most=2)
     for wish in "abcdef":

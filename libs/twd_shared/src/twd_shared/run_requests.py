@@ -64,21 +64,20 @@ class Attempts:
         now was made by a clock that has been set back since: it is waited for no longer.
 
         `standing` names what requests are to change, '' = nobody knows. Where the most requests
-        have not changed it, new wishes wait for an hour as well: some sources wish anew all day.
+        have not changed it, each further one waits for an hour: some sources wish anew all day.
         """
         attempt = self._by_id.get(connection_id)
         if attempt is None:
             return True
-        if attempt.wish != wish:
-            if not standing or self._in_vain(attempt, standing) < (self._most or math.inf):
-                return True
-            wait = _LONGEST_WAIT_SECONDS
-        elif self.has_given_up(connection_id, wish):
+        if self.has_given_up(connection_id, wish):
             return False
-        else:
+        wait = 0.0
+        if attempt.wish == wish:
             # Of what fails for weeks the power would be no number any more.
             doublings = min(attempt.count - 1, _MOST_DOUBLINGS)
             wait = min(_FIRST_WAIT_SECONDS * 2**doublings, _LONGEST_WAIT_SECONDS)
+        if standing and self._in_vain(attempt, standing) >= (self._most or math.inf):
+            wait = _LONGEST_WAIT_SECONDS
         return not 0 <= now - attempt.last < wait
 
     def has_given_up(self, connection_id: str, wish: str) -> bool:
@@ -152,8 +151,9 @@ def claim_run(
     `assets` are all that the run will write. A run that does not name them is not recognised by
     automation conditions as the one that does their work, and they would ask for another.
 
-    In the queue it goes before runs of a lower `priority`, which is 0 where nothing is said, and 0
-    for a wish that was requested before: what fails again and again must not take every place.
+    In the queue it goes before runs of a lower `priority`, which is 0 where nothing is said, and no
+    more than 0 for a wish that was requested before: what fails again and again must not take every
+    place.
 
     A request counts as an attempt; `wish` names what is wanted, so that a new wish does not wait
     for the failures of an older one. `standing` is as for `Attempts.is_due`.
@@ -163,12 +163,13 @@ def claim_run(
         instance, connection, assets
     ):
         return None
-    is_first = attempts.record(connection_id, wish, now, standing) == 1
+    if attempts.record(connection_id, wish, now, standing) > 1:
+        priority = min(priority, 0)
     return dg.RunRequest(
         partition_key=connection.partition_key,
         asset_selection=list(assets),
         tags={
             **run_tags(connection.connection_id, connection.database_name, trigger),
-            **({"dagster/priority": str(priority)} if priority and is_first else {}),
+            **({"dagster/priority": str(priority)} if priority else {}),
         },
     )

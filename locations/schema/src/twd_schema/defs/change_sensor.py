@@ -145,7 +145,8 @@ def _requests(
                 one.wish,
                 "schema_change_sensor",
                 ALL_OF_A_SOURCE,
-                standing=held[connection_id].fingerprint,
+                # What is told of a schema that has gone again is wrong as long as this waits.
+                standing=held[connection_id].fingerprint if held[connection_id].is_newest else "",
             )
             requests += [request] if request else []
     return requests

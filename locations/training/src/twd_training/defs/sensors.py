@@ -1,6 +1,7 @@
 """The sensor that follows the application's training data and connections that went away."""
 
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 
 import dagster as dg
 
@@ -16,7 +17,7 @@ from twd_shared.run_requests import Attempts, claim_run
 from twd_shared.schema_model.wording import counted
 from twd_shared.settings import Settings
 from twd_training.defs.jobs import ALL_OF_A_TRAINING
-from twd_training.examples.changes import wishes_of
+from twd_training.examples.changes import is_of_model, wishes_of
 from twd_training.examples.store import TrainingSet
 from twd_training.examples.submissions import read_markers
 from twd_training.knowledge_base.versions import ModelVersions, model_name
@@ -25,6 +26,10 @@ from twd_training.knowledge_base.versions import ModelVersions, model_name
 _LEFT_TO_AUTOMATION = timedelta(minutes=5)
 # A tick must not wait for a model that is being loaded, or for a server that is silent.
 _OLLAMA_SECONDS = 3.0
+# Dagster takes its time to queue each; the others are requested at the next tick.
+_MOST_REQUESTS = 50
+# Of a fleet that is trained anew: what a change asks for goes first.
+_BEHIND_OTHERS = -1
 
 
 def training_data_sensor(
@@ -92,7 +97,8 @@ def training_data_sensor(
             return dg.SkipReason(str(error))
         attempts = Attempts(context.cursor)
         attempts.forget_others(set(wishes))
-        claims = [
+        # Made one by one: what is beyond the most of a tick is not counted as an attempt.
+        claims = (
             claim_run(
                 context.instance,
                 attempts,
@@ -100,11 +106,12 @@ def training_data_sensor(
                 wishes[item.connection_id],
                 sensor.name,
                 ALL_OF_A_TRAINING,
+                _BEHIND_OTHERS if is_of_model(wishes[item.connection_id]) else 0,
             )
             for item in connections
             if item.connection_id in wishes
-        ]
-        requests = [request for request in claims if request]
+        )
+        requests = list(islice((request for request in claims if request), _MOST_REQUESTS))
         return dg.SensorResult(
             run_requests=requests,
             skip_reason=None if requests else _nothing_to_train(len(connections), len(wishes)),

@@ -6,6 +6,13 @@ from collections.abc import Container, Iterable, Mapping
 
 from twd_shared.store.connections import RegisteredConnection
 
+_OF_MODEL = "model "
+
+
+def is_of_model(wish: str) -> bool:
+    """Whether a wish is for another embedding model alone: all connections have it at once."""
+    return wish.startswith(_OF_MODEL)
+
 
 def wishes_of(
     connections: Iterable[RegisteredConnection],
@@ -40,5 +47,5 @@ def wishes_of(
         elif key in vanished:
             wishes[key] = "vanished"
         elif model and key in trained and model not in trained[key]:
-            wishes[key] = f"model {model}"
+            wishes[key] = f"{_OF_MODEL}{model}"
     return wishes
