@@ -34,15 +34,18 @@ _SECRET_VALUE = re.compile(
 # The secret itself stands in another literal, which is added to this one or put in its place.
 _SECRET_ELSEWHERE = re.compile(r"[=:][\"'\\\s]{0,8}(?:$|%)")
 
-_MARKS_OF_NAMES = '"`'
-_COMMENT = r"--[^\n]*|/\*.*?\*/"
+_MARKS_OF_NAMES = '"`['
+# One that is not closed goes on to the end.
+_COMMENT = r"--[^\n]*|/\*.*?(?:\*/|\Z)"
 _ESCAPING = r"'[^'\\]*(?:(?:''|\\.)[^'\\]*)*'"
 _PLAIN = r"'[^']*(?:''[^']*)*'"
 _QUOTED = r"\"[^\"]*(?:\"\"[^\"]*)*\""
 _STANDARD = re.compile(f"{_COMMENT}|(?<![\\w$])[eE]{_ESCAPING}|{_PLAIN}|{_QUOTED}", re.DOTALL)
 _TEXTS: Mapping[str, re.Pattern[str]] = {
     "postgresql": _STANDARD,
-    "sqlite": _STANDARD,
+    "sqlite": re.compile(
+        "|".join((_COMMENT, _PLAIN, _QUOTED, "`[^`]*`", r"\[[^\]]*\]")), re.DOTALL
+    ),
     "mysql": re.compile(
         "|".join((_COMMENT, _ESCAPING, _ESCAPING.replace("'", '"'), "`[^`]*`")), re.DOTALL
     ),

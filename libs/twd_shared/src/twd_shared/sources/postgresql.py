@@ -71,7 +71,6 @@ async def open_session(
             "timezone": "UTC",
             "extra_float_digits": "1",
             "bytea_output": "hex",
-            "lc_monetary": "C",
             "quote_all_identifiers": "off",
             "standard_conforming_strings": "on",
             # Compiling a catalog query for its size takes longer than running it.

@@ -34,7 +34,9 @@ _IF_DAMAGED = (
     " If nothing is changed there, its catalogs may be damaged: look for SQLSTATE XX000 in that "
     "server's log."
 )
-_BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+# How the server writes constants of money. Not at the session's start as the other settings of that
+# kind: poolers refuse what they were not told to ignore.
+_BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL lc_monetary = 'C'"
 
 
 async def read_postgresql(
