@@ -145,5 +145,7 @@ daily_open_questions = sa.Table(
     sa.Column("language", sa.Text, nullable=False, comment="ISO 639-1; '' = not told"),
     _count("unanswered", "Times that it got no SQL"),
     _count("failed", "Times that its SQL failed"),
+    # Every run looks for what is longer than is to be kept.
+    sa.Index("daily_open_questions_length_idx", sa.text("char_length(question)")),
     comment="Questions that were asked and not once answered that day",
 )

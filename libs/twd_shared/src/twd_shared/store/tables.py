@@ -412,7 +412,7 @@ alerts = sa.Table(
     sa.Column(
         "not_before",
         sa.DateTime(timezone=True),
-        comment="When the webhook may be tried again, said of all that waits",
+        comment="When it may be sent again; while it is not put aside, nothing else is sooner",
     ),
     sa.Index(
         "alerts_waiting_idx",

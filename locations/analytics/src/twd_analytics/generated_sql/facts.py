@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -27,6 +27,7 @@ Verdict = Literal[
 it is too long to be parsed."""
 
 _LONGEST_SHAPE = 300
+_MOST_PARTS = 8
 _NAME = re.compile(r"[^\W\d]\w{0,62}(?:\.[^\W\d]\w{0,62})?\Z")
 
 
@@ -89,12 +90,11 @@ def facts_of(key: str, db_type: str, names: SchemaNames | None) -> SqlFacts:
 
 
 def _names_in(
-    found: References, names: SchemaNames, quoted: Collection[str], *, is_checked: bool
+    found: References, names: SchemaNames, quoted: Set[str], *, is_checked: bool
 ) -> dict[str, Any]:
     undecided = {name for name in found.unknown if names.is_undecided("", name)}
     unknown_tables = {
-        _as_told(name, is_quoted=any(f".{one}." in f".{name}." for one in quoted))
-        for name in found.unknown - undecided
+        _as_told(name, is_quoted=_holds_one(name, quoted)) for name in found.unknown - undecided
     }
     if not is_checked:
         return {"tables": tuple(sorted(unknown_tables))}
@@ -102,7 +102,7 @@ def _names_in(
         # As written it may have the name of a query's own before it.
         _as_told(
             name.rpartition(".")[2],
-            is_quoted=any(f".{name}".endswith(f".{one}") for one in quoted),
+            is_quoted=any(end in quoted for end in _ends(name)),
         )
         for name in found.unknown_columns
     }
@@ -112,6 +112,26 @@ def _names_in(
         "unknown_tables": tuple(sorted(unknown_tables)),
         "unknown_columns": tuple(sorted(unknown_columns)),
     }
+
+
+def _ends(name: str) -> Iterator[str]:
+    """The name, and what stands behind each of its dots."""
+    while name:
+        yield name
+        _, _, name = name.partition(".")
+
+
+def _holds_one(name: str, quoted: Set[str]) -> bool:
+    """Whether one of the quoted names is a part of the dotted name, or several parts of it."""
+    if not quoted:
+        return False
+    parts = name.split(".")
+    # A quoted name may hold dots, but one of so many is no name of a table.
+    return len(parts) > _MOST_PARTS or any(
+        ".".join(parts[first:until]) in quoted
+        for first in range(len(parts))
+        for until in range(first + 1, len(parts) + 1)
+    )
 
 
 def _quoted_in(statements: Sequence[exp.Expr], names: SchemaNames) -> set[str]:
