@@ -175,7 +175,7 @@ def test_a_message_that_was_refused_while_it_was_alone_holds_up_no_later_one(
 def test_a_message_that_waits_for_a_webhook_that_is_away_is_not_passed_by_a_later_one(
     database: MetadataDatabase, delivery: AlertDelivery, webhook: WebhookServer
 ) -> None:
-    webhook.answer = Answer(503)
+    webhook.answer = Answer(503, body=b"A server behind refused the message (400)")
     raise_all(database, "a")
     delivery.deliver()
     raise_all(database, "b")

@@ -19,12 +19,13 @@ import httpx
 from twd_shared.clients.tls import trusted
 from twd_shared.clients.webhook_formats import WebhookMessage, content_of, style_of
 from twd_shared.errors import PermanentError, TransientError
+from twd_shared.schema_model.wording import flat
 from twd_shared.settings import ALERT_FORMAT, ALERT_WEBHOOK_URL, AlertStyle
 
 # Timeout, too early, too many requests: the same message may be taken in a moment.
 _OF_THE_MOMENT = frozenset({408, 425, 429})
-REFUSED = "refused the message"
-"""What an error says of a message that was refused, and none of a webhook that is away."""
+# In what an error says, before what the webhook itself said.
+_REFUSED, _SAID = "refused the message", " It said: "
 LONGEST_ASKED_WAIT_SECONDS = 3600.0
 """A webhook that asks for a longer wait is not followed."""
 _MOST_READ_BYTES, _MOST_QUOTED = 4096, 200
@@ -113,7 +114,7 @@ class Webhook:
         wait = _asked_wait(response.headers.get("retry-after", ""))
         if wait is None and 400 <= status < 500 and status not in _OF_THE_MOMENT:
             raise WebhookRefused(
-                f"The alert webhook at {self._host} {REFUSED} ({status}), which was "
+                f"The alert webhook at {self._host} {_REFUSED} ({status}), which was "
                 f"written for {self._style}. If it refuses all, check {ALERT_WEBHOOK_URL.name} "
                 f"and {ALERT_FORMAT.name}.{quoted}"
             )
@@ -127,11 +128,15 @@ class Webhook:
         """What the webhook said as a sentence of one line, without anything of its address."""
         for secret in self._secrets:
             text = re.sub(re.escape(secret), "…", text, flags=re.IGNORECASE)
-        printable = "".join(letter if letter.isprintable() else " " for letter in text)
-        flat = " ".join(printable.split())
-        if len(flat) > _MOST_QUOTED:
-            flat = f"{flat[: _MOST_QUOTED - 1]}…"
-        return f" It said: {flat}" if flat else ""
+        line = flat(text)
+        if len(line) > _MOST_QUOTED:
+            line = f"{line[: _MOST_QUOTED - 1]}…"
+        return f"{_SAID}{line}" if line else ""
+
+
+def tells_refusal(error: str) -> bool:
+    """Whether the text of an error is that of WebhookRefused."""
+    return _REFUSED in error.partition(_SAID)[0]
 
 
 def _beginning(response: httpx.Response) -> str:

@@ -22,10 +22,10 @@ import sqlalchemy as sa
 
 from twd_shared.clients.webhook import (
     LONGEST_ASKED_WAIT_SECONDS,
-    REFUSED,
     Webhook,
     WebhookRefused,
     WebhookUnavailable,
+    tells_refusal,
 )
 from twd_shared.clients.webhook_formats import WebhookMessage
 from twd_shared.store.database import MetadataDatabase
@@ -193,7 +193,7 @@ def _beside_refused(transaction: sa.Connection) -> tuple[Sequence[str], Any]:
     """
     query = sa.select(alerts.c.alert_key, alerts.c.last_error).where(_QUEUED, _is_early())
     early = transaction.execute(query).all()
-    if not early or not all(REFUSED in row.last_error for row in early):
+    if not early or not all(tells_refusal(row.last_error) for row in early):
         return (), None
     fresh = _ONE.where(_QUEUED, alerts.c.attempts == 0).order_by(alerts.c.sequence)
     return [row.alert_key for row in early], transaction.execute(fresh).one_or_none()
