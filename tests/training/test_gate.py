@@ -184,9 +184,9 @@ def test_vectors_that_are_not_of_the_model_as_it_is_now_are_held_back(
     assert shop.live.version == 1
 
 
-def test_vectors_of_a_model_that_was_wrong_before_are_held_back(
-    location: Location, model: FaultyModelServer
-) -> None:
+@pytest.fixture
+def foreign(location: Location, model: FaultyModelServer) -> TrainedShop:
+    """A shop whose version 2 is held, as it has vectors of when the model was wrong."""
     shop = TrainedShop(location, model.url)
     shop.read()
     model.prefix = PREFIX
@@ -194,19 +194,15 @@ def test_vectors_of_a_model_that_was_wrong_before_are_held_back(
     model.prefix = ""
     shop.change("campaign", "agency")
     shop.train()
-    assert shop.rules() == {"vectors_foreign"}
+    return shop
 
 
-def test_a_person_may_say_that_the_model_is_right_as_it_is_now(
-    location: Location, model: FaultyModelServer
-) -> None:
-    shop = TrainedShop(location, model.url)
-    shop.read()
-    model.prefix = PREFIX
-    shop.train()
-    model.prefix = ""
-    shop.change("campaign", "agency")
-    shop.train()
+def test_vectors_of_a_model_that_was_wrong_before_are_held_back(foreign: TrainedShop) -> None:
+    assert foreign.rules() == {"vectors_foreign"}
+
+
+def test_a_person_may_say_that_the_model_is_right_as_it_is_now(foreign: TrainedShop) -> None:
+    shop = foreign
     shop.decisions.promote()
     assert shop.live.version == 2
     shop.change("voucher", "owner")
@@ -237,15 +233,9 @@ def test_a_model_that_is_pulled_again_meanwhile_makes_no_version(
 
 
 def test_a_version_is_not_promoted_whose_model_is_pulled_again_while_it_is_embedded(
-    location: Location, model: FaultyModelServer
+    foreign: TrainedShop, model: FaultyModelServer
 ) -> None:
-    shop = TrainedShop(location, model.url)
-    shop.read()
-    model.prefix = PREFIX
-    shop.train()
-    model.prefix = ""
-    shop.change("campaign", "agency")
-    shop.train()
+    shop = foreign
     model.instead = pulled_again(model)
     with pytest.raises(EmbeddingUnavailable, match="was pulled again or removed"):
         shop.decisions.promote()
