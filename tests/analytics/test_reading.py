@@ -403,6 +403,17 @@ def test_a_latency_that_is_no_time_of_an_answer_is_not_told(
     assert told.drop_nulls().sort().to_list() == [0, 12, 86_400_000]
 
 
+def test_a_latency_that_no_float_holds_does_not_fail_its_day(
+    application: Any, answer: Build
+) -> None:
+    application.execute("alter table messages alter latency_ms type numeric")
+    times = ("1e400", "-1e400", 12.5, None)
+    answers = (answer("select 1", "[1]", latency_ms=time) for time in times)
+    application.talk("an", NOON, *answers)
+    told = log_of(application).read(DAY).answers["latency_ms"]
+    assert told.drop_nulls().to_list() == [12.5]
+
+
 def test_a_role_that_may_not_read_is_told_so_for_good(application: Any) -> None:
     application.execute("drop role if exists no_reader")
     application.execute("create role no_reader login password 'hush'")

@@ -316,7 +316,8 @@ class MessageLog:
             return f"message.{column}"
         if kind == "text":
             return plain_id(f"message.{column}", found)
-        return f"message.{column}::{kind}"
+        # Far from any time it may be a number that `float8` does not hold.
+        return f"greatest(least(message.{column}, {_LONGEST_MS + 1}), -1)::{kind}"
 
     def _text(self, column: str) -> str:
         return text_of(f"message.{column}", self._columns[column])
