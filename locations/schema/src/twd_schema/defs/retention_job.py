@@ -1,4 +1,4 @@
-"""The job that deletes old runs of all locations, and its schedule."""
+"""The job that deletes old runs of all locations and what ticks logged, and its schedule."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -7,34 +7,38 @@ import dagster as dg
 from twd_shared.alerting import failure_alert_hook, success_log_hook
 from twd_shared.run_retention import delete_old_runs
 from twd_shared.settings import RUN_DAYS, Settings
+from twd_shared.tick_logs import delete_logs_of_gone_ticks
 
-_KEPT_FOR_EVER = f"Runs are kept for ever, as {RUN_DAYS.name} is 0."
+_LOGS = "Deletes what ticks logged once Dagster has deleted the ticks."
 
 
 def run_retention_job(settings: Settings) -> dg.JobDefinition:
     """A job that deletes the runs that ended longer ago than the settings keep them."""
-    deletes = f"Deletes runs after {settings.run_days} days, with events and output."
+    runs = (
+        f"Deletes runs after {settings.run_days} days, with events and output."
+        if settings.run_days
+        else f"Runs are kept for ever, as {RUN_DAYS.name} is 0."
+    )
 
     @dg.op(description="Runs that wrote what is still the newest of an asset are kept.")
     def delete_runs(context: dg.OpExecutionContext) -> None:
-        if settings.run_days == 0:
-            # The schedule does not ask for it then, but a person may.
-            context.log.info(_KEPT_FOR_EVER)
-            return
-        ended_before = datetime.now(UTC) - timedelta(days=settings.run_days)
-        old = delete_old_runs(context.instance, ended_before)
-        context.add_output_metadata(
-            {
+        told: dict[str, dg.MetadataValue | int] = {
+            "deleted_logs": delete_logs_of_gone_ticks(context.instance)
+        }
+        if settings.run_days:
+            ended_before = datetime.now(UTC) - timedelta(days=settings.run_days)
+            old = delete_old_runs(context.instance, ended_before)
+            told |= {
                 "ended_before": dg.MetadataValue.timestamp(ended_before),
                 "deleted_runs": old.deleted,
                 "kept_runs": old.kept,
                 "deleted_events_of_no_run": old.events,
             }
-        )
+        context.add_output_metadata(told)
 
     @dg.job(
         name="run_retention_job",
-        description=deletes if settings.run_days else _KEPT_FOR_EVER,
+        description=f"{runs} {_LOGS}",
         executor_def=dg.in_process_executor,
         hooks={success_log_hook(), failure_alert_hook(settings.ui_url)},
     )
@@ -46,18 +50,11 @@ def run_retention_job(settings: Settings) -> dg.JobDefinition:
 
 def run_retention_schedule(settings: Settings, job: dg.JobDefinition) -> dg.ScheduleDefinition:
     """The schedule of that job, each night when little else goes on."""
-
-    @dg.schedule(
+    return dg.ScheduleDefinition(
         name="run_retention_schedule",
         job=job,
         cron_schedule="40 5 * * *",
         execution_timezone=settings.timezone,
         default_status=dg.DefaultScheduleStatus.RUNNING,
-        description="Deletes old runs each night.",
+        description="Deletes old runs and logs each night.",
     )
-    def schedule() -> dg.RunRequest | dg.SkipReason:
-        if settings.run_days == 0:
-            return dg.SkipReason(_KEPT_FOR_EVER)
-        return dg.RunRequest()
-
-    return schedule
