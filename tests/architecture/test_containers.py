@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
+from twd_local.deploy.compose import trial_command
 from twd_local.stack.names import LOCATIONS
 from twd_shared import settings
 
@@ -59,6 +60,14 @@ def test_what_is_written_is_in_named_volumes() -> None:
         for volume in service.get("volumes", [])
     }
     assert mounted == set(COMPOSE["volumes"])
+
+
+@pytest.mark.parametrize("location", LOCATIONS)
+def test_a_trial_loads_code_where_its_container_may_write(location: str) -> None:
+    # Dagster makes itself a home in the folder that it is started in.
+    options, _, load = " ".join(trial_command(location)).partition(f" {location} ")
+    assert re.findall(r" --workdir (\S+)", options) == SERVICES[location]["tmpfs"]
+    assert load.startswith("dagster definitions validate ")
 
 
 # --- secrets --------------------------------------------------------------------------------

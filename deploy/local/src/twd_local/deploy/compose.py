@@ -64,7 +64,9 @@ def build_command(location: str) -> list[str]:
 def trial_command(location: str) -> list[str]:
     """The command that loads the code of the image, and touches no container that serves."""
     load = ["dagster", "definitions", "validate", "-m", f"twd_{location}.definitions"]
-    return ["docker", "compose", "run", "--rm", "--no-deps", "-T", location, *load]
+    # Dagster makes itself a home in the folder that it is started in: one that can be written to.
+    options = ["--rm", "--no-deps", "-T", "--workdir", "/tmp"]  # noqa: S108
+    return ["docker", "compose", "run", *options, location, *load]
 
 
 def replace_command(location: str) -> list[str]:
