@@ -45,7 +45,7 @@ def test_a_server_is_watched_and_started_again(name: str) -> None:
 
 
 def test_only_ollama_is_root() -> None:
-    ours = {name for name, service in SERVICES.items() if "build" in service}
+    ours = {name for name, service in SERVICES.items() if service["image"].startswith("twd-")}
     assert ours == {*LOCATIONS, "migrate", "metrics", "webserver", "daemon"}
     assert all("\nUSER 10001\n" in dockerfile.read_text() for dockerfile in DOCKERFILES)
     assert SERVICES["postgres"]["user"] == "postgres"
@@ -145,6 +145,15 @@ def _run_sh(script: Path, *arguments: str) -> str:
 
 
 # --- images ---------------------------------------------------------------------------------
+
+
+def test_each_image_is_built_by_one_service() -> None:
+    # Compose builds side by side: two that export the same tag at once end in "already exists".
+    images = {service["image"].partition(":")[0] for service in SERVICES.values()}
+    built = [
+        service["image"].partition(":")[0] for service in SERVICES.values() if "build" in service
+    ]
+    assert sorted(built) == sorted(image for image in images if image.startswith("twd-"))
 
 
 @pytest.mark.parametrize("dockerfile", DOCKERFILES, ids=lambda path: path.parent.name)
