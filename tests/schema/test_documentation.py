@@ -360,6 +360,13 @@ def test_no_name_or_comment_adds_a_line_to_a_card(text: str) -> None:
     assert len(kinds) == 6
 
 
+def test_a_secret_in_a_comment_is_in_no_card() -> None:
+    column = Column(name="id", type="integer", comment="Read with token=9f2c81aa as well")
+    card = card_of("things", snapshot(table("things", column, comment="See ftp://u:9f2c@there")))
+    assert "9f2c" not in card
+    assert "Read with token=… as well" in card
+
+
 def test_a_comment_of_megabytes_leaves_the_card_short() -> None:
     column = Column(name="id", type="integer", comment="a\nb " * 1_000_000)
     card = card_of("things", snapshot(table("things", column, comment="word " * 1_000_000)))

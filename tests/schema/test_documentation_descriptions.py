@@ -487,6 +487,12 @@ def test_a_wide_table_is_asked_about_in_parts_that_together_show_all_columns() -
     assert (len(questions), shown) == (3, names)
 
 
+def test_a_secret_in_a_comment_is_not_shown_to_the_model() -> None:
+    told = table("t", "a", comment="Read with token=9f2c81aa as well")
+    [question] = questions_about(told, TableFacts())
+    assert "token=… as well" in str(question)
+
+
 def test_a_question_stays_short_whatever_the_comments_hold() -> None:
     columns = tuple(Column(name=f"c{n}", type="integer", comment="word " * 9999) for n in range(40))
     whole = Table(schema="s", name="t", kind="table", columns=columns, comment="word " * 9999)

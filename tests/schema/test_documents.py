@@ -203,14 +203,14 @@ def test_no_connection_string_reaches_a_document() -> None:
         assert CANARY not in msgspec.json.encode([item.text, item.payload]).decode()
 
 
-@pytest.mark.parametrize("comment", [None, "Orders from there"])
-def test_no_secret_of_a_view_or_a_default_reaches_a_document(comment: str | None) -> None:
+@pytest.mark.parametrize("comment", [None, f"Orders from there, as password={CANARY}"])
+def test_no_secret_of_a_view_a_default_or_a_comment_reaches_a_document(comment: str | None) -> None:
     secret = f"'host=there password={CANARY}'"
     remote = Table(
         schema="public",
         name="remote",
         kind="view",
-        columns=(Column(name="id", type="integer", default=f"f({secret})"),),
+        columns=(Column(name="id", type="integer", default=f"f({secret})", comment=comment),),
         definition=f"SELECT t.id FROM dblink({secret}, 'select 1'::text) t(id integer)",
         comment=comment,
     )

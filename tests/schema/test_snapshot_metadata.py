@@ -224,6 +224,15 @@ def test_a_schema_of_many_columns_is_not_listed_by_column(recording: Recording) 
         assert ("dagster/column_schema" in snapshot_metadata(made, None)) is is_listed
 
 
+def test_a_secret_in_a_columns_comment_is_not_shown(recording: Recording) -> None:
+    column = Column(name="c", type="text", comment="Read with token=9f2c81aa as well")
+    table = Table(schema="s", name="t", kind="table", columns=(column,))
+    snapshot = msgspec.structs.replace(recording.snapshot, tables=(table,))
+    made = snapshot_metadata(dataclasses.replace(recording, snapshot=snapshot), None)
+    [listed] = made["dagster/column_schema"].columns
+    assert listed.description == "Read with token=… as well"
+
+
 def test_a_size_that_the_server_does_not_know_is_not_shown_as_zero(recording: Recording) -> None:
     sizes = (TableStatistics(schema="s", table="t000", size_bytes=0),)
     snapshot = msgspec.structs.replace(wide(2, 1), statistics=sizes)

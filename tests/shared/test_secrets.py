@@ -6,8 +6,10 @@ import time
 
 import pytest
 
-from twd_shared.schema_model.models import Column, Constraint, Index, Table
-from twd_shared.schema_model.secrets import holds_a_secret, without_secrets
+from twd_shared.schema_model.models import Column, Constraint, ForeignKey, Index, Key, Table
+from twd_shared.schema_model.secret_comments import comment_without_secrets
+from twd_shared.schema_model.secret_signs import holds_a_secret
+from twd_shared.schema_model.secrets import without_secrets
 
 CANARY = "canary-77"
 
@@ -51,7 +53,7 @@ def test_a_literal_ends_where_its_dialect_says(dialect: str, query: str, told: s
 @pytest.mark.parametrize(
     "query",
     [
-        "SELECT password FROM users WHERE token = 'a' AND kind = 'authorization'",
+        "SELECT password FROM users WHERE token <> '' AND kind = 'authorization'",
         "SELECT 'pass', 'a token', 'http://there:80/x?key=1', \"password=\" FROM t",
         "SELECT 1 WHERE note = '' -- what passes",
     ],
@@ -59,6 +61,153 @@ def test_a_literal_ends_where_its_dialect_says(dialect: str, query: str, told: s
 def test_what_holds_no_secret_is_told_as_it_is(query: str) -> None:
     table = view(query)
     assert without_secrets(table, "postgresql") is table
+
+
+@pytest.mark.parametrize(
+    ("dialect", "condition", "told"),
+    [
+        ("postgresql", "((token)::text = 'ab'::text)", "((token)::text = '…'::text)"),
+        (
+            "postgresql",
+            "((api_key)::text = ANY (ARRAY['a'::character varying, 'b'::text])) AND kind = 'c'",
+            "((api_key)::text = ANY (ARRAY['…'::character varying, '…'::text])) AND kind = 'c'",
+        ),
+        ("postgresql", "'ab'::text <> u.\"accessToken\"", "'…'::text <> u.\"accessToken\""),
+        ("postgresql", "CASE WHEN pwd ~~ 'a%' THEN 'b' END", "CASE WHEN pwd ~~ '…' THEN 'b' END"),
+        (
+            "postgresql",
+            "SELECT 'ab'::text AS password, 'c' AS d",
+            "SELECT '…'::text AS password, 'c' AS d",
+        ),
+        (
+            "mysql",
+            "(`token` = _utf8mb4'ab') or (`kind` = 'c')",
+            "(`token` = _utf8mb4'…') or (`kind` = 'c')",
+        ),
+        ("sqlite", "[token] NOT IN ('ab', 'c') OR d = 'e'", "[token] NOT IN ('…', '…') OR d = 'e'"),
+    ],
+)
+def test_what_a_secret_is_compared_with_is_not_told(
+    dialect: str, condition: str, told: str
+) -> None:
+    checked = Table(
+        schema="s",
+        name="t",
+        kind="table",
+        constraints=(Constraint(name="c", definition=condition),),
+    )
+    [constraint] = without_secrets(checked, dialect).constraints
+    assert constraint.definition == told
+
+
+def test_a_word_that_is_compared_with_what_only_has_to_do_with_a_secret_is_told() -> None:
+    table = view(
+        "SELECT token_status IN ('token_expired', 'In use'), auth_level = '12', is_private = ''"
+    )
+    assert without_secrets(table, "postgresql") is table
+
+
+@pytest.mark.parametrize(
+    ("column", "default", "told"),
+    [
+        ("password", "'changeme'::text", "'…'::text"),
+        ("api_key", "concat('a', 'b')", "concat('…', '…')"),
+        ("password", "''::text", "''::text"),
+        ("token_status", "'active'::text", "'active'::text"),
+        ("old_token_hash", "'9f2c81aa'::text", "'…'::text"),
+        ("label", "'9f2c81aa'::text", "'9f2c81aa'::text"),
+    ],
+)
+def test_the_default_of_a_secret_is_not_told(column: str, default: str, told: str) -> None:
+    table = Table(
+        schema="s",
+        name="t",
+        kind="table",
+        columns=(Column(name=column, type="text", default=default),),
+    )
+    assert without_secrets(table, "postgresql").columns[0].default == told
+
+
+# Put together here, for who looks for secrets in this file.
+_ISSUED = [
+    "AKIA" + "IOSFODNN7EXAMPLE",
+    "sk" + "_live_4eC39HqLyjWDarjt",
+    "ghp" + "_16C7e42F292c6912E7710c838347Ae178B4a",
+    "xoxb" + "-123456789012-abcdef",
+    "eyJhbGciOiJIUzI1NiJ9" + ".eyJzdWIiOiIxMjM0In0.TJVA95OrM7E2cBab30",
+    "Basic " + "dXNlcjpwYXNzd29yZA==",
+]
+
+
+@pytest.mark.parametrize("secret", _ISSUED)
+def test_what_is_issued_is_told_by_its_form(secret: str) -> None:
+    assert without_secrets(view(f"SELECT '{secret}'"), "postgresql").definition == "SELECT '…'"
+    assert comment_without_secrets(f"As {secret}, for tests") == "As …, for tests"
+
+
+@pytest.mark.parametrize(
+    ("comment", "told"),
+    [
+        (f"host=there password={CANARY} of the old one", "host=there password=… of the old one"),
+        (f"Default password: {CANARY}", "Default password: …"),
+        ("First password: 'change me', then theirs", "First password: …, then theirs"),
+        (f"postgresql://u:a/{CANARY}@there/shop is it", "postgresql://…@there/shop is it"),
+        (
+            f"See https://there/x?id=1&token={CANARY} for it",
+            "See https://there/x?id=1&token=… for it",
+        ),
+        (f"Authorization: Bearer {CANARY}", "Authorization: Bearer …"),
+        (f"curl -u root:{CANARY} --token {CANARY} there", "curl -u … --token … there"),
+        (
+            f"-----BEGIN RSA PRIVATE KEY-----\n{CANARY}\n-----END RSA PRIVATE KEY-----\nof ours",
+            "…\nof ours",
+        ),
+    ],
+)
+def test_of_a_comment_the_secret_alone_is_left_out(comment: str, told: str) -> None:
+    assert comment_without_secrets(comment) == told
+
+
+@pytest.mark.parametrize(
+    "comment",
+    [
+        "password: hashed with bcrypt(12), token: Opaque, PIN: 8-64",
+        "0=token_expired, 1=active; pw = pulse width; passes: 8-64",
+        "The bearer of a basic characterization, see https://there/@user and mailto:a@there",
+        "Sizes 10x20 -u, --users, task_test_results",
+    ],
+)
+def test_a_comment_in_ordinary_words_is_told_as_it_is(comment: str) -> None:
+    assert comment_without_secrets(comment) == comment
+
+
+def test_every_comment_of_a_table_is_told_without_secrets() -> None:
+    secret = f"As password={CANARY}"
+    key = Key(name="k", columns=("a",), comment=secret)
+    table = Table(
+        schema="s",
+        name="t",
+        kind="table",
+        comment=secret,
+        columns=(Column(name="a", type="text", comment=secret),),
+        primary_key=key,
+        unique_constraints=(key,),
+        foreign_keys=(
+            ForeignKey(
+                name="f",
+                columns=("a",),
+                referenced_schema="s",
+                referenced_table="o",
+                referenced_columns=("a",),
+                comment=secret,
+            ),
+        ),
+        constraints=(Constraint(name="c", definition="CHECK (true)", comment=secret),),
+        indexes=(Index(name="i", columns=("a",), comment=secret),),
+    )
+    told = str(without_secrets(table, "postgresql"))
+    assert CANARY not in told
+    assert told.count("As password=…") == 7
 
 
 def test_all_sql_of_a_table_is_told_without_secrets() -> None:
@@ -105,6 +254,23 @@ def test_no_text_keeps_the_patterns_busy(text: str) -> None:
     for length in (3_900, 4_000_000):
         holds_a_secret((text * length)[:length])
     assert time.process_time() - begun < 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["://a:", "@://a:b", 'password="', "pwd=\"a pwd='b", "eyJ-", "-----BEGIN ", "Basic Aa", " -u "],
+)
+def test_no_long_comment_keeps_the_patterns_busy(text: str) -> None:
+    begun = time.process_time()
+    comment_without_secrets((text * 200_000)[:200_000])
+    assert time.process_time() - begun < 2
+
+
+@pytest.mark.parametrize("text", ["token = 'a' ", "= '", "::text", "token ", "collate "])
+def test_no_long_sql_keeps_the_patterns_busy(text: str) -> None:
+    begun = time.process_time()
+    without_secrets(view("token = 'a' " + (text * 200_000)[:200_000]), "postgresql")
+    assert time.process_time() - begun < 2
 
 
 @pytest.mark.parametrize("dialect", ["postgresql", "sqlite", "mysql"])

@@ -16,6 +16,7 @@ from twd_shared.asset_checks import check_of_sources
 from twd_shared.contract import RAW_SCHEMA_METADATA
 from twd_shared.markdown import picture
 from twd_shared.schema_model.models import Column, Snapshot, Table, TableStatistics, kind_of
+from twd_shared.schema_model.secret_comments import comment_without_secrets
 from twd_shared.schema_model.wording import counted
 
 # More than this is no longer read by people, and weighs on each page of the UI. It weighs on the
@@ -180,7 +181,7 @@ def _column(table: Table, column: Column) -> dg.TableColumn:
     return dg.TableColumn(
         name=f"{table.label}.{column.name}",
         type=column.type,
-        description=column.comment,
+        description=column.comment and comment_without_secrets(column.comment),
         constraints=dg.TableColumnConstraints(
             nullable=column.nullable,
             unique=any(key is not None and key.columns == (column.name,) for key in keys),

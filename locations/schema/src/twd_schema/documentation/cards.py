@@ -15,6 +15,7 @@ from twd_shared.schema_model.fingerprint import content_fingerprint
 from twd_shared.schema_model.keys import TableName
 from twd_shared.schema_model.lengths import LONGEST_COMMENT
 from twd_shared.schema_model.models import Column, Snapshot, Table, encode
+from twd_shared.schema_model.secrets import without_secrets
 from twd_shared.schema_model.wording import flat, relationship, shortened, shown, shown_table
 from twd_shared.store.documentation import TableCard
 
@@ -42,6 +43,7 @@ class Cards:
     def __init__(self, snapshot: Snapshot, descriptions: Descriptions | None = None) -> None:
         """`descriptions` are told if their table and column are there."""
         self._facts = facts_of(snapshot, descriptions or {})
+        self._dialect = snapshot.dialect
         self._tables = {(table.schema, table.name): table for table in snapshot.tables}
         self.fingerprints: dict[TableName, str] = {
             name: content_fingerprint(
@@ -52,7 +54,8 @@ class Cards:
 
     def of(self, name: TableName) -> TableCard:
         """The card of one table."""
-        table, facts = self._tables[name], self._facts[name]
+        table = without_secrets(self._tables[name], self._dialect)
+        facts = self._facts[name]
         text = write_card(table, facts, spelling_of(table))
         names = {"", *(column.name for column in table.columns)}
         return TableCard(

@@ -15,6 +15,7 @@ import msgspec
 from twd_schema.documentation.facts import TableFacts
 from twd_shared.schema_model.fingerprint import content_fingerprint
 from twd_shared.schema_model.models import Column, Table
+from twd_shared.schema_model.secret_comments import comment_without_secrets
 from twd_shared.schema_model.wording import flat, shortened
 
 LONGEST_DESCRIPTION = 300
@@ -130,7 +131,7 @@ def _question(table: Table, facts: TableFacts, columns: Sequence[dict[str, Any]]
         "kind": table.kind,
         "schema": shortened(table.schema, _LONGEST_NAME),
         "name": shortened(table.name, _LONGEST_NAME),
-        "comment": shortened(flat(table.comment or ""), _LONGEST_TABLE_COMMENT),
+        "comment": _told(table.comment, _LONGEST_TABLE_COMMENT),
         "columns": columns,
         "primary_key": _first(primary, _BYTES_OF_KEYS),
         "foreign_keys": _first(
@@ -157,9 +158,13 @@ def _shown_column(column: Column, facts: TableFacts) -> dict[str, Any]:
         "name": column.name,
         "type": shortened(column.type, _LONGEST_TYPE),
         "one_of": _first(labels[:_MOST_VALUES], _BYTES_OF_VALUES),
-        "comment": shortened(flat(column.comment or ""), _LONGEST_COMMENT),
+        "comment": _told(column.comment, _LONGEST_COMMENT),
     }
     return {name: value for name, value in shown.items() if value}
+
+
+def _told(comment: str | None, longest: int) -> str:
+    return shortened(flat(comment_without_secrets(comment or "")), longest)
 
 
 def _first(values: Iterable[Any], most: int) -> list[Any]:

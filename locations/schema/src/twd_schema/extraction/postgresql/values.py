@@ -27,7 +27,7 @@ from twd_shared.schema_model.models import (
     Routine,
     TableStatistics,
 )
-from twd_shared.schema_model.secrets import holds_a_secret, names_a_secret
+from twd_shared.schema_model.secret_signs import holds_a_secret, names_a_secret
 
 Row = Mapping[str, Any]
 Rows = Sequence[Row]
