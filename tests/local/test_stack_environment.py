@@ -147,6 +147,24 @@ def test_passwords_stay_the_same_and_are_for_the_owner_alone(tmp_path: Path) -> 
     assert all(file.stat().st_mode & 0o077 == 0 for file in (home.secrets, *secrets))
 
 
+def test_what_the_stack_keeps_is_for_its_owner_alone_also_where_it_was_not(tmp_path: Path) -> None:
+    home = Home(tmp_path / "home")
+    home.create()
+    for folder in home.root.iterdir():
+        folder.chmod(0o755)
+    home.create()
+    assert {path.name for path in home.root.iterdir()} >= {"qdrant", "logs", "compute_logs"}
+    assert all(path.stat().st_mode & 0o777 == 0o700 for path in home.root.iterdir())
+    # PostgreSQL, if root started it, runs as another user.
+    assert home.root.stat().st_mode & 0o777 == 0o711
+
+
+def test_a_folder_that_was_there_keeps_its_rights(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    Home(tmp_path).create()
+    assert tmp_path.stat().st_mode & 0o777 == 0o755
+
+
 def test_an_env_file_is_read_as_people_write_it(tmp_path: Path) -> None:
     file = tmp_path / ".env"
     file.write_text("# note\n\nexport A=1\nB='x y'\nC=\"p=q\"\n D = z \n")

@@ -118,8 +118,8 @@ def compose_environment(
     """The variables that every process of the stack gets on top of the inherited environment."""
     external = External.from_environment(given)
     local: dict[str, str] = {
-        settings.COMPUTE_LOG_DIR.name: str(home.root / "compute_logs"),
-        settings.ARTIFACT_DIR.name: str(home.root / "artifacts"),
+        settings.COMPUTE_LOG_DIR.name: str(home.compute_logs),
+        settings.ARTIFACT_DIR.name: str(home.artifacts),
         settings.UI_URL.name: f"http://127.0.0.1:{ports['webserver']}",
         # The sample databases, and most that somebody tries first, are on this machine.
         settings.SOURCE_HOSTS.name: f"{settings.SOURCE_HOSTS.default},loopback",

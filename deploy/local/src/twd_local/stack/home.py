@@ -104,29 +104,47 @@ class Home:
     @property
     def contents(self) -> tuple[Path, ...]:
         """What the stack keeps in its folder, which may hold files of others as well."""
-        others = ("compute_logs", "artifacts", "backups", "lock")
         return (
-            *(self.logs, self.services, self.secrets, self.ports_file, self.releases),
-            *(self.dagster_home, self.postgres_data, self.qdrant_data),
-            *(self.root / name for name in others),
+            *self._private,
+            *(self.ports_file, self.postgres_data, self.root / "backups", self.root / "lock"),
             # What a start that was killed has left.
             *self.root.glob(f"{self.postgres_data.name}.tmp-*"),
             *self.root.glob(f".{self.ports_file.name}.*"),
         )
 
+    @property
+    def compute_logs(self) -> Path:
+        """What runs and ticks printed, unless a setting names another folder."""
+        return self.root / "compute_logs"
+
+    @property
+    def artifacts(self) -> Path:
+        """Dagster's local files, unless a setting names another folder."""
+        return self.root / "artifacts"
+
+    @property
+    def _private(self) -> tuple[Path, ...]:
+        return (
+            *(self.services, self.secrets, self.logs, self.releases, self.dagster_home),
+            *(self.compute_logs, self.artifacts, self.qdrant_data),
+        )
+
     def create(self) -> None:
-        """Create the folders; those that hold passwords are the owner's alone."""
-        self.root.mkdir(parents=True, exist_ok=True)
-        for folder in (self.services, self.secrets, self.supervisor_socket.parent):
+        """Create the folders, for their owner's eyes only; PostgreSQL makes its own."""
+        self._create_root()
+        for folder in (*self._private, self.supervisor_socket.parent):
             folder.mkdir(mode=0o700, exist_ok=True)
             folder.chmod(0o700)
-        for folder in (self.logs, self.releases, self.dagster_home):
-            folder.mkdir(exist_ok=True)
+
+    def _create_root(self) -> None:
+        # Started by root, PostgreSQL runs as another user and must come through. A folder that was
+        # there before may hold files of others: who may read these is not ours to say.
+        self.root.mkdir(mode=0o711, parents=True, exist_ok=True)
 
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Hold the stack for one command; raises StackError if another command holds it."""
-        self.root.mkdir(parents=True, exist_ok=True)
+        self._create_root()
         with (self.root / "lock").open("w") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
