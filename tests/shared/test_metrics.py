@@ -14,6 +14,7 @@ import urllib.request
 from contextlib import closing
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 import sqlalchemy as sa
@@ -24,6 +25,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from benchmarks.drill.proxy import Link
 from twd_shared.metrics import reading
 from twd_shared.metrics.collector import METRICS, DatabaseCollector
+from twd_shared.metrics.dagster_queries import QUERIES
 from twd_shared.metrics.model import Query
 from twd_shared.metrics.reading import Reader
 from twd_shared.metrics.server import make_metrics_server
@@ -267,6 +269,37 @@ def test_it_only_reads(observed_dsn: str) -> None:
     [answer] = Reader(observed_dsn, "UTC", 900).read([write]).answers.values()
     # 25006 = read_only_sql_transaction
     assert (answer.rows, answer.failure) == (None, "25006")
+
+
+def test_options_of_the_address_hold_but_for_ours(observed_dsn: str) -> None:
+    options = quote("-c work_mem=7MB -c default_transaction_read_only=off")
+    told = " || ' ' || ".join(
+        f"current_setting('{name}')" for name in ("work_mem", "default_transaction_read_only")
+    )
+    asked = Reader(f"{observed_dsn}?options={options}", "UTC", 900).read(
+        [Query("q", "twd", f"select {told} as told", {})]
+    )
+    assert asked.answers["q"].rows == [{"told": "7MB on"}]
+
+
+def test_a_daemon_that_is_no_more_is_not_told_unless_all_are_silent(services: Any) -> None:
+    dsn: str = services.database()
+    old = "now() - interval '8 days'"
+    execute(
+        dsn,
+        "create table runs (id bigint)",
+        "create table daemon_heartbeats (daemon_type text, timestamp timestamp)",
+        f"insert into daemon_heartbeats values ('BACKFILL', {old}), ('SENSOR', {old})",
+    )
+    [query] = [query for query in QUERIES if query.name == "daemons"]
+
+    def told() -> list[str]:
+        rows = Reader(dsn, "UTC", 900).read([query]).answers["daemons"].rows or ()
+        return sorted(row["daemon"] for row in rows)
+
+    assert told() == ["backfill", "sensor"]
+    execute(dsn, "update daemon_heartbeats set timestamp = now() where daemon_type = 'SENSOR'")
+    assert told() == ["sensor"]
 
 
 def test_who_asks_again_within_seconds_gets_what_is_known(observed_dsn: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from twd_shared.store.migrate import downgrade, upgrade
 from ..statements import execute
 from .observed_instance import instance_on, run_jobs, tick
 
+DOCUMENTED = (Path(__file__).parents[2] / "docs/observability.md").read_text()
 VIEWS = ("run_statistics", "failed_runs", "step_statistics", "asset_runs", "tick_statistics")
 
 
@@ -67,6 +69,12 @@ def test_runs_by_day_and_job(ran_dsn: str) -> None:
     ]
     succeeded = found[2]
     assert succeeded["p50_seconds"] == succeeded["longest_seconds"] > 0
+
+
+def test_the_share_of_failures_is_told_as_documented_and_0_where_none_failed(ran_dsn: str) -> None:
+    [query] = re.findall(r"^select .* as failed .*;$", DOCUMENTED, re.MULTILINE)
+    shares = {row["job"]: row["failed"] for row in rows(ran_dsn, query)}
+    assert (shares["failing_job"], shares["schema_sync_job"]) == (1, 0)
 
 
 def test_failed_runs_with_the_reason_alone(ran_dsn: str) -> None:

@@ -139,6 +139,7 @@ _TICKS = Query(
     },
 )
 
+# A kind that an upgrade of Dagster drops stays in the table. All are told where all are dead.
 _DAEMONS = Query(
     "daemons",
     "dagster",
@@ -146,6 +147,7 @@ _DAEMONS = Query(
     select lower(daemon_type) as daemon,
            extract(epoch from localtimestamp - timestamp) as age
     from daemon_heartbeats
+    where timestamp > (select max(timestamp) from daemon_heartbeats) - interval '7 days'
     """,
     {
         "age": Metric(

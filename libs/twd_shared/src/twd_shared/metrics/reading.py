@@ -79,7 +79,8 @@ class Reader:
                     self._dsn,
                     connect_timeout=_CONNECT_SECONDS,
                     application_name="twd-metrics",
-                    options=self._options,
+                    # After those of the address: of two, the last counts.
+                    options=f"{_options_of(self._dsn)} {self._options}",
                 )
             ) as connection:
                 # Each statement is a transaction of its own: one that fails spoils no other.
@@ -120,6 +121,10 @@ class Reader:
                 raise
             return Answer(None, time.monotonic() - started, _failure_of(error))
         return Answer(rows, time.monotonic() - started)
+
+
+def _options_of(dsn: str) -> str:
+    return extensions.parse_dsn(dsn).get("options", "")
 
 
 @contextmanager
