@@ -59,12 +59,16 @@ def test_a_source_that_changes_all_day_is_requested_once_an_hour_while_its_syncs
     daemon: Daemon,
     imported: str,
     execute: Callable[..., None],
+    faults: Callable[..., None],
     clock: Callable[[float], None],
 ) -> None:
+    # Each stores what it read, and fails then.
+    faults("ollama", {"path": "/api/embed", "status": 404})
     requested = []
     for number in range(MOST_SYNCS + 13):
         execute(imported, f"create table stage_{number} (id int)")
         requested.append(len(daemon.requested("schema_change_sensor")))
+        assert not (requested[-1] and daemon.run("schema_sync_job", "shop"))
         clock(300)
     assert requested == [1] * MOST_SYNCS + [0] * 11 + [1, 0]
 

@@ -73,6 +73,28 @@ def test_a_wish_that_is_repeated_waits_no_less_where_the_most_requests_have_chan
     assert attempts.is_due("7", "c", 3600.0, "as it is")
 
 
+def test_an_urgent_wish_does_not_wait_for_what_was_in_vain_and_counts_among_it(
+    instance: dg.DagsterInstance,
+) -> None:
+    attempts = Attempts(None, most=2)
+
+    def waits(wish: str, is_urgent: bool = False) -> bool:
+        request = claim_run(
+            instance,
+            attempts,
+            SHOP,
+            wish,
+            "some_sensor",
+            ASSETS,
+            standing="as it is",
+            is_urgent=is_urgent,
+        )
+        return request is None
+
+    assert [waits("a"), waits("b"), waits("as it is", is_urgent=True)] == [False] * 3
+    assert waits("c")
+
+
 def test_what_fails_for_months_is_requested_behind_others_if_it_was_at_first(
     instance: dg.DagsterInstance,
 ) -> None:

@@ -145,6 +145,8 @@ def claim_run(
     assets: Sequence[dg.AssetKey],
     priority: int = 0,
     standing: str = "",
+    *,
+    is_urgent: bool = False,
 ) -> dg.RunRequest | None:
     """A request for a run of the connection's partition, or None if it has to wait.
 
@@ -156,12 +158,12 @@ def claim_run(
     place.
 
     A request counts as an attempt; `wish` names what is wanted, so that a new wish does not wait
-    for the failures of an older one. `standing` is as for `Attempts.is_due`.
+    for the failures of an older one. `standing` is as for `Attempts.is_due`; an urgent wish does
+    not wait for what left it as it is, but counts among it.
     """
     now, connection_id = time.time(), connection.connection_id
-    if not attempts.is_due(connection_id, wish, now, standing) or is_in_flight(
-        instance, connection, assets
-    ):
+    is_due = attempts.is_due(connection_id, wish, now, "" if is_urgent else standing)
+    if not is_due or is_in_flight(instance, connection, assets):
         return None
     if attempts.record(connection_id, wish, now, standing) > 1:
         priority = min(priority, 0)

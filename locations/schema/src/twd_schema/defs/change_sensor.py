@@ -138,6 +138,7 @@ def _requests(
     requests: list[dg.RunRequest] = []
     for connection_id, one in judged.items():
         if one.wish and len(requests) < _MOST_REQUESTS:
+            standing = held[connection_id].fingerprint
             request = claim_run(
                 instance,
                 attempts,
@@ -145,8 +146,9 @@ def _requests(
                 one.wish,
                 "schema_change_sensor",
                 ALL_OF_A_SOURCE,
+                standing=standing,
                 # What is told of a schema that has gone again is wrong as long as this waits.
-                standing=held[connection_id].fingerprint if held[connection_id].is_newest else "",
+                is_urgent=one.wish == standing,
             )
             requests += [request] if request else []
     return requests
