@@ -27,8 +27,9 @@ from twd_shared.sources.reachability import reach_policy
 from ..local_server import LocalServer
 from ..statements import execute as execute_statements
 from .daemon import clock, daemon, imported, sensors, shop
+from .own_server import own_server
 
-__all__ = ["clock", "daemon", "imported", "sensors", "shop"]
+__all__ = ["clock", "daemon", "imported", "own_server", "sensors", "shop"]
 
 
 class ListedConnections(LocalServer):

@@ -113,6 +113,30 @@ def test_another_origin_proves_nothing(store: SnapshotStore) -> None:
     assert (proven.items, proven.complete) == ((), False)
 
 
+WIDE = {"id": 1, "at": 2, "by": 3, "note": 4}
+
+
+def test_ids_prove_a_rename_though_the_server_was_started_anew(store: SnapshotStore) -> None:
+    store.save("7", reading(("a", 5, WIDE), origin="here monday"))
+    store.save("7", reading(("b", 5, WIDE | {"more": 5}), origin="here tuesday"))
+    proven = store.renames("7", 1, 2)
+    assert (proven.items, proven.complete) == ((renamed("a", "b"),), True)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [("weather", 5, {"id": 1, "wind": 2, "by": 3, "town": 4}), ("weather", 5, {"id": 1})],
+    ids=["other columns", "fewer columns"],
+)
+def test_ids_that_a_server_gave_to_something_else_after_a_new_start_prove_nothing(
+    store: SnapshotStore, other: tuple[str, int, dict[str, int]]
+) -> None:
+    store.save("7", reading(("a", 5, WIDE), ("c", 6, COLUMNS), origin="here monday"))
+    store.save("7", reading(other, ("d", 6, COLUMNS), origin="here tuesday"))
+    proven = store.renames("7", 1, 2)
+    assert (proven.items, proven.complete) == ((), False)
+
+
 def test_an_equal_schema_of_another_origin_gives_the_ids_for_the_next_rename(
     store: SnapshotStore,
 ) -> None:

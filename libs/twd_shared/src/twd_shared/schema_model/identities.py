@@ -43,7 +43,7 @@ class Identities(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The ids of one reading's objects; those of two readings mean the same only by `origin`."""
 
     origin: str
-    """Mark of the server and database that gave the ids."""
+    """Mark of the server and database that gave the ids; then, after a space, of its start."""
     objects: tuple[Identity, ...] = ()
 
 

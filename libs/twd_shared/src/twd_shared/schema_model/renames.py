@@ -10,6 +10,9 @@ import msgspec
 from twd_shared.schema_model.identities import Identities, Identity
 from twd_shared.schema_model.models import RELATION_KINDS, ObjectKey, ObjectKind, Snapshot
 
+# Of the members of the larger, with name and number: what is renamed has seldom changed more.
+_LEAST_SHARED = 0.8
+
 
 class Rename(msgspec.Struct, frozen=True, kw_only=True, order=True):
     """An object, or a column or label of it, that is called otherwise now.
@@ -67,9 +70,27 @@ class RenameStep(msgspec.Struct, frozen=True, kw_only=True):
 def renames_between(before: Snapshot, after: Snapshot) -> Renames:
     """What the ids of two readings prove; nothing where one has none or another origin."""
     old, new = before.identities, after.identities
-    if old is None or new is None or old.origin != new.origin:
+    if old is None or new is None or not mean_the_same(old, new):
         return Renames()
     return Renames(items=tuple(sorted(renames_by_id(old, new))), complete=True)
+
+
+def mean_the_same(before: Identities, after: Identities) -> bool:
+    """Whether an id is of the same object in both readings.
+
+    A server that was set back to a copy of its files gives out ids again, under the same origin but
+    for its start. Among them are some then by which an object would have become another.
+    """
+    if before.origin == after.origin:
+        return True
+    if before.origin.split(" ")[0] != after.origin.split(" ")[0]:
+        return False
+    known = {item.lasting: item for item in before.objects}
+    return all(
+        _can_be(old, item)
+        for item in after.objects
+        if (old := known.get(item.lasting)) is not None and old.key != item.key
+    )
 
 
 def held_key(key: ObjectKey, objects: Container[ObjectKey]) -> ObjectKey | None:
@@ -83,7 +104,10 @@ def held_key(key: ObjectKey, objects: Container[ObjectKey]) -> ObjectKey | None:
 
 
 def renames_by_id(before: Identities, after: Identities) -> list[Rename]:
-    """The objects and members whose id is in both, with different names; origins must be equal."""
+    """The objects and members whose id is in both, with different names.
+
+    The ids must `mean_the_same`.
+    """
     known = {item.lasting: item for item in before.objects}
     taken: set[ObjectKey] = set()
     found: list[Rename] = []
@@ -99,6 +123,14 @@ def renames_by_id(before: Identities, after: Identities) -> list[Rename]:
                 continue
         found += _renames(old, item)
     return found
+
+
+def _can_be(old: Identity, new: Identity) -> bool:
+    """Whether one may be what the other is called now."""
+    if _place(old.key)[0] != _place(new.key)[0]:
+        return False
+    members = [set(zip(item.numbers, item.members, strict=True)) for item in (old, new)]
+    return len(members[0] & members[1]) >= _LEAST_SHARED * max(map(len, members))
 
 
 def _renames(old: Identity, new: Identity) -> list[Rename]:

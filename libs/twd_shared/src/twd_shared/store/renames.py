@@ -20,6 +20,7 @@ from twd_shared.schema_model.renames import (
     Renames,
     RenameStep,
     held_key,
+    mean_the_same,
     renames_by_id,
 )
 from twd_shared.store.description_moves import move_descriptions
@@ -64,7 +65,7 @@ def record_identities(
             confirm_identities(transaction, connection_id, version)
         return
     stored = read_identities(transaction, connection_id)
-    if stored is not None and (stored.version, stored.origin) != (previous, read.origin):
+    if stored and not (stored.version == previous and mean_the_same(stored.as_read(), read)):
         stored = None
     held = {item.identity.lasting: item for item in stored.objects()} if stored else {}
     if stored and version != previous:

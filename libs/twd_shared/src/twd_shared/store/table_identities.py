@@ -56,6 +56,11 @@ class StoredIdentities(msgspec.Struct, frozen=True, kw_only=True):
         """The identities themselves."""
         return msgspec.json.decode(self.body, type=tuple[KnownIdentity, ...])
 
+    def as_read(self) -> Identities:
+        """The identities as the reading gave them."""
+        objects = tuple(item.identity for item in self.objects())
+        return Identities(origin=self.origin, objects=objects)
+
 
 def read_identities(transaction: sa.Connection, connection_id: str) -> StoredIdentities | None:
     """What is kept of the connection, or None."""

@@ -18,7 +18,13 @@ from twd_shared.clients.catalog import Connection
 from twd_shared.schema_model.fingerprint import key_of
 from twd_shared.schema_model.identities import Identities, left_out
 from twd_shared.schema_model.models import Snapshot
-from twd_shared.schema_model.renames import NameHistory, Renames, RenameStep, renames_by_id
+from twd_shared.schema_model.renames import (
+    NameHistory,
+    Renames,
+    RenameStep,
+    mean_the_same,
+    renames_by_id,
+)
 from twd_shared.store.database import MetadataDatabase
 from twd_shared.store.snapshots import SnapshotStore
 from twd_shared.store.table_identities import read_identities
@@ -76,7 +82,7 @@ def _renames(
     recorded = snapshots.renames(connection_id, base, newest)
     with database.read() as transaction:
         stored = read_identities(transaction, connection_id)
-    if now is None or stored is None or stored.origin != now.origin:
+    if now is None or stored is None or not mean_the_same(stored.as_read(), now):
         return Renames(items=recorded.items)
     known = tuple(item.identity for item in stored.objects() if item.since <= max(base, 1))
     since = renames_by_id(Identities(origin=stored.origin, objects=known), now)

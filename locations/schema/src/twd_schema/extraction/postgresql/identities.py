@@ -43,7 +43,8 @@ def identities_of(
     """Ids of the objects with these keys and of the schemas and extensions in `places`.
 
     `columns` are names by number, by the oid of their relation; `at` is where the server was
-    reached: a copy of a server has the same ids, and goes its own way from then on.
+    reached: a copy of a server has the same ids, and goes its own way from then on. A server that
+    is set back to one does so too, and is started for that: when it was stands apart in the origin.
     """
     server = next(row for row in places if row["kind"] == "server")
     labels = {row["oid"]: row for row in types if row["kind"] == "e"}
@@ -61,7 +62,8 @@ def identities_of(
             found.append(Identity("namespace", row["name"], row["name"], row["oid"]))
         elif row["kind"] == "extension":
             found.append(Identity("extension", row["place"], row["name"], row["oid"]))
-    origin = content_fingerprint((at, *server["needs"]))
+    *database, started = server["needs"]
+    origin = f"{content_fingerprint((at, *database))} {started}"
     return Identities(origin=origin, objects=tuple(found))
 
 

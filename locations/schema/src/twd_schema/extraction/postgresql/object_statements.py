@@ -10,7 +10,7 @@ from twd_schema.extraction.postgresql.values import BETWEEN_WORDS
 # `needs` of the server is the mark of its database: an object's id means the same as long as it
 # stays. The functions that tell the server's identifier may be withheld, and are looked at before a
 # statement runs: ts_stat runs one that is given as text, so they are named only where they may be
-# called. Elsewhere the mark is good until the server starts anew.
+# called. Elsewhere the mark is good until the server starts anew. When it did comes last.
 _ORIGIN = """array[
     (select coalesce(pg_catalog.string_agg(s.word, ' ' order by s.word),
                      extract(epoch from pg_catalog.pg_postmaster_start_time())::text)
@@ -23,7 +23,8 @@ _ORIGIN = """array[
                     from pg_catalog.pg_control_system() y, pg_catalog.pg_control_checkpoint() t'
               else 'select null::pg_catalog.tsvector' end) s),
     (select b.oid::text from pg_catalog.pg_database b
-     where b.datname = pg_catalog.current_database())]"""
+     where b.datname = pg_catalog.current_database()),
+    extract(epoch from pg_catalog.pg_postmaster_start_time())::text]"""
 
 # Extensions below oid 16384 came with the database itself, and are in every other one too.
 PLACES = f"""

@@ -4,7 +4,9 @@ Each row of a catalog carries the transaction that wrote it (xmin), so that a su
 key and xmin tells of each row that was written, added or deleted, at a fraction of what reading it
 costs. Maintenance that writes catalogs (VACUUM FULL, GRANT) changes the signal too: it says where
 to look, not that something is different. Of roles, which belong to no database, it says nothing: a
-stored expression cannot hold a constant that names one. System columns:
+stored expression cannot hold a constant that names one. A server that was set back to a copy of
+its files makes the same keys and transactions anew, and was started for that: so when it was is
+told too. Of standbys it is not: several may answer at one address. System columns:
 https://www.postgresql.org/docs/current/ddl-system-columns.html
 """
 
@@ -106,6 +108,8 @@ _SIGNAL = f"""
 select pg_catalog.concat_ws(' ',
     pg_catalog.current_setting('server_version_num'),
     (select d.oid from pg_catalog.pg_database d where d.datname = pg_catalog.current_database()),
+    case when not pg_catalog.pg_is_in_recovery()
+         then extract(epoch from pg_catalog.pg_postmaster_start_time()) end,
     {",".join(_sum(*catalog) for catalog in _CATALOGS)}
 ) as signal
 """
