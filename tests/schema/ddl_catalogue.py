@@ -77,6 +77,19 @@ _CHANGES: dict[str, set[tuple[str, str]]] = {
     "alter table s.orders rename to sales": {
         ("table_renamed", "s.sales"),
     },
+    "alter table s.base rename to base_old; create table s.base (more text, id int)": {
+        ("table_replaced", "s.base_old"),
+        ("table_added", "s.base"),
+    },
+    "alter table s.base rename to bases; alter table s.bases rename id to number;"
+    "create view s.base as select number as id from s.bases": {
+        ("table_replaced", "s.bases"),
+        ("table_added", "s.base"),
+    },
+    "alter table s.customers rename email to old_email; alter table s.customers add email text": {
+        ("column_replaced", "s.customers.old_email"),
+        ("column_added", "s.customers.email"),
+    },
     "drop view s.names; create table s.names (id int, name varchar(40))": {
         ("table_kind_changed", "s.names"),
         ("view_definition_changed", "s.names"),

@@ -331,6 +331,34 @@ def test_what_is_replaced_by_its_equal_is_not_told_as_removed(
     assert [row.body.splitlines()[0] for row in teller.rows] == [told]
 
 
+@pytest.mark.parametrize(
+    "statements",
+    [
+        (
+            "create table other (like bills)",
+            "alter table bills rename to old",
+            "alter table other rename to bills",
+        ),
+        ("alter table bills rename to invoices", "create view bills as select * from invoices"),
+        ("alter table bills rename total to old", "alter table bills add total numeric"),
+    ],
+    ids=["table", "view", "column"],
+)
+def test_what_goes_on_to_work_by_its_old_name_is_not_told(
+    teller: Teller,
+    services: Any,
+    reader: SchemaReader,
+    connection_to: Callable[..., Any],
+    execute: Callable[..., None],
+    statements: tuple[str, ...],
+) -> None:
+    dsn = services.database()
+    execute(dsn, "create table bills (total numeric, note text)")
+    teller.tell(reader.read(connection_to(dsn)))
+    execute(dsn, *statements)
+    assert teller.tell(reader.read(connection_to(dsn))) == Told(0, 0)
+
+
 def test_a_connection_whose_history_was_forgotten_is_told_the_same_change_anew(
     metadata_dsn: str, connection_to: Callable[[str], Connection]
 ) -> None:

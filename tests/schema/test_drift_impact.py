@@ -199,9 +199,7 @@ def test_what_is_removed_hits_its_statements_though_another_took_its_name(
     world.asked("ann", query)
     world.taught("What is hit?", query)
     impact = world.impact(reader, *statements)
-    assert told(impact.breaking) == (
-        "breaks 1 training item and 1 query of 1 user in the last 30 days"
-    )
+    assert told(impact.total) == "breaks 1 training item and 1 query of 1 user in the last 30 days"
 
 
 def test_a_removed_type_is_of_the_tables_that_had_it_though_another_took_its_name(

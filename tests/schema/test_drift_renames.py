@@ -90,8 +90,8 @@ RENAMES: dict[str, Told] = {
     },
     "alter table s.twins rename a to x; alter table s.twins rename b to a;"
     "alter table s.twins rename x to b": {
-        ("column_renamed", "s.twins.a", "b", "a"),
-        ("column_renamed", "s.twins.b", "a", "b"),
+        ("column_replaced", "s.twins.a", "b", "a"),
+        ("column_replaced", "s.twins.b", "a", "b"),
     },
     "alter type s.mood rename to feeling": {
         ("enum_renamed", "s.feeling", "s.mood", "s.feeling"),
@@ -169,12 +169,22 @@ RENAMES: dict[str, Told] = {
         ("table_renamed", "s.pairs", "s.twins", "s.pairs"),
     },
     "alter table s.twins drop b; alter table s.twins rename a to b": {
-        ("column_removed", "s.twins.b", "integer", ""),
+        ("column_replaced", "s.twins.b", "integer", ""),
         ("column_renamed", "s.twins.b", "a", "b"),
     },
     "alter table s.twins rename a to z; alter table s.twins add a integer": {
-        ("column_renamed", "s.twins.z", "a", "z"),
+        ("column_replaced", "s.twins.z", "a", "z"),
         ("column_added", "s.twins.a", "", "integer"),
+    },
+    "create table s.other (a integer, b integer);"
+    "drop table s.twins; alter table s.other rename to twins": set(),
+    "alter table s.pairs drop d; alter table s.pairs rename c to d;"
+    "alter table s.pairs rename to x;"
+    "create view s.pairs as select null::integer as c, d from s.x": {
+        ("table_renamed", "s.x", "s.pairs", "s.x"),
+        ("table_added", "s.pairs", "", ""),
+        ("column_replaced", "s.x.d", "text", ""),
+        ("column_renamed", "s.x.d", "c", "d"),
     },
     "drop table s.twins; create table s.twins2 (a integer, b integer)": {
         ("table_removed", "s.twins", "", ""),

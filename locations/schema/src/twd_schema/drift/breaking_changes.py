@@ -17,7 +17,6 @@ from twd_schema.drift.recovery import (
     Present,
     TableNames,
     is_next_type,
-    is_replaced,
     is_return,
     is_undone,
 )
@@ -105,8 +104,7 @@ def _to_tell(
     new = [
         change
         for change in _new(diff, still_open)
-        if not is_replaced(change, present)
-        and not any(is_return(change, told, names) for told in undone.values())
+        if not any(is_return(change, told, names) for told in undone.values())
     ]
     return undone, new
 

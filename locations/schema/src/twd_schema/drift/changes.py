@@ -15,6 +15,7 @@ RULES: dict[str, Severity] = {
     "table_added": "safe",
     "table_removed": "breaking",
     "table_renamed": "breaking",
+    "table_replaced": "risky",
     "table_respelled": "safe",
     "table_kind_changed": "risky",
     "table_comment_changed": "safe",
@@ -24,6 +25,7 @@ RULES: dict[str, Severity] = {
     "column_added": "safe",
     "column_removed": "breaking",
     "column_renamed": "breaking",
+    "column_replaced": "risky",
     "column_respelled": "safe",
     "column_type_changed": "breaking",
     "column_type_respelled": "safe",
@@ -116,9 +118,10 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     the column or label in it, by its new name if it was renamed. `before` and `after` are what
     changed where that is one value, and '' where there is none: a type (that of a column which is
     gone or new, too), "null" or "not null", a default, a comment, what a key or index is; of a
-    rename the names, an object's with its schema. `evidence` says how the rename of an object,
-    column or label is known: "server" by the ids that the server keeps, "similarity" because the
-    two look alike. `columns` are those of a table that is gone, each with its type.
+    rename the names, an object's with its schema. What is replaced was renamed or is gone, and is
+    told as either. `evidence` says how the rename of an object, column or label is known: "server"
+    by the ids that the server keeps, "similarity" because the two look alike. `columns` are those
+    of a table that is gone, each with its type.
     """
 
     rule: str

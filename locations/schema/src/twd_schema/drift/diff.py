@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 import msgspec
 
@@ -11,6 +11,12 @@ from twd_schema.drift.column_types import type_of
 from twd_schema.drift.objects import is_attached, object_changes
 from twd_schema.drift.renames import Pairing, members_of, paired
 from twd_schema.drift.renaming import in_new_names
+from twd_schema.drift.replaced import (
+    ANOTHER_COLUMN,
+    ANOTHER_TABLE,
+    is_replaced,
+    replaced_tables,
+)
 from twd_schema.drift.tables import removed_column, table_changes
 from twd_schema.drift.telling import (
     label_of,
@@ -21,7 +27,15 @@ from twd_schema.drift.telling import (
     written_before,
 )
 from twd_shared.schema_model.fingerprint import objects_by_key
-from twd_shared.schema_model.models import ObjectKey, Routine, SchemaObject, Snapshot, Table
+from twd_shared.schema_model.keys import TableName
+from twd_shared.schema_model.models import (
+    Column,
+    ObjectKey,
+    Routine,
+    SchemaObject,
+    Snapshot,
+    Table,
+)
 from twd_shared.schema_model.renames import Renames, renames_between
 from twd_shared.schema_model.wording import counted
 from twd_shared.store.snapshots import SavedSnapshot, SnapshotStore
@@ -47,7 +61,15 @@ def diff_snapshots(
         pairing = paired(before, after, proven)
         old = objects_by_key(before)
         said = in_new_names(before, after, pairing) if pairing else old
-        changes = (*_renamed(old, new, pairing), *_lost(old, new, pairing), *_changes(said, new))
+        replaced = replaced_tables(old, new, pairing)
+        changes = (
+            *_renamed(old, new, pairing, replaced),
+            *_lost(old, new, pairing, replaced),
+            *_changes(said, new),
+        )
+        # By its new name nothing knew such a table: what is gone in it breaks nothing.
+        moved = {pairing.objects[key][1:] for key in replaced & pairing.objects.keys()}
+        changes = tuple(item for item in changes if not _breaks_column_of(moved, item))
     return SchemaDiff(from_version=from_version, to_version=to_version, changes=changes)
 
 
@@ -102,6 +124,12 @@ def _breaking(one: SchemaObject | None, other: SchemaObject | None) -> Iterator[
         yield from (item for item in table_changes(one, other) if item.severity == "breaking")
 
 
+def _breaks_column_of(tables: Collection[TableName], change: Change) -> bool:
+    is_of_column = change.object_kind == "table" and change.member != ""
+    named = (change.schema, change.name)
+    return is_of_column and change.severity == "breaking" and named in tables
+
+
 def _removed(table: Table) -> Change:
     change = of_table(table, "table_removed", f"Table {table.label} was removed.")
     columns = tuple((column.name, type_of(column)) for column in table.columns)
@@ -109,7 +137,10 @@ def _removed(table: Table) -> Change:
 
 
 def _renamed(
-    old: Mapping[ObjectKey, SchemaObject], new: Mapping[ObjectKey, SchemaObject], pairing: Pairing
+    old: Mapping[ObjectKey, SchemaObject],
+    new: Mapping[ObjectKey, SchemaObject],
+    pairing: Pairing,
+    replaced: Collection[ObjectKey],
 ) -> Iterator[Change]:
     for key, now in sorted(pairing.objects.items(), key=lambda pair: pair[1]):
         item, other = old[key], new[now]
@@ -120,21 +151,24 @@ def _renamed(
             now = (key[0], *now[1:])
             if (key, "") in pairing.respelled:
                 yield of_object(now, "respelled", written_before(before), "", before, after)
+            elif key in replaced:
+                what = f"{renamed_to(after, evidence)}, and its old {ANOTHER_TABLE}"
+                yield of_object(now, "replaced", what, "", before, after, evidence)
             else:
                 what = renamed_to(after, evidence)
                 yield of_object(now, "renamed", what, "", before, after, evidence)
     for key, members in sorted(pairing.members.items(), key=lambda pair: pairing.new_key(pair[0])):
         for before, after in sorted(members.items(), key=lambda pair: pair[1]):
             evidence = pairing.evidence(key, before)
-            other = new[pairing.new_key(key)]
+            item, other = old[key], new[pairing.new_key(key)]
             if (key, before) in pairing.respelled and isinstance(other, Table):
                 what = written_before(before)
                 yield of_column(other, after, "column_respelled", what, before, after)
             elif isinstance(other, Table) and (key[0] == "table" or other.partition_of is None):
-                what = renamed_to(after, evidence)
-                yield of_column(
-                    other, after, "column_renamed", what, before, after, evidence=evidence
-                )
+                rule, what = "column_renamed", renamed_to(after, evidence)
+                if isinstance(item, Table) and is_replaced(_column(item, before), other):
+                    rule, what = "column_replaced", f"{what}, and its old {ANOTHER_COLUMN}"
+                yield of_column(other, after, rule, what, before, after, evidence=evidence)
             elif key[0] == "enum":
                 what = f"renamed label {before!r} to {after!r}"
                 yield of_object(
@@ -143,12 +177,17 @@ def _renamed(
 
 
 def _lost(
-    old: Mapping[ObjectKey, SchemaObject], new: Mapping[ObjectKey, SchemaObject], pairing: Pairing
+    old: Mapping[ObjectKey, SchemaObject],
+    new: Mapping[ObjectKey, SchemaObject],
+    pairing: Pairing,
+    replaced: Collection[ObjectKey],
 ) -> Iterator[Change]:
     """What is gone though its name is there: something else was renamed to it."""
     for key in sorted(pairing.lost):
         item = old[key]
-        if key[0] == "table" and isinstance(item, Table):
+        if key in replaced:
+            yield of_object(key, "replaced", f"was removed, and its {ANOTHER_TABLE}")
+        elif key[0] == "table" and isinstance(item, Table):
             yield _removed(item)
         else:
             yield of_object(key, "removed", "was removed")
@@ -157,8 +196,11 @@ def _lost(
         for name in pairing.lost_members(key, members_of(item)):
             if isinstance(item, Table) and isinstance(other, Table):
                 if key[0] == "table":
-                    column = next(column for column in item.columns if column.name == name)
-                    yield removed_column(other, column)
+                    yield removed_column(other, _column(item, name))
             else:
                 what = f"lost label {name!r}"
                 yield of_object(pairing.new_key(key), "label_removed", what, name, name)
+
+
+def _column(table: Table, name: str) -> Column:
+    return next(column for column in table.columns if column.name == name)

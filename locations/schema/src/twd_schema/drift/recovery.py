@@ -123,14 +123,6 @@ def is_undone(change: Change, present: Present, names: Collection[str] = ()) -> 
             return False
 
 
-def is_replaced(change: Change, present: Present) -> bool:
-    """Whether something with the same columns, or type, had taken the name of what was removed.
-
-    `present` is of the version that brought the change.
-    """
-    return change.rule in ("table_removed", "column_removed") and is_undone(change, present)
-
-
 def is_return(change: Change, told: Change, names: TableNames) -> bool:
     """Whether a change only brings back the name or type that `told` took away.
 

@@ -9,6 +9,7 @@ from typing import Any
 from twd_schema.drift.changes import Change
 from twd_schema.drift.column_types import added_labels, keeps_collation, spelled_alike, type_of
 from twd_schema.drift.keys import key_changes
+from twd_schema.drift.replaced import ANOTHER_COLUMN, is_replaced
 from twd_schema.drift.telling import of_column, of_table
 from twd_shared.schema_model.models import Column, Table
 
@@ -28,10 +29,12 @@ def table_changes(old: Table, new: Table) -> Iterator[Change]:
 
 
 def removed_column(table: Table, column: Column) -> Change:
-    """A column that is gone from the table; `table` as it is called now."""
+    """A column that is gone from the table; `table` as it is now."""
     type_ = type_of(column)
-    what = f"was removed (it was {type_})"
-    return of_column(table, column.name, "column_removed", what, before=type_)
+    rule, what = "column_removed", f"was removed (it was {type_})"
+    if is_replaced(column, table):
+        rule, what = "column_replaced", f"{what}, and its {ANOTHER_COLUMN}"
+    return of_column(table, column.name, rule, what, before=type_)
 
 
 def _itself(old: Table, new: Table) -> Iterator[Change]:

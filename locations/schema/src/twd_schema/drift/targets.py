@@ -20,6 +20,7 @@ _OF_A_WHOLE_TABLE = frozenset(
     {
         "table_removed",
         "table_renamed",
+        "table_replaced",
         "table_kind_changed",
         "view_definition_changed",
         "view_security_changed",
@@ -28,8 +29,8 @@ _OF_A_WHOLE_TABLE = frozenset(
         "partition_renamed",
     }
 )
-_RENAMES_OF_TABLES = ("table_renamed", "table_respelled", "partition_renamed")
-_RENAMES_OF_COLUMNS = ("column_renamed", "column_respelled")
+_RENAMES_OF_TABLES = ("table_renamed", "table_replaced", "table_respelled", "partition_renamed")
+_RENAMES_OF_COLUMNS = ("column_renamed", "column_replaced", "column_respelled")
 _OF_A_LABEL = ("enum_label_removed", "enum_label_renamed")
 
 
@@ -57,7 +58,7 @@ class Targets:
         for change in diff.changes:
             if change.rule in _RENAMES_OF_TABLES and change.before in labelled:
                 self._tables[change.schema, change.name] = labelled[change.before]
-            elif change.rule in _RENAMES_OF_COLUMNS:
+            elif change.rule in _RENAMES_OF_COLUMNS and change.after:
                 self._columns[(change.schema, change.name), change.after] = change.before
         self._types: dict[TableName, TableName] = {}
         named = {f"{item.schema}.{item.name}": (item.schema, item.name) for item in before.enums}
@@ -69,7 +70,8 @@ class Targets:
         """What the change is about."""
         now = (change.schema, change.name)
         # What is gone goes by its last name, which something else may have been renamed to.
-        is_gone = change.rule == f"{change.object_kind}_removed"
+        gone = (f"{change.object_kind}_removed", "table_replaced")
+        is_gone = change.rule in gone and not change.after
         if change.object_kind in RELATION_KINDS:
             table = now if is_gone else self._tables.get(now, now)
             if not change.member:
@@ -87,10 +89,10 @@ class Targets:
         return Target(frozenset(table for table, _ in columns), keys)
 
     def _column(self, table: TableName, change: Change) -> str:
+        if change.rule in ("column_removed", "column_replaced") and not change.after:
+            return change.member
         if change.rule in _RENAMES_OF_COLUMNS:
             return change.before
-        if change.rule == "column_removed":
-            return change.member
         return self._columns.get((table, change.member), change.member)
 
 
