@@ -359,6 +359,32 @@ def test_what_goes_on_to_work_by_its_old_name_is_not_told(
     assert teller.tell(reader.read(connection_to(dsn))) == Told(0, 0)
 
 
+def test_a_recovery_is_promised_only_where_it_would_be_noticed(teller: Teller) -> None:
+    teller.tell(schema(FULL))
+    renamed = {"before": "public.orders", "after": "public.sales"}
+    after = schema(table("sales", id="integer"), table("orders", key="uuid"))
+    teller.tell_changes(after, change("table_renamed", "table", "public", "sales", **renamed))
+    teller.tell_changes(schema(*after.tables), removed("public", "orders", "total"))
+    promises = ["A message follows when it is undone." in row.body for row in teller.rows]
+    assert promises == [False, True]
+
+
+def test_a_rename_is_titled_by_both_names_and_its_end_by_the_old_one(teller: Teller) -> None:
+    teller.tell(schema(FULL))
+    renamed = {"before": "public.orders", "after": "public.sales", "evidence": "similarity"}
+    of_table = change("table_renamed", "table", "public", "sales", **renamed)
+    renamed = {"before": "note", "after": "text", "evidence": "server"}
+    of_column = change("column_renamed", "table", "public", "sales", "text", **renamed)
+    teller.tell_changes(schema(table("sales", id="integer", text="text")), of_table, of_column)
+    teller.tell_changes(schema(FULL))
+    assert sorted(row.title for row in teller.rows) == [
+        "recovered: shop: public.orders",
+        "recovered: shop: public.sales.note",
+        "shop: breaking schema change of public.orders, probably renamed to public.sales",
+        "shop: breaking schema change of public.sales.note, renamed to text",
+    ]
+
+
 def test_a_connection_whose_history_was_forgotten_is_told_the_same_change_anew(
     metadata_dsn: str, connection_to: Callable[[str], Connection]
 ) -> None:

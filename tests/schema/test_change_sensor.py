@@ -51,8 +51,8 @@ def test_a_schema_that_is_back_after_a_failed_sync_is_synced_and_its_second_brea
         assert daemon.requested("schema_change_sensor") == []
     with daemon.resources["metadata_store"].database.begin() as transaction:
         told = [title for title in transaction.execute(titles).scalars() if "customers" in title]
-    broken = "shop: breaking schema change of public.customers.full_name"
-    assert told == [broken, "recovered: shop: public.customers.full_name", broken]
+    broken = "shop: breaking schema change of public.customers.name, renamed to full_name"
+    assert told == [broken, "recovered: shop: public.customers.name", broken]
 
 
 def test_a_source_that_changes_all_day_is_requested_once_an_hour_while_its_syncs_fail(

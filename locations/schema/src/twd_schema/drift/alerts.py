@@ -6,7 +6,7 @@ More than `MOST_SINGLE` at once make one message: nobody reads two hundred.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from urllib.parse import quote
 
 from twd_schema.drift.changes import Change
@@ -31,6 +31,8 @@ _REMEDIES = {
 }
 _REMEDY_OF_OTHERS = "Stop using it in queries, or bring it back."
 _REMEDY_OF_MANY = "Correct the queries and training items that use what changed, or undo it."
+_UNTIL_ITS_END = " A message follows when it is undone."
+_UNTIL_AN_END = " A message follows when one is undone."
 
 _REMEDY_OF_ADAPTED = "What to do: change back what was adapted to it meanwhile."
 
@@ -47,28 +49,34 @@ def change_key(connection_id: str, change: Change, to_version: int, taken: str) 
 
 
 def breaking_alerts(
-    database: str, changes: Mapping[str, Change], consequences: Mapping[Change, str], link: str
+    database: str,
+    changes: Mapping[str, Change],
+    endless: Collection[str],
+    consequences: Mapping[Change, str],
+    link: str,
 ) -> tuple[Alert, ...]:
     """The messages of new breaking changes, given by their keys.
 
-    `database` is the partition key; `consequences` says whom a change hits, for those known.
+    `database` is the partition key; `consequences` says whom a change hits, for those known. That
+    the `endless` ones are undone is never told.
     """
     if len(changes) <= MOST_SINGLE:
         return tuple(
             Alert(
                 key=key,
                 severity="breaking",
-                title=flat(f"{database}: breaking schema change of {change.subject}"),
+                title=flat(f"{database}: breaking schema change of {_both_names(change)}"),
                 body=_lines(
                     change.sentence,
                     f"For whom: {consequences[change]}" if change in consequences else "",
-                    f"What to do: {_remedy(change)} A message follows when it is undone.",
+                    f"What to do: {_remedy(change)}{'' if key in endless else _UNTIL_ITS_END}",
                 ),
                 link=link,
                 database=database,
             )
             for key, change in changes.items()
         )
+    will_end = any(key not in endless for key in changes)
     entries = [
         f"{change.sentence} For whom: {consequences[change]}"
         if change in consequences
@@ -82,7 +90,7 @@ def breaking_alerts(
             title=f"{database}: {len(changes)} breaking schema changes",
             body=_lines(
                 *_listed(entries),
-                f"What to do: {_REMEDY_OF_MANY} A message follows when one is undone.",
+                f"What to do: {_REMEDY_OF_MANY}{_UNTIL_AN_END if will_end else ''}",
             ),
             link=link,
             database=database,
@@ -99,7 +107,7 @@ def recovery_alerts(
             Alert(
                 key=f"recovered:{key}",
                 severity="recovered",
-                title=flat(f"recovered: {database}: {change.subject}"),
+                title=flat(f"recovered: {database}: {_old_name(change)}"),
                 body=_lines(
                     f"What broke is undone since version {version} of the schema of {database}.",
                     f"It had been told: {change.sentence}",
@@ -123,6 +131,19 @@ def recovery_alerts(
             database=database,
         ),
     )
+
+
+def _old_name(change: Change) -> str:
+    """What a change is about, by the name that SQL knew."""
+    if change.rule == "column_renamed":
+        return f"{change.label}.{change.before}"
+    is_renamed = change.rule == f"{change.object_kind}_renamed"
+    return change.before if is_renamed else change.subject
+
+
+def _both_names(change: Change) -> str:
+    old, likely = _old_name(change), "probably " if change.evidence == "similarity" else ""
+    return old if old == change.subject else f"{old}, {likely}renamed to {change.after}"
 
 
 def _remedy(change: Change) -> str:

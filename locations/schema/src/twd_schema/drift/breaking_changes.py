@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC
 from typing import NamedTuple
@@ -78,10 +78,12 @@ class BreakingChanges:
             _close(transaction, connection_id, undone, version)
             taken = _taken_at(transaction, connection_id, version)
             keyed = {change_key(connection_id, change, version, taken): change for change in new}
-            broken = _recorded(transaction, connection_id, keyed, version, present)
+            # Something else that was renamed as well has its old name: nothing would tell its end.
+            endless = {key for key, change in keyed.items() if is_undone(change, present)}
+            broken = _recorded(transaction, connection_id, keyed, version, endless)
             for alert in (
                 *recovery_alerts(source.partition_key, undone, version, link),
-                *breaking_alerts(source.partition_key, broken, consequences, link),
+                *breaking_alerts(source.partition_key, broken, endless, consequences, link),
             ):
                 add_alert(transaction, alert)
         return Told(len(broken), len(undone))
@@ -174,7 +176,7 @@ def _recorded(
     connection_id: str,
     broken: Mapping[str, Change],
     version: int,
-    present: Present,
+    endless: Collection[str],
 ) -> dict[str, Change]:
     """Record the changes; gives those that were not recorded yet, in their order."""
     if not broken:
@@ -186,8 +188,7 @@ def _recorded(
             "subject": change.subject,
             "to_version": version,
             "change": msgspec.to_builtins(change),
-            # Its old name is taken already, by something else that was renamed as well.
-            "can_recover": not is_undone(change, present),
+            "can_recover": key not in endless,
         }
         for key, change in broken.items()
     ]
