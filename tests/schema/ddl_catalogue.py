@@ -109,6 +109,13 @@ _CHANGES: dict[str, set[tuple[str, str]]] = {
     "alter table s.customers alter email type varchar(80)": {
         ("column_type_changed", "s.customers.email")
     },
+    "drop view s.names; drop materialized view s.totals;"
+    "alter table s.customers alter name type varchar(80)": {
+        ("table_removed", "s.names"),
+        ("table_removed", "s.totals"),
+        ("column_type_widened", "s.customers.name"),
+    },
+    "alter table s.base alter id type bigint": {("column_type_promoted", "s.base.id")},
     'alter table s.customers alter email type text collate "C"': {
         ("column_type_changed", "s.customers.email")
     },

@@ -249,7 +249,7 @@ def test_ten_changes_make_ten_messages(teller: Teller) -> None:
 
 def test_a_type_that_is_set_back_is_a_recovery_and_no_new_breaking_change(teller: Teller) -> None:
     teller.tell(schema(FULL))
-    assert teller.tell(schema(table("orders", id="bigint", total="numeric", note="text"))) == Told(
+    assert teller.tell(schema(table("orders", id="text", total="numeric", note="text"))) == Told(
         1, 0
     )
     assert teller.tell(schema(FULL)) == Told(0, 1)
@@ -258,11 +258,18 @@ def test_a_type_that_is_set_back_is_a_recovery_and_no_new_breaking_change(teller
 
 
 def test_a_type_that_is_set_back_over_several_is_the_recovery_of_each(teller: Teller) -> None:
-    for name in ("integer", "bigint", "text", "numeric"):
+    for name in ("integer", "uuid", "text", "numeric"):
         teller.tell(schema(table("orders", id=name)))
-    assert teller.tell(schema(table("orders", id="bigint"))) == Told(0, 2)
+    assert teller.tell(schema(table("orders", id="uuid"))) == Told(0, 2)
     assert teller.tell(schema(table("orders", id="integer"))) == Told(0, 1)
     assert [row.severity for row in teller.rows] == ["breaking"] * 3 + ["recovered"] * 3
+
+
+def test_a_wider_type_breaks_nothing_and_going_on_from_it_is_one_way(teller: Teller) -> None:
+    assert teller.tell(schema(table("orders", id="character varying(9)"))) == Told(0, 0)
+    assert teller.tell(schema(table("orders", id="character varying(12)"))) == Told(0, 0)
+    assert teller.tell(schema(table("orders", id="integer"))) == Told(1, 0)
+    assert teller.tell(schema(table("orders", id="text"))) == Told(0, 1)
 
 
 def test_a_column_that_comes_back_with_another_type_has_not_recovered(teller: Teller) -> None:

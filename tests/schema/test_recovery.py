@@ -39,9 +39,14 @@ UNDONE = {
         schema(table("orders", id="text")),
     ),
     "type in a server's newer words": (
-        retyped("int(11)", "bigint(20)"),
-        schema(table("orders", id="int")),
+        retyped("bigint(20)", "int(11)"),
         schema(table("orders", id="bigint")),
+        schema(table("orders", id="int")),
+    ),
+    "type that is wider than it was": (
+        retyped("character varying(9)", "integer"),
+        schema(table("orders", id="text")),
+        schema(table("orders", id="character varying(8)")),
     ),
     "type with a label more": (
         retyped("enum('a','b')", "enum('a')"),

@@ -34,7 +34,10 @@ def told(before: Snapshot, after: Snapshot) -> Told:
         ("modify kind enum('it''s','a','b')", {("column_type_changed", "kind")}),
         ("modify kind set('a','it''s','b')", {("column_type_changed", "kind")}),
         ("modify number int(5)", {("column_type_respelled", "number")}),
-        ("modify number bigint", {("column_type_changed", "number")}),
+        ("modify number bigint", {("column_type_promoted", "number")}),
+        ("modify number bigint unsigned", {("column_type_changed", "number")}),
+        ("modify name varchar(20)", {("column_type_widened", "name")}),
+        ("modify name text", {("column_type_widened", "name")}),
         ("modify padded int(6) zerofill", {("column_type_changed", "padded")}),
         ("modify name varchar(9) collate utf8mb4_bin", {("column_type_changed", "name")}),
         # The columns keep the collations that they have; which was the database's is not told.

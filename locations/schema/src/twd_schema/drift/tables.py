@@ -7,7 +7,13 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
 from twd_schema.drift.changes import Change
-from twd_schema.drift.column_types import added_labels, keeps_collation, spelled_alike, type_of
+from twd_schema.drift.column_types import (
+    added_labels,
+    keeps_collation,
+    spelled_alike,
+    type_of,
+    widened,
+)
 from twd_schema.drift.keys import key_changes
 from twd_schema.drift.replaced import ANOTHER_COLUMN, is_replaced
 from twd_schema.drift.telling import of_column, of_table
@@ -121,6 +127,11 @@ def _column(old_table: Table, old: Column, table: Table, new: Column) -> Iterato
         elif keeps and labels:
             what = f"gained {', '.join(map(repr, labels))} in its list of values"
             yield change("column_labels_added", what, one, other)
+        elif keeps and (way := widened(old.type, new.type)):
+            what = f"has the wider type {other} now: it was {one}"
+            if way == "promoted":
+                what += ", which a function or a cast may tell apart"
+            yield change(f"column_type_{way}", what, one, other)
         else:
             what = f"changed its type from {one} to {other}"
             yield change("column_type_changed", what, one, other)
