@@ -186,10 +186,25 @@ _CHANGES: dict[str, set[tuple[str, str]]] = {
         ("column_removed", "s.customers.amount"),
     },
     "create type s.point2 as (x int)": {("composite_added", "s.point2")},
-    "alter type s.pair add attribute c int": {("composite_changed", "s.pair")},
+    "alter domain s.positive rename constraint positive_check to above_zero": {
+        ("domain_constraint_renamed", "s.positive")
+    },
+    "comment on constraint positive_check on domain s.positive is 'not 0'": {
+        ("domain_comment_changed", "s.positive")
+    },
+    "alter type s.pair add attribute c int": {("composite_attribute_added", "s.pair")},
+    "alter type s.pair drop attribute b": {("composite_attribute_removed", "s.pair")},
+    "alter type s.pair alter attribute b type date": {
+        ("composite_attribute_type_changed", "s.pair")
+    },
+    "alter type s.pair alter attribute a type bigint": {("composite_changed", "s.pair")},
+    "comment on column s.pair.a is 'first'": {("composite_comment_changed", "s.pair")},
     "drop type s.pair": {("composite_removed", "s.pair")},
     "create type s.ages as range (subtype = bigint)": {("range_added", "s.ages")},
-    "comment on type s.span is 'from and to'": {("range_changed", "s.span")},
+    "comment on type s.span is 'from and to'": {("range_comment_changed", "s.span")},
+    "drop type s.span; create type s.span as range (subtype = bigint)": {
+        ("range_changed", "s.span")
+    },
     "drop type s.span": {("range_removed", "s.span")},
     "create sequence s.others": {("sequence_added", "s.others")},
     "alter sequence s.numbers increment by 5": {("sequence_changed", "s.numbers")},
@@ -202,6 +217,9 @@ _CHANGES: dict[str, set[tuple[str, str]]] = {
     "create or replace function s.rate() returns numeric language sql as 'select 0.2'": {
         ("routine_changed", "s.rate()")
     },
+    "comment on function s.rate() is 'of the tax'": {("routine_comment_changed", "s.rate()")},
+    "alter function s.rate() parallel safe cost 5": {("routine_hints_changed", "s.rate()")},
+    "alter function s.rate() stable cost 5": {("routine_changed", "s.rate()")},
     "alter table s.prices alter price drop default": {
         ("routine_removed", "s.rate()"),
         ("column_default_changed", "s.prices.price"),
@@ -320,7 +338,10 @@ _CHANGES: dict[str, set[tuple[str, str]]] = {
     "drop schema public": {("namespace_removed", "public")},
     "drop type s.unused; create type s.unused as enum ()": {("enum_label_removed", "s.unused")},
     "alter type s.pair rename to couple": {("composite_renamed", "s.couple")},
-    "alter type s.pair rename attribute a to first": {("composite_changed", "s.pair")},
+    "alter type s.pair rename attribute a to first": {
+        ("composite_attribute_removed", "s.pair"),
+        ("composite_attribute_added", "s.pair"),
+    },
     "alter type s.span rename to reach": {("range_renamed", "s.reach")},
     "alter sequence s.numbers rename to counter": {("sequence_renamed", "s.counter")},
     "alter sequence s.numbers as smallint": {("sequence_changed", "s.numbers")},
@@ -331,7 +352,7 @@ _CHANGES: dict[str, set[tuple[str, str]]] = {
     "drop collation s.by_bytes; create collation s.by_bytes (locale = 'POSIX')": {
         ("collation_changed", "s.by_bytes")
     },
-    "comment on collation s.by_bytes is 'as C does'": {("collation_changed", "s.by_bytes")},
+    "comment on collation s.by_bytes is 'as C does'": {("collation_comment_changed", "s.by_bytes")},
     "alter function s.rate() rename to share": {("routine_renamed", "s.share()")},
     "alter table s.days_2025 rename to days_old": {("partition_renamed", "s.days_old")},
     "alter table s.days detach partition s.days_2025": {

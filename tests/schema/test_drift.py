@@ -135,6 +135,8 @@ def test_what_a_child_inherits_is_told_of_its_column_alone(source: Source) -> No
 def test_what_makes_sql_fail_is_breaking() -> None:
     assert {rule for rule, severity in RULES.items() if severity == "breaking"} == {
         "column_type_changed",
+        "composite_attribute_removed",
+        "composite_attribute_type_changed",
         *(
             f"{kind}_{what}"
             for kind in ("table", "column", "enum", "enum_label", "domain", "composite", "range")

@@ -9,6 +9,7 @@ from twd_schema.drift.diff import diff_snapshots
 from twd_shared.schema_model.models import (
     Column,
     ColumnReference,
+    CompositeType,
     Constraint,
     DomainType,
     EnumType,
@@ -26,6 +27,9 @@ from .changed_schemas import schema
 A = Column(name="a", type="integer")
 T = Table(schema="s", name="t", kind="table", columns=(A,))
 WORD = DomainType(schema="s", name="word", type="text")
+FULL = Constraint(name="full", definition="CHECK (VALUE <> '')")
+B = Column(name="b", type="text")
+PAIR = CompositeType(schema="s", name="pair", attributes=(A, B))
 MOOD = EnumType(schema="s", name="mood", labels=("sad", "ok"))
 NUMBERS = Sequence(
     schema="s", name="n", type="bigint", start=1, increment=1, minimum=1, maximum=9, cache=1
@@ -112,6 +116,48 @@ def column(**fields: object) -> Table:
             WORD,
             _with(WORD, nullable=False, type="varchar"),
             "Domain s.word changed its type and nullability.",
+        ),
+        (
+            WORD,
+            _with(WORD, constraints=(FULL,)),
+            "Domain s.word gained a constraint full: CHECK (VALUE <> '').",
+        ),
+        (
+            _with(WORD, constraints=(FULL,)),
+            _with(WORD, constraints=(_with(FULL, definition="CHECK (VALUE > 'a')"),)),
+            "Domain s.word changed its constraint full from CHECK (VALUE <> '')"
+            " to CHECK (VALUE > 'a').",
+        ),
+        (
+            _with(WORD, constraints=(FULL,)),
+            _with(WORD, constraints=(_with(FULL, name="filled"),)),
+            "Domain s.word has its constraint full renamed to filled.",
+        ),
+        (
+            PAIR,
+            _with(PAIR, attributes=(A,)),
+            "Composite type s.pair lost its attribute b (it was text).",
+        ),
+        (
+            _with(PAIR, attributes=(A,), depends_on=(("enum", "s", "mood"),)),
+            PAIR,
+            "Composite type s.pair gained an attribute b of type text.",
+        ),
+        (
+            PAIR,
+            _with(PAIR, attributes=(A, _with(B, type="date"))),
+            "Composite type s.pair changed the type of its attribute b from text to date.",
+        ),
+        (
+            PAIR,
+            _with(PAIR, attributes=(_with(A, type="bigint"), B)),
+            "Composite type s.pair has the wider type bigint for its attribute a now:"
+            " it was integer.",
+        ),
+        (
+            PAIR,
+            _with(PAIR, attributes=(B, A)),
+            "Composite type s.pair has its attributes in another order: b, a.",
         ),
         (
             MOOD,

@@ -7,11 +7,17 @@ import pytest
 
 from twd_schema.drift.changes import Change
 from twd_schema.drift.recovery import Present, TableNames, is_undone
-from twd_shared.schema_model.models import EnumType
+from twd_shared.schema_model.models import Column, CompositeType, EnumType
 
 from .changed_schemas import FULL, LESS, change, removed, schema, table
 
 MOOD = EnumType(schema="public", name="mood", labels=("sad", "ok"))
+
+
+def pair(**attributes: str) -> CompositeType:
+    """A type with these attributes."""
+    made = tuple(Column(name=key, type=value) for key, value in attributes.items())
+    return CompositeType(schema="public", name="pair", attributes=made)
 
 
 def retyped(before: str, after: str) -> Change:
@@ -62,6 +68,24 @@ UNDONE = {
         change("enum_label_renamed", "enum", "public", "mood", "fine", before="ok", after="fine"),
         schema(MOOD),
         schema(EnumType(schema="public", name="mood", labels=("sad", "fine"))),
+    ),
+    "attribute": (
+        change("composite_attribute_removed", "composite", "public", "pair", "b", before="text"),
+        schema(pair(a="integer", b="text")),
+        schema(pair(a="integer")),
+    ),
+    "type of an attribute": (
+        change(
+            "composite_attribute_type_changed",
+            "composite",
+            "public",
+            "pair",
+            "b",
+            before="text",
+            after="date",
+        ),
+        schema(pair(b="text")),
+        schema(pair(b="date")),
     ),
     "enum": (change("enum_removed", "enum", "public", "mood"), schema(MOOD), schema(FULL)),
     "renamed enum": (

@@ -21,7 +21,10 @@ _REMEDIES = {
     "table_renamed": "Use its new name, {after}, in queries and training items.",
     "column_removed": "Stop using it in queries and training items, or bring it back.",
     "column_renamed": "Use its new name, {after}, in queries and training items.",
-    "column_type_changed": "Check what compares it, joins on it or casts it.",
+    **dict.fromkeys(
+        ("column_type_changed", "composite_attribute_type_changed"),
+        "Check what compares it, joins on it or casts it.",
+    ),
     **dict.fromkeys(
         ("enum_renamed", "domain_renamed", "composite_renamed", "range_renamed"),
         "Use its new name, {after}, where queries cast to it.",

@@ -74,6 +74,8 @@ RULES: dict[str, Severity] = {
     "domain_removed": "breaking",
     "domain_renamed": "breaking",
     "domain_changed": "risky",
+    "domain_comment_changed": "safe",
+    "domain_constraint_renamed": "safe",
     "partition_added": "safe",
     "partition_removed": "risky",
     "partition_renamed": "risky",
@@ -84,10 +86,15 @@ RULES: dict[str, Severity] = {
     "composite_removed": "breaking",
     "composite_renamed": "breaking",
     "composite_changed": "risky",
+    "composite_comment_changed": "safe",
+    "composite_attribute_added": "risky",
+    "composite_attribute_removed": "breaking",
+    "composite_attribute_type_changed": "breaking",
     "range_added": "safe",
     "range_removed": "breaking",
     "range_renamed": "breaking",
     "range_changed": "risky",
+    "range_comment_changed": "safe",
     "sequence_added": "safe",
     "sequence_removed": "risky",
     "sequence_renamed": "risky",
@@ -96,6 +103,8 @@ RULES: dict[str, Severity] = {
     "routine_removed": "risky",
     "routine_renamed": "risky",
     "routine_changed": "risky",
+    "routine_comment_changed": "safe",
+    "routine_hints_changed": "safe",
     "extension_added": "safe",
     "extension_removed": "risky",
     "extension_renamed": "risky",
@@ -108,6 +117,7 @@ RULES: dict[str, Severity] = {
     "collation_removed": "risky",
     "collation_renamed": "risky",
     "collation_changed": "risky",
+    "collation_comment_changed": "safe",
 }
 """Every rule with its severity: breaking = SQL that worked fails, risky = it may mean or do
 something else, safe = it goes on as before. Codes are stable: alerts and reports use them."""
@@ -117,13 +127,13 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     """One difference; `subject` is what it is about: schema.table, schema.table.column, type.
 
     `schema` and `name` are of the object as it is called now, or was if it is gone. `member` is
-    the column or label in it, by its new name if it was renamed. `before` and `after` are what
-    changed where that is one value, and '' where there is none: a type (that of a column which is
-    gone or new, too), "null" or "not null", a default, a comment, what a key or index is; of a
-    rename the names, an object's with its schema. What is replaced was renamed or is gone, and is
-    told as either. `evidence` says how the rename of an object, column or label is known: "server"
-    by the ids that the server keeps, "similarity" because the two look alike. `columns` are those
-    of a table that is gone, each with its type.
+    the column, attribute or label in it, by its new name if it was renamed. `before` and `after`
+    are what changed where that is one value, and '' where there is none: a type (that of a column
+    which is gone or new, too), "null" or "not null", a default, a comment, what a key or index is;
+    of a rename the names, an object's with its schema. What is replaced was renamed or is gone, and
+    is told as either. `evidence` says how the rename of an object, column or label is known:
+    "server" by the ids that the server keeps, "similarity" because the two look alike. `columns`
+    are those of a table that is gone, each with its type.
     """
 
     rule: str

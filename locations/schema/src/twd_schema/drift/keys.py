@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import msgspec
 
@@ -14,6 +14,7 @@ from twd_shared.schema_model.ddl.names import quote_names
 from twd_shared.schema_model.models import Constraint, ForeignKey, Index, Key, Table
 
 _Inner = Key | ForeignKey | Constraint | Index
+_Item = TypeVar("_Item", bound=_Inner)
 
 
 class _Kind(NamedTuple):
@@ -81,7 +82,7 @@ def _primary(table: Table) -> tuple[Key, ...]:
 def _compared(
     table: Table, kind: _Kind, old: Collection[_Inner], new: Collection[_Inner]
 ) -> Iterator[Change]:
-    pairs, gone, come = _matched(old, new)
+    pairs, gone, come = matched(old, new)
     for one, other in pairs:
         yield from _pair(table, kind, one, other)
     if kind is _PRIMARY and gone and come:
@@ -135,15 +136,15 @@ def _stays_unique(table: Table, index: Index) -> bool:
     return any(key.definition is None and set(key.columns) <= set(index.columns) for key in keys)
 
 
-def _matched(
-    old: Collection[_Inner], new: Collection[_Inner]
-) -> tuple[list[tuple[_Inner, _Inner]], list[_Inner], list[_Inner]]:
+def matched(
+    old: Collection[_Item], new: Collection[_Item]
+) -> tuple[list[tuple[_Item, _Item]], list[_Item], list[_Item]]:
     """Those with the same name, else those that are alike; then what is gone and what has come."""
     waiting = list(new)
-    pairs: list[tuple[_Inner, _Inner]] = []
-    gone: list[_Inner] = []
+    pairs: list[tuple[_Item, _Item]] = []
+    gone: list[_Item] = []
 
-    def take(one: _Inner, fits: Callable[[_Inner, _Inner], bool]) -> bool:
+    def take(one: _Item, fits: Callable[[_Inner, _Inner], bool]) -> bool:
         for place, other in enumerate(waiting):
             if fits(one, other):
                 pairs.append((one, waiting.pop(place)))

@@ -7,9 +7,13 @@ from collections.abc import Container, Iterator, Mapping
 import msgspec
 
 from twd_schema.drift.changes import Change
+from twd_schema.drift.composites import attribute_changes
+from twd_schema.drift.formalities import formal_changes
 from twd_schema.drift.telling import joined, of_object
 from twd_shared.schema_model.models import (
     ColumnReference,
+    CompositeType,
+    DomainType,
     EnumType,
     ObjectKey,
     SchemaObject,
@@ -63,8 +67,7 @@ def object_changes(old: Objects, new: Objects) -> Iterator[Change]:
             if isinstance(one, EnumType) and isinstance(other, EnumType):
                 yield from _enum(key, one, other)
             elif not _moved_with_column(one, other, new_columns):
-                what = joined(_fields(one, other))
-                yield of_object(key, "changed", f"changed its {what}")
+                yield from _object(key, one, other)
 
 
 def is_attached(partition: ObjectKey, old: Objects, new: Objects) -> bool:
@@ -72,6 +75,37 @@ def is_attached(partition: ObjectKey, old: Objects, new: Objects) -> bool:
     table = ("table", *partition[1:])
     there = (table in old, table in new, partition in old, partition in new)
     return partition[0] == "partition" and there == (True, False, False, True)
+
+
+def _object(key: ObjectKey, old: SchemaObject, new: SchemaObject) -> Iterator[Change]:
+    changes, old = formal_changes(key, old, new)
+    if isinstance(old, CompositeType) and isinstance(new, CompositeType):
+        attributes = [*attribute_changes(key, old, new)]
+        changes += attributes
+        # What it depends on follows from them.
+        old = new if attributes else old
+    if isinstance(old, DomainType) and isinstance(new, DomainType):
+        changes += _constraints(key, old, new)
+        old = msgspec.structs.replace(old, constraints=new.constraints)
+    yield from changes
+    if old != new:
+        yield of_object(key, "changed", f"changed its {joined(_fields(old, new))}")
+
+
+def _constraints(key: ObjectKey, old: DomainType, new: DomainType) -> Iterator[Change]:
+    before = {item.name: item.definition for item in old.constraints}
+    after = {item.name: item.definition for item in new.constraints}
+    for name, definition in before.items():
+        if name not in after:
+            what = f"lost its constraint {name}: {definition}"
+            yield of_object(key, "changed", what, "", definition)
+        elif definition != after[name]:
+            what = f"changed its constraint {name} from {definition} to {after[name]}"
+            yield of_object(key, "changed", what, "", definition, after[name])
+    for name, definition in after.items():
+        if name not in before:
+            what = f"gained a constraint {name}: {definition}"
+            yield of_object(key, "changed", what, "", after=definition)
 
 
 def _fields(old: SchemaObject, new: SchemaObject) -> list[str]:

@@ -34,6 +34,7 @@ class Present:
         self._fold_column = folding_of_columns(snapshot.dialect)
         self._objects = {(kind_of(item), self._fold(_label(item))) for item in snapshot.objects}
         self._enums = {_label(item): frozenset(item.labels) for item in snapshot.enums}
+        self._attributes = {_label(item): item.attributes for item in snapshot.composites}
         self._tables: dict[str, list[Table]] = {}
         for table in snapshot.relations:
             self._tables.setdefault(self._fold(table.label), []).append(table)
@@ -45,6 +46,10 @@ class Present:
     def labels(self, enum: str) -> frozenset[str]:
         """The labels of the enum, none if it is not there."""
         return self._enums.get(enum, frozenset())
+
+    def attributes(self, composite: str, name: str) -> list[Column]:
+        """The attribute of that name of the composite type, if both are there."""
+        return [item for item in self._attributes.get(composite, ()) if item.name == name]
 
     def tables(self, label: str) -> list[Table]:
         """The tables and partitions of that label."""
@@ -108,6 +113,9 @@ def is_undone(change: Change, present: Present, names: Collection[str] = ()) -> 
             told = change.before not in ("", change.after)
             found = present.columns(tables, change.member)
             return told and any(serves_as(change.before, type_of(column)) for column in found)
+        case "composite_attribute_removed" | "composite_attribute_type_changed":
+            found = present.attributes(label, change.member)
+            return any(serves_as(change.before, type_of(item)) for item in found)
         case "enum_label_removed":
             return change.member in present.labels(label)
         case "enum_label_renamed":
