@@ -18,7 +18,7 @@ from twd_shared.schema_model.models import Index, Key, Snapshot, snapshot_of
 from .changed_schemas import schema, table
 from .ddl_catalogue import BASELINE, DDL, MAINTENANCE, Maintenance, SchemaChange
 
-# Tried in mysql/test_mysql_drift.py and test_drift_spelling.py.
+# Tried in mysql/test_mysql_drift.py, test_drift_spelling.py and test_drift_upgrade.py.
 OF_OTHERS = {
     "column_collation_changed",
     "column_labels_added",
@@ -26,6 +26,7 @@ OF_OTHERS = {
     "column_type_respelled",
     "column_visibility_changed",
     "table_respelled",
+    "view_definition_respelled",
 }
 
 

@@ -21,6 +21,7 @@ RULES: dict[str, Severity] = {
     "table_comment_changed": "safe",
     "table_definition_changed": "safe",
     "view_definition_changed": "risky",
+    "view_definition_respelled": "safe",
     "view_security_changed": "risky",
     "column_added": "safe",
     "column_removed": "breaking",

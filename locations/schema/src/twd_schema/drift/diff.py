@@ -65,7 +65,7 @@ def diff_snapshots(
         changes = (
             *_renamed(old, new, pairing, replaced),
             *_lost(old, new, pairing, replaced),
-            *_changes(said, new),
+            *_changes(said, new, upgraded=_release(before) != _release(after)),
         )
         # By its new name nothing knew such a table: what is gone in it breaks nothing.
         moved = {pairing.objects[key][1:] for key in replaced & pairing.objects.keys()}
@@ -96,8 +96,17 @@ def base_version(held: int | None, told: int | None) -> int:
     return min((version for version in (held, told) if version is not None), default=0)
 
 
+def _release(snapshot: Snapshot) -> str:
+    """The major version of a PostgreSQL; '' for another server, whose views say what was typed."""
+    is_postgresql = snapshot.dialect == "postgresql"
+    return snapshot.server_version.partition(".")[0] if is_postgresql else ""
+
+
 def _changes(
-    old: Mapping[ObjectKey, SchemaObject], new: Mapping[ObjectKey, SchemaObject]
+    old: Mapping[ObjectKey, SchemaObject],
+    new: Mapping[ObjectKey, SchemaObject],
+    *,
+    upgraded: bool = False,
 ) -> Iterator[Change]:
     for key in sorted(key for key in old.keys() | new.keys() if key[0] == "table"):
         one, other = old.get(key), new.get(key)
@@ -109,7 +118,7 @@ def _changes(
             yield from _breaking(old[partition], other)
         elif isinstance(one, Table) and isinstance(other, Table):
             if one != other:
-                yield from table_changes(one, other)
+                yield from table_changes(one, other, upgraded=upgraded)
         elif isinstance(one, Table):
             yield _removed(one)
         elif isinstance(other, Table):

@@ -23,6 +23,7 @@ _Token = tuple[str, str]
 """(kind, text); a name is the same quoted and unquoted."""
 
 _AS = ("name", "AS")
+_DOT = ("sign", ".")
 # A literal before it is a name.
 _REGCLASS = [("sign", ":"), ("sign", ":"), ("name", "regclass")]
 
@@ -61,6 +62,32 @@ def follows(old: str | None, new: str | None, pairs: NamePairs) -> bool:
             at += 2 if told_before is not None else 0
             to += 2 if told_after is not None else 0
     return at == len(before) and to == len(after)
+
+
+def is_requalified(old: str | None, new: str | None) -> bool:
+    """Whether the two differ only in names of relations before columns, which one leaves out.
+
+    Since PostgreSQL 16 a view of one table names it no longer before each column.
+    """
+    if old is None or new is None or old == new:
+        return False
+    before, after = _tokens(old), _tokens(new)
+    at, to = 0, 0
+    while at < len(before) and to < len(after):
+        named = _is_qualified(before, at), _is_qualified(after, to)
+        at += 2 if named[0] > named[1] else 0
+        to += 2 if named[1] > named[0] else 0
+        if before[at] != after[to]:
+            return False
+        at, to = at + 1, to + 1
+    return at == len(before) and to == len(after)
+
+
+def _is_qualified(tokens: list[_Token], at: int) -> bool:
+    """Whether a name with what it stands in begins here, and not in its midst."""
+    kinds = [kind for kind, _ in tokens[at : at + 3 : 2]]
+    begins = at == 0 or tokens[at - 1] != _DOT
+    return begins and kinds == ["name", "name"] and tokens[at + 1] == _DOT
 
 
 def _tokens(text: str) -> list[_Token]:

@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
+import msgspec
+
 from twd_schema.drift.changes import Change
 from twd_schema.drift.column_types import (
     added_labels,
@@ -14,6 +16,7 @@ from twd_schema.drift.column_types import (
     type_of,
     widened,
 )
+from twd_schema.drift.following import is_requalified
 from twd_schema.drift.keys import key_changes
 from twd_schema.drift.replaced import ANOTHER_COLUMN, is_replaced
 from twd_schema.drift.telling import of_column, of_table
@@ -24,9 +27,15 @@ _SECURITY_INVOKER = "security_invoker="
 _TRUE = re.compile("[ty1]|on", re.IGNORECASE)
 
 
-def table_changes(old: Table, new: Table) -> Iterator[Change]:
-    """What changed of a table; at least one change if the two differ."""
-    changes = (*_columns(old, new), *key_changes(old, new), *_itself(old, new))
+def table_changes(old: Table, new: Table, *, upgraded: bool = False) -> Iterator[Change]:
+    """What changed of a table; at least one change if the two differ.
+
+    `upgraded` says that another release of the server wrote the new one.
+    """
+    respelled = [*_respelled(old, new)] if upgraded else []
+    if respelled:
+        old = msgspec.structs.replace(old, definition=new.definition)
+    changes = (*_columns(old, new), *key_changes(old, new), *_itself(old, new), *respelled)
     if changes or old == new:
         yield from changes
     else:
@@ -41,6 +50,23 @@ def removed_column(table: Table, column: Column) -> Change:
     if is_replaced(column, table):
         rule, what = "column_replaced", f"{what}, and its {ANOTHER_COLUMN}"
     return of_column(table, column.name, rule, what, before=type_)
+
+
+def _respelled(old: Table, new: Table) -> Iterator[Change]:
+    shape, now = (
+        (table.kind, table.depends_on, [(item.name, type_of(item)) for item in table.columns])
+        for table in (old, new)
+    )
+    if shape == now and is_requalified(old.definition, new.definition):
+        what = "is written otherwise by another release of the server: it means the same"
+        sentence = f"The definition of {new.label} {what}."
+        yield of_table(
+            new,
+            "view_definition_respelled",
+            sentence,
+            before=old.definition or "",
+            after=new.definition or "",
+        )
 
 
 def _itself(old: Table, new: Table) -> Iterator[Change]:
