@@ -27,6 +27,7 @@ OF_OTHERS = {
     "column_visibility_changed",
     "table_respelled",
     "view_definition_respelled",
+    "view_unreadable",
 }
 
 
@@ -136,6 +137,7 @@ def test_what_a_child_inherits_is_told_of_its_column_alone(source: Source) -> No
 def test_what_makes_sql_fail_is_breaking() -> None:
     assert {rule for rule, severity in RULES.items() if severity == "breaking"} == {
         "column_type_changed",
+        "view_unreadable",
         "composite_attribute_removed",
         "composite_attribute_type_changed",
         *(

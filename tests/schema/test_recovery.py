@@ -69,6 +69,11 @@ UNDONE = {
         schema(MOOD),
         schema(EnumType(schema="public", name="mood", labels=("sad", "fine"))),
     ),
+    "view": (
+        change("view_unreadable", "table", "public", "orders"),
+        schema(FULL),
+        schema(table("orders")),
+    ),
     "attribute": (
         change("composite_attribute_removed", "composite", "public", "pair", "b", before="text"),
         schema(pair(a="integer", b="text")),

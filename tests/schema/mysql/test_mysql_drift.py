@@ -90,6 +90,27 @@ def test_another_case_of_letters_is_a_rename_of_a_table_and_none_of_a_column(
     }
 
 
+def test_a_view_says_that_its_rights_changed_and_that_it_cannot_be_read(
+    server: Any, read: Any
+) -> None:
+    database = server.database(
+        "create table t (a int, b date); create sql security definer view v as select a, b from t"
+    )
+    before = read(database)
+    server.execute("alter sql security invoker view v as select a, b from t", database=database)
+    invokers = read(database)
+    server.execute("alter table t drop b", database=database)
+    first, second = (
+        [change.sentence for change in diff_snapshots(one, other, 1, 2).changes]
+        for one, other in ((before, invokers), (invokers, read(database)))
+    )
+    assert first == [f"View {database}.v reads with the rights of whoever asks it now."]
+    assert second == [
+        f"Column {database}.t.b was removed (it was date).",
+        f"View {database}.v cannot be read any more: what it reads is gone or changed.",
+    ]
+
+
 def table(collation: str = "", /, **types: str) -> Snapshot:
     columns = tuple(
         Column(

@@ -350,7 +350,8 @@ def assert_is_made_again(server: Any, read: Any, database: str) -> None:
 def test_a_view_is_made_after_those_that_it_reads(server: Any, read: Any) -> None:
     database = server.database(
         "create table t (a int); create view `last ``one` as select a, '`' as b from t;"
-        "create view middle as select a, b as `it's a_first` from `last ``one`;"
+        "create sql security invoker view middle as"
+        " select a, b as `it's a_first` from `last ``one`;"
         "create view a_first as select x.a, (select count(*) from t) as n from middle x"
     )
     assert_is_made_again(server, read, database)

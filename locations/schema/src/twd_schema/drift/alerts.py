@@ -21,6 +21,7 @@ _REMEDIES = {
     "table_renamed": "Use its new name, {after}, in queries and training items.",
     "column_removed": "Stop using it in queries and training items, or bring it back.",
     "column_renamed": "Use its new name, {after}, in queries and training items.",
+    "view_unreadable": "Bring back what it reads, or write the view anew.",
     **dict.fromkeys(
         ("column_type_changed", "composite_attribute_type_changed"),
         "Check what compares it, joins on it or casts it.",

@@ -23,6 +23,7 @@ RULES: dict[str, Severity] = {
     "view_definition_changed": "risky",
     "view_definition_respelled": "safe",
     "view_security_changed": "risky",
+    "view_unreadable": "breaking",
     "column_added": "safe",
     "column_removed": "breaking",
     "column_renamed": "breaking",

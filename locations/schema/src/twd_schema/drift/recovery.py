@@ -113,6 +113,8 @@ def is_undone(change: Change, present: Present, names: Collection[str] = ()) -> 
             told = change.before not in ("", change.after)
             found = present.columns(tables, change.member)
             return told and any(serves_as(change.before, type_of(column)) for column in found)
+        case "view_unreadable":
+            return any(table.columns for name in tables for table in present.tables(name))
         case "composite_attribute_removed" | "composite_attribute_type_changed":
             found = present.attributes(label, change.member)
             return any(serves_as(change.before, type_of(item)) for item in found)

@@ -23,6 +23,7 @@ from twd_schema.drift.telling import of_column, of_table
 from twd_shared.schema_model.models import Column, Table
 
 _SECURITY_INVOKER = "security_invoker="
+_MYSQL_INVOKER = "SQL SECURITY INVOKER"
 # As PostgreSQL reads an option, which it keeps as it was written.
 _TRUE = re.compile("[ty1]|on", re.IGNORECASE)
 
@@ -32,6 +33,10 @@ def table_changes(old: Table, new: Table, *, upgraded: bool = False) -> Iterator
 
     `upgraded` says that another release of the server wrote the new one.
     """
+    if old.is_view and new.is_view and old.columns and not new.columns:
+        sentence = f"View {new.label} cannot be read any more: what it reads is gone or changed."
+        yield of_table(new, "view_unreadable", sentence)
+        return
     respelled = [*_respelled(old, new)] if upgraded else []
     if respelled:
         old = msgspec.structs.replace(old, definition=new.definition)
@@ -101,13 +106,16 @@ def _itself(old: Table, new: Table) -> Iterator[Change]:
 
 
 def _others(table: Table) -> Sequence[str]:
-    return [item for item in table.storage if not item.startswith(_SECURITY_INVOKER)]
+    of_security = (_SECURITY_INVOKER, _MYSQL_INVOKER)
+    return [item for item in table.storage if not item.startswith(of_security)]
 
 
 def _is_invokers(table: Table) -> bool:
     """Whether a view reads with the rights of who asks it: they may not suffice."""
     said = (item for item in table.storage if item.startswith(_SECURITY_INVOKER))
-    return any(_TRUE.match(item, len(_SECURITY_INVOKER)) for item in said)
+    return _MYSQL_INVOKER in table.storage or any(
+        _TRUE.match(item, len(_SECURITY_INVOKER)) for item in said
+    )
 
 
 def _inheritance(table: Table, lasting: Collection[tuple[str, bool]]) -> Any:

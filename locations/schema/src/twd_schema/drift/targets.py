@@ -24,6 +24,7 @@ _OF_A_WHOLE_TABLE = frozenset(
         "table_kind_changed",
         "view_definition_changed",
         "view_security_changed",
+        "view_unreadable",
         "inheritance_changed",
         "partition_removed",
         "partition_renamed",

@@ -151,11 +151,13 @@ def create_statement(
 def view_statement(table: Table, dialect: str = "postgresql", with_data: bool = True) -> str:
     """CREATE VIEW or CREATE MATERIALIZED VIEW."""
     query = (table.definition or "").strip().rstrip(";")
-    head = f"CREATE {_COMMENTED_KINDS[table.kind]} {_name(table, dialect)}"
+    # With whose rights MySQL reads it stands in front.
+    options = "".join(f"{item} " for item in table.storage) if dialect == "mysql" else ""
+    head = f"CREATE {options}{_COMMENTED_KINDS[table.kind]} {_name(table, dialect)}"
     # PostgreSQL's own text of a query names its columns; that of others may not.
     if dialect != "postgresql" and table.columns:
         head += f" ({quote_names((column.name for column in table.columns), dialect)})"
-    if table.storage:
+    if table.storage and dialect != "mysql":
         head += f" WITH ({_parameters(table)})"
     return f"{head} AS\n{query}" + ("" if with_data else "\nWITH NO DATA")
 

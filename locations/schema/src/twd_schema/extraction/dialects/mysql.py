@@ -27,6 +27,7 @@ _LATE = frozenset({1205, 1969, 3024})
 _NOT_ENCRYPTED = 2026
 _CHECKED = {"LOCAL": " WITH LOCAL CHECK OPTION", "CASCADED": " WITH CASCADED CHECK OPTION"}
 _SEQUENCE = "start_value, increment, minimum_value, maximum_value, cache_size, cycle_option"
+_INVOKERS = ("SQL SECURITY INVOKER",)
 _CREATE_OPTION = re.compile(r"\w+=\w+")
 # A partition's name says nothing outside its table; types of one's own there are none.
 _UNKNOWN: tuple[UnknownFact, ...] = (
@@ -132,7 +133,9 @@ def _details(inspector: sa.Inspector) -> Details:
         and row["table_name"] not in columns
         and _is_granted(row, granted)
     }
-    queries = _queries(catalog, connection)
+    views = catalog.queries(connection)
+    queries = _queries(views)
+    invokers = {row["table_name"] for row in views if row["security_type"] == "INVOKER"}
     sequences, untold = _sequences(
         catalog,
         connection,
@@ -151,7 +154,10 @@ def _details(inspector: sa.Inspector) -> Details:
         kinds={name: _kind(row) for name, row in relations.items()},
         definitions={name: query for name, query in queries.items() if query},
         partition_keys=_partition_keys(catalog, connection),
-        storage={name: _storage(row, about) for name, row in relations.items()},
+        storage={
+            name: _INVOKERS if name in invokers else _storage(row, about)
+            for name, row in relations.items()
+        },
         statistics=tuple(
             TableStatistics(
                 schema=about["name"],
@@ -219,12 +225,12 @@ def _sum(*values: object) -> int | None:
     return sum(known) if known else None
 
 
-def _queries(catalog: MySQLCatalog, connection: sa.Connection) -> Mapping[str, str]:
+def _queries(views: list[Row]) -> Mapping[str, str]:
     return {
         row["table_name"]: row["view_definition"] + _CHECKED.get(row["check_option"], "")
         if row["view_definition"]
         else ""
-        for row in catalog.queries(connection)
+        for row in views
     }
 
 
