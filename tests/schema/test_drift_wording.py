@@ -17,6 +17,7 @@ from twd_shared.schema_model.models import (
     Index,
     Key,
     PartitionOf,
+    Routine,
     SchemaObject,
     Sequence,
     Table,
@@ -31,6 +32,7 @@ FULL = Constraint(name="full", definition="CHECK (VALUE <> '')")
 B = Column(name="b", type="text")
 PAIR = CompositeType(schema="s", name="pair", attributes=(A, B))
 MOOD = EnumType(schema="s", name="mood", labels=("sad", "ok"))
+RATE = Routine(schema="s", name="rate", kind="function", arguments="", definition="RETURN 0.1")
 NUMBERS = Sequence(
     schema="s", name="n", type="bigint", start=1, increment=1, minimum=1, maximum=9, cache=1
 )
@@ -59,8 +61,8 @@ def column(**fields: object) -> Table:
 @pytest.mark.parametrize(
     ("before", "after", "sentence"),
     [
-        (T, column(comment="x"), "Column s.t.a changed its comment."),
-        (T, column(default="1"), "Column s.t.a changed its default from none to 1."),
+        (T, column(comment="x"), "Column s.t.a changed its comment from none to “x”."),
+        (T, column(default="1"), "Column s.t.a changed its default from none to “1”."),
         (T, column(identity="always"), "Column s.t.a is generated always as identity now."),
         (
             column(generated="b + 1", virtual=True),
@@ -86,7 +88,17 @@ def column(**fields: object) -> Table:
         (
             _with(T, kind="view", storage=("security_invoker=true",)),
             _with(T, kind="view", storage=("security_invoker=on",)),
-            "The options of s.t changed.",
+            "The options of s.t changed from “security_invoker=true” to “security_invoker=on”.",
+        ),
+        (
+            T,
+            _with(T, storage=("fillfactor=70",), unlogged=True),
+            "The storage of s.t changed from none to “fillfactor=70, unlogged”.",
+        ),
+        (
+            RATE,
+            _with(RATE, definition="RETURN 0.2"),
+            "Routine s.rate() changed its definition from “RETURN 0.1” to “RETURN 0.2”.",
         ),
         (T, _with(T, depends_on=(("table", "s", "u"),)), "What s.t depends on changed."),
         (T, _with(T, indexes=(INDEX,)), "The unique index i on s.t was added: (a)."),

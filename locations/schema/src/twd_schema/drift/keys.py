@@ -8,6 +8,7 @@ from typing import NamedTuple, TypeVar
 import msgspec
 
 from twd_schema.drift.changes import Change
+from twd_schema.drift.excerpts import from_to
 from twd_schema.drift.following import NamePairs, follows
 from twd_schema.drift.telling import of_table
 from twd_shared.schema_model.ddl.names import quote_names
@@ -113,15 +114,10 @@ def _pair(table: Table, kind: _Kind, old: _Inner, new: _Inner) -> Iterator[Chang
         sentence = f"The {kind.word} {old.name} on {table.label} was renamed to {new.name}."
         yield of_table(table, rule, sentence, new.name, old.name, new.name)
     if old.comment != new.comment:
-        sentence = f"The comment on the {kind.word} {new.name} on {table.label} changed."
-        yield of_table(
-            table,
-            "constraint_comment_changed",
-            sentence,
-            new.name or "",
-            old.comment or "",
-            new.comment or "",
-        )
+        comments = old.comment or "", new.comment or ""
+        where = f"{kind.word} {new.name} on {table.label}"
+        sentence = f"The comment on the {where} changed{from_to(*comments)}."
+        yield of_table(table, "constraint_comment_changed", sentence, new.name or "", *comments)
 
 
 def _stays_unique(table: Table, index: Index) -> bool:

@@ -8,6 +8,7 @@ import msgspec
 
 from twd_schema.drift.changes import Change
 from twd_schema.drift.composites import attribute_changes
+from twd_schema.drift.excerpts import from_to
 from twd_schema.drift.formalities import formal_changes
 from twd_schema.drift.telling import joined, of_object
 from twd_shared.schema_model.models import (
@@ -16,6 +17,7 @@ from twd_shared.schema_model.models import (
     DomainType,
     EnumType,
     ObjectKey,
+    Routine,
     SchemaObject,
     Sequence,
     Table,
@@ -87,6 +89,10 @@ def _object(key: ObjectKey, old: SchemaObject, new: SchemaObject) -> Iterator[Ch
     if isinstance(old, DomainType) and isinstance(new, DomainType):
         changes += _constraints(key, old, new)
         old = msgspec.structs.replace(old, constraints=new.constraints)
+    if isinstance(old, Routine) and isinstance(new, Routine) and old.definition != new.definition:
+        what = f"changed its definition{from_to(old.definition, new.definition)}"
+        changes.append(of_object(key, "changed", what))
+        old = msgspec.structs.replace(old, definition=new.definition, depends_on=new.depends_on)
     yield from changes
     if old != new:
         yield of_object(key, "changed", f"changed its {joined(_fields(old, new))}")
@@ -174,4 +180,4 @@ def _enum(key: ObjectKey, old: EnumType, new: EnumType) -> Iterator[Change]:
         yield of_object(key, "labels_reordered", what, "", *texts)
     if old.comment != new.comment:
         comments = old.comment or "", new.comment or ""
-        yield of_object(key, "changed", "changed its comment", "", *comments)
+        yield of_object(key, "changed", f"changed its comment{from_to(*comments)}", "", *comments)

@@ -16,6 +16,7 @@ from twd_schema.drift.column_types import (
     type_of,
     widened,
 )
+from twd_schema.drift.excerpts import from_to
 from twd_schema.drift.following import is_requalified
 from twd_schema.drift.keys import key_changes
 from twd_schema.drift.replaced import ANOTHER_COLUMN, is_replaced
@@ -87,7 +88,7 @@ def _itself(old: Table, new: Table) -> Iterator[Change]:
         (
             "storage_changed",
             "options" if new.kind == "view" else "storage",
-            lambda t: (_others(t) if secured else t.storage, t.unlogged, t.server, t.options),
+            lambda table: _stored(table, _others(table) if secured else table.storage),
         ),
     )
     if old.kind != new.kind:
@@ -102,7 +103,14 @@ def _itself(old: Table, new: Table) -> Iterator[Change]:
         before, after = read(old), read(new)
         if before != after:
             values = [value if isinstance(value, str) else "" for value in (before, after)]
-            yield of_table(new, rule, f"The {what} of {new.label} changed.", "", *values)
+            sentence = f"The {what} of {new.label} changed{from_to(*values)}."
+            yield of_table(new, rule, sentence, "", *values)
+
+
+def _stored(table: Table, parameters: Sequence[str]) -> str:
+    kind = ("unlogged",) if table.unlogged else ()
+    server = (f"server {' of '.join(table.server)}",) if table.server else ()
+    return ", ".join((*parameters, *kind, *server, *table.options))
 
 
 def _others(table: Table) -> Sequence[str]:
@@ -176,16 +184,14 @@ def _column(old_table: Table, old: Column, table: Table, new: Column) -> Iterato
     if old.default != new.default:
         yield change(
             "column_default_changed",
-            f"changed its default from {old.default or 'none'} to {new.default or 'none'}",
+            f"changed its default{from_to(old.default or '', new.default or '')}",
             old.default,
             new.default,
         )
     if old.options != new.options:
+        before, after = ", ".join(old.options), ", ".join(new.options)
         yield change(
-            "column_options_changed",
-            "changed its options",
-            ", ".join(old.options),
-            ", ".join(new.options),
+            "column_options_changed", f"changed its options{from_to(before, after)}", before, after
         )
     if _generation(old) != _generation(new):
         before, after = _generation(old), _generation(new)
@@ -196,7 +202,8 @@ def _column(old_table: Table, old: Column, table: Table, new: Column) -> Iterato
         what = "is left out of SELECT * now" if new.invisible else "is in SELECT * again"
         yield change("column_visibility_changed", what, None, None)
     if old.comment != new.comment:
-        yield change("column_comment_changed", "changed its comment", old.comment, new.comment)
+        what = f"changed its comment{from_to(old.comment or '', new.comment or '')}"
+        yield change("column_comment_changed", what, old.comment, new.comment)
 
 
 def _generation(column: Column) -> str:
