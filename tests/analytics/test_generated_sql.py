@@ -755,6 +755,50 @@ def test_no_older_grammar_refuses_what_is_asked_of_a_newer_source(metadata_dsn: 
     }
 
 
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "select title %> 'secret' from film",
+        "select title as select from film",
+        "select substring(title similar 'secret' escape '#') from film",
+        "select xmlserialize(content title as text) from film",
+        "select collation for (title) from film",
+        "select title from film order by title using >",
+        "select film_id from film where title <<| 'secret'",
+        "select \"char\" 'secret'",
+        "with gone as (delete from film returning \"char\" 'secret') select * from gone",
+    ],
+)
+def test_what_the_server_alone_can_parse_is_sql_of_which_nothing_more_is_told(
+    metadata_dsn: str, sql: str
+) -> None:
+    assert parsed(sql, "postgresql") is None
+    with PostgresGrammar(metadata_dsn) as grammar:
+        book = SqlBook(snapshots([]), {"1": "postgresql"}, grammar.refused)
+        book.enter(kinds(("1", 1, sql)))
+    assert book.facts == [SqlFacts("unchecked", reads_only=False, shape="", tables=())]
+    assert book.facts[0].parses
+
+
+def test_what_neither_takes_is_no_sql_whatever_the_release_of_the_source(
+    metadata_dsn: str,
+) -> None:
+    new = msgspec.structs.replace(SHOP, server_version="99.1")
+    with PostgresGrammar(metadata_dsn) as grammar:
+        book = SqlBook(lambda *_: new, {"1": "postgresql"}, grammar.refused)
+        book.enter(kinds(("1", 1, "select title FORM film where x = 1"), ("1", 1, "select (")))
+    assert [one.verdict for one in book.facts] == ["syntax", "syntax"]
+
+
+def test_prose_is_sent_to_no_server() -> None:
+    grammar = Grammar()
+    book = SqlBook(snapshots([]), {"1": "postgresql"}, grammar)
+    prose = ("I cannot answer that from this schema.", "N/A", "-- no SQL possible", "Sorry, Nam!")
+    book.enter(kinds(*(("1", 1, text) for text in prose)))
+    assert {one.verdict for one in book.facts} == {"syntax"}
+    assert grammar.asked == []
+
+
 def test_no_sql_at_all_is_entered_too() -> None:
     book = SqlBook(snapshots([]), {}, Grammar())
     assert book.enter(kinds(("1", 0, None)))["entry"].to_list() == [None]

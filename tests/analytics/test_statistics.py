@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -24,7 +25,7 @@ from twd_analytics.generated_sql.facts import SqlFacts
 from twd_analytics.messages.reading import SCHEMA
 from twd_analytics.usage.statistics import ConnectionUsage, usage_of_day
 from twd_shared.schema_model.models import Column, Snapshot, Table
-from twd_shared.sql.parsing import LONGEST_SQL
+from twd_shared.sql.parsing import LONGEST_SQL, parsed
 from twd_shared.store.open_questions import question_hash
 
 GOOD = {"sql": "select title from film", "result": "rows"}
@@ -58,7 +59,12 @@ def answers(*rows: dict[str, Any]) -> pl.DataFrame:
 
 
 def book(*postgresql: str) -> SqlBook:
-    return SqlBook(lambda *_: FILM, dict.fromkeys(postgresql, "postgresql"), lambda *_: set())
+    return SqlBook(lambda *_: FILM, dict.fromkeys(postgresql, "postgresql"), _refused)
+
+
+def _refused(texts: Sequence[str], _server_version: str) -> set[int]:
+    """What a server would refuse that takes exactly what the parser does."""
+    return {place for place, text in enumerate(texts) if parsed(text, "postgresql") is None}
 
 
 def usage(rows: pl.DataFrame, characters: int = 200) -> dict[str, ConnectionUsage]:

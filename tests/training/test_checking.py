@@ -170,8 +170,9 @@ def test_a_query_on_what_exists_is_accepted_with_its_tables(sql: str, tables: se
         ("call do_it()", "it is not a statement that only reads"),
         ("SELEC * FORM customer", "it is no SQL statement"),
         ("hello", "it is no SQL statement"),
-        ("select (", "it cannot be parsed"),
-        ("select 'open", "it cannot be parsed"),
+        ("select (", "our parser cannot read it"),
+        ("select full_name %> 'x' from customer", "our parser cannot read it: unreadable text"),
+        ("select 'open", "our parser cannot read it"),
     ],
 )
 def test_a_statement_that_cannot_run_or_writes_is_rejected(sql: str, reason: str) -> None:

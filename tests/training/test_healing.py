@@ -570,5 +570,5 @@ def test_what_no_run_has_judged_yet_is_not_published_if_it_means_something_else(
 def test_a_row_of_rubbish_is_rejected_and_spoils_no_other(shop: Shop, location: Location) -> None:
     location.teach("rows ? select from", "What?")
     collected = shop.collect()
-    assert of(collected, "What?").reason.startswith("it cannot be parsed")
+    assert of(collected, "What?").reason.startswith("our parser cannot read it")
     assert of(collected, "Who?").accepted

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 
 import polars as pl
 
-from twd_analytics.generated_sql.facts import NO_SQL, NOT_PARSED, SqlFacts, facts_of
+from twd_analytics.generated_sql.facts import (
+    NO_SQL,
+    NOT_PARSED,
+    TAKEN,
+    UNREADABLE,
+    SqlFacts,
+    facts_of,
+)
 from twd_analytics.generated_sql.keys import keys_of
 from twd_analytics.messages.moments import NO_VERSION
 from twd_shared.garbage import frozen_heap
@@ -20,6 +28,10 @@ _Key = tuple[str, int, str | None]
 # number of connections, and each version of each schema is of its own.
 _MOST_COLUMNS = 250_000
 _MOST_FACTS = 100_000
+# Of what the parser does not take only that is sent to a server which may be SQL: no prose.
+_MAY_BE_SQL = re.compile(
+    r"[\s(]*(?:select|with|values|table|insert|update|delete|merge)\b", re.IGNORECASE
+)
 
 Grammar = Callable[[Sequence[str], str], Collection[int]]
 """Gives the places of the texts that are no SQL of a PostgreSQL server's, by its version.
@@ -79,13 +91,22 @@ class SqlBook:
         asked: dict[str, list[int]] = {}
         for place, (owner, version, key) in enumerate(new):
             is_postgresql = self._db_types.get(owner) == "postgresql"
-            if key is not None and is_postgresql and found[place].parses:
+            if key is None or not is_postgresql:
+                continue
+            if found[place].parses:
                 server_version = self._server_versions.get((owner, version), "")
                 asked.setdefault(server_version, []).append(place)
+            elif found[place] is UNREADABLE and _MAY_BE_SQL.match(key):
+                # What neither takes is no SQL, be the source of a newer release than that server.
+                asked.setdefault("", []).append(place)
         for server_version, places in asked.items():
             texts = [new[place][2] or "" for place in places]
-            for refused in self._grammar(texts, server_version):
-                found[places[refused]] = NO_SQL
+            refused = self._grammar(texts, server_version)
+            for number, place in enumerate(places):
+                if number in refused:
+                    found[place] = NO_SQL
+                elif found[place] is UNREADABLE:
+                    found[place] = TAKEN
         for key, facts in zip(new, found, strict=True):
             self._entries[key] = len(self.facts)
             self.facts.append(facts)

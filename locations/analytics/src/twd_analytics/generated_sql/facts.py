@@ -24,7 +24,7 @@ Verdict = Literal[
     "valid", "syntax", "unknown_table", "unknown_column", "ambiguous_column", "unchecked"
 ]
 """What a snapshot says of a text; `unchecked`: there was none, or it parses and is not a query, or
-it is too long to be parsed."""
+its server alone can parse it, or it is too long to be parsed."""
 
 _LONGEST_SHAPE = 300
 _MOST_PARTS = 8
@@ -59,6 +59,10 @@ class SqlFacts:
 
 NO_SQL = SqlFacts("syntax")
 NOT_PARSED = SqlFacts("unchecked", is_parsed=False)
+UNREADABLE = SqlFacts("syntax", is_parsed=False)
+"""The parser here does not take it. Where the server's grammar can be asked, that decides."""
+TAKEN = SqlFacts("unchecked")
+"""The server's grammar takes it, and the parser here does not: no more is known of it."""
 
 
 def facts_of(key: str, db_type: str, names: SchemaNames | None) -> SqlFacts:
@@ -71,6 +75,8 @@ def facts_of(key: str, db_type: str, names: SchemaNames | None) -> SqlFacts:
     db_type, statements = parsed_in_any(key, db_type)
     known = names or SchemaNames(db_type, ())
     found = references_of(statements, known)
+    if statements is None:
+        return UNREADABLE
     if not statements or found.problem == "syntax":
         return NO_SQL
     # What is no query is not looked into.

@@ -21,6 +21,9 @@ from twd_training.examples.known_tables import KnownTables
 from twd_training.examples.models import LONGEST_TEXT, Submission, TrainingItem, item_id
 from twd_training.examples.texts import Text, plain
 
+# Stands in what the parser says of a missing part of an expression: a word of its own code.
+_INTERNAL = "<class "
+
 
 class Rejected(Exception):
     """A submission that cannot be trained on; the message is the reason for its writer."""
@@ -196,12 +199,17 @@ def _parse(sql: str, dialect: str) -> list[exp.Expr]:
     except SqlglotError as error:
         known = getattr(error, "errors", None) or [{}]
         detail = known[0].get("description") or "unreadable text"
+        if _INTERNAL in detail:
+            detail = "unreadable text"
         line = known[0].get("line")
-        raise Rejected(
-            f"it cannot be parsed: {detail}" + (f", line {line}" if line else "")
-        ) from None
+        raise _unreadable(detail + (f", line {line}" if line else "")) from None
     except RecursionError:
-        raise Rejected("it cannot be parsed: it is nested too deeply") from None
+        raise _unreadable("it is nested too deeply") from None
     except Exception:
         # On rubbish the parser fails in ways of its own, with the SQL in the message.
-        raise Rejected("it cannot be parsed: unreadable text") from None
+        raise _unreadable("unreadable text") from None
+
+
+def _unreadable(detail: str) -> Rejected:
+    # Servers take some of what it does not; but nothing tells then what is named, or written.
+    return Rejected(f"our parser cannot read it: {detail}")
