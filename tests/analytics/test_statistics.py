@@ -406,6 +406,27 @@ def test_accuracy_counts_each_failure_once_with_its_class() -> None:
     assert two.verdicts == {"unchecked": 1}
 
 
+def test_a_text_that_is_no_sql_ran_only_if_there_are_rows() -> None:
+    refusals = ("I cannot answer that from this schema.", "N/A", "-- no SQL possible")
+    empty = [{"sql": sql, "result": "empty", "question": "Which films?"} for sql in refusals]
+    everything, _ = accuracy(answers(*empty)).connections
+    assert (everything.executed, everything.error_classes) == (0, {"syntax": 3})
+    day = usage(answers(*empty))["*"]
+    assert (day.successful, day.failed, day.most_common_shapes) == (0, 3, [])
+    (asked,) = open_questions(kinds_of_sql(answers(*empty), book("1")), 50)
+    assert (asked.question, asked.failed) == ("which films", 3)
+    rows = [{**one, "result": "rows"} for one in empty]
+    assert usage(answers(*rows))["*"].successful == 3
+
+
+def test_sql_that_gave_no_rows_ran_whatever_an_older_snapshot_says_of_its_names() -> None:
+    row = {"result": "empty", "schema_version": 1}
+    rows = answers({**row, "sql": "select * from new"}, {**row, "sql": "select new from film"})
+    everything, _ = accuracy(rows).connections
+    assert (everything.executed, everything.error_classes) == (2, {"empty_result": 2})
+    assert usage(rows)["*"].successful == 2
+
+
 def test_accuracy_stands_by_version_of_the_knowledge_base() -> None:
     failed = {"sql": "select title from film", "error": "boom"}
     rows = answers(

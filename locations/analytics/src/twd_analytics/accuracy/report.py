@@ -2,9 +2,9 @@
 
 *generated*: answers with SQL; *parsed*: of those, the text parses in the connection's dialect;
 *read only*: of those parsed, it only reads; *executed*: of those generated, the database gave a
-result and no error, be it that the text does not parse here. An answer that went wrong has one
-error class: that of the database's error, else "syntax" if the text does not parse, else what the
-snapshot says of its names, else "other"; "empty_result" is executed without rows.
+result and no error, and rows in it if the text does not parse here. An answer that went wrong has
+one error class: that of the database's error, else "syntax" if the text does not parse, else what
+the snapshot says of its names, else "other"; "empty_result" is executed without rows.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ import polars as pl
 from twd_analytics.accuracy.errors import ErrorClass, class_of_error
 from twd_analytics.generated_sql.book import SqlBook
 from twd_analytics.generated_sql.facts import SqlFacts
-from twd_analytics.messages.reading import ALL, EXECUTED
+from twd_analytics.generated_sql.running import with_executed
+from twd_analytics.messages.reading import ALL, GAVE_RESULT
 
 # Models make up names without end.
 _MOST_NAMES = 1_000
@@ -122,9 +123,9 @@ def kinds_of_sql(answers: pl.DataFrame, book: SqlBook) -> pl.DataFrame:
         "sql",
         "result",
         "error",
-        executed=EXECUTED,
+        gave_result=GAVE_RESULT,
     ).len("count")
-    return book.enter(kinds)
+    return with_executed(kinds, book)
 
 
 def accuracy_of_day(kinds: pl.DataFrame, book: SqlBook) -> DayAccuracy:

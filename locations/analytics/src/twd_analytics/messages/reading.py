@@ -72,11 +72,8 @@ SCHEMA: dict[str, pl.DataType] = {
 No answer has the `connection_id` of `ALL`.
 """
 
-EXECUTED = pl.col("sql").is_not_null() & (pl.col("result") != "none") & pl.col("error").is_null()
-"""Whether an answer has SQL that the database ran: it gave a result and no error.
-
-Whatever the parser here says of it: to the server it was SQL.
-"""
+GAVE_RESULT = pl.col("sql").is_not_null() & (pl.col("result") != "none") & pl.col("error").is_null()
+"""Whether an answer has SQL, a result and no error; `running.with_executed` says if it ran."""
 
 # The server sends columns as they are, which is most of its work: only what is far too long is cut.
 # Reading takes a time for each column of a row, also where it is null: `text` is a question's, or

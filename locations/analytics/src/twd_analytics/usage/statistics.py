@@ -16,8 +16,9 @@ from typing import Any
 import polars as pl
 
 from twd_analytics.generated_sql.book import SqlBook
+from twd_analytics.generated_sql.running import with_executed
 from twd_analytics.messages.questions import cut, normalised
-from twd_analytics.messages.reading import ALL, EXECUTED
+from twd_analytics.messages.reading import ALL, GAVE_RESULT
 from twd_analytics.usage.languages import with_language
 
 _MOST = 10
@@ -90,16 +91,19 @@ def _add_outcomes(days: dict[str, ConnectionUsage], answers: pl.DataFrame, book:
     kinds = answers.group_by(
         "connection_id",
         "schema_version",
-        sql=pl.when(EXECUTED).then("sql"),
+        "result",
+        sql=pl.when(GAVE_RESULT).then("sql"),
         has_sql=pl.col("sql").is_not_null(),
+        gave_result=GAVE_RESULT,
     ).len("count")
     counted = (
-        book.enter(kinds).group_by("connection_id", "has_sql", "entry").agg(pl.col("count").sum())
+        with_executed(kinds, book)
+        .group_by("connection_id", "has_sql", "executed", "entry")
+        .agg(pl.col("count").sum())
     )
     shapes, tables, columns = _Tally(), _Tally(), _Tally()
     names: dict[str, str] = {}
-    for owner, has_sql, entry, count in counted.iter_rows():
-        is_good = entry is not None
+    for owner, has_sql, is_good, entry, count in counted.iter_rows():
         for usage in (days[ALL], days[owner]):
             usage.total += count
             usage.successful += count * is_good
