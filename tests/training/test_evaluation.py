@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import uuid
 from dataclasses import replace
+from unittest.mock import Mock
 
 import pytest
 
@@ -14,10 +15,12 @@ from twd_shared.retrieval.questions import (
     question_set_hash,
 )
 from twd_shared.retrieval.scoring import scores_of
+from twd_training.evaluation import retrievers
 from twd_training.evaluation.history_plot import MOST_VERSIONS, recall_svg
 from twd_training.evaluation.questions import MOST_OF_USERS, questions_of_users
 from twd_training.evaluation.store import Evaluated
 from twd_training.examples.models import TrainingItem
+from twd_training.knowledge_base.collections import Found
 
 from .conftest import CUSTOMER, INVOICE, WAREHOUSE, snapshot_of
 from .trained_shop import in_schema
@@ -54,6 +57,27 @@ def test_of_several_answers_the_one_that_is_found_best_counts_and_parts_of_two_a
     assert (together.recall_at_1, together.recall_at_5, together.complete_at_5) == (0.5, 1, 1)
     assert (mixed.recall_at_5, mixed.complete_at_5, mixed.mrr) == (0.5, 0, 0.5)
     assert (missed.recall_at_5, missed.mrr) == (0, 0)
+
+
+def test_each_long_pair_is_read_once_and_not_once_a_question(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    read: list[str] = []
+
+    def counted(text: str) -> str:
+        read.append(text)
+        return text
+
+    monkeypatch.setattr(retrievers, "_plain", counted)
+    questions = [replace(asked("a"), text=f"q{n}", sql=f"select {n}") for n in range(20)]
+    pairs = [Found(f"{n}", ("a",), f"Q{n}?", f"SELECT {n};", "") for n in range(10, 40)]
+    collections = Mock(search=lambda _, vectors, *__, **___: [list(pairs) for _ in vectors])
+    ollama = Mock()
+    ollama.using().embed_batches.return_value = [(0, [[1.0]] * len(questions))]
+    base = retrievers.KnowledgeBaseQuestions(questions, collections, ollama)
+    (score,) = [one for one in base.scores(1, "m", 1) if one.origin == "user"]
+    assert score.questions == len(questions)
+    assert len(read) == len(set(read)) == 2 * (len(questions) + len(pairs))
 
 
 def test_no_questions_give_no_scores() -> None:

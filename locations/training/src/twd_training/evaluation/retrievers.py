@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import closing
+from functools import cache
 from itertools import islice
 
 from twd_shared.clients.embedding import embed_each, embed_within
@@ -28,6 +29,9 @@ from twd_training.knowledge_base.versions import ModelVersion
 _SHOWN = 10
 # A table may be found through several documents, and a question's own pair is left out.
 _DOCUMENTS = 30
+_NOT_SAID = re.compile(r"[^\w<>=+*/-]+")
+
+_IsAlike = Callable[[str, str], bool]
 
 
 class KnowledgeBaseQuestions:
@@ -93,12 +97,13 @@ class KnowledgeBaseQuestions:
     def _scores(
         self, found: Mapping[int, Sequence[Found]], without: Collection[str]
     ) -> list[Score]:
+        is_alike = _alike()
         rankings = [
             [
                 label
                 for document in found.get(place, ())
                 if document.content_hash not in without
-                and not _gives_away(document, question.text, question.sql)
+                and not _gives_away(document, question.text, question.sql, is_alike)
                 for label in document.tables
             ]
             for place, question in enumerate(self._questions)
@@ -164,6 +169,8 @@ def contexts_of(
             f"Model {version.model!r} is not the one that made version {version.version}."
         )
 
+    is_alike = _alike()
+
     def found(part: Part, limit: int) -> list[list[Found]]:
         return knowledge_base.search(version.version, vectors, limit, part)
 
@@ -174,7 +181,7 @@ def contexts_of(
             [
                 pair_text(one.question or "", one.sql or "")
                 for one in similar
-                if not _gives_away(one, pair.question, pair.content)
+                if not _gives_away(one, pair.question, pair.content, is_alike)
             ][:_SHOWN],
         )
         for pair, ddl, documentation, similar in zip(
@@ -187,15 +194,24 @@ def contexts_of(
     ]
 
 
-def _gives_away(document: Found, question: str | None, sql: str | None) -> bool:
+def _gives_away(document: Found, question: str | None, sql: str | None, is_alike: _IsAlike) -> bool:
     """Whether a pair of the knowledge base says the question or its SQL, however it is written."""
     if document.sql is None or sql is None:
         return False
-    return _plain(document.question) == _plain(question) or _plain(document.sql) == _plain(sql)
+    return is_alike(document.question or "", question or "") or is_alike(document.sql, sql)
 
 
-def _plain(text: str | None) -> str:
-    return "".join(re.findall(r"\w|[<>=+*/-]", (text or "").casefold()))
+def _alike() -> _IsAlike:
+    """Tells of two texts whether they say the same; each is read once, however often it is met.
+
+    Many questions find the same pairs, whose SQL may be long.
+    """
+    plain = cache(_plain)
+    return lambda one, other: plain(one) == plain(other)
+
+
+def _plain(text: str) -> str:
+    return _NOT_SAID.sub("", text.casefold())
 
 
 def _of_index(
