@@ -486,6 +486,28 @@ def test_fewer_messages_than_were_measured_are_told_and_taken_over_only_if_a_run
     assert all(check.passed for check in _checked(metadata_dsn, application)[1])
 
 
+def test_a_day_keeps_the_numbers_of_a_connection_that_the_application_has_deleted(
+    run: Callable[..., Any],
+    metadata: MetadataDatabase,
+    metadata_dsn: str,
+    shop: str,
+    application: Any,
+) -> None:
+    assert run(DAY).success
+    before = [rows_of(metadata, table) for table in MEASURED]
+    named = application.execute("select count(connection_id) from messages")[0][0]
+    application.execute("update messages set connection_id = null")
+    again = run(DAY)
+    assert [rows_of(metadata, table) for table in MEASURED] == before
+    shown = _materializations(again)[0].materialization.metadata["summary"].md_str
+    assert f"{named} messages that they were measured from are gone, or name no connection" in shown
+    for check in _checked(metadata_dsn, application)[1]:
+        assert check.metadata["messages_fewer"].value == {DAY: named}
+        assert check.metadata["days_to_measure_again"].value == []
+    assert run(DAY, also={"twd/even_if_fewer": "yes"}).success
+    assert {row["connection_id"] for row in rows_of(metadata, daily_query_stats)} == {"*", ""}
+
+
 def test_a_run_keeps_a_fingerprint_of_each_day_alone(
     run: Callable[..., Any], shop: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

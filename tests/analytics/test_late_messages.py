@@ -44,6 +44,19 @@ def test_a_day_with_fewer_messages_than_were_measured_is_left_as_it_is() -> None
     assert days_to_measure({DAY: "1:3"}, [{DAY: "2:7"}, {}], None) == {DAY: "1:3"}, "never measured"
 
 
+def test_a_day_of_which_fewer_messages_name_their_connection_is_left_as_it_is() -> None:
+    for left in ("2:9:0", "2:9:1", "3:9:1"):
+        assert days_to_measure({DAY: left}, [{DAY: "2:7:2"}], None) == {}
+    for more in ("2:9:2", "3:9:3"):
+        assert days_to_measure({DAY: more}, [{DAY: "2:7:2"}], None) == {DAY: more}
+
+
+def test_a_day_that_was_measured_when_no_state_told_of_connections_is_not_measured_for_it() -> None:
+    assert days_to_measure({DAY: "2:7:2"}, [{DAY: "2:7"}], None) == {}
+    assert days_to_measure({DAY: "2:71:2"}, [{DAY: "2:7"}], None) == {DAY: "2:71:2"}
+    assert days_to_measure({DAY: "1:3:1"}, [{DAY: "2:7"}], None) == {}
+
+
 def test_a_quiet_day_is_measured_once_an_earlier_one_was() -> None:
     after = DAY + timedelta(days=1)
     quiet = {DAY: "0:0", after: "0:0"}

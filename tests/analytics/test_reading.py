@@ -191,7 +191,7 @@ def test_the_state_of_a_day_tells_every_change_of_its_messages(
     log = log_of(application)
     other_day = DAY + timedelta(days=2)
     states = [log.states_of([DAY])[DAY]]
-    assert states == ["0:0"]
+    assert states == ["0:0:0"]
 
     def changed(statement: str) -> None:
         application.execute(statement)
@@ -472,7 +472,7 @@ def test_a_view_of_messages_may_be_read(application: Any, ask: Build, answer: Bu
     states = log.states_of([DAY, empty])
     read = log.read(DAY)
     assert (read.answers.height, read.state) == (1, states[DAY])
-    assert log.read(empty).state == states[empty] == "0:0"
+    assert log.read(empty).state == states[empty] == "0:0:0"
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,8 @@ from twd_analytics.messages.reading import MessageLog
 class MeasuredAccuracy:
     """What is stored of a day.
 
-    `fewer` = it was measured before, from so many more messages than there are, and kept.
+    `fewer` = it was measured before, from so many more messages than there are, or name their
+    connection, and kept.
     """
 
     day: date

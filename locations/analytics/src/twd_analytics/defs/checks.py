@@ -21,8 +21,8 @@ _TO_MEASURE_AGAIN = (
     "Days that late_messages_sensor does not look at stay as they are until you materialize them."
 )
 _GONE = (
-    "{messages} fewer than when {days} measured: the numbers stay those of before. A run with the "
-    "tag {tag} measures what is left."
+    "{messages} fewer than when {days} measured, or fewer that name their connection: the numbers "
+    "stay those of before. A run with the tag {tag} measures what is left."
 )
 _IN_FUTURE = (
     "The last message of the application is of {last}. A clock was ahead, or local times were "
@@ -57,7 +57,7 @@ def checks(settings: Settings) -> list[dg.AssetChecksDefinition]:
         A day whose messages have changed since it was measured, or do so meanwhile, is another
         check's.
         """
-        from twd_analytics.messages.measured_days import measured_states
+        from twd_analytics.messages.measured_days import is_measured_from, measured_states
         from twd_analytics.messages.reading import MessageLog
         from twd_analytics.usage.store import QueryStatsStore
 
@@ -68,7 +68,7 @@ def checks(settings: Settings) -> list[dg.AssetChecksDefinition]:
             days = days_of(keys_of(context))
             now = log.states_of(days)
             measured = measured_states(metadata_store.database, "usage", days, settings.timezone)
-            judged = [day for day in days if measured.get(day) == now[day]]
+            judged = [day for day in days if is_measured_from(measured.get(day), now[day])]
             for day in judged:
                 stored = sum(one.total for one in store.totals(day, 1))
                 in_source = log.count_of(day)

@@ -43,8 +43,9 @@ def late_messages_sensor(
         description=(
             f"Compares the messages of the last {settings.late_days} days with those that their "
             "statistics were measured from, and has a day measured again where late ones came or "
-            "some were changed, but not where there are fewer; one that was measured in another "
-            "time zone; and one that was not measured, if it has messages or an earlier one was. "
+            "some were changed, but not where there are fewer, or fewer name their connection; one "
+            "that was measured in another time zone; and one that was not measured, if it has "
+            "messages or an earlier one was. "
             "Days that a slow application leaves no time for come first at a later tick. "
             f"A failed run is requested again, with waits, {_MOST_TRIES} times in all."
         ),

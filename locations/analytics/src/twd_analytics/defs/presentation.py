@@ -123,7 +123,8 @@ def _kept_because(fewer: int) -> str:
         return ""
     return (
         f" **These are the numbers of before: {_counted(fewer, 'message')} that they were measured "
-        f"from are gone.** A run with the tag {EVEN_IF_FEWER_TAG} measures what is left."
+        "from are gone, or name no connection any more.** A run with the tag "
+        f"{EVEN_IF_FEWER_TAG} measures what is left."
     )
 
 

@@ -14,8 +14,6 @@ from twd_shared.store.database import MetadataDatabase
 Measure = Literal["usage", "accuracy"]
 MEASURES: tuple[Measure, ...] = get_args(Measure)
 
-# A state begins with the number of messages.
-_NO_MESSAGES = "0:0"
 # No messages have it: those of a day are others where the day begins at another moment.
 _OF_ANOTHER_ZONE = ""
 
@@ -33,8 +31,9 @@ def replace_measured_day(
     """Put `rows` in the place of what their tables held of the day, in one transaction.
 
     `state` is that of the messages which they were measured from. One writer of a day's numbers
-    writes at a time. A day that was measured from more messages is kept, unless `even_if_fewer`:
-    the others cannot be counted any more. Gives how many more they were; 0 = it was written.
+    writes at a time. A day that was measured from more messages, or of which more named their
+    connection, is kept, unless `even_if_fewer`: the others cannot be counted any more. Gives how
+    many more they were; 0 = it was written.
     """
     own = measured_days
     is_own = sa.and_(own.c.day == day, own.c.measure == measure)
@@ -77,9 +76,20 @@ def measured_states(
 def messages_gone(measured: str | None, now: str) -> int:
     """How many messages fewer than in the state that a day was measured from there are now.
 
-    None are gone of a day that was not measured, or in another zone.
+    Or how many fewer name a connection, if that is more: an application that deletes a connection
+    may take it from its messages. None are gone of a day that was not measured, or in another zone.
     """
-    return max(0, _messages_in(measured) - _messages_in(now)) if measured else 0
+    if not measured:
+        return 0
+    counts = zip(_counts_of(measured), _counts_of(now), strict=False)
+    return max(0, *(before - after for before, after in counts))
+
+
+def is_measured_from(measured: str | None, now: str) -> bool:
+    """Whether the state that a day was measured from is that of now."""
+    # What was stored before said nothing of connections.
+    is_old = measured is not None and measured.count(":") == 1
+    return measured == now or (is_old and now.startswith(f"{measured}:"))
 
 
 def first_measured_day(database: MetadataDatabase) -> date | None:
@@ -93,9 +103,9 @@ def days_to_measure(
 ) -> dict[date, str]:
     """The days with messages that one of the measures does not know, with their state.
 
-    `now` is what `MessageLog.states_of` tells. A day with fewer messages than were measured is none
-    of them. One without any is, if it was not measured and `first`, the first of all, was: only
-    then do its numbers say that nothing was asked.
+    `now` is what `MessageLog.states_of` tells. A day with fewer messages than were measured, as
+    `messages_gone` counts them, is none of them. One without any is, if it was not measured and
+    `first`, the first of all, was: only then do its numbers say that nothing was asked.
     """
     return {
         day: state
@@ -109,9 +119,11 @@ def days_to_measure(
 
 def _is_new(measured: str | None, now: str, *, is_later: bool) -> bool:
     if measured is None:
-        return is_later or now != _NO_MESSAGES
-    return measured != now and not messages_gone(measured, now)
+        return is_later or _counts_of(now)[0] > 0
+    return not is_measured_from(measured, now) and not messages_gone(measured, now)
 
 
-def _messages_in(state: str) -> int:
-    return int(state.partition(":")[0])
+def _counts_of(state: str) -> list[int]:
+    """How many messages a state is of, and how many of them name their connection if it says so."""
+    messages, _, *named = state.split(":")
+    return [int(messages), *map(int, named)]

@@ -117,7 +117,8 @@ order by conversation_id, created_at desc, id desc
 
 _STATES = """
 select bounds.day, count(message.id) as messages,
-       coalesce(sum({mark}) filter (where message.id is not null), 0)::text as marks
+       coalesce(sum({mark}) filter (where message.id is not null), 0)::text as marks,
+       count({connection_id}) as named
 from unnest($1::date[], $2::{moment}[], $3::{moment}[]) bounds(day, first, last)
 left join messages message on message.role in ('user', 'assistant')
   and message.created_at >= bounds.first and message.created_at < bounds.last
@@ -181,7 +182,7 @@ class MessageLog:
         """
         start, end = bounds_of(day, self.timezone)
         messages = self._messages(start, end + LAST_ANSWERS)
-        state = _state(messages.height, messages["mark"].sum())
+        state = _state(messages.height, messages["mark"].sum(), messages["connection_id"].count())
         answers = answers_among(messages.drop("mark"), start, end)
         unasked = answers.filter("is_open")["conversation_id"].drop_nulls().unique()
         if not unasked.is_empty():
@@ -192,16 +193,22 @@ class MessageLog:
         return DayOfMessages(answers.select(list(SCHEMA)), state)
 
     def states_of(self, days: Sequence[date]) -> dict[date, str]:
-        """The state of each day's messages, which changes when one is written, changed, deleted."""
+        """The state of each day's messages, which changes when one is written, changed, deleted.
+
+        It is `messages:marks:named`, with the numbers of messages and of those that name their
+        connection.
+        """
         moment = "timestamptz" if self._has_zone else "timestamp"
         bounds = [bounds_of(day, self.timezone) for day in days]
         rows = self._database.fetch(
-            _STATES.format(mark=self._mark, moment=moment),
+            _STATES.format(
+                mark=self._mark, moment=moment, connection_id=self._optional("connection_id")
+            ),
             list(days),
             [self._comparable(start) for start, _ in bounds],
             [self._comparable(end + LAST_ANSWERS) for _, end in bounds],
         )
-        return {row["day"]: _state(row["messages"], row["marks"]) for row in rows}
+        return {row["day"]: _state(row["messages"], row["marks"], row["named"]) for row in rows}
 
     def count_of(self, day: date) -> int:
         """How many answers `read` must give, counted by the database another way."""
@@ -398,5 +405,5 @@ def _no_messages() -> pl.DataFrame:
     return pl.DataFrame(schema={**keys, **SCHEMA, "mark": pl.Int64()})
 
 
-def _state(messages: int, marks: object) -> str:
-    return f"{messages}:{marks}"
+def _state(messages: int, marks: object, named: int) -> str:
+    return f"{messages}:{marks}:{named}"

@@ -16,7 +16,8 @@ from twd_analytics.usage.store import QueryStatsStore
 class MeasuredUsage(NamedTuple):
     """What is stored of a day, first over all connections.
 
-    `fewer` = it was measured before, from so many more messages than there are, and kept.
+    `fewer` = it was measured before, from so many more messages than there are, or name their
+    connection, and kept.
     """
 
     day: date
