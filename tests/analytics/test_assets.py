@@ -486,6 +486,20 @@ def test_fewer_messages_than_were_measured_are_told_and_taken_over_only_if_a_run
     assert all(check.passed for check in _checked(metadata_dsn, application)[1])
 
 
+def test_a_day_whose_messages_have_other_roles_is_told_with_these(
+    run: Callable[..., Any], metadata_dsn: str, shop: str, application: Any
+) -> None:
+    application.execute("alter table messages drop constraint messages_role_check")
+    application.execute(
+        "update messages set role = case role when 'user' then 'human' else 'ai' end"
+    )
+    assert run(DAY).success
+    check, _ = _checked(metadata_dsn, application)
+    assert (check.passed, check.severity) == (False, dg.AssetCheckSeverity.WARN)
+    assert f"No message of {DAY} is a user's" in check.description
+    assert "'ai', 'human'" in check.description
+
+
 def test_a_day_keeps_the_numbers_of_a_connection_that_the_application_has_deleted(
     run: Callable[..., Any],
     metadata: MetadataDatabase,

@@ -149,15 +149,19 @@ def test_a_message_without_conversation_stands_alone(
     assert log.count_of(DAY) == 4
 
 
-@pytest.mark.parametrize("id_type", ["bigint", "uuid", "uuid, and an enum of roles"])
+@pytest.mark.parametrize(
+    "id_type", ["bigint", "uuid", "uuid, and an enum of roles", "uuid, and an enum of ROLES"]
+)
 def test_a_question_and_its_answer_may_bear_the_same_moment(
     application: Any, ask: Build, answer: Build, id_type: str
 ) -> None:
     if "enum" in id_type:
+        case = "upper" if "ROLES" in id_type else "lower"
+        roles = ", ".join(f"'{getattr(role, case)()}'" for role in ("system", "user", "assistant"))
         for statement in (
-            "create type role as enum ('system', 'user', 'assistant')",
+            f"create type role as enum ({roles})",
             "alter table messages drop constraint messages_role_check",
-            "alter table messages alter role type role using role::role",
+            f"alter table messages alter role type role using {case}(role)::role",
         ):
             application.execute(statement)
     if "uuid" in id_type:
@@ -172,14 +176,17 @@ def test_a_question_and_its_answer_may_bear_the_same_moment(
             "alter table conversations alter id set default gen_random_uuid()",
         ):
             application.execute(statement)
+    spelt = str.upper if "ROLES" in id_type else str
     for number in range(8):
         application.talk(
             "an",
             NOON,
-            ask(f"{number}?", created_at=NOON),
-            answer(f"select {number}", "[1]", created_at=NOON),
+            ask(f"{number}?", created_at=NOON, role=spelt("user")),
+            answer(f"select {number}", "[1]", created_at=NOON, role=spelt("assistant")),
         )
     log = log_of(application)
+    assert log.count_of(DAY) == 8
+    assert log.states_of([DAY])[DAY] == log.read(DAY).state
     pairs = log.read(DAY).answers.select("question", "sql").rows()
     assert sorted(pairs) == [(f"{number}?", f"select {number}") for number in range(8)]
     assert log.count_of(DAY) == 8
@@ -313,7 +320,7 @@ def test_a_conversation_of_several_users_counts_once(
                 "alter table messages drop constraint messages_role_check",
                 "alter table messages alter role type integer using 1",
             ),
-            "a column whose type or values cannot be read: ",
+            "messages.role is integer, and no text",
         ),
     ],
 )

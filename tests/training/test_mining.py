@@ -278,10 +278,13 @@ def _with_texts_for_ids(location: Location) -> None:
 def _with_an_enum_of_roles(location: Location, *roles: str) -> None:
     location.execute("alter table messages drop constraint messages_role_check")
     location.execute(f"create type role as enum {roles}")
-    location.execute("alter table messages alter role type role using role::role")
+    case = "upper" if roles[0].isupper() else "lower"
+    location.execute(f"alter table messages alter role type role using {case}(role)::role")
 
 
-@pytest.mark.parametrize("roles", [None, ("user", "assistant"), ("assistant", "user")])
+@pytest.mark.parametrize(
+    "roles", [None, ("user", "assistant"), ("assistant", "user"), ("USER", "ASSISTANT")]
+)
 @pytest.mark.parametrize("ids", ["that count up", "texts"])
 def test_a_question_and_its_answer_may_be_of_one_moment(
     talk: Talk, location: Location, ids: str, roles: tuple[str, str] | None

@@ -38,6 +38,15 @@ select exists (
 """
 
 
+def has_role(column: str, *roles: str) -> str:
+    """SQL of whether a message has one of the roles, which some write USER or User.
+
+    As text: an enum is compared with none of the words that it does not have.
+    """
+    spellings = (spelt(role) for spelt in (str, str.upper, str.capitalize) for role in roles)
+    return f"{column}::text in ({', '.join(map(repr, spellings))})"
+
+
 def counts_up(id_type: str) -> bool:
     """Whether ids of that type tell which of two messages was written first."""
     return id_type in WHOLE_NUMBERS
@@ -52,7 +61,7 @@ def order_of_writing(id_type: str) -> str:
     if counts_up(id_type):
         return "created_at, id"
     # Not the role by itself: that of an enum is ordered as its values were declared.
-    return "created_at, (role = 'assistant'), id"
+    return f"created_at, ({has_role('role', 'assistant')}), id"
 
 
 def same_id(one: str, type_of_one: str, other: str, type_of_other: str) -> str:

@@ -29,6 +29,10 @@ _IN_FUTURE = (
     "written into a column without a time zone, which are read as UTC. They count when their day "
     "comes."
 )
+_NO_KNOWN_ROLE = (
+    "No message of {day} is a user's or an assistant's: their roles are {roles}. Nothing of such "
+    "messages is counted."
+)
 _CLOCK_TOLERANCE = timedelta(minutes=5)
 _MOST_FAILING_SHARE = 0.3
 _FEWEST_TO_JUDGE = 20
@@ -55,9 +59,13 @@ def checks(settings: Settings) -> list[dg.AssetChecksDefinition]:
         """The day's total is what the application's database counts another way.
 
         A day whose messages have changed since it was measured, or do so meanwhile, is another
-        check's.
+        check's. Warns of a day all of whose messages have roles that are not known.
         """
-        from twd_analytics.messages.measured_days import is_measured_from, measured_states
+        from twd_analytics.messages.measured_days import (
+            has_none,
+            is_measured_from,
+            measured_states,
+        )
         from twd_analytics.messages.reading import MessageLog
         from twd_analytics.usage.store import QueryStatsStore
 
@@ -76,9 +84,18 @@ def checks(settings: Settings) -> list[dg.AssetChecksDefinition]:
                     differing[day] = {"stored": stored, "in_source": in_source}
             later = log.states_of(list(differing)) if differing else {}
             moved = {day for day, state in later.items() if state != now[day]}
+            unknown = {
+                day: roles for day in days if has_none(now[day]) and (roles := log.roles_of(day))
+            }
         found = {day.isoformat(): both for day, both in differing.items() if day not in moved}
         return dg.AssetCheckResult(
-            passed=not found,
+            passed=not found and not unknown,
+            severity=dg.AssetCheckSeverity.ERROR if found else dg.AssetCheckSeverity.WARN,
+            description=" ".join(
+                _NO_KNOWN_ROLE.format(day=day.isoformat(), roles=", ".join(map(repr, roles)))
+                for day, roles in unknown.items()
+            )
+            or None,
             metadata={
                 "days": span_of([day for day in judged if day not in moved]),
                 "days_that_differ": dg.MetadataValue.json(found),

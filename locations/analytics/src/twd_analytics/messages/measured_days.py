@@ -92,6 +92,11 @@ def is_measured_from(measured: str | None, now: str) -> bool:
     return measured == now or (is_old and now.startswith(f"{measured}:"))
 
 
+def has_none(state: str) -> bool:
+    """Whether a state is that of no messages."""
+    return _counts_of(state)[0] == 0
+
+
 def first_measured_day(database: MetadataDatabase) -> date | None:
     """The first day that was ever measured; None = there is none."""
     with database.begin() as transaction:
@@ -119,7 +124,7 @@ def days_to_measure(
 
 def _is_new(measured: str | None, now: str, *, is_later: bool) -> bool:
     if measured is None:
-        return is_later or _counts_of(now)[0] > 0
+        return is_later or not has_none(now)
     return not is_measured_from(measured, now) and not messages_gone(measured, now)
 
 

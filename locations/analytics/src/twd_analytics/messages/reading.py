@@ -25,6 +25,7 @@ from twd_shared.clients.messages import (
     NO_RESULT,
     WHOLE_NUMBERS,
     conversations_once,
+    has_role,
     order_of_writing,
     plain_id,
     same_id,
@@ -75,6 +76,15 @@ No answer has the `connection_id` of `ALL`.
 GAVE_RESULT = pl.col("sql").is_not_null() & (pl.col("result") != "none") & pl.col("error").is_null()
 """Whether an answer has SQL, a result and no error; `running.with_executed` says if it ran."""
 
+_IS_QUESTION, _IS_ANSWER = (has_role("message.role", role) for role in ("user", "assistant"))
+# Who else wrote, such as the system, said nothing that is counted.
+_IS_TOLD = has_role("message.role", "user", "assistant")
+_MOST_ROLES = 10
+_ROLES = """
+select distinct coalesce(role::text, 'null') from messages
+where created_at >= $1 and created_at < $2 order by 1 limit $3
+"""
+
 # The server sends columns as they are, which is most of its work: only what is far too long is cut.
 # Reading takes a time for each column of a row, also where it is null: `text` is a question's, or
 # an answer's SQL.
@@ -82,9 +92,9 @@ _MESSAGES = """
 select {id} as id,
        {conversation_id} as conversation_id,
        {user_id} as user_id,
-       message.role = 'assistant' as is_answer,
-       case when message.role = 'user' then {question} else {sql} end as text,
-       case when message.role = 'assistant'
+       {is_answer} as is_answer,
+       case when {is_answer} then {sql} else {question} end as text,
+       case when {is_answer}
             then case when pg_column_size(message.query_result) > {longest_result} then '['
                       else message.query_result::text end end as result,
        {error} as error,
@@ -94,8 +104,7 @@ select {id} as id,
        {mark} as mark
 from messages message
 left join {conversations} on {same_conversation}
-where message.role in ('user', 'assistant')
-  and message.created_at >= {start} and message.created_at < {end}
+where {is_told} and message.created_at >= {start} and message.created_at < {end}
 """
 # Bytes as they are stored, compressed. A longer result counts as having rows: the server would have
 # to unpack each to tell.
@@ -111,7 +120,8 @@ select distinct on (conversation_id)
        {question} as question,
        {connection_id} as connection_id
 from messages message
-where conversation_id = any($1::text[]::{id_type}[]) and role = 'user' and created_at < $2
+where conversation_id = any($1::text[]::{id_type}[]) and {is_question}
+  and created_at < $2
 order by conversation_id, created_at desc, id desc
 """
 
@@ -120,7 +130,7 @@ select bounds.day, count(message.id) as messages,
        coalesce(sum({mark}) filter (where message.id is not null), 0)::text as marks,
        count({connection_id}) as named
 from unnest($1::date[], $2::{moment}[], $3::{moment}[]) bounds(day, first, last)
-left join messages message on message.role in ('user', 'assistant')
+left join messages message on {is_told}
   and message.created_at >= bounds.first and message.created_at < bounds.last
 group by bounds.day
 """
@@ -128,13 +138,13 @@ group by bounds.day
 # Counted by another way than `answers_among` does, so that the two can be held against each other.
 _COUNT = """
 select count(*) from (
-    select role, created_at, conversation_id,
-           lead(role) over (partition by conversation_id order by {order}) as next_role
+    select {is_answer} as is_answer, created_at, conversation_id,
+           lead({is_answer}) over (partition by conversation_id order by {order}) as is_answered
     from messages message
-    where role in ('user', 'assistant') and created_at >= $1 and created_at < $3
+    where {is_told} and created_at >= $1 and created_at < $3
 ) as message
 where created_at < $2
-  and (role = 'assistant' or conversation_id is null or next_role is distinct from 'assistant')
+  and (is_answer or conversation_id is null or is_answered is not true)
 """
 
 # A row's xmin is the transaction that wrote it last. Each is greater than all before it, so that
@@ -202,7 +212,10 @@ class MessageLog:
         bounds = [bounds_of(day, self.timezone) for day in days]
         rows = self._database.fetch(
             _STATES.format(
-                mark=self._mark, moment=moment, connection_id=self._optional("connection_id")
+                mark=self._mark,
+                moment=moment,
+                connection_id=self._optional("connection_id"),
+                is_told=_IS_TOLD,
             ),
             list(days),
             [self._comparable(start) for start, _ in bounds],
@@ -215,7 +228,13 @@ class MessageLog:
         start, end = bounds_of(day, self.timezone)
         bounds = (self._comparable(moment) for moment in (start, end, end + LAST_ANSWERS))
         order = order_of_writing(self._columns["id"])
-        return self._database.fetch(_COUNT.format(order=order), *bounds)[0][0]
+        query = _COUNT.format(order=order, is_answer=_IS_ANSWER, is_told=_IS_TOLD)
+        return self._database.fetch(query, *bounds)[0][0]
+
+    def roles_of(self, day: date) -> list[str]:
+        """Some of the roles that the day's messages have, those that are not known too."""
+        bounds = (self._comparable(moment) for moment in bounds_of(day, self.timezone))
+        return [row[0] for row in self._database.fetch(_ROLES, *bounds, _MOST_ROLES)]
 
     def times_after(self, moment: datetime) -> tuple[int, str | None]:
         """How many messages bear a time after `moment`, and the last of these as text."""
@@ -242,6 +261,8 @@ class MessageLog:
             if self._has_zone
             else "message.created_at at time zone 'UTC'",
             mark=self._mark,
+            is_answer=_IS_ANSWER,
+            is_told=_IS_TOLD,
             start=self._literal(start),
             end=self._literal(end),
         )
@@ -257,6 +278,7 @@ class MessageLog:
             question=_cut(self._text("content"), LONGEST_QUESTION),
             connection_id=self._optional("connection_id") + "::text",
             id_type=self._columns["conversation_id"],
+            is_question=_IS_QUESTION,
         )
         ids = conversations.cast(pl.String).to_list()
         rows = self._database.fetch(query, ids, self._comparable(moment))
@@ -278,6 +300,9 @@ class MessageLog:
         kind = known["messages"]["created_at"]
         if not kind.startswith("timestamp"):
             raise self._database.odd_type(f"messages.created_at is {kind}, and no timestamp")
+        kind = known["messages"]["role"]
+        if kind.startswith(ANY_NUMBER):
+            raise self._database.odd_type(f"messages.role is {kind}, and no text")
         return known
 
     @property

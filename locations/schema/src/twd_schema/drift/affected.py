@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import sqlalchemy as sa
 
 from twd_shared.clients.application import ApplicationDatabase, now_like, text_of
-from twd_shared.clients.messages import conversations_once, plain_id, same_id
+from twd_shared.clients.messages import conversations_once, has_role, plain_id, same_id
 from twd_shared.errors import TwdError
 from twd_shared.schema_model.keys import TableName
 from twd_shared.schema_model.wording import shortened
@@ -212,5 +212,5 @@ def _of_connection(kind: str) -> str:
       and coalesce({plain_id("message.connection_id", kind)}, (
             select {plain_id("question.connection_id", kind)} from messages question
             where question.conversation_id = message.conversation_id
-              and question.created_at <= message.created_at and question.role = 'user'
+              and question.created_at <= message.created_at and {has_role("question.role", "user")}
             order by question.created_at desc limit 1)) = $3"""  # noqa: S608 - of constants alone

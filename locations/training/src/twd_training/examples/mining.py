@@ -16,6 +16,7 @@ from twd_shared.clients.messages import (
     NO_ERROR,
     NO_RESULT,
     counts_up,
+    has_role,
     order_of_writing,
     plain_id,
 )
@@ -53,11 +54,11 @@ _NEEDED = frozenset(
 _ANSWERS = """
 with ordered as (
     select id, conversation_id, role, created_at,
-           count(*) filter (where role = 'user')
+           count(*) filter (where {is_question})
                over (partition by conversation_id order by {order}) as turn,
            {asked_at_once} as asked_at_once
     from messages
-    where role in ('user', 'assistant') and created_at >= {now} - make_interval(days => $2)
+    where {is_told} and created_at >= {now} - make_interval(days => $2)
       and conversation_id in (
           select message.conversation_id
           from messages message
@@ -78,15 +79,16 @@ select message.id::text as id, message.conversation_id::text as conversation,
 from turns
 join messages message on message.id = turns.id
 join messages question on question.id = turns.question_id
-where turns.role = 'assistant'
+where {is_answer}
   and length({sql}) between 1 and {longest}
   and length({question}) between 1 and {longest}
   and coalesce({connection}, {connection_of_question}) = $1
 order by message.created_at desc, message.id desc
 limit $3
 """
+_IS_QUESTION = has_role("role", "user")
 _ASKED_AT_ONCE = (
-    "count(*) filter (where role = 'user') over (partition by conversation_id, created_at)"
+    f"count(*) filter (where {_IS_QUESTION}) over (partition by conversation_id, created_at)"
 )
 
 
@@ -114,6 +116,9 @@ def read_answers(application: ApplicationDatabase, connection_id: str) -> list[A
     query = _ANSWERS.format(
         now=now_like(columns["created_at"]),
         order=order_of_writing(columns["id"]),
+        is_question=_IS_QUESTION,
+        is_answer=has_role("turns.role", "assistant"),
+        is_told=has_role("role", "user", "assistant"),
         asked_at_once="1" if counts_up(columns["id"]) else _ASKED_AT_ONCE,
         question=text_of("question.content", columns["content"]),
         sql=text_of("message.sql_query", columns["sql_query"]),
