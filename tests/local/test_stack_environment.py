@@ -165,6 +165,14 @@ def test_a_folder_that_was_there_keeps_its_rights(tmp_path: Path) -> None:
     assert tmp_path.stat().st_mode & 0o777 == 0o755
 
 
+def test_every_password_that_a_service_reads_is_there_before_it_starts(tmp_path: Path) -> None:
+    services = plan(Home(tmp_path), {"TWD_PORTS": "free"}, print).services
+    commands = [one.command for one in services if "--password-file" in one.command]
+    files = [Path(command[command.index("--password-file") + 1]) for command in commands]
+    assert files
+    assert all(file.read_text() for file in files)
+
+
 def test_an_env_file_is_read_as_people_write_it(tmp_path: Path) -> None:
     file = tmp_path / ".env"
     file.write_text("# note\n\nexport A=1\nB='x y'\nC=\"p=q\"\n D = z \n")

@@ -18,6 +18,7 @@ from twd_local.stack.errors import StackError
 from twd_local.stack.home import REPOSITORY, Home
 from twd_local.stack.names import ORDER, PORTLESS
 from twd_local.stack.ports import PORTS, assign_ports, read_ports
+from twd_local.stack.private_files import password
 from twd_local.stack.readiness import is_ready, wait_until_ready
 from twd_local.stack.services import Service, service
 from twd_local.stack.supervision import Supervisor
@@ -92,6 +93,9 @@ def plan(home: Home, given: Mapping[str, str], say: Say) -> Stack:
         prefer_usual=prefer_usual,
         say=say,
     )
+    if "postgres" in names:
+        # The server reads it as soon as it is started, perhaps before anybody connects.
+        password(home.secrets / "postgres")
     environment = compose_environment(home, given, ports)
     services = tuple(service(name, home, ports) for name in names)
     return Stack(home, services, ports, environment)
