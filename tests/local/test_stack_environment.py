@@ -173,6 +173,14 @@ def test_every_password_that_a_service_reads_is_there_before_it_starts(tmp_path:
     assert all(file.read_text() for file in files)
 
 
+def test_a_database_whose_password_is_gone_is_told_before_it_is_waited_for(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    home.postgres_data.mkdir()
+    (home.postgres_data / "PG_VERSION").touch()
+    with pytest.raises(StackError, match="secrets/postgres, which is gone"):
+        plan(home, {"TWD_PORTS": "free"}, print)
+
+
 def test_an_env_file_is_read_as_people_write_it(tmp_path: Path) -> None:
     file = tmp_path / ".env"
     file.write_text("# note\n\nexport A=1\nB='x y'\nC=\"p=q\"\n D = z \n")

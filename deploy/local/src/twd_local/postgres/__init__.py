@@ -7,7 +7,8 @@ The server listens on loopback alone, without a unix socket, and asks every conn
 password. PostgreSQL refuses to run as root: started by root, it runs as an existing unprivileged
 user. Where that user cannot reach the data directory or the binaries (a clone below a private home
 directory), both live under `/var/lib/twd-local` instead, in a folder that follows from the path of
-the data directory; `locations.resolve_locations` tells where.
+the data directory at first; `locations.resolve_locations` tells where. What was decided for a data
+directory stands in a file beside it, and holds from then on.
 """
 
 from __future__ import annotations

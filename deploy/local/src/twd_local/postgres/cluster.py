@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import shlex
 import shutil
 import subprocess
 import tempfile
@@ -20,6 +21,10 @@ from twd_local.postgres.locations import (
     Locations,
     PostgresError,
     User,
+    closed_folder,
+    holds_data,
+    location_file,
+    owner_file,
     resolve_locations,
     used_data_dir,
 )
@@ -49,8 +54,11 @@ def prepare(data_dir: Path, password: str, installation: Path | None = None) -> 
         raise PostgresError(
             "PostgreSQL needs a password for its superuser; the one given is empty."
         )
-    locations = resolve_locations(data_dir, installation)
+    asked = data_dir.absolute()
+    _require_readable(used_data_dir(asked))
+    locations = resolve_locations(asked, installation)
     data_dir = locations.data_dir
+    _require_in_place(asked, locations)
     _make_passable(data_dir.parent)
     with _locked(data_dir.parent):
         _copy_binaries(locations)
@@ -58,15 +66,19 @@ def prepare(data_dir: Path, password: str, installation: Path | None = None) -> 
             _initialise(locations, password)
         _own(locations)
         _clear_stale_pid(data_dir)
+        _write_down(asked, data_dir)
     return locations
 
 
 def remove(data_dir: Path) -> None:
     """Delete a data directory, wherever it really is. The server must be stopped."""
-    used = used_data_dir(data_dir)
+    asked = data_dir.absolute()
+    used = used_data_dir(asked)
     shutil.rmtree(used, ignore_errors=True)
-    if used != data_dir.absolute():
+    location_file(asked).unlink(missing_ok=True)
+    if used.parent != asked.parent:
         with contextlib.suppress(OSError):
+            owner_file(used).unlink(missing_ok=True)
             used.parent.rmdir()
 
 
@@ -187,17 +199,53 @@ def _initialise(locations: Locations, password: str) -> None:
     shutil.rmtree(work)
 
 
+def _require_readable(data_dir: Path) -> None:
+    if os.geteuid() == 0 or not data_dir.exists():
+        return
+    owner = data_dir.stat().st_uid
+    if owner != os.geteuid():
+        raise PostgresError(
+            f"{data_dir} belongs to user id {owner}, not to you (id {os.geteuid()}). "
+            "Start the stack as that user (or as root), or move the directory away."
+        )
+
+
+def _require_in_place(asked: Path, locations: Locations) -> None:
+    """Nothing if there is no data yet, or it is where it was; an empty one would look like a loss.
+
+    Raises: PostgresError.
+    """
+    data_dir, user, file = locations.data_dir, locations.user, location_file(asked)
+    if file.exists() and not holds_data(data_dir):
+        raise PostgresError(
+            f"The data is not in {data_dir}, where {file} says that it is. Put it back there, or "
+            "delete that file to begin with an empty database."
+        )
+    closed = closed_folder(data_dir.parent, user) if user is not None else None
+    if user is not None and closed is not None:
+        raise PostgresError(
+            f"The place of the data is {data_dir}, and the server's user {user.name} cannot get "
+            f"there: it may not pass through {closed}. Let it: chmod a+x {shlex.quote(str(closed))}"
+        )
+
+
+def _write_down(asked: Path, data_dir: Path) -> None:
+    is_here = data_dir == asked
+    if not is_here:
+        _write(owner_file(data_dir), str(asked))
+        _make_passable(asked.parent)
+    _write(location_file(asked), asked.name if is_here else str(data_dir))
+
+
+def _write(path: Path, text: str) -> None:
+    temporary = path.with_name(f"{path.name}.{os.getpid()}")
+    temporary.write_text(text)
+    temporary.replace(path)
+
+
 def _own(locations: Locations) -> None:
     data_dir, user = locations.data_dir, locations.user
-    owner = data_dir.stat().st_uid
-    if user is None:
-        if owner != os.geteuid():
-            raise PostgresError(
-                f"{data_dir} belongs to user id {owner}, not to you (id {os.geteuid()}). "
-                "Start the stack as that user (or as root), or move the directory away."
-            )
-        return
-    if owner == user.uid:
+    if user is None or data_dir.stat().st_uid == user.uid:
         return
     for folder, _, files in os.walk(data_dir, topdown=False):
         for name in files:

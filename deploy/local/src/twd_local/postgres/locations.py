@@ -1,6 +1,7 @@
 """Where the binaries and the data are, and which user runs the server.
 
 Belongs here: decisions, all of them repeatable and without effect. Not here: creating anything.
+Where the data is, is decided once: `cluster.prepare` writes it down beside the directory asked for.
 """
 
 from __future__ import annotations
@@ -72,23 +73,86 @@ def resolve_locations(data_dir: Path, installation: Path | None = None) -> Locat
     package = _package_dir()
     install, major = _installation(package, data_dir)
     bin_dir = install / "bin"
-    if user is not None and not _reachable(bin_dir, user):
+    if user is not None and closed_folder(bin_dir, user) is not None:
         # The files load each other by relative paths, so the copy keeps the package's layout.
         copy = PRIVATE_ROOT / f"binaries-{_tree_digest(install)}"
         bin_dir = copy / _PACKAGE / install.name / "bin"
     return Locations(bin_dir, data_dir, user, major, package)
 
 
-def used_data_dir(data_dir: Path) -> Path:
-    """Where the data really is: elsewhere if the server's user cannot reach the folder.
+def location_file(data_dir: Path) -> Path:
+    """Beside the data directory asked for: where the data is, since that was decided."""
+    return data_dir.with_name(f"{data_dir.name}.location")
 
-    Raises: PostgresError when the server needs an unprivileged user and there is none.
+
+def owner_file(used: Path) -> Path:
+    """Beside data that is elsewhere: the data directory that was asked for."""
+    return used.with_name("asked-for")
+
+
+def possible_data_dirs(data_dir: Path) -> tuple[Path, ...]:
+    """Where the data may be: both places before that was decided, then the one."""
+    data_dir = data_dir.absolute()
+    decided = _decided(data_dir)
+    if decided is not None:
+        return () if _is_anothers(decided, data_dir) else (decided,)
+    digest = hashlib.sha256(str(data_dir).encode()).hexdigest()[:16]
+    elsewhere = PRIVATE_ROOT / digest / "data"
+    # It was decided for a folder that was here, and was moved away since.
+    is_taken = owner_file(elsewhere).exists()
+    return (data_dir,) if is_taken else (data_dir, elsewhere)
+
+
+def used_data_dir(data_dir: Path) -> Path:
+    """Where the data is; if there is none yet, elsewhere if the server's user cannot reach it.
+
+    Permissions are looked at for new data alone: they change, and data stays where it is.
+
+    Raises: PostgresError when the server needs an unprivileged user and there is none, when the
+    data is another directory's, and when there is data in both places.
     """
     user, data_dir = _user(), data_dir.absolute()
-    if user is None or _reachable(data_dir.parent, user):
-        return data_dir
-    digest = hashlib.sha256(str(data_dir).encode()).hexdigest()[:16]
-    return PRIVATE_ROOT / digest / "data"
+    places = possible_data_dirs(data_dir)
+    if not places:
+        raise PostgresError(
+            f"{location_file(data_dir)} is a copy: the data that it names is that of "
+            f"{location_file(Path(owner_file(_decided(data_dir) or data_dir).read_text()))}. "
+            "Delete the copy to begin with an empty database, which a backup can be restored into."
+        )
+    if len(places) == 1:
+        return places[0]
+    filled = [place for place in places if holds_data(place)]
+    if len(filled) > 1:
+        raise PostgresError(
+            f"There is data in {filled[0]} and in {filled[1]}. Move the one away that is not "
+            "wanted: the newer file postmaster.opts tells which was used last."
+        )
+    here, elsewhere = places
+    if filled:
+        return filled[0]
+    return here if user is None or closed_folder(here.parent, user) is None else elsewhere
+
+
+def holds_data(place: Path) -> bool:
+    """Whether there is a data directory, of whomever."""
+    try:
+        return (place / "PG_VERSION").exists()
+    except PermissionError:
+        return True
+
+
+def _decided(data_dir: Path) -> Path | None:
+    file = location_file(data_dir)
+    # A relative one goes with its folder.
+    return data_dir.parent / file.read_text().strip() if file.exists() else None
+
+
+def _is_anothers(used: Path, data_dir: Path) -> bool:
+    """Whether another directory, which still is where it was, uses that data."""
+    if used.parent == data_dir.parent or not owner_file(used).exists():
+        return False
+    owner = Path(owner_file(used).read_text())
+    return owner != data_dir and _decided(owner) == used
 
 
 def _user() -> User | None:
@@ -159,8 +223,8 @@ def _tree_digest(install: Path) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _reachable(folder: Path, user: User) -> bool:
-    """Say whether the user can pass through every folder down to this one that exists."""
+def closed_folder(folder: Path, user: User) -> Path | None:
+    """The folder on the way down to this one through which the user cannot pass, if any."""
     for path in (folder, *folder.parents):
         if not path.exists():
             continue
@@ -172,5 +236,5 @@ def _reachable(folder: Path, user: User) -> bool:
         else:
             needed = stat.S_IXOTH
         if not status.st_mode & needed:
-            return False
-    return True
+            return path
+    return None

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 from twd_local.deploy.release import Release, build, current, prune
-from twd_local.postgres.locations import used_data_dir
+from twd_local.postgres import remove
 from twd_local.stack import processes
 from twd_local.stack.databases import create_databases
 from twd_local.stack.environment import set_since
@@ -112,8 +112,8 @@ def clean(home: Home, say: Say = print) -> None:
         )
     with home.locked():
         _stop(home, Supervisor(home))
-        elsewhere = used_data_dir(home.postgres_data)
-        for path in (elsewhere, home.supervisor_socket.parent, *home.contents):
+        remove(home.postgres_data)
+        for path in (home.supervisor_socket.parent, *home.contents):
             if path.is_dir():
                 shutil.rmtree(path, ignore_errors=True)
             else:

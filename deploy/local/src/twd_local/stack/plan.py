@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
+from twd_local.postgres.locations import holds_data, used_data_dir
 from twd_local.stack.environment import (
     External,
     admin_dsn,
@@ -94,11 +95,22 @@ def plan(home: Home, given: Mapping[str, str], say: Say) -> Stack:
         say=say,
     )
     if "postgres" in names:
+        _require_password(home)
         # The server reads it as soon as it is started, perhaps before anybody connects.
         password(home.secrets / "postgres")
     environment = compose_environment(home, given, ports)
     services = tuple(service(name, home, ports) for name in names)
     return Stack(home, services, ports, environment)
+
+
+def _require_password(home: Home) -> None:
+    file, used = home.secrets / "postgres", used_data_dir(home.postgres_data)
+    if not file.exists() and holds_data(used):
+        raise StackError(
+            f"The database in {used} has a password that should be in {file}, which is gone. Put "
+            "it back, from a copy of the folder. To begin with an empty database, name another "
+            "TWD_HOME, or: make clean"
+        )
 
 
 def started_stack(home: Home) -> Stack:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 
 import psutil
 
-from twd_local.postgres.locations import used_data_dir
+from twd_local.postgres.locations import possible_data_dirs
 from twd_local.stack.environment import STACK_ID
 from twd_local.stack.home import Home
 
@@ -21,23 +21,23 @@ def members(home: Home) -> list[psutil.Process]:
     """Every live process of the stack in `home`, supervisord first where it runs."""
     # PostgreSQL writes its titles over the environment, so its processes are known by their
     # working folder.
-    data_folder = str(used_data_dir(home.postgres_data))
+    data_folders = {str(place) for place in possible_data_dirs(home.postgres_data)}
     mine = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
     return [
         process
         for process in psutil.process_iter()
-        if process.pid not in mine and _belongs(process, home.stack_id, data_folder)
+        if process.pid not in mine and _belongs(process, home.stack_id, data_folders)
     ]
 
 
-def _belongs(process: psutil.Process, stack_id: str, data_folder: str) -> bool:
+def _belongs(process: psutil.Process, stack_id: str, data_folders: set[str]) -> bool:
     try:
         if process.status() == psutil.STATUS_ZOMBIE:
             return False
         if process.environ().get(STACK_ID) == stack_id:
             return True
         # A shell in which somebody looks at the data works in that folder too.
-        return is_postgres(process) and process.cwd() == data_folder
+        return is_postgres(process) and process.cwd() in data_folders
     except (psutil.Error, OSError):
         return False
 
