@@ -10,6 +10,7 @@ from contextlib import closing
 from typing import Any
 
 from twd_local.dagster_api import DagsterApi
+from twd_local.stack.entry import run_command
 from twd_local.stack.errors import FORESEEN, StackError, explained
 from twd_local.stack.plan import chosen_home, started_stack
 
@@ -153,4 +154,4 @@ def _show(event: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_command(main)

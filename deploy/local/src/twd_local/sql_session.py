@@ -12,6 +12,7 @@ import sys
 
 from twd_local.backup.database import unseen_login
 from twd_local.sources.load import psql_path
+from twd_local.stack.entry import run_command
 from twd_local.stack.errors import FORESEEN, explained
 from twd_local.stack.plan import chosen_home
 from twd_local.stack.status import served_environment
@@ -36,4 +37,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_command(main)

@@ -14,6 +14,7 @@ from twd_local.backup.restoring import require_known_revision, restore
 from twd_local.backup.saving import save
 from twd_local.backup.servers import Servers, servers_of
 from twd_local.backup.writers import writers_stopped
+from twd_local.stack.entry import run_command
 from twd_local.stack.errors import FORESEEN, StackError, explained
 from twd_local.stack.home import Home
 from twd_local.stack.plan import chosen_home
@@ -88,4 +89,4 @@ def _say(text: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_command(main)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import time
 from collections.abc import Mapping
 
@@ -19,6 +18,7 @@ from twd_local.demo.samples import load_sources, register_sources, seed_applicat
 from twd_local.demo.screen import ProgressScreen
 from twd_local.demo.summary import print_built, print_questions
 from twd_local.sources.load import SourceLoadError
+from twd_local.stack.entry import run_command
 from twd_local.stack.environment import External
 from twd_local.stack.errors import FORESEEN, StackError, explained
 from twd_local.stack.lifecycle import up
@@ -169,4 +169,4 @@ def _too_late(
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_command(main)

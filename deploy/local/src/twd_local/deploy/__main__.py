@@ -10,6 +10,7 @@ from pathlib import Path
 from twd_local.deploy.cluster import deploy_with_helm
 from twd_local.deploy.compose import deploy_with_compose
 from twd_local.deploy.local import deploy_locally
+from twd_local.stack.entry import run_command
 from twd_local.stack.errors import FORESEEN, explained
 from twd_local.stack.home import REPOSITORY
 from twd_local.stack.names import LOCATIONS
@@ -50,4 +51,4 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_command(main)

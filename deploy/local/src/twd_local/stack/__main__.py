@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 from twd_local.stack.connect import connect
+from twd_local.stack.entry import run_command
 from twd_local.stack.errors import FORESEEN, StackError, explained
 from twd_local.stack.home import Home
 from twd_local.stack.lifecycle import clean, down, up
@@ -87,4 +88,4 @@ def follow(home: Home, service: str | None) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_command(main)

@@ -6,7 +6,7 @@ elsewhere: its stand-in is left out.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -29,6 +29,8 @@ APPLICATION_ROLE = "twd_application"
 APPLICATION_READER = "twd_application_reader"
 
 STACK_ID = "TWD_STACK_ID"
+
+_THIS_MACHINE = ("127.0.0.1", "localhost")
 
 _NAMES = {variable.name for variable in settings.VARIABLES}
 _FOLDERS = {
@@ -155,6 +157,23 @@ def compose_environment(
         local[f"TWD_{location.upper()}_HOST"] = "127.0.0.1"
         local[f"TWD_{location.upper()}_PORT"] = str(ports[location])
     return local | _chosen(given)
+
+
+def reach_this_machine_directly(environment: MutableMapping[str, str]) -> None:
+    """Let no proxy of `environment` stand before servers here; it is used for all others."""
+    given = environment.get("no_proxy") or environment.get("NO_PROXY") or ""
+    hosts = [host.strip() for host in given.split(",") if host.strip()]
+    if "*" in hosts:
+        return
+    hosts += [host for host in _THIS_MACHINE if host not in hosts]
+    # Some programs know the one, some the other.
+    environment["no_proxy"] = environment["NO_PROXY"] = ",".join(hosts)
+
+
+def forget_libpq(environment: MutableMapping[str, str]) -> None:
+    """Take out what speaks to clients of PostgreSQL: it is meant for other servers than ours."""
+    for name in [name for name in environment if name.startswith("PG")]:
+        del environment[name]
 
 
 def set_since(given: Mapping[str, str], environment: Mapping[str, str]) -> list[str]:

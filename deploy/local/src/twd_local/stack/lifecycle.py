@@ -15,7 +15,7 @@ from twd_local.deploy.release import Release, build, current, prune
 from twd_local.postgres import remove
 from twd_local.stack import processes
 from twd_local.stack.databases import create_databases
-from twd_local.stack.environment import set_since
+from twd_local.stack.environment import forget_libpq, set_since
 from twd_local.stack.errors import StackError
 from twd_local.stack.home import REPOSITORY, Home
 from twd_local.stack.names import LOCATIONS
@@ -46,6 +46,8 @@ def up(
         _end_leftovers(home, say)
         started = time.monotonic()
         stack = plan(home, given, say)
+        if any(one.name == "postgres" for one in stack.services):
+            forget_libpq(os.environ)
         _link_instance(home)
         prepare_releases(home, say)
         try:
