@@ -83,6 +83,14 @@ def test_it_is_utf8_on_loopback_with_scram(server: RunningPostgres) -> None:
     assert server.locations.major == 18
 
 
+def test_sessions_are_in_utc_whatever_the_zone_of_the_machine(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    with start_postgres(folder / "tokyo", PASSWORD) as running:
+        assert ask(running.dsn(), "SHOW timezone") == ("UTC",)
+
+
 def test_passwords_made_by_a_machine_are_not_hashed_thousands_of_times(
     server: RunningPostgres,
 ) -> None:

@@ -36,6 +36,9 @@ _SETTINGS = {
     "max_connections": "200",
     "logging_collector": "off",
     "log_destination": "stderr",
+    # Not the machine's: Dagster writes moments of runs as its session has them, and reads UTC.
+    "TimeZone": "UTC",
+    "log_timezone": "UTC",
 }
 # Dagster connects anew for nearly each statement, and most of what that takes is repeating a hash
 # 4,096 times. That is for passwords that people think of: those here are 24 random bytes.
