@@ -12,8 +12,9 @@ RUN := .venv/bin/python
 LOCATIONS := schema training analytics
 # Where import-linter finds the packages that are not installed in the root environment.
 SOURCES := locations/schema/src:locations/training/src:locations/analytics/src
-SERVICE ?=
-TARGET ?= local
+# Only as they are typed: shells export some of these names (WSL has NAME), and nobody consents so.
+$(foreach name,SERVICE NAME TYPE FROM TO YES REBUILD ACCEPT_LOSS,$(eval $(name) :=))
+TARGET := local
 
 # Environments use the Python that was named, never one that uv would fetch by itself.
 export UV_PYTHON_DOWNLOADS := never
@@ -138,6 +139,7 @@ backup: .venv/.stack ## Save the metadata database and the index while they are 
 	@$(RUN) -m twd_local.backup save $${TO:+"$$TO"}
 restore: .venv/.stack ## Put a backup in the place of what is there: make restore FROM=folder [YES=1]
 	@if [ -z "$$FROM" ]; then echo 'usage: make restore FROM=folder [YES=1]' >&2; exit 2; fi
+	@$(if $(filter-out 1 yes,$(YES)),echo 'YES=1 does not ask. Leave it out to be asked.' >&2; exit 2)
 	@$(RUN) -m twd_local.backup restore "$$FROM" $(if $(YES),--yes)
 
 .PHONY: promote rollback-model

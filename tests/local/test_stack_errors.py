@@ -283,10 +283,9 @@ def test_a_plan_of_a_stack_that_never_ran_is_a_failure_and_not_a_difference(tmp_
 @pytest.mark.parametrize(
     ("target", "names"),
     [
-        ("connect", ("NAME", "DSN", "OPTIONS", "TRAINING")),
+        ("connect", ("DSN", "OPTIONS", "TRAINING")),
         ("ask", ("DB", "Q")),
         ("describe", ("DB", "TABLE", "COLUMN", "TEXT")),
-        ("restore", ("FROM",)),
     ],
 )
 @pytest.mark.parametrize("is_typed", [True, False], ids=["typed", "environment"])
@@ -294,7 +293,15 @@ def test_make_hands_on_what_is_typed_as_it_is(
     target: str, names: tuple[str, ...], is_typed: bool, tmp_path: Path
 ) -> None:
     typed = {name: f"{name} $5 $HOME $(info x) $$ # 'q' \"" for name in names}
-    tell = tmp_path / "tell"
+    told = told_by_make(target, typed if is_typed else {}, {} if is_typed else typed, tmp_path)
+    assert {name: told.get(name) for name in names} == typed
+
+
+def told_by_make(
+    target: str, typed: dict[str, str], environment: dict[str, str], folder: Path
+) -> dict[str, str]:
+    """The environment of the command that make runs for `target`."""
+    tell = folder / "tell"
     tell.write_text(
         f"#!{sys.executable}\nimport json, os\nprint(json.dumps(dict(os.environ)))\n",
         encoding="utf-8",
@@ -309,16 +316,49 @@ def test_make_hands_on_what_is_typed_as_it_is(
             *(f"--old-file={made}" for made in environments),
             f"RUN={tell}",
             target,
-            *(f"{name}={value}" for name, value in typed.items() if is_typed),
+            *(f"{name}={value}" for name, value in typed.items()),
         ],
         cwd=REPOSITORY,
-        env=own | ({} if is_typed else typed),
+        env=own | environment,
         capture_output=True,
         text=True,
         check=True,
     )
-    told = json.loads(done.stdout)
-    assert {name: told.get(name) for name in names} == typed
+    return json.loads(done.stdout)
+
+
+def test_make_takes_no_name_that_a_shell_may_export_by_itself(tmp_path: Path) -> None:
+    names = ("NAME", "TYPE", "FROM", "TO")
+    typed, exported = dict.fromkeys(names, "typed $HOME"), dict.fromkeys(names, "exported")
+    for given, expected in ((typed, "typed $HOME"), ({}, "")):
+        told = told_by_make("connect", given, exported, tmp_path)
+        assert {name: told.get(name) for name in names} == dict.fromkeys(names, expected)
+
+
+@pytest.mark.parametrize(
+    ("typed", "exported", "status", "is_asked"),
+    [
+        (["YES=1"], {}, 0, False),
+        (["YES=yes"], {}, 0, False),
+        ([], {}, 0, True),
+        ([], {"YES": "1"}, 0, True),
+        (["YES=0"], {}, 2, True),
+        (["YES=no"], {}, 2, True),
+    ],
+)
+def test_a_restore_does_not_ask_where_that_was_typed_and_nowhere_else(
+    typed: list[str], exported: dict[str, str], status: int, is_asked: bool
+) -> None:
+    options = ["--old-file=.venv/.stack", "RUN=echo", "restore", "FROM=folder", *typed]
+    done = subprocess.run(
+        ["make", *options],
+        cwd=REPOSITORY,
+        env=os.environ | exported,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, "--yes" not in done.stdout) == (status, is_asked)
 
 
 def test_make_tells_a_forgotten_text_from_an_empty_one() -> None:
