@@ -9,12 +9,15 @@ import time
 from functools import partial
 from pathlib import Path
 
+import psutil
 import pytest
 
+from twd_local.deploy import local
 from twd_local.deploy.cluster import helm_command
 from twd_local.deploy.local import deploy_locally
 from twd_local.deploy.release import Release, build, current, prune
-from twd_local.stack import lifecycle
+from twd_local.stack import lifecycle, processes
+from twd_local.stack.environment import STACK_ID
 from twd_local.stack.errors import StackError
 from twd_local.stack.home import Home
 from twd_local.stack.names import LOCATIONS
@@ -181,6 +184,36 @@ def test_another_checkout_is_not_deployed_to_a_stopped_stack_whose_start_would_n
     with pytest.raises(StackError, match="make up first"):
         deploy_locally(home, "schema", repository)
     assert not home.releases.exists()
+
+
+def test_a_release_is_tried_as_a_part_of_its_stack(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = Home(tmp_path / "home")
+    release = Release(tmp_path / "schema" / "tried", True, 0)
+    release.path.mkdir(parents=True)
+    tried: list[psutil.Process] = []
+
+    def is_serving(_: int) -> bool:
+        tried.extend(processes.trials(home))
+        return bool(tried)
+
+    command = (sys.executable, "-c", "import time; time.sleep(60)")
+    monkeypatch.setattr(local, "code_server_command", lambda *_: command)
+    monkeypatch.setattr(local, "code_server_is_serving", is_serving)
+    local._try_out(home, release, {})
+    assert len(tried) == 1
+
+
+def test_what_a_deploy_that_was_killed_tried_is_ended_by_the_next(
+    repository: Path, tmp_path: Path
+) -> None:
+    home = Home(tmp_path / "home")
+    marks = {STACK_ID: home.stack_id, processes.TRIAL: "1"}
+    with subprocess.Popen(["sleep", "60"], env=os.environ | marks) as trial:
+        with pytest.raises(StackError):
+            deploy_locally(home, "schema", repository)
+        assert not psutil.pid_exists(trial.pid)
 
 
 def test_a_deploy_to_a_cluster_names_one_release_and_its_tag() -> None:

@@ -12,6 +12,8 @@ from pathlib import Path
 from twd_local.dagster_api import DagsterApi
 from twd_local.deploy.release import Release, build, current, point_current_to, prune
 from twd_local.listening import free_port
+from twd_local.stack import processes
+from twd_local.stack.environment import STACK_ID
 from twd_local.stack.errors import StackError
 from twd_local.stack.home import REPOSITORY, Home
 from twd_local.stack.plan import Say, Stack, started_stack
@@ -30,6 +32,7 @@ def deploy_locally(home: Home, location: str, sources: Path = REPOSITORY, say: S
     """
     with home.locked():
         started = time.monotonic()
+        processes.end(processes.trials(home), seconds=1)
         supervisor = Supervisor(home)
         running = supervisor.is_running()
         if not running and sources.resolve() != REPOSITORY:
@@ -42,7 +45,7 @@ def deploy_locally(home: Home, location: str, sources: Path = REPOSITORY, say: S
         release = build(sources, home.releases, location)
         state = f"built in {release.seconds:.1f} s" if release.is_new else "already built"
         say(f"Release {release.path.name} of {location}: {state}.")
-        _try_out(release, stack.environment if stack else {})
+        _try_out(home, release, stack.environment if stack else {})
         say(f"It serves when it is tried ({time.monotonic() - started:.1f} s so far).")
         if stack is None:
             release.make_current()
@@ -67,7 +70,7 @@ def deploy_locally(home: Home, location: str, sources: Path = REPOSITORY, say: S
         )
 
 
-def _try_out(release: Release, environment: Mapping[str, str]) -> None:
+def _try_out(home: Home, release: Release, environment: Mapping[str, str]) -> None:
     # Beside the server that serves, on a port of its own: code that does not load, or ends its
     # server, must not replace code that works.
     log = release.path / "trial.log"
@@ -75,7 +78,8 @@ def _try_out(release: Release, environment: Mapping[str, str]) -> None:
     with log.open("w") as output:
         server = subprocess.Popen(
             code_server_command(str(release.python), release.location, port),
-            env={**os.environ, **environment},
+            # Marked, as nobody else ends it where this process is killed.
+            env={**os.environ, **environment, STACK_ID: home.stack_id, processes.TRIAL: "1"},
             cwd=release.path,
             stdout=output,
             stderr=output,

@@ -16,6 +16,9 @@ from twd_local.postgres.locations import possible_data_dirs
 from twd_local.stack.environment import STACK_ID
 from twd_local.stack.home import Home
 
+TRIAL = "TWD_TRIAL"
+"""In the environment of a code server that a deploy tries: it serves nobody."""
+
 
 def members(home: Home) -> list[psutil.Process]:
     """Every live process of the stack in `home`, supervisord first where it runs."""
@@ -28,6 +31,18 @@ def members(home: Home) -> list[psutil.Process]:
         for process in psutil.process_iter()
         if process.pid not in mine and _belongs(process, home.stack_id, data_folders)
     ]
+
+
+def trials(home: Home) -> list[psutil.Process]:
+    """The members that a deploy, which was killed, has left behind."""
+    return [process for process in members(home) if _is_trial(process)]
+
+
+def _is_trial(process: psutil.Process) -> bool:
+    try:
+        return TRIAL in process.environ()
+    except psutil.Error:
+        return False
 
 
 def _belongs(process: psutil.Process, stack_id: str, data_folders: set[str]) -> bool:
