@@ -107,7 +107,8 @@ def test_a_view_says_that_its_rights_changed_and_that_it_cannot_be_read(
     assert first == [f"View {database}.v reads with the rights of whoever asks it now."]
     assert second == [
         f"Column {database}.t.b was removed (it was date).",
-        f"View {database}.v cannot be read any more: what it reads is gone or changed.",
+        f"View {database}.v cannot be read any more:"
+        " what it reads is gone, changed, or not granted.",
     ]
 
 

@@ -35,7 +35,9 @@ def table_changes(old: Table, new: Table, *, upgraded: bool = False) -> Iterator
     `upgraded` says that another release of the server wrote the new one.
     """
     if old.is_view and new.is_view and old.columns and not new.columns:
-        sentence = f"View {new.label} cannot be read any more: what it reads is gone or changed."
+        # Or its owner may no longer read that, which servers tell in the same words.
+        why = "what it reads is gone, changed, or not granted"
+        sentence = f"View {new.label} cannot be read any more: {why}."
         yield of_table(new, "view_unreadable", sentence)
         return
     respelled = [*_respelled(old, new)] if upgraded else []
