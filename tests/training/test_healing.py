@@ -254,6 +254,25 @@ def test_a_pair_that_names_none_of_two_swapped_columns_stays(
     assert of(collected, "Joined?").accepted
 
 
+@pytest.mark.parametrize(
+    "renamed", [{}, {"full_name": None, "name": 2}], ids=["as it was", "altered"]
+)
+def test_a_pair_stays_with_the_name_when_a_new_table_is_swapped_in(
+    shop: Shop, renamed: dict[str, int | None]
+) -> None:
+    before = changed(SHOP, CUSTOMER, **renamed)[CUSTOMER]
+    loaded: Schema = {**SHOP, ("public", "customer_old"): before, CUSTOMER: (9, SHOP[CUSTOMER][1])}
+    assert of(shop.after(loaded), "Who?").accepted
+
+
+def test_a_pair_is_no_longer_right_when_the_new_table_lacks_a_column(shop: Shop) -> None:
+    less = (9, {"customer_id": 1, "full_name": 2})
+    broken = of(
+        shop.after({**SHOP, ("public", "customer_old"): SHOP[CUSTOMER], CUSTOMER: less}), "Who?"
+    )
+    assert broken.proposal == "select full_name from customer_old"
+
+
 def test_a_pair_whose_table_moved_to_another_schema_is_told_where_it_is(shop: Shop) -> None:
     collected = shop.after({("sales", "customer"): SHOP[CUSTOMER], INVOICE: SHOP[INVOICE]})
     broken = of(collected, "Who?")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 
@@ -70,20 +70,40 @@ class Past:
         except UnknownConnection:
             # Retention has removed it.
             known = None
-        return Then(known, _standing(renames.items, self._today))
+        return Then(known, _standing(renames.items, known, self._today))
 
 
-def _standing(renames: Sequence[Rename], today: KnownTables) -> tuple[Rename, ...]:
+def _standing(
+    renames: Sequence[Rename], then: KnownTables | None, today: KnownTables
+) -> tuple[Rename, ...]:
     """The renames without those to names that are gone: the old name means what it meant.
 
-    Unless something else was renamed to it.
+    Unless something else was renamed to it. Nor those of a table in whose place a new one with its
+    columns was put, as a nightly load does: people go on to ask the one that has the name.
     """
     taken = {(*item.new_key, item.new_member) for item in renames}
     return tuple(
         item
         for item in renames
-        if _is_there(item, today) or (*item.old_key, item.old_member) in taken
+        if (*item.old_key, item.old_member) in taken
+        or (_is_there(item, today) and not _is_replaced(item, taken, then, today))
     )
+
+
+def _is_replaced(
+    rename: Rename,
+    taken: Container[tuple[str, ...]],
+    then: KnownTables | None,
+    today: KnownTables,
+) -> bool:
+    """Whether what has the table's old name is new, and has the columns that the table had."""
+    if rename.kind == "enum" or then is None or (*rename.old_key, "") in taken:
+        return False
+    table, other = then.tables.get(rename.old), today.tables.get(rename.old)
+    if table is None or other is None or rename.old == rename.new:
+        return False
+    types = {column.name: column.type for column in other.columns}
+    return all(types.get(column.name) == column.type for column in table.columns)
 
 
 def _is_there(rename: Rename, today: KnownTables) -> bool:
