@@ -240,7 +240,7 @@ _EMBEDDING = Query(
         ),
         "seconds": Metric(
             "twd_embedding_seconds_last_hour",
-            "Seconds that this took, with the writing of the points; 0 = not recorded",
+            "Seconds that this took, with the writing of the points",
             ("asset",),
         ),
         "publications": Metric(

@@ -70,6 +70,7 @@ def training_metadata(trained: "Trained", evaluation_url: str) -> Mapping[str, A
         "removed": published.removed,
         "withdrawn": published.withdrawn,
         "embedded_now": published.embedded,
+        "embedding_seconds": round(published.embedding_seconds, 3),
         "evaluation": dg.MetadataValue.url(evaluation_url),
     }
     if served := published.version:

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
+from time import monotonic
 from typing import Any, Protocol
 
 from twd_shared.clients.embedding_models import prefix_of
@@ -91,7 +92,8 @@ class Published:
 
     `version` is the one that is served now, None = none is; `held` the one that is held back beside
     it. Counts are documents: what changed in what is served, what of it was `withdrawn` as wrong,
-    and how many texts were `embedded` now. `sources` counts what is served.
+    and how many texts were `embedded` now, in how many seconds, with the writing of the points.
+    `sources` counts what is served.
     """
 
     version: ModelVersion | None
@@ -103,6 +105,7 @@ class Published:
     removed: int = 0
     withdrawn: int = 0
     embedded: int = 0
+    embedding_seconds: float = field(default=0.0, compare=False)
     sources: Counter[str] = field(default_factory=Counter[str])
 
 
@@ -159,14 +162,14 @@ class Publisher:
             self._collections.drop({held.version})
             self._versions.forget_collections(self._connection_id, [held.version])
             held = None
-        embedded = 0
+        embedded, seconds = 0, 0.0
         is_new = held is None or not (
             is_beside(held, live)
             and self._gate.stands_by(held)
             and self._holds(held, documents, content_hash, digest)
         )
         if held is None or is_new:
-            held, embedded = self._make(material, content_hash, live)
+            held, embedded, seconds = self._make(material, content_hash, live)
         else:
             self._versions.confirm(self._connection_id, held.version, material.snapshot_version)
         published = (
@@ -174,7 +177,7 @@ class Publisher:
             if held.held_reason == NOT_YET_SERVED
             else self._hold(held, live)
         )
-        return replace(published, is_new=is_new, embedded=embedded)
+        return replace(published, is_new=is_new, embedded=embedded, embedding_seconds=seconds)
 
     def _holds(
         self,
@@ -196,14 +199,14 @@ class Publisher:
         material: Material,
         content_hash: str,
         live: ModelVersion | None,
-    ) -> tuple[ModelVersion, int]:
-        """Build a version, have it judged and record it; gives it, and how many texts were new."""
+    ) -> tuple[ModelVersion, int, float]:
+        """Build a version, have it judged and record it; gives it and what `_build` gives."""
         documents, model = material.documents, self._ollama.embedding_model()
         served = self._collections.served() or 0
         number = max(self._versions.newest_number(self._connection_id), served) + 1
         candidate = Candidate(number, model, model_id_of(model))
         with self._gate.examining(candidate) as examination:
-            embedded = self._build(candidate, documents, examination)
+            embedded, seconds = self._build(candidate, documents, examination)
             stored = self._collections.stored(live.version) if live else {}
             wrong = self._withdrawal.wrong_in(live, stored) if live else frozenset[str]()
             verdict = examination.verdict(live, stored, wrong)
@@ -219,7 +222,7 @@ class Publisher:
         )
         # Before it is served: what is served must be known, also after a kill.
         self._versions.record(version)
-        return version, embedded
+        return version, embedded, seconds
 
     def _serve(
         self, held: ModelVersion, live: ModelVersion | None, documents: Sequence[Document]
@@ -262,7 +265,8 @@ class Publisher:
         candidate: Candidate,
         documents: Sequence[Document],
         examination: Examination,
-    ) -> int:
+    ) -> tuple[int, float]:
+        """Write the version's points; gives how many texts were embedded, and in what time."""
         number = candidate.version
         known: dict[EmbeddedText, Sequence[float]] = {}
         for version in self._collections.present():
@@ -273,6 +277,7 @@ class Publisher:
             self._collections.drop(leftover)
         # Before anything is embedded for it.
         self._collections.require_free_aliases()
+        started = monotonic()
         embedded = write_embedded(
             number,
             documents,
@@ -285,13 +290,14 @@ class Publisher:
             when_embedded=examination.note,
             when_nearly_embedded=examination.prepare,
         )
+        seconds = monotonic() - started if embedded else 0.0
         counted = self._collections.counts(number)
         if counted != _counts(documents):
             raise IndexUnavailable(
                 f"Qdrant holds {counted} points of version {number}, not {_counts(documents)}. "
                 "Nothing was swapped; the version that was served before still is."
             )
-        return embedded
+        return embedded, seconds
 
     def _version(
         self,
