@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
+from qdrant_client import models
 
 from twd_schema.command import main
 from twd_schema.documentation.documenting import document_connection
@@ -243,6 +244,20 @@ def test_nor_where_the_only_collection_is_lost(resources: dict[str, Any]) -> Non
     with pytest.raises(IndexRejected, match=rf"is gone: {name}\..*make migrate-index"):
         other.publish(*SIX)
     assert shop.index.collections() == []
+
+
+def lose_the_alias(shop: Shop) -> None:
+    lost = models.DeleteAlias(alias_name=shop.index.alias)
+    shop.resources["qdrant"].client.update_collection_aliases(
+        [models.DeleteAliasOperation(delete_alias=lost)]
+    )
+
+
+def test_a_publication_sets_an_alias_again_that_alone_was_lost(shop: Shop) -> None:
+    names = shop.index.names()
+    lose_the_alias(shop)
+    assert shop.publish(*SIX).points.unchanged == 6
+    assert shop.index.names() == names
 
 
 def test_nothing_is_changed_during_a_migration(shop: Shop) -> None:

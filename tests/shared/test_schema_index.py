@@ -6,9 +6,12 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from http.server import BaseHTTPRequestHandler
+from typing import Any
 
+import httpx
 import pytest
-from qdrant_client import QdrantClient
+from qdrant_client import QdrantClient, models
+from qdrant_client.http.exceptions import ResponseHandlingException
 
 from twd_shared.clients.index_collections import IndexCollection, Making, collection_name
 from twd_shared.clients.index_layout import LAYOUT, Point, Rewriting, point_id
@@ -217,6 +220,47 @@ def test_there_is_nothing_to_exchange_at_first(index: SchemaIndex) -> None:
     index.serve(create(index).name)
     with pytest.raises(IndexRejected, match="no earlier collection"):
         index.exchange()
+
+
+@pytest.mark.parametrize("done", [0, 1])
+@pytest.mark.parametrize("move", ["serve", "exchange"])
+def test_a_server_that_dies_within_a_move_serves_one_of_the_two_and_names_none_twice(
+    index: SchemaIndex, monkeypatch: pytest.MonkeyPatch, move: str, done: int
+) -> None:
+    first, second, third = (create(index).name for _ in range(3))
+    index.serve(first)
+    index.serve(second)
+    to, act = {"serve": (third, lambda: index.serve(third)), "exchange": (first, index.exchange)}[
+        move
+    ]
+    die_after(monkeypatch, index._client, done)
+    with pytest.raises(IndexUnavailable):
+        act()
+    live, previous = index.names()
+    assert live in (second, to)
+    assert previous != live
+
+
+def die_after(monkeypatch: pytest.MonkeyPatch, client: QdrantClient, actions: int) -> None:
+    """Let the server die within the next moves of aliases, when it has done so many actions."""
+    move = client.update_collection_aliases
+
+    def and_die(operations: list[Any]) -> None:
+        move(operations[:actions])
+        raise ResponseHandlingException(httpx.ReadError("the server died"))
+
+    monkeypatch.setattr(client, "update_collection_aliases", and_die)
+
+
+def test_an_alias_that_is_lost_is_not_taken_for_an_index_that_was_never_made(
+    index: SchemaIndex, shared: tuple[ConnectionPoints, ConnectionPoints], client: QdrantClient
+) -> None:
+    [name] = index.collections()
+    index.serve(name)
+    lost = models.DeleteAlias(alias_name=index.alias)
+    client.update_collection_aliases([models.DeleteAliasOperation(delete_alias=lost)])
+    with pytest.raises(IndexRejected, match=rf"there are points in {name}: the alias was lost"):
+        index.served()
 
 
 def test_what_an_alias_names_is_never_dropped(index: SchemaIndex, client: QdrantClient) -> None:

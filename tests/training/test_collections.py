@@ -130,6 +130,19 @@ def test_going_back_to_a_version_without_a_memory_serves_no_newer_memory(base: B
     assert not base.client.collection_exists(alias_of(base.key, "memory"))
 
 
+def test_a_server_that_dies_within_a_swap_loses_no_alias(
+    base: Base, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base.publish(1, DDL, NOTE)
+    base.write(2, DDL)
+    move = base.client.update_collection_aliases
+    monkeypatch.setattr(
+        base.client, "update_collection_aliases", lambda operations: move(operations[:1])
+    )
+    base.collections.serve(2)
+    assert all(base.client.collection_exists(alias_of(base.key, part)) for part in PARTS)
+
+
 @pytest.mark.parametrize("part", PARTS)
 def test_an_empty_collection_in_an_aliass_place_gives_way(base: Base, part: str) -> None:
     name = base.take_name(part)

@@ -140,15 +140,18 @@ class IndexRestore:
             return content_of(self._client, name).digest == collection.content
 
     def _move(self, aliases: Mapping[str, str]) -> None:
+        # Creating an alias that exists moves it; each action is durable by itself, so that none is
+        # deleted that would be missed if the server died in between.
         operations: list[Any] = [
-            models.DeleteAliasOperation(delete_alias=models.DeleteAlias(alias_name=alias))
-            for alias in self._ours.aliases()
-        ]
-        operations += [
             models.CreateAliasOperation(
                 create_alias=models.CreateAlias(alias_name=alias, collection_name=name)
             )
             for alias, name in aliases.items()
+        ]
+        operations += [
+            models.DeleteAliasOperation(delete_alias=models.DeleteAlias(alias_name=alias))
+            for alias in self._ours.aliases()
+            if alias not in aliases
         ]
         if operations:
             with index_errors(self._client):

@@ -2,9 +2,9 @@
 
 Belongs here: the registry file and the lock. Not here: points.
 
-`registry.json` says which collections and aliases exist; it is replaced in one step, so a swap of
-aliases or the deletion of a collection with its aliases happens wholly or not at all. A folder that
-the registry does not name is left over from an interrupted create or delete, and is removed.
+`registry.json` says which collections and aliases exist; it is replaced in one step, so the change
+of an alias or the deletion of a collection with its aliases happens wholly or not at all. A folder
+that the registry does not name is left over from an interrupted create or delete, and is removed.
 """
 
 from __future__ import annotations
@@ -111,15 +111,16 @@ class Store:
         ]
 
     def change_aliases(self, body: Any) -> None:
-        """Apply several alias changes, all or none. Raises: ApiError 400, 404, 409."""
+        """Apply several alias changes, each saved by itself as the server does.
+
+        One that fails undoes none before it. Raises: ApiError 400, 404, 409.
+        """
         fields = Fields(body, "alias request")
         actions = as_list(fields.need("actions"), "actions")
         fields.finish()
-        aliases = dict(self._aliases)
         for item in actions:
-            self._change_alias(aliases, as_object(item, "action"))
-        self._aliases = aliases
-        self.save()
+            self._change_alias(self._aliases, as_object(item, "action"))
+            self.save()
 
     def _change_alias(self, aliases: dict[str, str], action: Json) -> None:
         fields = Fields(action, "alias action")

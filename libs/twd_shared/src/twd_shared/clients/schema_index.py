@@ -54,21 +54,33 @@ class SchemaIndex:
     def served(self) -> IndexCollection | None:
         """The collection that readers read now; None when nothing was ever published.
 
-        Raises IndexRejected when the alias leads to a collection that cannot be read, or when the
-        collection was deleted, and the alias with it, while the one before is still there.
+        Raises IndexRejected when the alias leads to a collection that cannot be read, and when
+        there is no alias, though something was published: its collection was deleted, and the alias
+        with it, or the alias alone was lost.
         """
         live, previous = self.names()
-        if live is None and previous is not None:
+        if live is not None:
+            return self.collection(live)
+        if previous is not None:
+            raise self.gone(previous)
+        if filled := [name for name in self.collections() if self._has_points(name)]:
             raise IndexRejected(
-                f"The collection that was served as {self.alias} is gone. Run make rollback-index: "
-                f"it serves {previous} again; or {REMEDY[0].lower()}{REMEDY[1:]}"
+                f"Nothing is served as {self.alias}, though there are points in "
+                f"{', '.join(filled)}: the alias was lost, which the next publication sets again, "
+                "or the first index is still being built by index_migration_job."
             )
-        return None if live is None else self.collection(live)
+        return None
+
+    def gone(self, previous: str) -> IndexRejected:
+        """What is raised where nothing is served, but `previous` was before that."""
+        return IndexRejected(
+            f"The collection that was served as {self.alias} is gone. Run make rollback-index: "
+            f"it serves {previous} again; or {REMEDY[0].lower()}{REMEDY[1:]}"
+        )
 
     def names(self) -> Names:
         """What the aliases name now, whether it can be read or not; None where there is none."""
-        aliases = self._aliases()
-        return Names(aliases.get(self.alias), aliases.get(self.previous_alias))
+        return self._names_in(self._aliases())
 
     def collection(self, name: str) -> IndexCollection:
         """The physical collection of that name; raises IndexRejected as `read_collection` does."""
@@ -112,22 +124,23 @@ class SchemaIndex:
     def serve(self, name: str) -> None:
         """Let readers find that collection, and keep the one before under the other alias.
 
-        One request, which happens wholly or not at all.
+        One request; if the server dies within it, what was served still is.
         """
         aliases = self._aliases()
         before = aliases.get(self.alias)
-        moved = {self.alias: name}
+        moved: dict[str, str] = {}
         if before is not None and before != name and before in self.collections():
             moved[self.previous_alias] = before
-        self._move(aliases, moved)
+        self._move(aliases, moved | {self.alias: name})
 
     def exchange(self) -> None:
         """Let readers find what was served before, and the other way round, in one request.
 
-        Raises IndexRejected when nothing is kept from before.
+        If the server dies within it, readers may find what was served before, and nothing is kept
+        from before that. Raises IndexRejected when nothing is kept from before.
         """
         aliases = self._aliases()
-        live, previous = aliases.get(self.alias), aliases.get(self.previous_alias)
+        live, previous = self._names_in(aliases)
         if previous is None:
             raise IndexRejected(
                 f"The schema index {self.alias} keeps no earlier collection to go back to."
@@ -162,18 +175,33 @@ class SchemaIndex:
             found = self._client.get_aliases().aliases
         return {item.alias_name: item.collection_name for item in found}
 
+    def _names_in(self, aliases: dict[str, str]) -> Names:
+        live, previous = aliases.get(self.alias), aliases.get(self.previous_alias)
+        # Both name the same where the server died within a move.
+        return Names(live, previous if previous != live else None)
+
+    def _has_points(self, name: str) -> bool:
+        with index_errors(self._client):
+            return self._client.count(name, exact=True).count > 0
+
     def _move(self, aliases: dict[str, str], moved: dict[str, str]) -> None:
-        operations: list[models.AliasOperations] = []
+        """Point the aliases, in that order; `aliases` are those of now.
+
+        Qdrant makes each action durable by itself, and creating an alias that exists moves it:
+        deleted before, none would be left where the server dies in between.
+        """
+        operations: list[models.AliasOperations] = [
+            models.CreateAliasOperation(
+                create_alias=models.CreateAlias(collection_name=name, alias_name=alias)
+            )
+            for alias, name in moved.items()
+        ]
         if self.previous_alias not in moved and (
             aliases.get(self.previous_alias) == moved[self.alias]
         ):
             # What was served is gone, and what was before it is served: nothing is before that.
-            operations.append(_without(self.previous_alias))
-        for alias, name in moved.items():
-            if alias in aliases:
-                operations.append(_without(alias))
-            create = models.CreateAlias(collection_name=name, alias_name=alias)
-            operations.append(models.CreateAliasOperation(create_alias=create))
+            ended = models.DeleteAlias(alias_name=self.previous_alias)
+            operations.append(models.DeleteAliasOperation(delete_alias=ended))
         with index_errors(self._client):
             try:
                 self._client.update_collection_aliases(operations)
@@ -188,7 +216,3 @@ class SchemaIndex:
     def _number(self, name: str) -> int:
         found = self._names.fullmatch(name)
         return int(found["number"] or 0) if found else 0
-
-
-def _without(alias: str) -> models.DeleteAliasOperation:
-    return models.DeleteAliasOperation(delete_alias=models.DeleteAlias(alias_name=alias))

@@ -26,6 +26,16 @@ class IndexBuilds:
         with self._database.begin() as transaction:
             return list(transaction.execute(sa.select(index_builds.c.collection)).scalars())
 
+    def published(self) -> list[str]:
+        """The names of all that were ever served, the last one first."""
+        query = (
+            sa.select(index_builds.c.collection)
+            .where(index_builds.c.published_at.is_not(None))
+            .order_by(index_builds.c.published_at.desc())
+        )
+        with self._database.begin() as transaction:
+            return list(transaction.execute(query).scalars())
+
     def record(
         self, collection: IndexCollection, status: Status, report: dict[str, Any] | None = None
     ) -> None:

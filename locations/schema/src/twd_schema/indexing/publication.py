@@ -110,8 +110,11 @@ class Publisher:
     def _first(self, held: HeldLock) -> IndexCollection:
         with self._locks.creating() as alone:
             # Another connection's first import may have been quicker.
-            if (served := self._index.served()) is not None:
-                return served
+            live, previous = self._index.names()
+            if (served := live or self._set_again()) is not None:
+                return self._index.collection(served)
+            if previous is not None:
+                raise self._index.gone(previous)
             require_nothing_lost(self._index, self._states)
             # In this order: measuring the budget tells most of what describes the model.
             budget = self._ollama.token_budget()
@@ -125,6 +128,15 @@ class Publisher:
             self._index.serve(collection.name)
             self._builds.record(collection, "served")
             return collection
+
+    def _set_again(self) -> str | None:
+        """Serve what was served last if its alias alone was lost; gives its name."""
+        own = pattern_of(self._index.alias)
+        last = next(filter(own.fullmatch, self._builds.published()), None)
+        if last is None or last not in self._index.collections():
+            return None
+        self._index.serve(last)
+        return last
 
 
 def require_nothing_lost(index: SchemaIndex, states: IndexStateStore) -> None:

@@ -196,25 +196,28 @@ class Collections:
     def serve(self, version: int) -> None:
         """Point all aliases to a version, in one step for every reader.
 
-        A version that was published without a memory is served without one. Empty collections
-        that have the name of an alias, as a reader makes them that comes before the first version,
-        are deleted; IndexRejected is raised, and nothing done, when one of them holds points.
+        If the server dies within it, some aliases may be moved and others not; none is lost, and
+        `settle` makes them agree. A version that was published without a memory is served without
+        one. Empty collections that have the name of an alias, as a reader makes them that comes
+        before the first version, are deleted; IndexRejected is raised, and nothing done, when one
+        of them holds points.
         """
         there = self._aliases()
         memory = alias_of(self._partition_key, "memory")
         collections = self._there()
-        operations: list[Any] = []
-        for alias, collection in self.names(version).items():
-            if alias in there:
-                operations.append(
-                    models.DeleteAliasOperation(delete_alias=models.DeleteAlias(alias_name=alias))
-                )
-            if alias == memory and collection not in collections:
-                continue
+        moved = self.names(version)
+        if moved[memory] not in collections:
+            del moved[memory]
+        # Creating an alias that exists moves it; each action is durable by itself.
+        operations: list[Any] = [
+            models.CreateAliasOperation(
+                create_alias=models.CreateAlias(collection_name=collection, alias_name=alias)
+            )
+            for alias, collection in moved.items()
+        ]
+        if memory in there and memory not in moved:
             operations.append(
-                models.CreateAliasOperation(
-                    create_alias=models.CreateAlias(collection_name=collection, alias_name=alias)
-                )
+                models.DeleteAliasOperation(delete_alias=models.DeleteAlias(alias_name=memory))
             )
         in_the_way = self._in_the_way()
         self._still_held()
