@@ -6,11 +6,12 @@ from typing import Any
 
 import msgspec
 import pytest
-from qdrant_client import QdrantClient
+from qdrant_client import QdrantClient, models
+from qdrant_client.http.exceptions import UnexpectedResponse
 
 from twd_shared.clients.embedding_models import prefix_of
 from twd_training.knowledge_base.collections import Collections
-from twd_training.knowledge_base.names import alias_of
+from twd_training.knowledge_base.names import PARTS, alias_of
 
 from ..shared.ollama_relay import OllamaRelay
 from ..training.conftest import CUSTOMER, INVOICE, WAREHOUSE, Location
@@ -127,6 +128,25 @@ def test_every_reader_finds_what_the_first_training_published(
     assert len(texts) == 5
     assert NOTE in texts
     assert "Table public.customer of the shop." in texts
+
+
+def test_every_reader_finds_the_same_where_qdrant_takes_filters_by_indexed_keys_alone(
+    location: Location, training: Training, readers: Readers, client: QdrantClient
+) -> None:
+    teach(location, NAMES, TOTAL)
+    training.run(location)
+    for part in PARTS:
+        # As Qdrant Cloud sets it for every new collection.
+        strict = models.StrictModeConfig(enabled=True, unindexed_filtering_retrieve=False)
+        client.update_collection(alias_of(location.key, part), strict_mode_config=strict)
+    by_text = models.FieldCondition(key="content", match=models.MatchValue(value="any"))
+    with pytest.raises(UnexpectedResponse, match="Index required"):
+        client.count(alias_of(location.key, "memory"), models.Filter(must=[by_text]))
+    everyone = Everyone(readers, location.key)
+    assert len(everyone.ddl()) == 3
+    assert everyone.pairs() == sorted([NAMES, TOTAL])
+    assert len(everyone.texts()) == 4
+    assert len(everyone.vanna2("recent_pairs()")) == 1
 
 
 def test_the_same_question_finds_its_pair_first_in_every_reader(

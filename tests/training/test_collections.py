@@ -114,6 +114,18 @@ def test_a_version_without_a_memory_is_served_whole_and_is_not_complete(base: Ba
     assert base.collections.vectors(1, MODEL).keys() == {DDL.content, NOTE.content}
 
 
+def test_a_version_of_a_release_without_payload_indexes_gets_them(base: Base) -> None:
+    base.publish(1, DDL, NOTE)
+    base.forget_memory(1)
+    langchain = alias_of(base.key, "langchain")
+    made = base.client.get_collection(langchain).payload_schema.keys()
+    for field in made:
+        base.client.delete_payload_index(collection_of(base.key, "langchain", 1), field, wait=True)
+    base.collections.complete(1)
+    assert base.client.get_collection(langchain).payload_schema.keys() == made
+    assert "metadata.kind" in made
+
+
 def test_a_version_that_lost_only_the_alias_of_its_memory_is_not_served(base: Base) -> None:
     base.publish(1, DDL, NOTE)
     alias = models.DeleteAlias(alias_name=alias_of(base.key, "memory"))

@@ -54,7 +54,12 @@ def build_app(store: Store) -> Starlette:
         return Route(path, _endpoint(store, handler, body), methods=[method])
 
     def read(path: str, run: OnCollection) -> Route:
-        return on(path, "POST", lambda s, request, body: run(_named(s, request), body))
+        def handler(s: Store, request: Request, body: Any) -> Any:
+            target = _named(s, request)
+            target.require_allowed(body)
+            return run(target, body)
+
+        return on(path, "POST", handler)
 
     def write(path: str, kind: str, method: str = "POST") -> Route:
         reader = READERS[kind]

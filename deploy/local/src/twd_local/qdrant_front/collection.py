@@ -27,6 +27,7 @@ from twd_local.qdrant_front.errors import bad_format, not_found
 from twd_local.qdrant_front.fields import Fields, Json, as_list
 from twd_local.qdrant_front.payload_indexes import index_schema
 from twd_local.qdrant_front.queries import QueryReader, scroll
+from twd_local.qdrant_front.strict_mode import refuse_unindexed
 from twd_local.qdrant_front.vectors import VectorSpaces
 
 _FLUSH_AFTER_SECONDS = 1.0
@@ -39,7 +40,14 @@ _OPTIMIZER = {
     "flush_interval_sec": 1,
 }
 _WAL = {"wal_capacity_mb": 32, "wal_segments_ahead": 0}
-_DIFFS = ("hnsw_config", "optimizers_config", "wal_config", "quantization_config", "metadata")
+_DIFFS = (
+    "hnsw_config",
+    "optimizers_config",
+    "wal_config",
+    "quantization_config",
+    "strict_mode_config",
+    "metadata",
+)
 
 
 def read_settings(body: Json) -> Json:
@@ -50,7 +58,7 @@ def read_settings(body: Json) -> Json:
         for name in ("vectors", "sparse_vectors", "on_disk_payload", *_DIFFS)
         if name in fields
     }
-    for single_node in ("write_consistency_factor", "strict_mode_config", "payload", "id_tracker"):
+    for single_node in ("write_consistency_factor", "payload", "id_tracker"):
         fields.take(single_node)
     fields.finish()
     VectorSpaces(settings.get("vectors"), settings.get("sparse_vectors"))
@@ -151,8 +159,9 @@ class Collection:
             "wal_config": _WAL | self.settings.get("wal_config", {}),
             "quantization_config": self.settings.get("quantization_config"),
         }
-        if "metadata" in self.settings:
-            config["metadata"] = self.settings["metadata"]
+        for name in ("strict_mode_config", "metadata"):
+            if name in self.settings:
+                config[name] = self.settings[name]
         schema = {
             name: {**self.indexes.get(name, {}), "points": one.points}
             for name, one in info.payload_schema.items()
@@ -174,6 +183,10 @@ class Collection:
         fields.finish()
         for name, change in changes.items():
             self.settings[name] = {**self.settings.get(name, {}), **change}
+
+    def require_allowed(self, body: Any) -> None:
+        """Refuse a read that strict mode does not allow. Raises: ApiError 400."""
+        refuse_unindexed(self.settings.get("strict_mode_config"), self.indexes, body)
 
     def query(self, request: edge.QueryRequest) -> list[Json]:
         """Run a query and return its hits, best first."""

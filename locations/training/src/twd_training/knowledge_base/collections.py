@@ -20,6 +20,16 @@ from twd_training.knowledge_base.documents import Document, EmbeddedText
 from twd_training.knowledge_base.names import PARTS, Part, alias_of, collection_of, version_in
 
 _BATCH = 256
+_KEYWORD, _BOOL = models.PayloadSchemaType.KEYWORD, models.PayloadSchemaType.BOOL
+# What readers filter by: Qdrant in strict mode, as Qdrant Cloud has it, refuses any other filter.
+_PAYLOAD_INDEXES: Mapping[Part, Mapping[str, models.PayloadSchemaType]] = {
+    "memory": {"success": _BOOL, "is_text_memory": _BOOL, "tool_name": _KEYWORD},
+    "langchain": {
+        "metadata.kind": _KEYWORD,
+        "metadata.source": _KEYWORD,
+        "metadata.tables": _KEYWORD,
+    },
+}
 _EMBEDDED_TEXTS = ("page_content", "ddl", "documentation")
 """Keys of payloads, in all parts, under which only the text stands."""
 # Of an array, which is all that it does not know by itself, it writes the numbers.
@@ -166,6 +176,23 @@ class Collections:
                         size=dimension, distance=models.Distance.COSINE
                     ),
                 )
+        # Before there are points: what searches walk along is built for the filters that are known.
+        self.complete(version)
+
+    def complete(self, version: int) -> None:
+        """Create the payload indexes that a version lacks: a release that had none made it."""
+        collections = self._there()
+        for part, indexes in _PAYLOAD_INDEXES.items():
+            name = collection_of(self._partition_key, part, version)
+            if name not in collections:
+                continue
+            with index_errors(self._client):
+                present = self._client.get_collection(name).payload_schema
+            for field, kind in indexes.items():
+                if field not in present:
+                    self._still_held()
+                    with index_errors(self._client):
+                        self._client.create_payload_index(name, field, kind, wait=True)
 
     def write(
         self,

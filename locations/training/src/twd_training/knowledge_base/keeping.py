@@ -17,7 +17,8 @@ def settle(
     """The version that is served, recorded as the live one; None when nothing known is served.
 
     Also when somebody has gone back to another one, or was killed before that was recorded. A live
-    one that lost an alias and no collection is served again: nothing need be made for that.
+    one that lost an alias and no collection is served again: nothing need be made for that. What
+    an earlier release made gets the payload indexes of this one.
     """
     served = collections.served()
     kept = versions.kept(connection_id)
@@ -26,6 +27,8 @@ def settle(
         if live is not None and not collections.missing(live.collections.values()):
             collections.serve(live.version)
             served = live.version
+    if served is not None:
+        collections.complete(served)
     version = kept.get(served) if served is not None else None
     number = version.version if version else None
     are_live = [one.version for one in kept.values() if one.is_live]

@@ -188,6 +188,7 @@ class Decisions:
         snapshots = SnapshotStore(self._database)
         withdrawal = Withdrawal(self._id, material, snapshots, versions, collections)
         version, withdrawn = withdrawal.withdraw(version)
+        collections.complete(version.version)
         collections.serve(version.version)
         versions.make_live(self._id, version.version)
         left = versions.kept(self._id).get(alone.live.version) if alone.live else None
