@@ -260,6 +260,16 @@ def test_a_publication_sets_an_alias_again_that_alone_was_lost(shop: Shop) -> No
     assert shop.index.names() == names
 
 
+def test_an_index_that_this_release_cannot_read_is_not_served_again(shop: Shop) -> None:
+    names, state = shop.index.names(), shop.store.index_states.get("7")
+    qdrant = shop.resources["qdrant"]
+    qdrant.client.update_collection(names.previous, metadata={"layout": "0.9"})
+    with pytest.raises(MigrationRefused, match=r"has layout 0\.9.*Nothing was changed"):
+        roll_back(SchemaIndex(qdrant.client, shop.index.alias), shop.ollama, shop.database)
+    assert shop.index.names() == names
+    assert shop.store.index_states.get("7") == state
+
+
 def test_nothing_is_changed_during_a_migration(shop: Shop) -> None:
     names = shop.index.names()
     with (

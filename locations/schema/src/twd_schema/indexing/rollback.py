@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from twd_schema.indexing.publication import Publisher
 from twd_schema.indexing.shares import Reading, Shares, unconnected
-from twd_shared.clients.index_collections import IndexCollection
+from twd_shared.clients.index_collections import REMEDY, IndexCollection
+from twd_shared.clients.index_layout import LAYOUT
 from twd_shared.clients.ollama import Ollama
 from twd_shared.clients.schema_index import SchemaIndex
 from twd_shared.errors import IndexRejected, MigrationRefused, TwdError
@@ -41,9 +42,10 @@ def roll_back(index: SchemaIndex, ollama: Ollama, database: MetadataDatabase) ->
     A connection that cannot be caught up, because its model is gone perhaps, stays as it was there
     and counts as not indexed, so that it is imported again. Doing it twice leads back.
     It also repairs an index whose served collection was deleted.
-    Raises MigrationRefused during a migration, IndexRejected when nothing that can be read is kept,
-    MetadataUnavailable when a lock was lost meanwhile. Once something was changed, an error says
-    how far it came.
+    Raises MigrationRefused during a migration, and when what was served before has another layout,
+    which this release neither reads nor goes on with; IndexRejected when nothing that can be read
+    is kept, MetadataUnavailable when a lock was lost meanwhile. Once something was changed, an
+    error says how far it came.
     """
     shares, publisher = Shares(index, database), Publisher(index, ollama, database)
     snapshots, states = SnapshotStore(database), IndexStateStore(database)
@@ -62,6 +64,12 @@ def roll_back(index: SchemaIndex, ollama: Ollama, database: MetadataDatabase) ->
                     f"The schema index {index.alias} keeps no earlier collection to go back to."
                 )
             served = index.collection(previous)
+            if served.layout != LAYOUT:
+                raise MigrationRefused(
+                    f"{previous} has layout {served.layout}, and this release reads {LAYOUT}: "
+                    "every question would be refused. Nothing was changed. Go back to the release "
+                    f"that made it and roll back there; or {REMEDY[0].lower()}{REMEDY[1:]}"
+                )
             before_model = _model_of(index, before)
             up_to_date: list[IndexState] = []
             outdated: list[RegisteredConnection] = []
