@@ -200,6 +200,30 @@ def test_what_made_a_collection_is_read_from_itself(index: SchemaIndex) -> None:
     assert again.token_budget == BUDGET
 
 
+def test_all_aliases_of_the_server_are_listed_only_where_another_collection_is_served(
+    index: SchemaIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = create(index), create(index)
+    index.serve(first.name)
+    listings: list[str] = []
+    listed = index._client.get_aliases
+
+    def counted() -> Any:
+        listings.append("")
+        return listed()
+
+    assert index.served() == first
+    monkeypatch.setattr(index._client, "get_aliases", counted)
+    assert index.served() == first
+    assert listings == []
+    index.serve(second.name)
+    listings.clear()
+    assert index.served() == second
+    index.serve(first.name)
+    index.drop(second.name)
+    assert index.served() == first
+
+
 def test_the_one_before_is_kept_under_the_other_alias(index: SchemaIndex) -> None:
     first, second = create(index).name, create(index).name
     index.serve(first)

@@ -50,6 +50,7 @@ class SchemaIndex:
         self.previous_alias = f"{alias}_previous"
         # What made a collection never changes, and no name is used twice.
         self._known: dict[str, IndexCollection] = {}
+        self._last_served: str | None = None
 
     def served(self) -> IndexCollection | None:
         """The collection that readers read now; None when nothing was ever published.
@@ -58,7 +59,11 @@ class SchemaIndex:
         there is no alias, though something was published: its collection was deleted, and the alias
         with it, or the alias alone was lost.
         """
+        last = self._last_served
+        if last is not None and self._is_live(last):
+            return self.collection(last)
         live, previous = self.names()
+        self._last_served = live
         if live is not None:
             return self.collection(live)
         if previous is not None:
@@ -174,6 +179,17 @@ class SchemaIndex:
         with index_errors(self._client):
             found = self._client.get_aliases().aliases
         return {item.alias_name: item.collection_name for item in found}
+
+    def _is_live(self, name: str) -> bool:
+        """Asks for this collection alone: the server may have thousands of other aliases."""
+        with index_errors(self._client):
+            try:
+                found = self._client.get_collection_aliases(name).aliases
+            except UnexpectedResponse as error:
+                if error.status_code != HTTPStatus.NOT_FOUND:
+                    raise
+                return False
+        return any(item.alias_name == self.alias for item in found)
 
     def _names_in(self, aliases: dict[str, str]) -> Names:
         live, previous = aliases.get(self.alias), aliases.get(self.previous_alias)
