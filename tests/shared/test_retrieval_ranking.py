@@ -56,6 +56,21 @@ FILM_ACTOR = payload("film_actor", refers_to=("film", "actor"))
 STORE = payload("store")
 
 
+def test_a_schema_in_vietnamese_is_found_by_the_questions_own_words() -> None:
+    asked = read_question("Có bao nhiêu khách hàng?")
+    words = ["khach", "hang"]
+    customers = candidates_of([], found((2.0, payload("khach_hang", words=words))))
+    assert rank(customers, asked)[0].explanation.terms > 0.5
+
+
+def test_a_name_in_vietnamese_does_not_cancel_the_words_of_an_english_question() -> None:
+    asked = read_question("Which employee named Nguyễn Văn Nam has the highest salary?")
+    employees = candidates_of(
+        [], found((2.0, payload("employee", words=[*asked.stems & {"employe", "employee"}])))
+    )
+    assert rank(employees, asked)[0].explanation.terms > 0
+
+
 def test_a_wide_table_is_one_candidate_with_its_best_points_score() -> None:
     first, second = payload("wide", words=["a"]), payload("wide", words=["b"])
     [one] = candidates_of(found((0.9, first), (0.3, second)), found((5.0, second))).values()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
 from twd_shared.clients.embedding import cut_text
@@ -14,14 +14,24 @@ from twd_shared.terms.sparse import all_words, significant_words
 class Asked:
     """What is asked: the text that is searched for, its stems, and what must be found of it.
 
-    `stems` are without stop words, `said` with them. A meaning is a set of stems of which one is
-    enough: the English words for a Vietnamese phrase.
+    `stems` are without stop words, `said` with them; `own` are those of the question itself. A
+    meaning is a set of stems of which one is enough: the English words for a Vietnamese phrase.
     """
 
     text: str
     stems: frozenset[str]
     said: frozenset[str]
+    own: frozenset[str]
     meanings: Sequence[frozenset[str]]
+
+    def coverage(self, known: Set[str]) -> float:
+        """The share that is found among the words `known`: of its meanings or of its own words.
+
+        The larger one, as a schema may be in Vietnamese, and a name in an English question may look
+        like a phrase.
+        """
+        own = [frozenset({stem}) for stem in self.own]
+        return max(_share(self.meanings, known), _share(own, known))
 
 
 def read_question(question: str) -> Asked:
@@ -41,5 +51,11 @@ def read_question(question: str) -> Asked:
         text if phrases else question,
         stems,
         frozenset(all_words(text)),
+        frozenset(significant_words(question)),
         tuple(dict.fromkeys(meanings)),
     )
+
+
+def _share(meanings: Sequence[frozenset[str]], known: Set[str]) -> float:
+    found = sum(not meaning.isdisjoint(known) for meaning in meanings)
+    return found / len(meanings) if meanings else 0.0

@@ -103,8 +103,7 @@ def _own_scores(
     candidates: Mapping[TableName, Candidate], asked: Asked, weights: Weights
 ) -> dict[TableName, Explanation]:
     known = {word for one in candidates.values() for word in one.words}
-    found = sum(not known.isdisjoint(meaning) for meaning in asked.meanings)
-    coverage = found / len(asked.meanings) if asked.meanings else 0.0
+    coverage = asked.coverage(known)
     best = max((one.terms or 0.0 for one in candidates.values()), default=0.0)
     cosines = [one.dense for one in candidates.values() if one.dense is not None]
     lowest, highest = (min(cosines), max(cosines)) if cosines else (0.0, 0.0)

@@ -40,6 +40,7 @@ sinh nhật = birth date
 tuổi = age
 giới tính = gender sex
 nam = male
+việt nam = vietnam
 nữ = female
 họ tên = full name
 họ và tên = full name
