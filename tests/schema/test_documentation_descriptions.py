@@ -161,6 +161,11 @@ def test_without_a_model_cards_tell_names_keys_and_comments(
     assert (documented.by_model, documented.not_described, server.asked) == (0, 1, [])
 
 
+def test_a_database_without_tables_is_documented_by_no_card(shop: Shop) -> None:
+    documented = shop.document(model="")
+    assert (documented.cards, documented.example) == ({}, "")
+
+
 def test_an_unchanged_table_is_never_asked_again(shop: Shop, server: ModelServer) -> None:
     first = shop.document(FILM, ACTOR)
     changed = shop.document(FILM, table("actor", "id", "name"))

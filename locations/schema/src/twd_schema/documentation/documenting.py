@@ -24,7 +24,7 @@ from twd_shared.store.snapshots import SnapshotStore
 class Documented:
     """The cards of snapshot `version`, and how many of their tables who described.
 
-    `example` is the card of the first table.
+    `example` is the card of the first table, or '' where there is none.
     `problem` is why the language model described less than it was asked, or ''.
     """
 
@@ -77,7 +77,7 @@ def document_connection(
     return Documented(
         version=version.version,
         cards=stored,
-        example=cards.of(next(iter(stored))).card,
+        example=next((cards.of(table).card for table in stored), ""),
         by_model=len(described.texts),
         by_people=by_people,
         not_described=sum(not card.is_described for card in stored.values()),
