@@ -84,6 +84,12 @@ def test_answers_find_their_question_and_unanswered_questions_count(
         ('"{\\"rows\\": []}"', "empty"),
         ('"[[1]]"', "rows"),
         ('"no rows: []"', "rows"),
+        ('{"success": true, "results": []}', "empty"),
+        ('[{"columns": ["a"], "rows": []}]', "empty"),
+        ('[{"columns": ["a"], "rows": [[1]]}]', "rows"),
+        ('{"error": null, "rows": [[1]]}', "rows"),
+        ('{"error": false, "errors": [], "rows": [[1]]}', "rows"),
+        ('[{"error": "of a row"}]', "rows"),
     ],
 )
 def test_a_result_is_told_apart_without_reading_it(
@@ -232,6 +238,32 @@ def test_an_optional_column_of_an_odd_type_tells_nothing(
     application.talk("an", NOON, answer("select 1", "[1]", **{column: told}))
     [row] = log_of(application).read(DAY).answers.to_dicts()
     assert (row[column], row["sql"], row["result"]) == (None, "select 1", "rows")
+
+
+@pytest.mark.parametrize("has_column", [True, False])
+@pytest.mark.parametrize(
+    "result",
+    [
+        '{"error": "relation \\"flim\\" does not exist"}',
+        '{"success": false, "message": "relation \\"flim\\" does not exist", "results": []}',
+        '{"errors": [{"message": "relation does not exist"}], "rows": null}',
+        '"{\\"error\\": \\"relation does not exist\\"}"',
+    ],
+)
+def test_an_error_that_is_kept_as_the_result_is_the_error(
+    application: Any, answer: Build, result: str, has_column: bool
+) -> None:
+    if not has_column:
+        application.execute("alter table messages drop column error")
+    application.talk("an", NOON, answer("select 1 from flim", result))
+    [row] = log_of(application).read(DAY).answers.to_dicts()
+    assert row["result"] == "none"
+    assert class_of_error(row["error"]) == "unknown_table"
+
+
+def test_an_error_beside_one_in_the_result_is_kept(application: Any, answer: Build) -> None:
+    application.talk("an", NOON, answer("select 1", '{"error": "x"}', error="boom"))
+    assert log_of(application).read(DAY).answers["error"].to_list() == ["boom"]
 
 
 @pytest.mark.parametrize("id_type", ["text", "integer", "numeric(10, 2)", "varchar(20)"])

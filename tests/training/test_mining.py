@@ -111,6 +111,15 @@ def test_an_empty_text_for_a_result_is_none(talk: Talk, location: Location) -> N
     assert talk.collect().items == ()
 
 
+@pytest.mark.parametrize(
+    "result", ['{"error": "relation does not exist"}', '{"success": false, "rows": []}']
+)
+def test_an_error_that_is_kept_as_the_result_is_one(talk: Talk, result: str) -> None:
+    talk.ask("Who buys?", NAMES, result=result)
+    talk.ask("How much?", TOTALS, result='{"error": null, "rows": [[1]]}')
+    assert talk.taught() == {"How much?": TOTALS}
+
+
 @pytest.mark.parametrize("result", ['"null"', '""', '" "'])
 def test_a_result_in_double_json_that_says_nothing_is_none(talk: Talk, result: str) -> None:
     talk.ask("Who buys?", NAMES, result=result)

@@ -7,6 +7,9 @@ domain folder that needs them.
 
 from __future__ import annotations
 
+import json
+import re
+
 from twd_shared.clients.application import ApplicationDatabase, text_of
 
 WHOLE_NUMBERS = ("smallint", "integer", "bigint")
@@ -24,6 +27,11 @@ NO_ERROR = r"^\s*(?:null|\{\s*\}|\[\s*\])?\s*$"
 NO_RESULT = r"""^\s*(?:null|"\s*(?:null)?\s*")?\s*$"""
 """A pattern of what says that there is no result: some write JSON into a string of JSON."""
 
+LONGEST_RESULT = 2_000
+"""Bytes as they are stored, compressed; a longer result is not looked into, which takes long."""
+MAY_FAIL = r'"(error|errors|success)\\*"\s*:'
+"""A pattern of a result that `error_in_result` has to be asked about."""
+
 # A view may have a row for each user of a conversation, whose messages count once all the same.
 _ONE_ROW_EACH = """
 (select id, min(user_id::text) as user_id from conversations group by id) as conversations
@@ -36,6 +44,27 @@ select exists (
       and indisunique and indisvalid and indnkeyatts = 1 and indpred is null
 ) or not exists (select from conversations group by id having count(*) > 1)
 """
+
+
+def error_in_result(result: str) -> str | None:
+    """The result if it is an object in JSON that tells of an error in the place of rows.
+
+    Given without the string that some write it into. None = it is no error.
+    """
+    try:
+        value = json.loads(result)
+        if isinstance(value, str):
+            result = value
+            value = json.loads(result)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(value, dict):
+        return None
+    errors = (value.get(name) for name in ("error", "errors"))
+    failed = value.get("success") is False or any(
+        error and not re.match(NO_ERROR, str(error)) for error in errors
+    )
+    return result if failed else None
 
 
 def has_role(column: str, *roles: str) -> str:

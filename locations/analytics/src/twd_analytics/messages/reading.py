@@ -1,7 +1,8 @@
 """Reading one day's answers from the application's tables `messages` and `conversations`.
 
 Belongs here: the queries, what is asked of the tables, and the shape of the rows. Only text that
-is measured leaves the database: of a result, just whether there is one and whether it has rows.
+is measured leaves the database: of a result, just whether there is one, whether it has rows, and an
+error in the place of these.
 """
 
 from __future__ import annotations
@@ -21,10 +22,13 @@ from twd_shared.clients.application import ApplicationDatabase, text_of
 from twd_shared.clients.messages import (
     ANY_NUMBER,
     ERROR_TYPES,
+    LONGEST_RESULT,
+    MAY_FAIL,
     NO_ERROR,
     NO_RESULT,
     WHOLE_NUMBERS,
     conversations_once,
+    error_in_result,
     has_role,
     order_of_writing,
     plain_id,
@@ -106,13 +110,10 @@ from messages message
 left join {conversations} on {same_conversation}
 where {is_told} and message.created_at >= {start} and message.created_at < {end}
 """
-# Bytes as they are stored, compressed. A longer result counts as having rows: the server would have
-# to unpack each to tell.
-_LONGEST_RESULT = 2_000
 _NOTHING = r"^\s*(?:null)?\s*$"
 # May have no rows: then it is looked into.
 _EMPTY_LIST = r"""\[\s*\]|^[\s"]*\{\s*\}[\s"]*$"""
-_ROWS = ("rows", "data", "records")
+_ROWS = ("rows", "data", "records", "results")
 
 _EARLIER = """
 select distinct on (conversation_id)
@@ -253,7 +254,8 @@ class MessageLog:
             question=_cut(self._text("content"), LONGEST_QUESTION),
             # One character more than is parsed tells that it is too long.
             sql=_cut(self._text("sql_query"), LONGEST_SQL + 1),
-            longest_result=_LONGEST_RESULT,
+            # A longer one counts as having rows: the server would have to unpack each to tell.
+            longest_result=LONGEST_RESULT,
             error=_cut(self._optional("error"), _LONGEST_ERROR, with_end_of_json=True),
             latency_ms=self._optional("latency_ms"),
             connection_id=self._optional("connection_id"),
@@ -380,7 +382,9 @@ def _cut(text: str, most: int, *, with_end_of_json: bool = False) -> str:
 def _narrow(batch: pl.DataFrame) -> pl.DataFrame:
     """The messages with what is told of their result in the place of it, and texts kept once."""
     result = pl.col("result")
-    is_none = result.is_null() | result.str.contains(NO_RESULT)
+    may_fail = batch.filter(result.str.contains(MAY_FAIL))["result"].unique()
+    failed = {text: error for text in may_fail if (error := error_in_result(text))}
+    is_none = result.is_null() | result.str.contains(NO_RESULT) | result.is_in(list(failed))
     may_be_empty = batch.filter(result.str.contains(_EMPTY_LIST))["result"].unique()
     empty = [text for text in may_be_empty if _is_empty(text)]
     told = pl.when(is_none).then(pl.lit("none")).when(result.is_in(empty))
@@ -388,6 +392,12 @@ def _narrow(batch: pl.DataFrame) -> pl.DataFrame:
     latency = pl.col("latency_ms").cast(pl.Float64)
     # One NaN, or one that is far too long, would be the average of the whole day.
     is_time = pl.col("is_answer") & latency.is_between(0, _LONGEST_MS)
+    if failed:
+        said = pl.when(~pl.col("error").str.contains(NO_ERROR)).then("error")
+        in_result = result.replace_strict(failed, default=None, return_dtype=pl.String)
+        batch = batch.with_columns(
+            error=pl.coalesce(said, in_result.str.head(_LONGEST_ERROR), "error")
+        )
     return (
         batch.select(
             pl.exclude("text"),
@@ -419,6 +429,9 @@ def _is_empty(result: str) -> bool:
             value = json.loads(value)
     except (ValueError, RecursionError):
         return False
+    if isinstance(value, list) and len(value) == 1 and isinstance(value[0], dict):
+        # Results of several statements, of which there was one.
+        value = value[0] if "columns" in value[0] else value
     if isinstance(value, dict):
         found = [value[name] for name in _ROWS if name in value]
         return not value or [] in found

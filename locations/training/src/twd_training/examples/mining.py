@@ -13,9 +13,12 @@ from datetime import datetime, timedelta
 from twd_shared.clients.application import ApplicationDatabase, now_like, text_of
 from twd_shared.clients.messages import (
     ERROR_TYPES,
+    LONGEST_RESULT,
+    MAY_FAIL,
     NO_ERROR,
     NO_RESULT,
     counts_up,
+    error_in_result,
     has_role,
     order_of_writing,
     plain_id,
@@ -75,7 +78,10 @@ with ordered as (
 select message.id::text as id, message.conversation_id::text as conversation,
        {question} as question, {sql} as sql, message.created_at as created_at,
        coalesce(message.query_result::text !~ '{no_result}', false)
-           and {without_error} as is_executed
+           and {without_error} as is_executed,
+       case when pg_column_size(message.query_result) <= {longest_result}
+             and message.query_result::text ~ '{may_fail}'
+            then message.query_result::text end as may_be_error
 from turns
 join messages message on message.id = turns.id
 join messages question on question.id = turns.question_id
@@ -123,6 +129,8 @@ def read_answers(application: ApplicationDatabase, connection_id: str) -> list[A
         question=text_of("question.content", columns["content"]),
         sql=text_of("message.sql_query", columns["sql_query"]),
         no_result=NO_RESULT,
+        longest_result=LONGEST_RESULT,
+        may_fail=MAY_FAIL,
         without_error=_without_error(columns.get("error", "")),
         connection=plain_id("message.connection_id", columns["connection_id"]),
         connection_of_question=plain_id("question.connection_id", columns["connection_id"]),
@@ -135,7 +143,7 @@ def read_answers(application: ApplicationDatabase, connection_id: str) -> list[A
             row["question"],
             unfenced(row["sql"]),
             row["created_at"],
-            row["is_executed"],
+            row["is_executed"] and error_in_result(row["may_be_error"] or "") is None,
         )
         for row in application.fetch(query, connection_id, RECENT_DAYS, _MOST_READ)
     ]
