@@ -280,6 +280,8 @@ def test_statements_parsed_before_give_what_their_text_gives() -> None:
         ('select "a", utc_date, curdate(), @x, @@session.y from dual', "valid"),
         ("select GET_FORMAT(date, 'EUR'), get_format(DATETIME, 'ISO') from film", "valid"),
         ("select get_format(`date`, 'EUR') from film", "unknown_column"),
+        ("select nextval(numbers), setval(numbers, 5), lastval(numbers) from film", "valid"),
+        ("select setval(numbers, nothing) from film", "unknown_column"),
         ("select lower(date) from film", "unknown_column"),
         ("select title t from film group by t having t = 'x' order by t", "valid"),
         ("select title t from film where t = 'x'", "unknown_column"),
@@ -363,6 +365,12 @@ def test_mysql_has_rules_of_its_own(sql: str, verdict: str) -> None:
             "unknown_column",
         ),
         ("insert or replace into film (film_id, nothing) values (1, 2)", "unknown_column"),
+        ("select title from film where film match 'x' order by rank", "valid"),
+        ("select title from film union all select rating from film order by rating", "valid"),
+        (
+            "select title from film union all select rating from film order by film_id",
+            "unknown_column",
+        ),
     ],
 )
 def test_sqlite_has_rules_of_its_own(sql: str, verdict: str) -> None:

@@ -120,6 +120,8 @@ WRITING = {
         "select 1 into @x",
         "select load_file('x')",
         "select get_lock('a', 1)",
+        "select nextval(numbers)",
+        "select setval(numbers, 5)",
         "explain analyze delete from x",
         "select 1 for share",
         "lock tables x write",

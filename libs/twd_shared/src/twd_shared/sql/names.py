@@ -41,6 +41,8 @@ _KEYWORDS = {
 }
 # As the first that GET_FORMAT is given.
 _FORMATTED = frozenset({"date", "time", "datetime", "timestamp"})
+# Of MariaDB, which are given a sequence first.
+_OF_SEQUENCES = frozenset({"nextval", "setval", "lastval"})
 
 
 @dataclass(slots=True)
@@ -160,13 +162,14 @@ class SchemaNames:
             return False
         word = name.name.lower()
         around = column.parent
-        is_format = (
-            self.db_type == "mysql"
-            and isinstance(around, exp.Anonymous)
-            and around.name.lower() == "get_format"
-            and column.index == 0
+        function = ""
+        if self.db_type == "mysql" and isinstance(around, exp.Anonymous) and column.index == 0:
+            function = around.name.lower()
+        return (
+            word in _KEYWORDS.get(self.db_type, ())
+            or (function == "get_format" and word in _FORMATTED)
+            or function in _OF_SEQUENCES
         )
-        return word in _KEYWORDS.get(self.db_type, ()) or (is_format and word in _FORMATTED)
 
     def folded(self, name: str) -> str:
         """What the dialect compares a stored name by."""

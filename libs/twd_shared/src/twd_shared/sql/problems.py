@@ -17,10 +17,11 @@ from twd_shared.sql.scopes import Scope
 Problem = Literal["syntax", "unknown_table", "unknown_column", "ambiguous_column"]
 """What is wrong with a statement."""
 
-# https://www.postgresql.org/docs/18/ddl-system-columns.html, https://sqlite.org/rowidtable.html
+# https://www.postgresql.org/docs/18/ddl-system-columns.html, https://sqlite.org/rowidtable.html;
+# a full-text table has hidden ones, and nothing tells which tables are such.
 _SYSTEM_COLUMNS = {
     "postgresql": frozenset({"tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"}),
-    "sqlite": frozenset({"rowid", "oid", "_rowid_"}),
+    "sqlite": frozenset({"rowid", "oid", "_rowid_", "rank", "docid"}),
 }
 # Functions of a whole row, which PostgreSQL lets be written as a column of it: film.count.
 _ROW_FUNCTIONS = frozenset(

@@ -252,8 +252,12 @@ class Queries(Expressions):
             is_open=first.is_open,
         )
         several = rows.repeated if self.names.db_type == "postgresql" else ()
+        outputs = dict(rows.by_name)
+        # SQLite looks for a name in each part.
+        for other in others if self.names.db_type == "sqlite" else ():
+            outputs = {**other.by_name, **outputs}
         for operation in operations:
-            scope = Scope(tables, outer, outputs=rows.by_name, is_open=rows.is_open)
+            scope = Scope(tables, outer, outputs=outputs, is_open=rows.is_open)
             self._modifiers(operation, scope, several)
         return rows
 

@@ -44,8 +44,9 @@ _EFFECTS = {
         brin_summarize_* brin_desummarize_range gin_clean_pending_list
     """,
     "mysql": """
-        load_file get_lock release_lock release_all_locks service_get_* service_release_locks
-        sys_exec sys_eval sys_set group_replication_* asynchronous_connection_* version_tokens_*
+        nextval setval load_file get_lock release_lock release_all_locks service_get_*
+        service_release_locks sys_exec sys_eval sys_set group_replication_*
+        asynchronous_connection_* version_tokens_*
     """,
     "sqlite": "load_extension writefile readfile edit fts3_tokenizer",
 }
