@@ -62,13 +62,21 @@ def test_the_summary_names_what_went_wrong_and_what_would_have_written() -> None
     for part in (
         "10 answers had SQL: 90.0 % of it parsed, **70.0 % ran**.",
         "What went wrong most: unknown column 2, syntax 1.",
-        "**1 answer would not only have read.**",
+        "**1 answer may have done more than read.**",
         "Names in 2 answers were not held against a snapshot",
         "1 question got no right answer",
     ):
         assert part in summary
     assert "| shop | none | 10 | 90 | 70 |" in told["by_model_version"].md_str
     assert "where is it" not in str(told)
+
+
+def test_a_day_that_does_not_say_what_only_reads_has_a_summary() -> None:
+    everything = ConnectionAccuracy("*", generated=10, parsed=9, read_only=None, executed=7)
+    told = accuracy_metadata(
+        MeasuredAccuracy(DAY, DayAccuracy([everything], [], []), []), LABELS, []
+    )
+    assert "more than read" not in told["summary"].md_str
 
 
 def test_of_many_connections_those_are_shown_that_count_most() -> None:

@@ -29,12 +29,15 @@ _MOST_NAMES = 1_000
 
 @dataclass(slots=True)
 class ConnectionAccuracy:
-    """One connection's day; `verdicts` and `error_classes` count by name, most first."""
+    """One connection's day; `verdicts` and `error_classes` count by name, most first.
+
+    `read_only` is None of a day that was measured before it was looked at.
+    """
 
     connection_id: str
     generated: int = 0
     parsed: int = 0
-    read_only: int = 0
+    read_only: int | None = 0
     executed: int = 0
     verdicts: dict[str, int] = field(default_factory=dict[str, int])
     error_classes: dict[str, int] = field(default_factory=dict[str, int])
@@ -193,7 +196,7 @@ class _Report:
             one = self._connections.setdefault(whose, ConnectionAccuracy(whose))
             one.generated += count
             one.parsed += totals["parsed"]
-            one.read_only += totals["read_only"]
+            one.read_only = (one.read_only or 0) + totals["read_only"]
             one.executed += totals["executed"]
             self._verdicts[whose][facts.verdict] += count
             if fault is not None:

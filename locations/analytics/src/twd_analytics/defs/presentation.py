@@ -165,14 +165,16 @@ def _accuracy_summary(measured: MeasuredAccuracy) -> str:
     if faults:
         said = ", ".join(f"{name.replace('_', ' ')} {count:,}" for name, count in faults[:3])
         words.append(f"What went wrong most: {said}.")
-    writes = everything.parsed - everything.read_only
-    if writes:
-        words.append(f"**{_counted(writes, 'answer')} would not only have read.**")
+    # A day that was measured before this was looked at does not say.
+    if everything.read_only is not None and everything.read_only < everything.parsed:
+        writes = _counted(everything.parsed - everything.read_only, "answer")
+        words.append(f"**{writes} may have done more than read.**")
     unchecked = everything.verdicts.get("unchecked", 0)
     if unchecked:
         words.append(
             f"Names in {_counted(unchecked, 'answer')} were not held against a snapshot: there is "
-            "none of the connection, it is no query, or it is too long."
+            "none of the connection, it is no query, PostgreSQL alone can parse it, or it is too "
+            "long."
         )
     if measured.open_questions:
         words.append(
