@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -18,7 +19,7 @@ from twd_local.deploy.local import deploy_locally
 from twd_local.deploy.release import Release, build, current, prune
 from twd_local.stack import lifecycle, processes
 from twd_local.stack.environment import STACK_ID
-from twd_local.stack.errors import StackError
+from twd_local.stack.errors import StackError, explained
 from twd_local.stack.home import Home
 from twd_local.stack.names import LOCATIONS
 
@@ -70,6 +71,26 @@ def test_a_release_does_not_change_with_the_sources(repository: Path, tmp_path: 
     assert current(releases, "schema") == first.path
     second.make_current()
     assert current(releases, "schema") == second.path
+
+
+def test_what_an_editor_leaves_beside_sources_is_none_of_them(
+    repository: Path, tmp_path: Path
+) -> None:
+    sources = repository / "locations/schema/src/twd_schema"
+    (sources / ".#answer.py").symlink_to("somebody@host.1234")
+    for name in ("answer.py~", ".answer.py.swp"):
+        (sources / name).touch()
+    release = build(repository, tmp_path / "releases", "schema")
+    copied = release.path / "src/schema/src/twd_schema"
+    assert {path.name for path in copied.iterdir()} == {"__init__.py", "answer.py"}
+
+
+def test_a_source_that_cannot_be_copied_is_named(repository: Path, tmp_path: Path) -> None:
+    link = repository / "locations/schema/src/twd_schema/gone.py"
+    link.symlink_to("nowhere")
+    with pytest.raises(shutil.Error) as refused:
+        build(repository, tmp_path / "releases", "schema")
+    assert f"{link} could not be copied: " in explained(refused.value)
 
 
 def test_a_release_that_was_killed_half_way_is_built_again(

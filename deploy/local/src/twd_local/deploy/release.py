@@ -132,7 +132,10 @@ def _alone_in(folder: Path) -> Iterator[None]:
 
 def _copy_sources(repository: Path, location: str, target: Path) -> None:
     shutil.rmtree(target, ignore_errors=True)
-    unwanted = shutil.ignore_patterns("__pycache__", "*.py[co]", "*.egg-info")
+    # The last three are of editors: copies, and Emacs' locks, links that lead to nothing.
+    unwanted = shutil.ignore_patterns(
+        "__pycache__", "*.py[co]", "*.egg-info", ".#*", "*~", ".*.sw?"
+    )
     for package in (Path("libs/twd_shared"), Path("locations") / location):
         copy = target / "src" / package.name
         shutil.copytree(repository / package / "src", copy / "src", ignore=unwanted)
@@ -159,8 +162,8 @@ def _install(release: Path, location: str) -> None:
             said = "\n".join(f"  {line}" for line in completed.stderr.splitlines()[-20:])
             raise StackError(
                 f"The environment of location {location} could not be built:\n{said}\n"
-                "Check the network, or the package index that uv is configured to use "
-                "(UV_DEFAULT_INDEX, UV_FIND_LINKS), and try again."
+                "Put right what it says, and try again. If it is the network: check it, or the "
+                "package index that uv is configured to use (UV_DEFAULT_INDEX, UV_FIND_LINKS)."
             )
 
 

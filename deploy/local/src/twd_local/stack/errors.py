@@ -6,6 +6,8 @@ libraries that get as far as a command are worded here.
 
 from __future__ import annotations
 
+import shutil
+
 import httpx
 import psycopg2
 
@@ -35,6 +37,10 @@ def explained(error: Exception) -> str:
             f"A server of the stack did not answer as it should ({type(error).__name__}). "
             "See: make status, make logs. Then try again."
         )
+    if isinstance(error, shutil.Error) and isinstance(error.args[0], list):
+        # Of a whole folder, the files that could not be copied, and why.
+        source, _, reason = error.args[0][0]
+        return f"{source} could not be copied: {reason}. Put that right, then try again."
     if isinstance(error, OSError):
         where = f": {error.filename}" if error.filename else ""
         return (
