@@ -185,10 +185,37 @@ def test_an_env_file_is_read_as_people_write_it(tmp_path: Path) -> None:
     file = tmp_path / ".env"
     file.write_text("# note\n\nexport A=1\nB='x y'\nC=\"p=q\"\n D = z \n")
     assert read_env_file(file) == {"A": "1", "B": "x y", "C": "p=q", "D": "z"}
+    file.write_text("A=1 # one\nB=a#b\nC='#x' # c\nD= # nothing\nE=pa'ss\nF='{\"a\": 1}'\n")
+    assert read_env_file(file) == {
+        "A": "1",
+        "B": "a#b",
+        "C": "#x",
+        "D": "",
+        "E": "pa'ss",
+        "F": '{"a": 1}',
+    }
     file.write_text("A=1\nnonsense\n")
     with pytest.raises(StackError, match="line 2"):
         read_env_file(file)
     assert read_env_file(tmp_path / "missing") == {}
+
+
+@pytest.mark.parametrize("value", ["'a", '"a" b', "'it's'", '"a\\"b"'])
+def test_quotes_that_could_be_meant_otherwise_are_refused(tmp_path: Path, value: str) -> None:
+    (tmp_path / ".env").write_text(f"A=1\nSECRET={value}\n")
+    with pytest.raises(StackError, match="line 2: the value of SECRET begins with a quote"):
+        read_env_file(tmp_path / ".env")
+
+
+def test_a_home_may_be_below_the_users_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert Home.from_environment({"TWD_HOME": "~/data"}).root == tmp_path / "data"
+
+
+@pytest.mark.parametrize("name", ["a#b", "a ;b", "a\nb"])
+def test_a_home_that_others_would_cut_off_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(StackError, match="TWD_HOME name a folder without #"):
+        Home.from_environment({"TWD_HOME": str(tmp_path / name)})
 
 
 def test_an_env_file_of_another_editor_is_read_or_refused_in_words(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ elsewhere: its stand-in is left out.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -31,6 +32,9 @@ APPLICATION_READER = "twd_application_reader"
 STACK_ID = "TWD_STACK_ID"
 
 _THIS_MACHINE = ("127.0.0.1", "localhost")
+
+_COMMENT = re.compile(r"\s#")
+_QUOTED = re.compile(r"""(?P<quote>['"])(?P<value>((?!(?P=quote)).)*)(?P=quote)(\s+#.*)?""")
 
 _NAMES = {variable.name for variable in settings.VARIABLES}
 _FOLDERS = {
@@ -79,6 +83,7 @@ class External:
 def read_env_file(path: Path) -> dict[str, str]:
     """The NAME=value lines of `path`; comments, blank lines, `export` and quotes are understood.
 
+    As Compose does, which reads such a file too.
     Raises: StackError naming the line that is none of these, or for a file that is no UTF-8.
     """
     if not path.exists():
@@ -96,10 +101,17 @@ def read_env_file(path: Path) -> dict[str, str]:
         name, equals, value = text.partition("=")
         if not equals or not name.strip().isidentifier():
             raise StackError(f"{path.name}, line {number} is not of the form NAME=value.")
-        value = value.strip()
-        if len(value) >= 2 and value[0] == value[-1] and value[0] in "'\"":
-            value = value[1:-1]
-        values[name.strip()] = value
+        if value.strip()[:1] not in ("'", '"'):
+            values[name.strip()] = _COMMENT.split(value, maxsplit=1)[0].strip()
+            continue
+        quoted = _QUOTED.fullmatch(value.strip())
+        if quoted is None:
+            raise StackError(
+                f"{path.name}, line {number}: the value of {name.strip()} begins with a quote that "
+                "is not closed, or closed before its end. Put the whole value into the other kind "
+                "of quotes, or into none."
+            )
+        values[name.strip()] = quoted["value"]
     return values
 
 
@@ -191,7 +203,7 @@ def misspelt(given: Mapping[str, str]) -> dict[str, str]:
 def _chosen(given: Mapping[str, str]) -> dict[str, str]:
     return {
         # Processes work in a folder of their own: a relative path is one from where .env is.
-        name: str(REPOSITORY / value) if name in _FOLDERS else value
+        name: str(REPOSITORY / Path(value).expanduser()) if name in _FOLDERS else value
         for name, value in given.items()
         if name in _NAMES and value
     }

@@ -7,6 +7,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import re
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -19,6 +20,8 @@ REPOSITORY = Path(__file__).resolve().parents[5]
 
 # A unix socket's path may have 107 bytes on Linux, 103 elsewhere.
 _LONGEST_SOCKET_PATH = 100
+# An address of a file ends at #, a line of supervisord's configuration at a blank and a semicolon.
+_UNFIT = re.compile(r"#|\s;|[\x00-\x1f\x7f]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +32,23 @@ class Home:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Home:
-        """The home that TWD_HOME names, `.twd` by default; relative to the repository."""
+        """The home that TWD_HOME names, `.twd` by default; relative to the repository.
+
+        Raises StackError for a name that the installer or supervisord would cut off.
+        """
+        named = Path(environment.get("TWD_HOME") or ".twd")
+        # In a file or after a sign of equality a shell does not always expand it.
+        if named.parts[:1] == ("~",):
+            named = named.expanduser()
         # Whichever folder a command is given in: it may be the wrong stack that it cleans.
-        return cls((REPOSITORY / (environment.get("TWD_HOME") or ".twd")).resolve())
+        root = (REPOSITORY / named).resolve()
+        if unfit := _UNFIT.search(str(root)):
+            raise StackError(
+                f"No stack can be in {str(root)!r}, as its name has {unfit[0]!r} in it. Let "
+                "TWD_HOME name a folder without #, without a semicolon after a blank, and "
+                "without line breaks."
+            )
+        return cls(root)
 
     @property
     def stack_id(self) -> str:
