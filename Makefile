@@ -32,7 +32,7 @@ help: ## Show this list
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "error: $$($(PYTHON) --version) is too old. Install Python 3.11 or newer, or name it: make PYTHON=/path/to/python3.11" >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "error: $(PYTHON) cannot create virtual environments. On Debian or Ubuntu: apt-get install python3-venv" >&2; exit 1; }
 	$(PYTHON) -m venv .venv
-	$(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes -r deploy/local/bootstrap-requirements.txt
+	$(RUN) -m pip install --quiet --no-user --disable-pip-version-check --require-hashes -r deploy/local/bootstrap-requirements.txt
 	@touch $@
 
 # What the stack needs: webserver, daemon, supervisor, stand-ins.

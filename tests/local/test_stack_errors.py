@@ -141,9 +141,7 @@ def test_an_unreachable_server_is_told_with_what_to_do() -> None:
     assert "do-not-show" not in message
 
 
-@pytest.mark.parametrize("command", ["up", "down"])
 def test_a_home_that_cannot_be_made_is_a_message(
-    command: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -151,10 +149,19 @@ def test_a_home_that_cannot_be_made_is_a_message(
     file = tmp_path / "file"
     file.touch()
     monkeypatch.setenv("TWD_HOME", str(file / "home"))
-    assert stack([command]) == 1
+    assert stack(["up"]) == 1
     said = capsys.readouterr().err
     assert said.startswith(f"error: The operating system refused: {file}")
     assert "Traceback" not in said
+
+
+def test_stopping_what_is_not_there_makes_no_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TWD_HOME", str(tmp_path / "mistyped"))
+    assert stack(["down"]) == 0
+    assert capsys.readouterr().out == f"There is no stack in {tmp_path}/mistyped.\n"
+    assert not (tmp_path / "mistyped").exists()
 
 
 def test_the_demo_says_so_too(
@@ -230,6 +237,21 @@ def started_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
     home.create()
     write_private_json(home.environment_file, {})
     return home
+
+
+def test_a_service_without_a_log_is_a_message(
+    started_home: Home, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert stack(["logs", "ollama"]) == 1
+    assert "There is no log of ollama" in capsys.readouterr().err
+
+
+def test_a_file_of_ports_that_is_damaged_is_a_message(
+    started_home: Home, capsys: pytest.CaptureFixture[str]
+) -> None:
+    started_home.ports_file.write_text('{"qdrant": 63')
+    assert stack(["logs"]) == 1
+    assert f"{started_home.ports_file} is damaged. Delete it" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

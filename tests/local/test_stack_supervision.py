@@ -19,7 +19,7 @@ from twd_local.postgres.locations import resolve_locations
 from twd_local.stack import processes
 from twd_local.stack.errors import StackError
 from twd_local.stack.home import Home
-from twd_local.stack.lifecycle import down
+from twd_local.stack.lifecycle import down, up
 from twd_local.stack.readiness import wait_until_ready
 from twd_local.stack.services import Service
 from twd_local.stack.supervision import Supervisor, write_configuration
@@ -122,6 +122,18 @@ def test_what_a_killed_supervisord_leaves_is_found_and_ended(home: Home, tmp_pat
     assert processes.members(home) == []
 
 
+def test_a_stack_whose_supervisord_cannot_be_asked_is_not_ended_by_a_start(
+    home: Home, tmp_path: Path
+) -> None:
+    supervisor, service = start(home, SERVER, str(tmp_path))
+    wait_until_ready(home, supervisor, service, (tmp_path / "ready").exists)
+    before = len(processes.members(home))
+    home.supervisor_socket.unlink()
+    with pytest.raises(StackError, match="make down, then make up"):
+        up(home, {"TWD_PORTS": "free"})
+    assert len(processes.members(home)) == before
+
+
 def test_a_killed_service_is_started_again(home: Home, tmp_path: Path) -> None:
     supervisor, service = start(home, SERVER, str(tmp_path))
     wait_until_ready(home, supervisor, service, (tmp_path / "ready").exists)
@@ -177,8 +189,13 @@ def test_no_password_is_on_a_command_line_or_readable_by_others(home: Home, tmp_
             assert file.stat().st_mode & 0o077 == 0
 
 
-def test_a_deep_home_gets_a_socket_elsewhere(tmp_path: Path) -> None:
+def test_a_deep_home_gets_a_socket_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     home = Home(tmp_path / ("deep" * 30))
+    before = home.supervisor_socket
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    assert home.supervisor_socket == before
     assert len(str(home.supervisor_socket)) <= 100
     home.create()
     assert home.supervisor_socket.parent.stat().st_mode & 0o077 == 0

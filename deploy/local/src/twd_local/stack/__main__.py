@@ -7,7 +7,6 @@ import os
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 from twd_local.stack.connect import connect
 from twd_local.stack.entry import run_command
@@ -77,9 +76,15 @@ def execute(words: list[str], environment: dict[str, str]) -> None:
 def follow(home: Home, service: str | None) -> None:
     """Show the end of the logs and what is added to them, until interrupted."""
     started_stack(home)
-    files = [home.logs / f"{name}.log" for name in ([service] if service else ORDER)]
+    names = [service] if service else ORDER
+    files = [file for name in names if (file := home.logs / f"{name}.log").exists()]
+    if not files:
+        raise StackError(
+            f"There is no log of {', '.join(names)} in {home.logs}: it was not started here. "
+            "See: make status"
+        )
     # -F goes on when a log is rotated.
-    tail = subprocess.Popen(["tail", "-n", "20", "-F", *filter(Path.exists, files)])
+    tail = subprocess.Popen(["tail", "-n", "20", "-F", *files])
     try:
         while tail.poll() is None:
             time.sleep(0.2)

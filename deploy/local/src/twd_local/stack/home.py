@@ -8,7 +8,6 @@ import fcntl
 import hashlib
 import os
 import re
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -111,7 +110,8 @@ class Home:
         path = self.services / "supervisor.sock"
         if len(str(path).encode()) <= _LONGEST_SOCKET_PATH:
             return path
-        return Path(tempfile.gettempdir()) / f"twd-{os.getuid()}-{self.stack_id}" / "s.sock"
+        # Not where TMPDIR says: the next command may be given in a shell with another one.
+        return Path("/tmp") / f"twd-{os.getuid()}-{self.stack_id}" / "s.sock"  # noqa: S108
 
     @property
     def was_used(self) -> bool:

@@ -96,6 +96,9 @@ def _completed(home: Home, given: Mapping[str, str], supervisor: Supervisor, say
 
 def down(home: Home, say: Say = print) -> None:
     """End every process of the stack; data is kept. Nothing running is not an error."""
+    if not home.root.exists():
+        say(f"There is no stack in {home.root}.")
+        return
     with home.locked():
         ended = _stop(home, Supervisor(home))
         say("The stack is stopped; its data is kept." if ended else "The stack was not running.")
@@ -202,6 +205,11 @@ def _link_instance(home: Home) -> None:
 
 def _end_leftovers(home: Home, say: Say) -> None:
     if home.root.exists():
+        if managers := [one.pid for one in processes.members(home) if processes.is_supervisor(one)]:
+            raise StackError(
+                f"The stack in {home.root} runs: its supervisord (process {managers[0]}) does not "
+                f"answer at {home.supervisor_socket}. To start it anew: make down, then make up."
+            )
         ended = processes.end_all(home)
         if ended:
             say(f"Ended {ended} processes that an earlier start had left behind.")

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from twd_local.listening import free_port, refusal_of
+from twd_local.stack.errors import StackError
 from twd_local.stack.private_files import write_private_json
 from twd_shared.settings import Variable, one_of
 
@@ -35,8 +36,16 @@ def is_free(port: int) -> bool:
 
 
 def read_ports(path: Path) -> dict[str, int]:
-    """The ports remembered in `path`; empty if nothing is."""
-    return json.loads(path.read_text()) if path.exists() else {}
+    """The ports remembered in `path`; empty if nothing is. Raises StackError if it is damaged."""
+    if not path.exists():
+        return {}
+    try:
+        ports: dict[str, int] = json.loads(path.read_text())
+    except ValueError:
+        raise StackError(
+            f"{path} is damaged. Delete it, and the next start chooses ports: make down, make up"
+        ) from None
+    return ports
 
 
 def assign_ports(

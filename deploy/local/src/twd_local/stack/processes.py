@@ -80,7 +80,7 @@ def end_all(home: Home) -> int:
     """
     first = [process for process in members(home) if not is_postgres(process)]
     # supervisord first and alone: it would start the others again.
-    managers = [process for process in first if _is_supervisor(process)]
+    managers = [process for process in first if is_supervisor(process)]
     end(managers, seconds=1, gently=signal.SIGKILL)
     end([process for process in first if process not in managers], seconds=10)
     database = [process for process in members(home) if is_postgres(process)]
@@ -102,7 +102,8 @@ def resident_bytes(processes: Iterable[psutil.Process]) -> int:
     return total
 
 
-def _is_supervisor(process: psutil.Process) -> bool:
+def is_supervisor(process: psutil.Process) -> bool:
+    """Whether it is supervisord, which starts again what ends."""
     try:
         return "supervisor.supervisord" in process.cmdline()
     except psutil.Error:
