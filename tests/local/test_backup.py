@@ -12,6 +12,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -39,6 +40,7 @@ from twd_local.backup import database, metadata_restore, restoring, servers, wri
 from twd_local.backup.__main__ import main
 from twd_local.backup.database import restore_dump, run_tool, session, tool_path
 from twd_local.backup.index_names import OurCollections, beside
+from twd_local.backup.index_restore import IndexRestore
 from twd_local.backup.manifest import (
     NAME,
     Manifest,
@@ -564,6 +566,49 @@ def test_a_failure_after_the_switch_says_that_it_came_so_far(
     assert world.database() == before
     world.restore()
     assert (world.database(), world.index()) == (before, index)
+
+
+def test_an_interruption_while_filling_is_told_and_leaves_nothing(world: World) -> None:
+    world.save()
+    changed = world.index()
+    process = world.process("restore", str(world.folder), "--yes")
+    assert process.stdout is not None
+    assert any(text.startswith("Index") for text in process.stdout)
+    process.send_signal(signal.SIGINT)
+    assert "Interrupted. Nothing was replaced." in process.communicate(timeout=60)[0]
+    assert process.returncode == 130
+    assert world.index() == changed
+    assert not _databases(world, f"{world.metadata.database}_%")
+
+
+def test_nobody_interrupts_the_switch(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    before, index = world.database(), world.index()
+    world.save()
+    _change_everything(world)
+    switch = IndexRestore.serve
+
+    def impatient(restore: IndexRestore) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        switch(restore)
+
+    monkeypatch.setattr(IndexRestore, "serve", impatient)
+    world.restore()
+    assert (world.database(), world.index()) == (before, index)
+
+
+@pytest.mark.parametrize("interruption", [KeyboardInterrupt, SystemExit])
+def test_an_interruption_after_the_switch_says_so_and_no_backup_is_made_of_it(
+    interruption: type[BaseException], world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.save()
+    with monkeypatch.context() as patch:
+        patch.setattr(IndexRestore, "settle", Mock(side_effect=interruption))
+        with pytest.raises(StackError, match=r"(?s)interrupted.*replaced already.*same folder"):
+            world.restore()
+    with pytest.raises(StackError, match=r"_before_restore is still there.*make restore again"):
+        save(world.servers, world.folder.with_name("unfinished"), print)
+    world.restore()
+    save(world.servers, world.folder.with_name("whole"), print)
 
 
 def test_after_a_killed_restore_another_backup_can_be_restored(world: World) -> None:

@@ -19,6 +19,11 @@ from twd_local.stack.errors import FORESEEN, StackError, explained
 from twd_local.stack.home import Home
 from twd_local.stack.plan import chosen_home
 
+_UNTOUCHED = {
+    "save": "There is no backup of it.",
+    "restore": "Nothing was replaced. If the stack is not running now: make up",
+}
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; 0 = done, 1 = it could not be done and stderr says why and what to do."""
@@ -47,6 +52,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"error: {explained(error)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
+        print(f"\nInterrupted. {_UNTOUCHED[chosen.command]}", file=sys.stderr)
         return 130
     return 0
 
@@ -57,8 +63,18 @@ def _restore(home: Home, folder: Path, *, is_confirmed: bool) -> None:
     servers = servers_of(home, os.environ)
     if not is_confirmed:
         _ask(servers, manifest)
-    with home.locked(), writers_stopped(home, servers, _say):
-        restore(servers, folder, manifest, _say)
+    is_restored = False
+    try:
+        with home.locked(), writers_stopped(home, servers, _say):
+            restore(servers, folder, manifest, _say)
+            is_restored = True
+    except KeyboardInterrupt:
+        if not is_restored:
+            raise
+        raise StackError(
+            "Interrupted while the stack was started again. All of the backup is restored; start "
+            "the rest: make up"
+        ) from None
 
 
 def _ask(servers: Servers, manifest: Manifest) -> None:

@@ -10,6 +10,7 @@ from psycopg2 import sql
 
 from twd_local.backup.database import run_tool, session, tool_major, tool_path
 from twd_local.backup.manifest import DUMP, StoredMetadata, stored_file
+from twd_local.stack.errors import StackError
 
 _TABLES = """
 select n.nspname, c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace
@@ -29,6 +30,7 @@ where a.grantee <> held.owner and r.rolname not like 'pg\\_%' order by 1
 def dump_metadata(url: sa.URL, folder: Path) -> StoredMetadata:
     """Write the dump and describe it; the database goes on being used meanwhile."""
     path = folder / DUMP
+    _require_whole(url)
     with session(url, autocommit=False) as cursor:
         cursor.execute("set transaction isolation level repeatable read, read only")
         cursor.execute(
@@ -49,6 +51,24 @@ def dump_metadata(url: sa.URL, folder: Path) -> StoredMetadata:
             version,
             tool_major(tool_path("pg_dump", major)),
         )
+
+
+def before_restore(name: str) -> str:
+    """The name that the database `name` has until what was restored is in its place."""
+    return f"{name}_before_restore"
+
+
+def _require_whole(url: sa.URL) -> None:
+    """Nothing unless a restore has replaced the database, and perhaps not the index."""
+    before = before_restore(str(url.database))
+    with session(url) as cursor:
+        cursor.execute("select 1 from pg_database where datname = %s", (before,))
+        if cursor.fetchone() is not None:
+            raise StackError(
+                f"A restore has not come to its end: the database {before} is still there, and the "
+                "index may be that of before. Run make restore again, of the same folder; then "
+                "make a backup."
+            )
 
 
 def rows_of(cursor: Any) -> dict[str, int]:

@@ -14,7 +14,7 @@ from psycopg2 import sql
 
 from twd_local.backup.database import restore_dump, session
 from twd_local.backup.manifest import StoredMetadata
-from twd_local.backup.metadata_dump import rows_of
+from twd_local.backup.metadata_dump import before_restore, rows_of
 from twd_local.stack.errors import StackError
 from twd_shared.clients.dsn import place_of
 
@@ -48,7 +48,7 @@ class MetadataRestore:
             raise StackError("TWD_METADATA_DSN names no database. Add its name: …/twd_metadata")
         self.name = url.database
         self.new = url.set(database=f"{self.name}_restoring")
-        self._before = f"{self.name}_before_restore"
+        self._before = before_restore(self.name)
         if len(self._before.encode()) > _LONGEST_NAME:
             raise StackError(
                 f"The database's name {self.name} is too long for a restore, which has a database "

@@ -7,11 +7,12 @@ left: every step asks first what is there.
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
-from contextlib import closing, suppress
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
 
@@ -32,6 +33,7 @@ from twd_shared.errors import TwdError
 from twd_shared.store.migrate import alembic_config
 
 _LONGEST_QUOTE = 2000
+_INTERRUPTIONS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def require_known_revision(manifest: Manifest) -> None:
@@ -54,6 +56,7 @@ def restore(servers: Servers, folder: Path, manifest: Manifest, say: Callable[[s
         ours = OurCollections(client, servers.index_alias)
         index = IndexRestore(client, ours, folder, manifest.index, say)
         database.require_alone()
+        is_switched = False
         try:
             say(f"Metadata database: into {place_of(database.new)}")
             for role in database.fill(manifest.metadata, folder / DUMP):
@@ -66,25 +69,44 @@ def restore(servers: Servers, folder: Path, manifest: Manifest, say: Callable[[s
             index.fill()
             # Somebody may have come meanwhile.
             database.require_alone()
-        except BaseException:
-            # As far as the servers answer; what stays is deleted by the next restore.
-            for abandon in (index.abandon, database.abandon):
-                with suppress(TwdError):
-                    abandon()
-            raise
-        say("Switching to what was restored.")
-        database.serve()
-        try:
-            index.serve()
+            say("Switching to what was restored.")
+            with uninterrupted():
+                database.serve()
+                is_switched = True
+                index.serve()
             say("Deleting what was there before.")
             index.settle()
             database.settle()
-        except FORESEEN as error:
-            raise StackError(
-                f"{explained(error)}\nThe database was replaced already, and the index perhaps not "
-                "in all. When what is told above is put right, run make restore again with the "
-                "same folder."
-            ) from error
+        except BaseException as error:
+            if is_switched and (isinstance(error, FORESEEN) or not isinstance(error, Exception)):
+                raise _half(error) from error
+            if is_switched:
+                raise
+            # As far as the servers answer; what stays is deleted by the next restore.
+            with uninterrupted():
+                for abandon in (index.abandon, database.abandon):
+                    with suppress(TwdError):
+                        abandon()
+            raise
+
+
+def _half(error: BaseException) -> StackError:
+    why = explained(error) if isinstance(error, FORESEEN) else "The restore was interrupted."
+    return StackError(
+        f"{why}\nThe database was replaced already, and the index perhaps not in all. When what is "
+        "told above is put right, run make restore again with the same folder."
+    )
+
+
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Let nobody who loses patience end this process in the middle of what takes a moment."""
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in _INTERRUPTIONS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def make_ready(url: sa.URL, made_with: str) -> None:
