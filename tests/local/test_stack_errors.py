@@ -239,6 +239,14 @@ def started_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
     return home
 
 
+def test_a_stack_of_another_user_is_not_said_to_be_stopped(
+    started_home: Home, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    assert stack(["status"]) == 1
+    assert f"The stack in {started_home.root} is another user's" in capsys.readouterr().err
+
+
 def test_a_service_without_a_log_is_a_message(
     started_home: Home, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Mapping
 
@@ -31,7 +32,12 @@ def served_environment(home: Home) -> dict[str, str]:
 
 
 def status_lines(home: Home) -> list[str]:
-    """A line a process: name, state, pid, address, memory, age; and the sum."""
+    """A line a process: name, state, pid, address, memory, age; and the sum.
+
+    Raises StackError for a stack of another user, of which nobody else sees whether it runs.
+    """
+    if home.services.exists() and not os.access(home.services, os.X_OK):
+        raise StackError(f"The stack in {home.root} is another user's. Ask as who started it.")
     supervisor = Supervisor(home)
     members = processes.members(home)
     if not supervisor.is_running():
