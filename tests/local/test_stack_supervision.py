@@ -189,6 +189,12 @@ def test_no_password_is_on_a_command_line_or_readable_by_others(home: Home, tmp_
             assert file.stat().st_mode & 0o077 == 0
 
 
+def test_what_services_write_is_the_owners_alone(home: Home, tmp_path: Path) -> None:
+    supervisor, service = start(home, SERVER, str(tmp_path))
+    wait_until_ready(home, supervisor, service, (tmp_path / "ready").exists)
+    assert (tmp_path / "child").stat().st_mode & 0o077 == 0
+
+
 def test_a_deep_home_gets_a_socket_elsewhere(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -35,6 +35,7 @@ childlogdir={logs}
 directory={directory}
 nodaemon=false
 silent=true
+umask=077
 
 [rpcinterface:supervisor]
 supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface
