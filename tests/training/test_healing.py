@@ -265,6 +265,22 @@ def test_a_pair_stays_with_the_name_when_a_new_table_is_swapped_in(
     assert of(shop.after(loaded), "Who?").accepted
 
 
+def test_a_pair_stays_with_the_name_when_a_table_that_was_seen_beside_it_is_swapped_in(
+    shop: Shop,
+) -> None:
+    beside: Schema = {**SHOP, ("public", "customer_new"): (9, SHOP[CUSTOMER][1])}
+    assert of(shop.after(beside), "Who?").accepted
+    loaded = {**SHOP, ("public", "customer_old"): SHOP[CUSTOMER], CUSTOMER: (9, SHOP[CUSTOMER][1])}
+    assert of(shop.after(loaded), "Who?").accepted
+
+
+def test_a_pair_is_no_longer_right_when_its_table_swaps_names_with_another(shop: Shop) -> None:
+    client, wider = ("public", "client"), (9, {**SHOP[CUSTOMER][1], "since": 4})
+    shop.after({**SHOP, client: wider})
+    swapped = of(shop.after({**SHOP, client: SHOP[CUSTOMER], CUSTOMER: wider}), "Who?")
+    assert swapped.proposal == "select full_name from client"
+
+
 def test_a_pair_is_no_longer_right_when_the_new_table_lacks_a_column(shop: Shop) -> None:
     less = (9, {"customer_id": 1, "full_name": 2})
     broken = of(

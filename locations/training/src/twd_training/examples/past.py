@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 
 from twd_shared.errors import UnknownConnection
+from twd_shared.schema_model.keys import TableName
 from twd_shared.schema_model.renames import Rename
 from twd_shared.sql.renaming import NewNames
 from twd_shared.store.snapshots import SnapshotStore
@@ -78,32 +79,36 @@ def _standing(
 ) -> tuple[Rename, ...]:
     """The renames without those to names that are gone: the old name means what it meant.
 
-    Unless something else was renamed to it. Nor those of a table in whose place a new one with its
+    Unless something else was renamed to it. Nor those of a table in whose place another with its
     columns was put, as a nightly load does: people go on to ask the one that has the name.
     """
     taken = {(*item.new_key, item.new_member) for item in renames}
+    before = {item.new: item.old for item in renames if not item.new_member}
     return tuple(
         item
         for item in renames
-        if (*item.old_key, item.old_member) in taken
-        or (_is_there(item, today) and not _is_replaced(item, taken, then, today))
+        if not _is_replaced(item, before, then, today)
+        and (_is_there(item, today) or (*item.old_key, item.old_member) in taken)
     )
 
 
 def _is_replaced(
     rename: Rename,
-    taken: Container[tuple[str, ...]],
+    before: Mapping[TableName, TableName],
     then: KnownTables | None,
     today: KnownTables,
 ) -> bool:
-    """Whether what has the table's old name is new, and has the columns that the table had."""
-    if rename.kind == "enum" or then is None or (*rename.old_key, "") in taken:
+    """Whether another table has the table's old name and columns, and the two did not swap names.
+
+    `before` has by the names of today those of then.
+    """
+    swapped = before.get(rename.old) == rename.new
+    if rename.kind == "enum" or then is None or rename.old == rename.new or swapped:
         return False
     table, other = then.tables.get(rename.old), today.tables.get(rename.old)
-    if table is None or other is None or rename.old == rename.new:
+    if table is None or other is None:
         return False
-    types = {column.name: column.type for column in other.columns}
-    return all(types.get(column.name) == column.type for column in table.columns)
+    return {item.name for item in table.columns} <= {item.name for item in other.columns}
 
 
 def _is_there(rename: Rename, today: KnownTables) -> bool:
