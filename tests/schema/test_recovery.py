@@ -122,6 +122,12 @@ def test_where_case_makes_no_other_name_what_is_back_in_another_case_is_back(
         assert is_undone(broken, Present(back)) is is_back
 
 
+@pytest.mark.parametrize(("now", "is_back"), [("bigint", True), ("smallint", False)])
+def test_a_table_that_is_back_with_wider_types_is_back(now: str, is_back: bool) -> None:
+    broken = change("table_removed", "table", "public", "orders", columns=(("id", "integer"),))
+    assert is_undone(broken, Present(schema(table("orders", id=now)))) is is_back
+
+
 def test_an_enum_that_is_back_is_no_table_that_is_back() -> None:
     broken = change("table_removed", "table", "public", "mood")
     assert not is_undone(broken, Present(schema(MOOD)))

@@ -67,11 +67,13 @@ class Present:
         ]
 
     def has_table_with(self, label: str, columns: Iterable[tuple[str, str]]) -> bool:
-        """Whether a table of that label has these columns, each a name and its type."""
-        wanted = {(self._fold_column(name), type_) for name, type_ in columns}
+        """Whether a table of that label has these columns, each a name and a type that serves."""
+        wanted = {self._fold_column(name): type_ for name, type_ in columns}
         return any(
-            wanted <= {(self._fold_column(one.name), type_of(one)) for one in table.columns}
+            wanted.keys() <= types.keys()
+            and all(serves_as(type_, types[name]) for name, type_ in wanted.items())
             for table in self.tables(label)
+            for types in [{self._fold_column(one.name): type_of(one) for one in table.columns}]
         )
 
 
