@@ -22,7 +22,8 @@ ERROR_TYPES = ("text", "character", "json")
 """How the type of a column begins that holds an error; of another type it tells nothing."""
 
 # As PostgreSQL and polars understand them.
-NO_ERROR = r"^\s*(?:null|\{\s*\}|\[\s*\])?\s*$"
+_NOTHING = r"(?:null|\{\s*\}|\[\s*\])?"
+NO_ERROR = rf"^\s*{_NOTHING}\s*$"
 """A pattern of what says that there was no error, also in JSON, where null is not allowed."""
 NO_RESULT = r"""^\s*(?:null|"\s*(?:null)?\s*")?\s*$"""
 """A pattern of what says that there is no result: some write JSON into a string of JSON."""
@@ -62,7 +63,9 @@ def error_in_result(result: str) -> str | None:
         return None
     errors = (value.get(name) for name in ("error", "errors"))
     failed = value.get("success") is False or any(
-        error and not re.match(NO_ERROR, str(error)) for error in errors
+        # Python would go over many blanks anew from each of them.
+        error and re.fullmatch(_NOTHING, str(error).strip()) is None
+        for error in errors
     )
     return result if failed else None
 
