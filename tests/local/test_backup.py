@@ -19,7 +19,7 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import closing, nullcontext
+from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -36,6 +36,7 @@ from dagster._daemon.types import DaemonHeartbeat
 from dagster_postgres.run_storage import PostgresRunStorage
 from qdrant_client import QdrantClient, models
 
+from twd_local.backup import __main__ as backup_command
 from twd_local.backup import database, metadata_restore, restoring, servers, writers
 from twd_local.backup.__main__ import main
 from twd_local.backup.database import restore_dump, run_tool, session, tool_path
@@ -609,6 +610,28 @@ def test_an_interruption_after_the_switch_says_so_and_no_backup_is_made_of_it(
         save(world.servers, world.folder.with_name("unfinished"), print)
     world.restore()
     save(world.servers, world.folder.with_name("whole"), print)
+
+
+def test_an_interruption_while_the_stack_starts_again_says_what_had_become_of_the_restore(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    @contextmanager
+    def impatient(*_: object) -> Iterator[None]:
+        try:
+            yield
+        finally:
+            raise KeyboardInterrupt
+
+    world.save()
+    half = StackError("The database was replaced already.")
+    monkeypatch.setattr(backup_command, "writers_stopped", impatient)
+    monkeypatch.setattr(backup_command, "restore", Mock(side_effect=half))
+    monkeypatch.setattr(backup_command, "servers_of", lambda *_: world.servers)
+    assert main(["restore", str(world.folder), "--yes"]) == 1
+    said = capsys.readouterr().err
+    assert "The database was replaced already." in said
+    assert "make up" in said
+    assert "Nothing was replaced" not in said
 
 
 def test_after_a_killed_restore_another_backup_can_be_restored(world: World) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -147,9 +148,16 @@ def test_passwords_stay_the_same_and_are_for_the_owner_alone(tmp_path: Path) -> 
     assert all(file.stat().st_mode & 0o077 == 0 for file in (home.secrets, *secrets))
 
 
-def test_what_the_stack_keeps_is_for_its_owner_alone_also_where_it_was_not(tmp_path: Path) -> None:
+@pytest.mark.parametrize("umask", [0o022, 0o077])
+def test_what_the_stack_keeps_is_for_its_owner_alone_also_where_it_was_not(
+    tmp_path: Path, umask: int
+) -> None:
     home = Home(tmp_path / "home")
-    home.create()
+    before = os.umask(umask)
+    try:
+        home.create()
+    finally:
+        os.umask(before)
     for folder in home.root.iterdir():
         folder.chmod(0o755)
     home.create()

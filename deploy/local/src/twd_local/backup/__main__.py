@@ -63,12 +63,20 @@ def _restore(home: Home, folder: Path, *, is_confirmed: bool) -> None:
     servers = servers_of(home, os.environ)
     if not is_confirmed:
         _ask(servers, manifest)
-    is_restored = False
+    is_restored, failed = False, ""
     try:
         with home.locked(), writers_stopped(home, servers, _say):
-            restore(servers, folder, manifest, _say)
+            try:
+                restore(servers, folder, manifest, _say)
+            except FORESEEN as error:
+                failed = explained(error)
+                raise
             is_restored = True
     except KeyboardInterrupt:
+        if failed:
+            raise StackError(
+                f"{failed}\nInterrupted while the stack was started again: make up"
+            ) from None
         if not is_restored:
             raise
         raise StackError(

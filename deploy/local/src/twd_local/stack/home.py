@@ -156,7 +156,11 @@ class Home:
     def _create_root(self) -> None:
         # Started by root, PostgreSQL runs as another user and must come through. A folder that was
         # there before may hold files of others: who may read these is not ours to say.
-        self.root.mkdir(mode=0o711, parents=True, exist_ok=True)
+        is_new = not self.root.exists()
+        self.root.mkdir(parents=True, exist_ok=True)
+        if is_new:
+            # Whatever the umask: a database that nobody comes through to would be made elsewhere.
+            self.root.chmod(0o711)
 
     @contextmanager
     def locked(self) -> Iterator[None]:
