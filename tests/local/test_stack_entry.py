@@ -63,9 +63,11 @@ def test_a_postgresql_is_our_own_where_the_stack_that_runs_has_started_it(
 def test_a_command_that_is_told_to_end_takes_back_what_it_began(
     number: signal.Signals, tmp_path: Path
 ) -> None:
-    code = """
-import time
+    # The tests may run under nohup, which has a closed terminal ignored.
+    code = f"""
+import signal, time
 from twd_local.stack.entry import run_command
+signal.signal({number:d}, signal.SIG_DFL)
 def main():
     try:
         print("begun", flush=True)
