@@ -13,7 +13,7 @@ from twd_shared.clients.catalog import Connection
 from twd_shared.schema_model.fingerprint import object_fingerprints, snapshot_fingerprint
 from twd_shared.schema_model.identities import Identities, Identity
 from twd_shared.schema_model.models import Column, Snapshot, Table
-from twd_shared.schema_model.renames import Rename
+from twd_shared.schema_model.renames import Rename, renames_between
 from twd_shared.store.connections import ConnectionRegistry
 from twd_shared.store.database import MetadataDatabase
 from twd_shared.store.descriptions import DescriptionStore
@@ -135,6 +135,37 @@ def test_ids_that_a_server_gave_to_something_else_after_a_new_start_prove_nothin
     store.save("7", reading(other, ("d", 6, COLUMNS), origin="here tuesday"))
     proven = store.renames("7", 1, 2)
     assert (proven.items, proven.complete) == ((), False)
+
+
+INVOICES = {"id": 1, "total": 2, "note": 3}
+
+
+def test_a_table_that_was_made_otherwise_with_its_old_id_after_a_new_start_proves_nothing() -> None:
+    """As a migration does that was edited and is run again on a server that was set back."""
+    proven = renames_between(
+        reading(("a", 5, INVOICES), ("c", 6, COLUMNS), origin="here monday"),
+        reading(("a", 5, {"id": 1, "due": 2, "town": 3}), ("d", 6, COLUMNS), origin="here tuesday"),
+    )
+    assert (proven.items, proven.complete) == ((), False)
+
+
+@pytest.mark.parametrize(
+    ("columns", "renamed_columns"),
+    [
+        ({"id": 1, "worth": 2, "note": 3, "more": 4}, {"total": "worth"}),
+        ({"id": 1, **{f"column {number}": number for number in range(4, 20)}}, {}),
+    ],
+    ids=["one renamed", "others instead"],
+)
+def test_columns_that_were_changed_in_use_are_proven_over_a_new_start(
+    columns: dict[str, int], renamed_columns: dict[str, str]
+) -> None:
+    proven = renames_between(
+        reading(("a", 5, INVOICES), ("c", 6, COLUMNS), origin="here monday"),
+        reading(("a", 5, columns), ("d", 6, COLUMNS), origin="here tuesday"),
+    )
+    told = [renamed("a", "a", *names) for names in renamed_columns.items()]
+    assert (proven.items, proven.complete) == ((*told, renamed("c", "d")), True)
 
 
 def test_an_equal_schema_of_another_origin_gives_the_ids_for_the_next_rename(

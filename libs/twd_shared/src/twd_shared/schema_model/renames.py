@@ -12,6 +12,8 @@ from twd_shared.schema_model.models import RELATION_KINDS, ObjectKey, ObjectKind
 
 # Of the members of the larger, with name and number: what is renamed has seldom changed more.
 _LEAST_SHARED = 0.8
+# Where the object's own name is the same: of two columns one may be renamed.
+_LEAST_SHARED_BY_NAME = 0.5
 
 
 class Rename(msgspec.Struct, frozen=True, kw_only=True, order=True):
@@ -79,7 +81,8 @@ def mean_the_same(before: Identities, after: Identities) -> bool:
     """Whether an id is of the same object in both readings.
 
     A server that was set back to a copy of its files gives out ids again, under the same origin but
-    for its start. Among them are some then by which an object would have become another.
+    for its start. Among them are some then by which an object would have become another, or most
+    columns of a table others.
     """
     if before.origin == after.origin:
         return True
@@ -89,7 +92,7 @@ def mean_the_same(before: Identities, after: Identities) -> bool:
     return all(
         _can_be(old, item)
         for item in after.objects
-        if (old := known.get(item.lasting)) is not None and old.key != item.key
+        if (old := known.get(item.lasting)) is not None and old != item
     )
 
 
@@ -129,8 +132,12 @@ def _can_be(old: Identity, new: Identity) -> bool:
     """Whether one may be what the other is called now."""
     if _place(old.key)[0] != _place(new.key)[0]:
         return False
+    if not _renames(old, new):
+        # By members that come or go under its name, nothing is taken for something else.
+        return True
+    least = _LEAST_SHARED_BY_NAME if _place(old.key) == _place(new.key) else _LEAST_SHARED
     members = [set(zip(item.numbers, item.members, strict=True)) for item in (old, new)]
-    return len(members[0] & members[1]) >= _LEAST_SHARED * max(map(len, members))
+    return len(members[0] & members[1]) >= least * max(map(len, members))
 
 
 def _renames(old: Identity, new: Identity) -> list[Rename]:

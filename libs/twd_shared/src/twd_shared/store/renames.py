@@ -28,6 +28,7 @@ from twd_shared.store.sync_tables import renames
 from twd_shared.store.table_identities import (
     KnownIdentity,
     StoredIdentities,
+    as_read,
     confirm_identities,
     hash_of,
     in_order,
@@ -65,9 +66,12 @@ def record_identities(
             confirm_identities(transaction, connection_id, version)
         return
     stored = read_identities(transaction, connection_id)
-    if stored and not (stored.version == previous and mean_the_same(stored.as_read(), read)):
-        stored = None
-    held = {item.identity.lasting: item for item in stored.objects()} if stored else {}
+    known = stored.objects() if stored and stored.version == previous else ()
+    if stored and not (
+        stored.version == previous and mean_the_same(as_read(stored.origin, known), read)
+    ):
+        stored, known = None, ()
+    held = {item.identity.lasting: item for item in known}
     if stored and version != previous:
         _record_renames(transaction, connection_id, held, read, before, unconfirmed, version)
     kept = _kept(held, read, unconfirmed)

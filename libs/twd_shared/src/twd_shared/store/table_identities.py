@@ -7,7 +7,7 @@ rename is never told of an object that merely took over a name.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from operator import attrgetter
 
 import msgspec
@@ -56,10 +56,10 @@ class StoredIdentities(msgspec.Struct, frozen=True, kw_only=True):
         """The identities themselves."""
         return msgspec.json.decode(self.body, type=tuple[KnownIdentity, ...])
 
-    def as_read(self) -> Identities:
-        """The identities as the reading gave them."""
-        objects = tuple(item.identity for item in self.objects())
-        return Identities(origin=self.origin, objects=objects)
+
+def as_read(origin: str, known: Iterable[KnownIdentity]) -> Identities:
+    """The identities as the reading of that origin gave them."""
+    return Identities(origin=origin, objects=tuple(item.identity for item in known))
 
 
 def read_identities(transaction: sa.Connection, connection_id: str) -> StoredIdentities | None:

@@ -27,7 +27,7 @@ from twd_shared.schema_model.renames import (
 )
 from twd_shared.store.database import MetadataDatabase
 from twd_shared.store.snapshots import SnapshotStore
-from twd_shared.store.table_identities import read_identities
+from twd_shared.store.table_identities import as_read, read_identities
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +82,11 @@ def _renames(
     recorded = snapshots.renames(connection_id, base, newest)
     with database.read() as transaction:
         stored = read_identities(transaction, connection_id)
-    if now is None or stored is None or not mean_the_same(stored.as_read(), now):
+    known = stored.objects() if stored else ()
+    if now is None or stored is None or not mean_the_same(as_read(stored.origin, known), now):
         return Renames(items=recorded.items)
-    known = tuple(item.identity for item in stored.objects() if item.since <= max(base, 1))
-    since = renames_by_id(Identities(origin=stored.origin, objects=known), now)
+    lasting = (item for item in known if item.since <= max(base, 1))
+    since = renames_by_id(as_read(stored.origin, lasting), now)
     steps = [
         RenameStep(version=version, since=0, rename=rename)
         for version, found in ((1, recorded.items), (2, since))
