@@ -260,6 +260,13 @@ def test_a_publication_sets_an_alias_again_that_alone_was_lost(shop: Shop) -> No
     assert shop.index.names() == names
 
 
+def test_what_lost_its_alias_is_kept_as_the_one_before(shop: Shop) -> None:
+    live, previous = shop.index.names()
+    lose_the_alias(shop)
+    assert go_back(shop).before == live
+    assert shop.index.names() == (previous, live)
+
+
 def test_an_index_that_this_release_cannot_read_is_not_served_again(shop: Shop) -> None:
     names, state = shop.index.names(), shop.store.index_states.get("7")
     qdrant = shop.resources["qdrant"]

@@ -276,14 +276,31 @@ def die_after(monkeypatch: pytest.MonkeyPatch, client: QdrantClient, actions: in
     monkeypatch.setattr(client, "update_collection_aliases", and_die)
 
 
+def lose_the_alias(index: SchemaIndex, client: QdrantClient) -> None:
+    lost = models.DeleteAlias(alias_name=index.alias)
+    client.update_collection_aliases([models.DeleteAliasOperation(delete_alias=lost)])
+
+
 def test_an_alias_that_is_lost_is_not_taken_for_an_index_that_was_never_made(
     index: SchemaIndex, shared: tuple[ConnectionPoints, ConnectionPoints], client: QdrantClient
 ) -> None:
     [name] = index.collections()
     index.serve(name)
-    lost = models.DeleteAlias(alias_name=index.alias)
-    client.update_collection_aliases([models.DeleteAliasOperation(delete_alias=lost)])
+    lose_the_alias(index, client)
     with pytest.raises(IndexRejected, match=rf"there are points in {name}: the alias was lost"):
+        index.served()
+
+
+def test_an_alias_that_is_lost_is_told_as_such_where_the_one_before_is_kept(
+    index: SchemaIndex, shared: tuple[ConnectionPoints, ConnectionPoints], client: QdrantClient
+) -> None:
+    [name] = index.collections()
+    before = create(index).name
+    index.serve(before)
+    index.serve(name)
+    lose_the_alias(index, client)
+    either = rf"points in {name}: the alias was lost.* or .*make rollback-index serves {before}"
+    with pytest.raises(IndexRejected, match=either):
         index.served()
 
 

@@ -66,14 +66,20 @@ class SchemaIndex:
         self._last_served = live
         if live is not None:
             return self.collection(live)
-        if previous is not None:
-            raise self.gone(previous)
-        if filled := [name for name in self.collections() if self._has_points(name)]:
+        others = [name for name in self.collections() if name != previous]
+        if filled := [name for name in others if self._has_points(name)]:
+            otherwise = (
+                "the first index is still being built by index_migration_job"
+                if previous is None
+                else f"what was served is gone, and make rollback-index serves {previous} again"
+            )
             raise IndexRejected(
                 f"Nothing is served as {self.alias}, though there are points in "
                 f"{', '.join(filled)}: the alias was lost, which the next publication sets again, "
-                "or the first index is still being built by index_migration_job."
+                f"or {otherwise}."
             )
+        if previous is not None:
+            raise self.gone(previous)
         return None
 
     def gone(self, previous: str) -> IndexRejected:

@@ -131,12 +131,17 @@ class Publisher:
 
     def _set_again(self) -> str | None:
         """Serve what was served last if its alias alone was lost; gives its name."""
-        own = pattern_of(self._index.alias)
-        last = next(filter(own.fullmatch, self._builds.published()), None)
-        if last is None or last not in self._index.collections():
-            return None
-        self._index.serve(last)
+        last = without_alias(self._index, self._builds)
+        if last is not None:
+            self._index.serve(last)
         return last
+
+
+def without_alias(index: SchemaIndex, builds: IndexBuilds) -> str | None:
+    """Where nothing is served: what was served last, if its alias alone was lost."""
+    own = pattern_of(index.alias)
+    last = next(filter(own.fullmatch, builds.published()), None)
+    return last if last in index.collections() else None
 
 
 def require_nothing_lost(index: SchemaIndex, states: IndexStateStore) -> None:

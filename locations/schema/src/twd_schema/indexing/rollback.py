@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from twd_schema.indexing.publication import Publisher
+from twd_schema.indexing.publication import Publisher, without_alias
 from twd_schema.indexing.shares import Reading, Shares, unconnected
 from twd_shared.clients.index_collections import REMEDY, IndexCollection
 from twd_shared.clients.index_layout import LAYOUT
@@ -41,7 +41,8 @@ def roll_back(index: SchemaIndex, ollama: Ollama, database: MetadataDatabase) ->
 
     A connection that cannot be caught up, because its model is gone perhaps, stays as it was there
     and counts as not indexed, so that it is imported again. Doing it twice leads back.
-    It also repairs an index whose served collection was deleted.
+    It also repairs an index whose served collection was deleted; one that lost its alias alone is
+    kept as what was served before.
     Raises MigrationRefused during a migration, and when what was served before has another layout,
     which this release neither reads nor goes on with; IndexRejected when nothing that can be read
     is kept, MetadataUnavailable when a lock was lost meanwhile. Once something was changed, an
@@ -49,7 +50,7 @@ def roll_back(index: SchemaIndex, ollama: Ollama, database: MetadataDatabase) ->
     """
     shares, publisher = Shares(index, database), Publisher(index, ollama, database)
     snapshots, states = SnapshotStore(database), IndexStateStore(database)
-    locks = IndexLocks(database, index.alias)
+    builds, locks = IndexBuilds(database), IndexLocks(database, index.alias)
     begun: list[IndexCollection] = []
     with _telling_how_far(index, begun), locks.migrating() as alone:
         if not alone:
@@ -70,6 +71,11 @@ def roll_back(index: SchemaIndex, ollama: Ollama, database: MetadataDatabase) ->
                     "every question would be refused. Nothing was changed. Go back to the release "
                     f"that made it and roll back there; or {REMEDY[0].lower()}{REMEDY[1:]}"
                 )
+            lost = without_alias(index, builds) if before is None else None
+            if lost == previous:
+                # A migration that was cut off served another after it, and that is gone.
+                lost = None
+            before = before or lost
             before_model = _model_of(index, before)
             up_to_date: list[IndexState] = []
             outdated: list[RegisteredConnection] = []
@@ -89,8 +95,10 @@ def roll_back(index: SchemaIndex, ollama: Ollama, database: MetadataDatabase) ->
             # First: cut off in between, what is not recorded is imported again, and is right then.
             states.replace(up_to_date)
             held.still_held()
+            if lost is not None:
+                index.serve(lost)
             index.exchange()
-            IndexBuilds(database).record(served, "served")
+            builds.record(served, "served")
     caught_up: list[str] = []
     behind: dict[str, str] = {}
     for registered in outdated:
