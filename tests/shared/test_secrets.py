@@ -108,6 +108,52 @@ def test_a_word_that_is_compared_with_what_only_has_to_do_with_a_secret_is_told(
 
 
 @pytest.mark.parametrize(
+    "condition",
+    [
+        "(passenger_class)::text = ANY (ARRAY['C1'::text, 'C2'::text])",
+        "passport_no ~ '^[A-Z]{2}[0-9]{7}$'::text AND compass_dir = 'NNW-7'",
+        "passed_at >= '2024-01-01'::date AND surpassed = 'A1' AND bypass_code = 'B2'",
+        "author_role = 'editor2026x' AND authored_in = 'H1' AND authority <> 'EU-7'",
+        "secretary_grade = 'G7' AND tokenizer = 'bpe-2'",
+    ],
+)
+def test_a_name_with_a_secrets_in_the_middle_of_a_word_is_an_ordinary_one(condition: str) -> None:
+    table = view(f"SELECT 1 WHERE {condition}")
+    assert without_secrets(table, "postgresql") is table
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        "tokens_used > '100000'::bigint AND token_price < '-0.25'::numeric",
+        "password_changed_at > '2024-01-01 00:00:00+00'::timestamptz",
+        "token_expires_on > '2024-01-01'::date AND token_lifetime > '30 days'::interval",
+    ],
+)
+def test_a_number_or_date_of_what_only_has_to_do_with_a_secret_is_told(condition: str) -> None:
+    table = view(f"SELECT 1 WHERE {condition}")
+    assert without_secrets(table, "postgresql") is table
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "apiKey",
+        '"APIKey"',
+        "userPw",
+        "dbpass",
+        "user_pass",
+        "PASSWORD2",
+        "clientsecret",
+        "oauth_code",
+    ],
+)
+def test_a_name_is_that_of_a_secret_however_it_is_written(name: str) -> None:
+    told = without_secrets(view(f"SELECT 1 WHERE {name} = '{CANARY}'"), "postgresql").definition
+    assert told == f"SELECT 1 WHERE {name} = '…'"
+
+
+@pytest.mark.parametrize(
     ("column", "default", "told"),
     [
         ("password", "'changeme'::text", "'…'::text"),
@@ -157,6 +203,13 @@ def test_what_is_issued_is_told_by_its_form(secret: str) -> None:
             "See https://there/x?id=1&token=… for it",
         ),
         (f"Authorization: Bearer {CANARY}", "Authorization: Bearer …"),
+        (f"secret_key={CANARY}, signing_key={CANARY}", "secret_key=… signing_key=…"),
+        (f"Private_key: {CANARY}", "Private_key: …"),
+        (f"passphrase: {CANARY}", "passphrase: …"),
+        (f"credentials: {CANARY}", "credentials: …"),
+        (f"api key: {CANARY} secret key: {CANARY}", "api key: … secret key: …"),
+        (f"access key = {CANARY}", "access key = …"),
+        ("mật khẩu: hunter2", "mật khẩu: …"),
         (f"curl -u root:{CANARY} --token {CANARY} there", "curl -u … --token … there"),
         (
             f"-----BEGIN RSA PRIVATE KEY-----\n{CANARY}\n-----END RSA PRIVATE KEY-----\nof ours",
@@ -174,6 +227,7 @@ def test_of_a_comment_the_secret_alone_is_left_out(comment: str, told: str) -> N
         "password: hashed with bcrypt(12), token: Opaque, PIN: 8-64",
         "0=token_expired, 1=active; pw = pulse width; passes: 8-64",
         "The bearer of a basic characterization, see https://there/@user and mailto:a@there",
+        "access key: composite of two, API key: opaque, cookie: none",
         "Sizes 10x20 -u, --users, task_test_results",
     ],
 )
@@ -247,6 +301,9 @@ def test_all_sql_of_a_table_is_told_without_secrets() -> None:
         'password"',
         "-----BEGIN ",
         "password" + '"' * 7 + " " * 7,
+        "secret key",
+        "mật khẩu ",
+        "dbpass",
     ],
 )
 def test_no_text_keeps_the_patterns_busy(text: str) -> None:
@@ -258,7 +315,17 @@ def test_no_text_keeps_the_patterns_busy(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["://a:", "@://a:b", 'password="', "pwd=\"a pwd='b", "eyJ-", "-----BEGIN ", "Basic Aa", " -u "],
+    [
+        "://a:",
+        "@://a:b",
+        'password="',
+        "pwd=\"a pwd='b",
+        "eyJ-",
+        "-----BEGIN ",
+        "Basic Aa",
+        " -u ",
+        "access key ",
+    ],
 )
 def test_no_long_comment_keeps_the_patterns_busy(text: str) -> None:
     begun = time.process_time()

@@ -5,7 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
-from twd_shared.schema_model.secret_signs import holds_a_secret, is_hidden, names_a_secret
+from twd_shared.schema_model.secret_signs import (
+    holds_a_secret,
+    is_hidden,
+    may_name_a_secret,
+    names_a_secret,
+)
 
 # The secret itself stands in another literal, which is added to this one or put in its place.
 _SECRET_ELSEWHERE = re.compile(r"[=:][\"'\\\s]{0,8}(?:$|%)")
@@ -53,7 +58,7 @@ def without_secret_literals(sql: str, dialect: str, column: str = "") -> str:
     if "'" in sql:
         if names_a_secret(column):
             sql = _without(sql, _values_of(column, sql, dialect))
-        elif names_a_secret(sql):
+        elif may_name_a_secret(sql):
             sql = _without(sql, _compared(sql, dialect))
     return _without_holders(sql, _LITERALS[dialect])
 

@@ -10,20 +10,31 @@ import re
 # What is longer is taken for one without a look: neither an option nor a literal is often so long.
 _LONGEST_SEEN = 4_000
 
+_KEY_NAME = r"(?:api|access|account|shared|master|encryption|signing|secret|private)[_ -]?key"
+_MAT_KHAU = r"m[aậ]t[_ -]?kh[aẩ]u"
+# What begins or ends inside a word is none: neither `compass` nor `passenger` is a `pass`.
+_ITSELF = (
+    r"passw(?:or)?d|passphrase|passcode|pwd|secret|token|credentials?"
+    r"|(?<![^\W\d_])(?:(?:db|user|root|admin|smtp|ftp)?pass|pw|bearer|cookie)"
+    rf"|{_MAT_KHAU}|{_KEY_NAME}"
+)
+# May stand for one anywhere in a text: a look at its names is worth the while.
+_HINT = re.compile(
+    rf"pass|pw|secret|token|credential|private|auth(?!or\b)|bearer|cookie|{_MAT_KHAU}|{_KEY_NAME}",
+    re.IGNORECASE,
+)
 _SECRET_NAME = re.compile(
-    r"pass|pwd|(?<![a-z])pw(?![a-z])|secret|token|credential|private|auth(?!or\b)|bearer|cookie"
-    r"|m[aậ]t[_ -]?kh[aẩ]u"
+    r"passw(?:or)?d|passphrase|passcode|pwd|secret(?!ar|ion)|token(?!i[sz])|credential"
+    r"|(?<![^\W\d_])(?:(?:db|user|root|admin|smtp|ftp)?pass|pw|bearer|cookies?|private|o?auth"
+    r"|authorization|authentication)(?![^\W\d_])"
     # A key alone says which columns are one.
-    r"|(?:api|access|account|shared|master|encryption|signing)[_ -]?key",
+    rf"|{_MAT_KHAU}|{_KEY_NAME}",
     re.IGNORECASE,
 )
 # `token` names one, `token_status` only has to do with it.
-_SECRET_ITSELF = re.compile(
-    r"(?:passw(?:or)?d|passphrase|(?<![a-z])pass|pwd|(?<![a-z])pw|secret|token|credentials?|bearer"
-    r"|cookie|m[aậ]t[_ -]?kh[aẩ]u"
-    r"|(?:api|access|account|shared|master|encryption|signing|secret|private)[_ -]?key)[\d_]*$",
-    re.IGNORECASE,
-)
+_SECRET_ITSELF = re.compile(rf"(?:{_ITSELF})[\d_]*$", re.IGNORECASE)
+# Where `accessToken` and `APIKey` go on with another word.
+_NEXT_WORD = re.compile(r"(?<=[a-z\d])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 ISSUED = (
     # AWS, Stripe, GitHub, Slack; a JSON web token; the header of a user with a password, where an
     # ordinary word has no capital inside, and no digit.
@@ -39,10 +50,7 @@ MARKS_OF_ISSUED = (
     *("xox", "eyj", "basic"),
 )
 """One of these, in small letters, is in each of them: so most texts need not be searched."""
-ASSIGNED = (
-    r"(?:pass|passwd|password|pwd|(?<![a-z])pw|secret|token|\bsig|\bauthorization"
-    r"|(?:api|access|account|shared)[_-]?key)[\"'\\]{0,8}\s{0,8}[=:]"
-)
+ASSIGNED = rf"(?:{_ITSELF}|pass|\bsig|\bauthorization)[\"'\\]{{0,8}}\s{{0,8}}[=:]"
 """A name of a secret, and the sign that its value follows."""
 PRIVATE_KEY = r"-----BEGIN [^\n]{0,50}?PRIVATE KEY"
 
@@ -59,21 +67,39 @@ _ISSUED = re.compile(ISSUED, re.IGNORECASE)
 _LONGEST_WORD = 30
 _LONGEST_CAMEL = 12
 _MOST_DIGITS = 4
+# A number, a date, a time, how long something takes.
+_MEASURE = re.compile(
+    r"[+-]?\d{1,12}(?:\.\d{1,12})?"
+    r"|\d{4}-\d\d-\d\d(?:[ T]\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?)?(?:Z|[+-]\d\d(?::?\d\d)?)?"
+    r"|\d\d:\d\d(?::\d\d)?|\d{1,5} (?:year|mon|day|hour|min|sec)[a-z]{0,4}"
+)
+
+
+def may_name_a_secret(text: str) -> bool:
+    """Whether one who is careful takes this for the name of a secret, or for SQL with one in it."""
+    return bool(_HINT.search(text))
 
 
 def names_a_secret(name: str) -> bool:
-    """Whether what has this name is a secret, as far as the name tells."""
-    return bool(_SECRET_NAME.search(name))
+    """Whether a word of the name is that of a secret: of `token_status`, not of `passenger`."""
+    return may_name_a_secret(name) and bool(_SECRET_NAME.search(_in_words(name)))
 
 
 def is_hidden(name: str, value: str) -> bool:
     """Whether the value of what has this name is a secret, as far as the two tell.
 
-    Of a `token` every value is one, of a `token_status` what is no ordinary word.
+    Of a `token` every value is one; of a `token_status` what is no ordinary word, and no number or
+    date, as `token_expires_at` is compared with.
     """
     if not value.strip() or not names_a_secret(name):
         return False
-    return bool(_SECRET_ITSELF.search(name)) or not is_ordinary(value)
+    if _SECRET_ITSELF.search(_in_words(name)):
+        return True
+    return not is_ordinary(value) and not _MEASURE.fullmatch(value)
+
+
+def _in_words(name: str) -> str:
+    return _NEXT_WORD.sub("_", name)
 
 
 def is_ordinary(value: str) -> bool:

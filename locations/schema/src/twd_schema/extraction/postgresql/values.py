@@ -27,7 +27,7 @@ from twd_shared.schema_model.models import (
     Routine,
     TableStatistics,
 )
-from twd_shared.schema_model.secret_signs import holds_a_secret, names_a_secret
+from twd_shared.schema_model.secret_signs import holds_a_secret, may_name_a_secret
 
 Row = Mapping[str, Any]
 Rows = Sequence[Row]
@@ -331,7 +331,7 @@ def options_of(texts: Iterable[str] | None) -> tuple[str, ...]:
         return ()
     parted = (_OPTION.fullmatch(text) for text in texts)
     return tuple(
-        f"{name} '…'" if names_a_secret(name) or holds_a_secret(value) else f"{name} {value}"
+        f"{name} '…'" if may_name_a_secret(name) or holds_a_secret(value) else f"{name} {value}"
         for name, value in (option.groups() for option in parted if option)
     )
 
