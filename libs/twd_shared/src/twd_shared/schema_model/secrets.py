@@ -30,22 +30,6 @@ def without_secrets(table: Table, dialect: str) -> Table:
             comment=_told(column.comment),
         )
 
-    def of_constraint(constraint: Constraint) -> Constraint:
-        return msgspec.structs.replace(
-            constraint,
-            definition=shown(constraint.definition),
-            comment=_told(constraint.comment),
-        )
-
-    def of_index(index: Index) -> Index:
-        return msgspec.structs.replace(
-            index,
-            columns=tuple(map(shown, index.columns)),
-            definition=index.definition and shown(index.definition),
-            predicate=index.predicate and shown(index.predicate),
-            comment=_told(index.comment),
-        )
-
     told = msgspec.structs.replace(
         table,
         definition=table.definition and shown(table.definition),
@@ -53,12 +37,38 @@ def without_secrets(table: Table, dialect: str) -> Table:
         primary_key=table.primary_key and _of_key(table.primary_key),
         unique_constraints=tuple(map(_of_key, table.unique_constraints)),
         foreign_keys=tuple(map(_of_key, table.foreign_keys)),
-        constraints=tuple(map(of_constraint, table.constraints)),
-        indexes=tuple(map(of_index, table.indexes)),
+        constraints=tuple(
+            constraint_without_secrets(constraint, dialect) for constraint in table.constraints
+        ),
+        indexes=tuple(index_without_secrets(index, dialect) for index in table.indexes),
         partition_key=table.partition_key and shown(table.partition_key),
         comment=_told(table.comment),
     )
     return table if told == table else told
+
+
+def constraint_without_secrets(constraint: Constraint, dialect: str) -> Constraint:
+    """The constraint as `without_secrets` tells it."""
+    return msgspec.structs.replace(
+        constraint,
+        definition=without_secret_literals(constraint.definition, dialect),
+        comment=_told(constraint.comment),
+    )
+
+
+def index_without_secrets(index: Index, dialect: str) -> Index:
+    """The index as `without_secrets` tells it."""
+
+    def shown(sql: str) -> str:
+        return without_secret_literals(sql, dialect)
+
+    return msgspec.structs.replace(
+        index,
+        columns=tuple(map(shown, index.columns)),
+        definition=index.definition and shown(index.definition),
+        predicate=index.predicate and shown(index.predicate),
+        comment=_told(index.comment),
+    )
 
 
 _AnyKey = TypeVar("_AnyKey", Key, ForeignKey)

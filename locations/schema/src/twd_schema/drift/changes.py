@@ -132,10 +132,10 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     the column, attribute or label in it, by its new name if it was renamed. `before` and `after`
     are what changed where that is one value, and '' where there is none: a type (that of a column
     which is gone or new, too), "null" or "not null", a default, a comment, what a key or index is;
-    of a rename the names, an object's with its schema. What is replaced was renamed or is gone, and
-    is told as either. `evidence` says how the rename of an object, column or label is known:
-    "server" by the ids that the server keeps, "similarity" because the two look alike. `columns`
-    are those of a table that is gone, each with its type.
+    of a rename the names, an object's with its schema. Texts are without secrets. What is replaced
+    was renamed or is gone, and is told as either. `evidence` says how the rename of an object,
+    column or label is known: "server" by the ids that the server keeps, "similarity" because the
+    two look alike. `columns` are those of a table that is gone, each with its type.
     """
 
     rule: str

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from twd_schema.drift.changes import Change
 from twd_schema.drift.column_types import type_of, widened
-from twd_schema.drift.excerpts import from_to
+from twd_schema.drift.excerpts import from_to, told_comments
 from twd_schema.drift.telling import of_object
 from twd_shared.schema_model.models import Column, CompositeType, ObjectKey
 
@@ -47,6 +47,6 @@ def _attribute(key: ObjectKey, old: Column, new: Column) -> Iterator[Change]:
             what = f"changed the type of its attribute {new.name} from {one} to {other}"
             yield of_object(key, "attribute_type_changed", what, new.name, one, other)
     if old.comment != new.comment:
-        comments = old.comment or "", new.comment or ""
+        comments = told_comments(old.comment, new.comment)
         what = f"changed the comment on its attribute {new.name}{from_to(*comments)}"
         yield of_object(key, "comment_changed", what, new.name, *comments)

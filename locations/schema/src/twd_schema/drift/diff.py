@@ -55,7 +55,7 @@ def diff_snapshots(
     """
     new = objects_by_key(after)
     if before is None:
-        changes = tuple(_changes({}, new))
+        changes = tuple(_changes({}, new, after.dialect))
     else:
         proven = renames_between(before, after) if renames is None else renames
         pairing = paired(before, after, proven)
@@ -65,7 +65,7 @@ def diff_snapshots(
         changes = (
             *_renamed(old, new, pairing, replaced),
             *_lost(old, new, pairing, replaced),
-            *_changes(said, new, upgraded=_release(before) != _release(after)),
+            *_changes(said, new, after.dialect, upgraded=_release(before) != _release(after)),
         )
         # By its new name nothing knew such a table: what is gone in it breaks nothing.
         moved = {pairing.objects[key][1:] for key in replaced & pairing.objects.keys()}
@@ -105,6 +105,7 @@ def _release(snapshot: Snapshot) -> str:
 def _changes(
     old: Mapping[ObjectKey, SchemaObject],
     new: Mapping[ObjectKey, SchemaObject],
+    dialect: str,
     *,
     upgraded: bool = False,
 ) -> Iterator[Change]:
@@ -113,24 +114,27 @@ def _changes(
         partition = ("partition", *key[1:])
         # SQL goes on to find these by their name, but perhaps not with the same columns.
         if is_attached(partition, old, new):
-            yield from _breaking(one, new[partition])
+            yield from _breaking(one, new[partition], dialect)
         elif is_attached(partition, new, old):
-            yield from _breaking(old[partition], other)
+            yield from _breaking(old[partition], other, dialect)
         elif isinstance(one, Table) and isinstance(other, Table):
             if one != other:
-                yield from table_changes(one, other, upgraded=upgraded)
+                yield from table_changes(one, other, dialect, upgraded=upgraded)
         elif isinstance(one, Table):
             yield _removed(one)
         elif isinstance(other, Table):
             columns = counted(len(other.columns), "column")
             text = f"Table {other.label} was added with {columns}."
             yield of_table(other, "table_added", text)
-    yield from object_changes(old, new)
+    yield from object_changes(old, new, dialect)
 
 
-def _breaking(one: SchemaObject | None, other: SchemaObject | None) -> Iterator[Change]:
+def _breaking(
+    one: SchemaObject | None, other: SchemaObject | None, dialect: str
+) -> Iterator[Change]:
     if isinstance(one, Table) and isinstance(other, Table):
-        yield from (item for item in table_changes(one, other) if item.severity == "breaking")
+        changes = table_changes(one, other, dialect)
+        yield from (item for item in changes if item.severity == "breaking")
 
 
 def _breaks_column_of(tables: Collection[TableName], change: Change) -> bool:

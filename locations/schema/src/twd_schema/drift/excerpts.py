@@ -2,22 +2,34 @@
 
 from __future__ import annotations
 
-from twd_shared.schema_model.secret_signs import holds_a_secret
+from twd_shared.schema_model.secret_comments import comment_without_secrets
+from twd_shared.schema_model.secret_literals import without_secret_literals
 from twd_shared.schema_model.wording import flat, shortened
 
 _LONGEST = 80
 _CONTEXT = 30
-# As much as is looked through for a secret at once, and by how much two of these overlap.
-_SEEN, _OVERLAP = 4_000, 1_200
+
+
+def told_comments(before: str | None, after: str | None) -> tuple[str, str]:
+    """Two comments without what looks like a secret, as all that is told of a change."""
+    return comment_without_secrets(before or ""), comment_without_secrets(after or "")
+
+
+def told_sql(
+    before: str | None, after: str | None, dialect: str, column: str = ""
+) -> tuple[str, str]:
+    """Two texts of SQL without what looks like a secret; `column` gets the value of them."""
+    return (
+        without_secret_literals(before or "", dialect, column),
+        without_secret_literals(after or "", dialect, column),
+    )
 
 
 def from_to(before: str, after: str) -> str:
-    """` from “…” to “…”`, to go on with a sentence; '' where the texts are better not shown.
+    """` from “…” to “…”`, to go on with a sentence, of texts that are without secrets.
 
-    That is where one of them seems to hold a secret, and where only their spaces differ.
+    '' where only their spaces differ, or what was left out of them.
     """
-    if _may_hold_a_secret(before) or _may_hold_a_secret(after):
-        return ""
     one, other = flat(before), flat(after)
     if one == other:
         return ""
@@ -38,9 +50,3 @@ def _start(one: str, other: str) -> int:
 
 def _shown(text: str, start: int) -> str:
     return f"“{'… ' if start else ''}{shortened(text[start:], _LONGEST)}”" if text else "none"
-
-
-def _may_hold_a_secret(text: str) -> bool:
-    return any(
-        holds_a_secret(text[at : at + _SEEN]) for at in range(0, len(text), _SEEN - _OVERLAP)
-    )

@@ -7,7 +7,7 @@ import re
 import msgspec
 
 from twd_schema.drift.changes import RULES, Change
-from twd_schema.drift.excerpts import from_to
+from twd_schema.drift.excerpts import from_to, told_comments
 from twd_schema.drift.keys import matched
 from twd_schema.drift.telling import of_object
 from twd_shared.schema_model.models import (
@@ -34,7 +34,7 @@ def formal_changes(
     """What differs and is nothing to SQL, and the old object with that as it is in the new one."""
     changes: list[Change] = []
     if f"{key[0]}_comment_changed" in RULES and old.comment != new.comment:
-        comments = old.comment or "", new.comment or ""
+        comments = told_comments(old.comment, new.comment)
         what = f"changed its comment{from_to(*comments)}"
         changes.append(of_object(key, "comment_changed", what, "", *comments))
         old = _with(old, comment=new.comment)
@@ -59,7 +59,7 @@ def _constraint(key: ObjectKey, old: Constraint, new: Constraint) -> list[Change
         what = f"has its constraint {old.name} renamed to {new.name}"
         changes.append(of_object(key, "constraint_renamed", what, "", old.name, new.name))
     if old.comment != new.comment:
-        comments = old.comment or "", new.comment or ""
+        comments = told_comments(old.comment, new.comment)
         what = f"changed the comment on its constraint {new.name}{from_to(*comments)}"
         changes.append(of_object(key, "comment_changed", what, "", *comments))
     return changes

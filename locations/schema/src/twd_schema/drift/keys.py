@@ -8,11 +8,12 @@ from typing import NamedTuple, TypeVar
 import msgspec
 
 from twd_schema.drift.changes import Change
-from twd_schema.drift.excerpts import from_to
+from twd_schema.drift.excerpts import from_to, told_comments
 from twd_schema.drift.following import NamePairs, follows
 from twd_schema.drift.telling import of_table
 from twd_shared.schema_model.ddl.names import quote_names
 from twd_shared.schema_model.models import Constraint, ForeignKey, Index, Key, Table
+from twd_shared.schema_model.secrets import constraint_without_secrets, index_without_secrets
 
 _Inner = Key | ForeignKey | Constraint | Index
 _Item = TypeVar("_Item", bound=_Inner)
@@ -31,7 +32,7 @@ _CONSTRAINT = _Kind("constraint", "constraint")
 _INDEX = _Kind("index", "index")
 
 
-def key_changes(old: Table, new: Table) -> Iterator[Change]:
+def key_changes(old: Table, new: Table, dialect: str) -> Iterator[Change]:
     """What changed of keys, constraints, indexes and their comments; `old` is in new names."""
     for kind, before, after in (
         (_PRIMARY, _primary(old), _primary(new)),
@@ -41,7 +42,7 @@ def key_changes(old: Table, new: Table) -> Iterator[Change]:
         (_INDEX, old.indexes, new.indexes),
     ):
         if before != after:
-            yield from _compared(new, kind, before, after)
+            yield from _compared(new, kind, before, after, dialect)
 
 
 def described(item: _Inner) -> str:
@@ -81,43 +82,55 @@ def _primary(table: Table) -> tuple[Key, ...]:
 
 
 def _compared(
-    table: Table, kind: _Kind, old: Collection[_Inner], new: Collection[_Inner]
+    table: Table,
+    kind: _Kind,
+    old: Collection[_Inner],
+    new: Collection[_Inner],
+    dialect: str,
 ) -> Iterator[Change]:
     pairs, gone, come = matched(old, new)
     for one, other in pairs:
-        yield from _pair(table, kind, one, other)
+        yield from _pair(table, kind, one, other, dialect)
     if kind is _PRIMARY and gone and come:
         # There is only one.
-        yield from _pair(table, kind, gone.pop(), come.pop())
+        yield from _pair(table, kind, gone.pop(), come.pop(), dialect)
     for item in gone:
         rule = f"{kind.rule}_removed"
         if isinstance(item, Index) and item.unique and not _stays_unique(table, item):
             rule = "unique_index_removed"
-        yield _change(table, rule, kind, item, "was removed", before=described(item))
+        told = _without_secrets(item, dialect)
+        yield _change(table, rule, kind, told, "was removed", before=described(told))
     for item in come:
-        yield _change(table, f"{kind.rule}_added", kind, item, "was added", after=described(item))
+        told = _without_secrets(item, dialect)
+        yield _change(table, f"{kind.rule}_added", kind, told, "was added", after=described(told))
 
 
-def _pair(table: Table, kind: _Kind, old: _Inner, new: _Inner) -> Iterator[Change]:
+def _pair(table: Table, kind: _Kind, old: _Inner, new: _Inner, dialect: str) -> Iterator[Change]:
     if not _alike(old, new):
-        before, after = described(old), described(new)
+        was, now = (_without_secrets(item, dialect) for item in (old, new))
+        before, after = described(was), described(now)
         if before == after:
-            before, after = old.definition or before, new.definition or after
+            before, after = was.definition or before, now.definition or after
         rule = f"{kind.rule}_changed"
         if isinstance(old, Index) and isinstance(new, Index) and old.unique > new.unique:
             rule = "unique_index_removed"
-        yield _change(
-            table, rule, kind, new, f"changed from {before} to {after}", before=before, after=after
-        )
+        what = f"changed{from_to(before, after)}"
+        yield _change(table, rule, kind, new, what, before=before, after=after)
     if old.name != new.name and old.name and new.name:
         rule = "index_renamed" if kind is _INDEX else "constraint_renamed"
         sentence = f"The {kind.word} {old.name} on {table.label} was renamed to {new.name}."
         yield of_table(table, rule, sentence, new.name, old.name, new.name)
     if old.comment != new.comment:
-        comments = old.comment or "", new.comment or ""
+        comments = told_comments(old.comment, new.comment)
         where = f"{kind.word} {new.name} on {table.label}"
         sentence = f"The comment on the {where} changed{from_to(*comments)}."
         yield of_table(table, "constraint_comment_changed", sentence, new.name or "", *comments)
+
+
+def _without_secrets(item: _Inner, dialect: str) -> _Inner:
+    if isinstance(item, Constraint):
+        return constraint_without_secrets(item, dialect)
+    return index_without_secrets(item, dialect) if isinstance(item, Index) else item
 
 
 def _stays_unique(table: Table, index: Index) -> bool:

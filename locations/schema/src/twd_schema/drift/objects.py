@@ -8,7 +8,7 @@ import msgspec
 
 from twd_schema.drift.changes import Change
 from twd_schema.drift.composites import attribute_changes
-from twd_schema.drift.excerpts import from_to
+from twd_schema.drift.excerpts import from_to, told_comments, told_sql
 from twd_schema.drift.formalities import formal_changes
 from twd_schema.drift.telling import joined, of_object
 from twd_shared.schema_model.models import (
@@ -45,7 +45,7 @@ _GONE = {"routine": "was removed, or nothing that is read needs it any more"}
 _COME = {"routine": "was added, or something that is read needs it now"}
 
 
-def object_changes(old: Objects, new: Objects) -> Iterator[Change]:
+def object_changes(old: Objects, new: Objects, dialect: str) -> Iterator[Change]:
     """What came, went or changed, sorted by key; `old` are all objects said in new names."""
     differing = sorted(key for key in old.keys() | new.keys() if old.get(key) != new.get(key))
     differing = [key for key in differing if key[0] != "table"]
@@ -69,7 +69,7 @@ def object_changes(old: Objects, new: Objects) -> Iterator[Change]:
             if isinstance(one, EnumType) and isinstance(other, EnumType):
                 yield from _enum(key, one, other)
             elif not _moved_with_column(one, other, new_columns):
-                yield from _object(key, one, other)
+                yield from _object(key, one, other, dialect)
 
 
 def is_attached(partition: ObjectKey, old: Objects, new: Objects) -> bool:
@@ -79,7 +79,7 @@ def is_attached(partition: ObjectKey, old: Objects, new: Objects) -> bool:
     return partition[0] == "partition" and there == (True, False, False, True)
 
 
-def _object(key: ObjectKey, old: SchemaObject, new: SchemaObject) -> Iterator[Change]:
+def _object(key: ObjectKey, old: SchemaObject, new: SchemaObject, dialect: str) -> Iterator[Change]:
     changes, old = formal_changes(key, old, new)
     if isinstance(old, CompositeType) and isinstance(new, CompositeType):
         attributes = [*attribute_changes(key, old, new)]
@@ -87,10 +87,12 @@ def _object(key: ObjectKey, old: SchemaObject, new: SchemaObject) -> Iterator[Ch
         # What it depends on follows from them.
         old = new if attributes else old
     if isinstance(old, DomainType) and isinstance(new, DomainType):
-        changes += _constraints(key, old, new)
+        changes += _constraints(key, old, new, dialect)
         old = msgspec.structs.replace(old, constraints=new.constraints)
     if isinstance(old, Routine) and isinstance(new, Routine) and old.definition != new.definition:
-        what = f"changed its definition{from_to(old.definition, new.definition)}"
+        told = told_sql(old.definition, new.definition, dialect)
+        # In a body of another language texts stand in double quotes, and comments behind #.
+        what = f"changed its definition{from_to(*told_comments(*told))}"
         changes.append(of_object(key, "changed", what))
         old = msgspec.structs.replace(old, definition=new.definition, depends_on=new.depends_on)
     yield from changes
@@ -98,20 +100,23 @@ def _object(key: ObjectKey, old: SchemaObject, new: SchemaObject) -> Iterator[Ch
         yield of_object(key, "changed", f"changed its {joined(_fields(old, new))}")
 
 
-def _constraints(key: ObjectKey, old: DomainType, new: DomainType) -> Iterator[Change]:
+def _constraints(
+    key: ObjectKey, old: DomainType, new: DomainType, dialect: str
+) -> Iterator[Change]:
     before = {item.name: item.definition for item in old.constraints}
     after = {item.name: item.definition for item in new.constraints}
-    for name, definition in before.items():
+    names = [*before, *(name for name in after if name not in before)]
+    for name in names:
+        if before.get(name) == after.get(name):
+            continue
+        was, now = told_sql(before.get(name), after.get(name), dialect)
         if name not in after:
-            what = f"lost its constraint {name}: {definition}"
-            yield of_object(key, "changed", what, "", definition)
-        elif definition != after[name]:
-            what = f"changed its constraint {name} from {definition} to {after[name]}"
-            yield of_object(key, "changed", what, "", definition, after[name])
-    for name, definition in after.items():
-        if name not in before:
-            what = f"gained a constraint {name}: {definition}"
-            yield of_object(key, "changed", what, "", after=definition)
+            what = f"lost its constraint {name}: {was}"
+        elif name not in before:
+            what = f"gained a constraint {name}: {now}"
+        else:
+            what = f"changed its constraint {name}{from_to(was, now)}"
+        yield of_object(key, "changed", what, "", was, now)
 
 
 def _fields(old: SchemaObject, new: SchemaObject) -> list[str]:
@@ -179,5 +184,5 @@ def _enum(key: ObjectKey, old: EnumType, new: EnumType) -> Iterator[Change]:
         what = f"has its labels in another order: {texts[1]}"
         yield of_object(key, "labels_reordered", what, "", *texts)
     if old.comment != new.comment:
-        comments = old.comment or "", new.comment or ""
+        comments = told_comments(old.comment, new.comment)
         yield of_object(key, "changed", f"changed its comment{from_to(*comments)}", "", *comments)

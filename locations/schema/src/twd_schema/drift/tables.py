@@ -16,7 +16,7 @@ from twd_schema.drift.column_types import (
     type_of,
     widened,
 )
-from twd_schema.drift.excerpts import from_to
+from twd_schema.drift.excerpts import from_to, told_comments, told_sql
 from twd_schema.drift.following import is_requalified
 from twd_schema.drift.keys import key_changes
 from twd_schema.drift.replaced import ANOTHER_COLUMN, is_replaced
@@ -29,7 +29,9 @@ _MYSQL_INVOKER = "SQL SECURITY INVOKER"
 _TRUE = re.compile("[ty1]|on", re.IGNORECASE)
 
 
-def table_changes(old: Table, new: Table, *, upgraded: bool = False) -> Iterator[Change]:
+def table_changes(
+    old: Table, new: Table, dialect: str, *, upgraded: bool = False
+) -> Iterator[Change]:
     """What changed of a table; at least one change if the two differ.
 
     `upgraded` says that another release of the server wrote the new one.
@@ -40,10 +42,15 @@ def table_changes(old: Table, new: Table, *, upgraded: bool = False) -> Iterator
         sentence = f"View {new.label} cannot be read any more: {why}."
         yield of_table(new, "view_unreadable", sentence)
         return
-    respelled = [*_respelled(old, new)] if upgraded else []
+    respelled = [*_respelled(old, new, dialect)] if upgraded else []
     if respelled:
         old = msgspec.structs.replace(old, definition=new.definition)
-    changes = (*_columns(old, new), *key_changes(old, new), *_itself(old, new), *respelled)
+    changes = (
+        *_columns(old, new, dialect),
+        *key_changes(old, new, dialect),
+        *_itself(old, new, dialect),
+        *respelled,
+    )
     if changes or old == new:
         yield from changes
     else:
@@ -60,7 +67,7 @@ def removed_column(table: Table, column: Column) -> Change:
     return of_column(table, column.name, rule, what, before=type_)
 
 
-def _respelled(old: Table, new: Table) -> Iterator[Change]:
+def _respelled(old: Table, new: Table, dialect: str) -> Iterator[Change]:
     shape, now = (
         (table.kind, table.depends_on, [(item.name, type_of(item)) for item in table.columns])
         for table in (old, new)
@@ -68,16 +75,11 @@ def _respelled(old: Table, new: Table) -> Iterator[Change]:
     if shape == now and is_requalified(old.definition, new.definition):
         what = "is written otherwise by another release of the server: it means the same"
         sentence = f"The definition of {new.label} {what}."
-        yield of_table(
-            new,
-            "view_definition_respelled",
-            sentence,
-            before=old.definition or "",
-            after=new.definition or "",
-        )
+        definitions = told_sql(old.definition, new.definition, dialect)
+        yield of_table(new, "view_definition_respelled", sentence, "", *definitions)
 
 
-def _itself(old: Table, new: Table) -> Iterator[Change]:
+def _itself(old: Table, new: Table, dialect: str) -> Iterator[Change]:
     secured = _is_invokers(old) != _is_invokers(new)
     # That a column came, went or may be null now is told of it.
     lasting = {(item.name, item.nullable) for item in old.columns}
@@ -104,7 +106,9 @@ def _itself(old: Table, new: Table) -> Iterator[Change]:
     for rule, what, read in compared:
         before, after = read(old), read(new)
         if before != after:
-            values = [value if isinstance(value, str) else "" for value in (before, after)]
+            was, now = (value if isinstance(value, str) else "" for value in (before, after))
+            is_comment = what == "comment"
+            values = told_comments(was, now) if is_comment else told_sql(was, now, dialect)
             sentence = f"The {what} of {new.label} changed{from_to(*values)}."
             yield of_table(new, rule, sentence, "", *values)
 
@@ -136,7 +140,7 @@ def _inheritance(table: Table, lasting: Collection[tuple[str, bool]]) -> Any:
     ]
 
 
-def _columns(old: Table, new: Table) -> Iterator[Change]:
+def _columns(old: Table, new: Table, dialect: str) -> Iterator[Change]:
     if old.columns == new.columns:
         return
     before = {column.name: column for column in old.columns}
@@ -148,13 +152,15 @@ def _columns(old: Table, new: Table) -> Iterator[Change]:
         yield of_column(new, name, "column_added", f"was added as {type_}", after=type_)
     for name in sorted(before.keys() & after.keys()):
         if before[name] != after[name]:
-            yield from _column(old, before[name], new, after[name])
+            yield from _column(old, before[name], new, after[name], dialect)
     kept = [name for name in before if name in after]
     if kept != [name for name in after if name in before]:
         yield of_table(new, "column_order_changed", f"The columns of {new.label} were reordered.")
 
 
-def _column(old_table: Table, old: Column, table: Table, new: Column) -> Iterator[Change]:
+def _column(
+    old_table: Table, old: Column, table: Table, new: Column, dialect: str
+) -> Iterator[Change]:
     def change(rule: str, what: str, before: str | None, after: str | None) -> Change:
         return of_column(table, new.name, rule, what, before, after)
 
@@ -184,33 +190,36 @@ def _column(old_table: Table, old: Column, table: Table, new: Column) -> Iterato
         words = ("null", "not null") if old.nullable else ("not null", "null")
         yield change("column_nullability_changed", now, *words)
     if old.default != new.default:
+        defaults = told_sql(old.default, new.default, dialect, new.name)
         yield change(
-            "column_default_changed",
-            f"changed its default{from_to(old.default or '', new.default or '')}",
-            old.default,
-            new.default,
+            "column_default_changed", f"changed its default{from_to(*defaults)}", *defaults
         )
     if old.options != new.options:
-        before, after = ", ".join(old.options), ", ".join(new.options)
-        yield change(
-            "column_options_changed", f"changed its options{from_to(before, after)}", before, after
-        )
-    if _generation(old) != _generation(new):
-        before, after = _generation(old), _generation(new)
-        now = f"is generated {after} now" if after else "is no longer generated"
-        what = f"{now} (before: {before})" if before else now
+        options = told_sql(", ".join(old.options), ", ".join(new.options), dialect)
+        yield change("column_options_changed", f"changed its options{from_to(*options)}", *options)
+    if _generation(old, old.generated) != _generation(new, new.generated):
+        sql = told_sql(old.generated, new.generated, dialect, new.name)
+        before, after = _generation(old, sql[0]), _generation(new, sql[1])
+        if before and after:
+            what = f"changed how it is generated{from_to(before, after)}"
+        elif after:
+            what = f"is generated {after} now"
+        else:
+            what = f"is no longer generated (before: {before})"
         yield change("column_generation_changed", what, before, after)
     if old.invisible != new.invisible:
         what = "is left out of SELECT * now" if new.invisible else "is in SELECT * again"
         yield change("column_visibility_changed", what, None, None)
     if old.comment != new.comment:
-        what = f"changed its comment{from_to(old.comment or '', new.comment or '')}"
-        yield change("column_comment_changed", what, old.comment, new.comment)
+        comments = told_comments(old.comment, new.comment)
+        yield change(
+            "column_comment_changed", f"changed its comment{from_to(*comments)}", *comments
+        )
 
 
-def _generation(column: Column) -> str:
+def _generation(column: Column, sql: str | None) -> str:
     if column.identity is not None:
         return f"{column.identity} as identity"
     if column.generated is not None:
-        return f"as ({column.generated}) {'virtual' if column.virtual else 'stored'}"
+        return f"as ({sql}) {'virtual' if column.virtual else 'stored'}"
     return ""
