@@ -199,3 +199,20 @@ def test_a_change_is_told_in_a_plain_sentence(
 ) -> None:
     changes = diff_snapshots(schema(before), schema(after), 1, 2).changes
     assert [change.sentence for change in changes] == [sentence]
+
+
+@pytest.mark.parametrize(
+    ("dialect", "rules"),
+    [
+        ("postgresql", ["column_removed", "view_definition_changed"]),
+        ("mysql", ["view_unreadable"]),
+        ("sqlite", ["view_unreadable"]),
+    ],
+)
+def test_a_view_without_columns_cannot_be_read_but_for_one_of_postgresql(
+    dialect: str, rules: list[str]
+) -> None:
+    before = _with(T, kind="view", definition="SELECT a FROM u")
+    after = _with(before, columns=(), definition="SELECT FROM u")
+    one, other = (_with(schema(view), dialect=dialect) for view in (before, after))
+    assert [change.rule for change in diff_snapshots(one, other, 1, 2).changes] == rules

@@ -36,7 +36,8 @@ def table_changes(
 
     `upgraded` says that another release of the server wrote the new one.
     """
-    if old.is_view and new.is_view and old.columns and not new.columns:
+    may_be_unreadable = dialect != "postgresql" and old.is_view and new.is_view
+    if may_be_unreadable and old.columns and not new.columns:
         # Or its owner may no longer read that, which servers tell in the same words.
         why = "what it reads is gone, changed, or not granted"
         sentence = f"View {new.label} cannot be read any more: {why}."
