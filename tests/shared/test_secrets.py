@@ -56,6 +56,9 @@ def test_a_literal_ends_where_its_dialect_says(dialect: str, query: str, told: s
         "SELECT password FROM users WHERE token <> '' AND kind = 'authorization'",
         "SELECT 'pass', 'a token', 'http://there:80/x?key=1', \"password=\" FROM t",
         "SELECT 1 WHERE note = '' -- what passes",
+        "SELECT 1 WHERE (kind = 'A1'::text) = (token IS NOT NULL)",
+        "SELECT 1 WHERE (kind IN ('A1', 'B2')) <> (token = '')",
+        "SELECT 'A1' AS kind, x FROM tokens AS token WHERE kind = 'B2'",
     ],
 )
 def test_what_holds_no_secret_is_told_as_it_is(query: str) -> None:
@@ -83,6 +86,31 @@ def test_what_holds_no_secret_is_told_as_it_is(query: str) -> None:
             "mysql",
             "(`token` = _utf8mb4'ab') or (`kind` = 'c')",
             "(`token` = _utf8mb4'…') or (`kind` = 'c')",
+        ),
+        (
+            "postgresql",
+            "(digest('ab'::text, 'sha256'::text) = api_key_1) AND kind = 'c'",
+            "(digest('…'::text, '…'::text) = api_key_1) AND kind = 'c'",
+        ),
+        (
+            "postgresql",
+            "SELECT 'c', CASE WHEN (d = 'e'::text) THEN 'ab'::text ELSE 'f' END AS api_key",
+            "SELECT 'c', CASE WHEN (d = 'e'::text) THEN '…'::text ELSE '…' END AS api_key",
+        ),
+        (
+            "postgresql",
+            "((settings ->> 'api_key'::text) = 'ab'::text) AND ((a ->> 'kind') = 'c')",
+            "((settings ->> 'api_key'::text) = '…'::text) AND ((a ->> 'kind') = 'c')",
+        ),
+        (
+            "mysql",
+            "(json_extract(`settings`,_utf8mb4'$.api_key') <> _utf8mb4'ab')",
+            "(json_extract(`settings`,_utf8mb4'$.api_key') <> _utf8mb4'…')",
+        ),
+        (
+            "mysql",
+            "select coalesce(`u`.`api_key`,'ab') AS `a`,concat(`b`,'c') AS `d`",
+            "select coalesce(`u`.`api_key`,'…') AS `a`,concat(`b`,'c') AS `d`",
         ),
         ("sqlite", "[token] NOT IN ('ab', 'c') OR d = 'e'", "[token] NOT IN ('…', '…') OR d = 'e'"),
     ],
@@ -333,10 +361,24 @@ def test_no_long_comment_keeps_the_patterns_busy(text: str) -> None:
     assert time.process_time() - begun < 2
 
 
-@pytest.mark.parametrize("text", ["token = 'a' ", "= '", "::text", "token ", "collate "])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("token = 'a' ", "= '", "::text", "token ", "collate "),
+        *("'a' ", "'a' = token ", "= token ", "(", "('a'", "case when 'a' ", "coalesce(token, "),
+    ],
+)
 def test_no_long_sql_keeps_the_patterns_busy(text: str) -> None:
     begun = time.process_time()
     without_secrets(view("token = 'a' " + (text * 200_000)[:200_000]), "postgresql")
+    assert time.process_time() - begun < 2
+
+
+def test_literals_in_many_brackets_are_looked_at_once() -> None:
+    begun = time.process_time()
+    opened, closed = "(" * 20_000 + "'a', f('b') " * 5_000, ") = token" * 20_000
+    without_secrets(view(opened + closed), "postgresql")
+    without_secrets(view(opened + ")" * 20_000 + " = token" * 20_000), "postgresql")
     assert time.process_time() - begun < 2
 
 

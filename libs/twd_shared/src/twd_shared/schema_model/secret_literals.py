@@ -37,7 +37,7 @@ _SKIPPED = (
 _PARTS = {
     name: re.compile(
         rf"(?P<skipped>{_SKIPPED})|(?P<text>{texts})|(?P<word>[^\W\d][\w$]*)"
-        r"|(?P<sign>[=<>!~|+*/@#&^-]+|;)",
+        r"|(?P<sign>[=<>!~|+*/@#&^-]+|;)|(?P<bracket>[(),])",
         re.DOTALL | re.IGNORECASE,
     )
     for name, texts in _TEXTS.items()
@@ -48,6 +48,9 @@ _BETWEEN = frozenset(("not", "any", "all", "some", "array", "to", "binary", "dis
 _ENDING = frozenset(
     ("and", "or", "xor", "when", "then", "else", "case", "end", "select", "where", "on", "having")
 )
+# What one of these is given stands for the others.
+_CHOOSING = frozenset(("coalesce", "ifnull", "nullif", "nvl"))
+_LONGEST_FIELD = 100
 
 
 def without_secret_literals(sql: str, dialect: str, column: str = "") -> str:
@@ -58,7 +61,7 @@ def without_secret_literals(sql: str, dialect: str, column: str = "") -> str:
     if "'" in sql:
         if names_a_secret(column):
             sql = _without(sql, _values_of(column, sql, dialect))
-        elif may_name_a_secret(sql):
+        if may_name_a_secret(sql):
             sql = _without(sql, _compared(sql, dialect))
     return _without_holders(sql, _LITERALS[dialect])
 
@@ -71,33 +74,125 @@ def _values_of(column: str, sql: str, dialect: str) -> Iterator[re.Match[str]]:
 
 def _compared(sql: str, dialect: str) -> Iterator[re.Match[str]]:
     """Literals that the name of a secret is compared with, from either side, or given to."""
-    name = compared = ""
-    # The literal before, while nothing but a cast has followed, and while a comparison has.
+    name = compared = before = ""
+    operands = _Operands()
+    # The literal before, while nothing but a cast or bracket has followed: of what is compared it
+    # may be the name, as in `settings ->> 'api_key'`.
     last: re.Match[str] | None = None
-    waiting: re.Match[str] | None = None
+    # What is left of a comparison, or of AS, until a name follows.
+    left: list[re.Match[str]] = []
+    # A literal on the right makes something true or false, and is no value of what is around.
+    is_right = False
     for found in _PARTS[dialect].finditer(sql):
         text = found[0]
         word = text.lower() if found["word"] else ""
+        if word == "from":
+            operands.begin()
         if found["skipped"] or word in _BETWEEN or text.startswith(("--", "/*")):
             continue
-        if found["text"] and _is_literal(text):
+        if found["bracket"]:
+            if text == ",":
+                operands.go_on()
+                compared = (_field(last) or name) if operands.is_choosing else compared
+            elif text == "(":
+                operands.open(is_choosing=before in _CHOOSING)
+            else:
+                operands.close()
+        elif found["text"] and _is_literal(text):
             if is_hidden(compared, _content(found)):
                 yield found
-            last, waiting = found, None
+            if not is_right:
+                operands.add(found)
+            last, left = found, []
         elif found["sign"] or word in _COMPARING:
-            is_comparison = bool(word or _COMPARISON.fullmatch(text))
+            is_right = is_comparison = bool(word or _COMPARISON.fullmatch(text))
+            name = (_field(last) if is_comparison else "") or name
             compared = name if is_comparison else ""
-            last, waiting = None, last if is_comparison else None
+            last, left = None, operands.last if is_comparison else []
+            if text == ";":
+                operands = _Operands()
         elif word == "as":
-            last, waiting = None, last
+            last, left, is_right = None, operands.last, False
         elif word in _ENDING:
+            operands.end(word)
             name = compared = ""
-            last = waiting = None
+            last, left, is_right = None, [], False
         else:
             name, compared = text.strip('"`[]'), ""
-            if waiting and is_hidden(name, _content(waiting)):
-                yield waiting
-            last = waiting = None
+            if left and names_a_secret(name):
+                yield from (literal for literal in left if is_hidden(name, _content(literal)))
+                # Each is looked at once.
+                left.clear()
+            last, left, is_right = None, [], False
+        before = word
+
+
+class _Operands:
+    """Literals of what is being read, by the brackets around it."""
+
+    def __init__(self) -> None:
+        """Nothing is read."""
+        self._literals: list[list[re.Match[str]]] = [[]]
+        self._choosing = [False]
+
+    @property
+    def last(self) -> list[re.Match[str]]:
+        """Those of the innermost operand, with all in its brackets."""
+        return self._literals[-1]
+
+    @property
+    def is_choosing(self) -> bool:
+        """Whether the innermost brackets are of a function that gives one of its arguments."""
+        return self._choosing[-1]
+
+    def add(self, literal: re.Match[str]) -> None:
+        """Read a literal."""
+        self._literals[-1].append(literal)
+
+    def begin(self) -> None:
+        """Begin an operand that has nothing to do with the one before."""
+        self._literals[-1] = []
+
+    def go_on(self) -> None:
+        """Begin another in the same brackets: outside of them all count that they hold."""
+        if len(self._literals) > 1:
+            self._tell_outer()
+        self.begin()
+
+    def open(self, *, is_choosing: bool = False) -> None:
+        """Begin one in brackets."""
+        self._literals.append([])
+        self._choosing.append(is_choosing)
+
+    def close(self) -> None:
+        """Go on behind the brackets with what they hold."""
+        if len(self._literals) > 1:
+            self._tell_outer()
+            self._literals.pop()
+            self._choosing.pop()
+
+    def end(self, word: str) -> None:
+        """Begin another operand behind this word; CASE and END are brackets around its results."""
+        if word == "case":
+            self.open()
+        elif word == "end":
+            self.close()
+        elif word in ("when", "else"):
+            self.go_on()
+        else:
+            self.begin()
+
+    def _tell_outer(self) -> None:
+        # The shorter is added to the longer: brackets in brackets are not read again and again.
+        fewer, more = sorted(self._literals[-2:], key=len)
+        self._literals[-2] = more
+        more += fewer
+
+
+def _field(literal: re.Match[str] | None) -> str:
+    """The literal's text if that is the name of a secret, as of a field of JSON; else ''."""
+    text = _content(literal).strip('{}[]"') if literal else ""
+    return text if len(text) <= _LONGEST_FIELD and names_a_secret(text) else ""
 
 
 def _is_literal(text: str) -> bool:
