@@ -139,7 +139,7 @@ backup: .venv/.stack ## Save the metadata database and the index while they are 
 	@$(RUN) -m twd_local.backup save $${TO:+"$$TO"}
 restore: .venv/.stack ## Put a backup in the place of what is there: make restore FROM=folder [YES=1]
 	@if [ -z "$$FROM" ]; then echo 'usage: make restore FROM=folder [YES=1]' >&2; exit 2; fi
-	@$(if $(filter-out 1 yes,$(YES)),echo 'YES may only be 1, which asks nothing. Leave it out to be asked.' >&2; exit 2)
+	@$(if $(filter-out 1 yes,$(YES)),echo 'YES may only be 1: then nothing is asked. Leave it out to be asked.' >&2; exit 2)
 	@$(RUN) -m twd_local.backup restore "$$FROM" $(if $(YES),--yes)
 
 .PHONY: promote rollback-model
