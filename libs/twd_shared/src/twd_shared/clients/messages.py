@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from typing import Any
 
 from twd_shared.clients.application import ApplicationDatabase, text_of
 
@@ -47,18 +48,24 @@ select exists (
 """
 
 
+def decoded(result: str) -> tuple[str, Any]:
+    """A result's JSON without the string that some write it into, and its value.
+
+    The value is None of what is no JSON, as it is of null.
+    """
+    try:
+        value = json.loads(result)
+        return (value, json.loads(value)) if isinstance(value, str) else (result, value)
+    except (ValueError, RecursionError):
+        return result, None
+
+
 def error_in_result(result: str) -> str | None:
     """The result if it is an object in JSON that tells of an error in the place of rows.
 
     Given without the string that some write it into. None = it is no error.
     """
-    try:
-        value = json.loads(result)
-        if isinstance(value, str):
-            result = value
-            value = json.loads(result)
-    except (ValueError, RecursionError):
-        return None
+    result, value = decoded(result)
     if not isinstance(value, dict):
         return None
     errors = (value.get(name) for name in ("error", "errors"))

@@ -7,7 +7,6 @@ error in the place of these.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -28,6 +27,7 @@ from twd_shared.clients.messages import (
     NO_RESULT,
     WHOLE_NUMBERS,
     conversations_once,
+    decoded,
     error_in_result,
     has_role,
     order_of_writing,
@@ -423,12 +423,7 @@ def _nothing_to_null(texts: pl.Series, nothing: str) -> pl.Expr:
 
 def _is_empty(result: str) -> bool:
     """Whether the JSON is a result without rows: an empty list, or an object with one."""
-    try:
-        value = json.loads(result)
-        if isinstance(value, str):
-            value = json.loads(value)
-    except (ValueError, RecursionError):
-        return False
+    _, value = decoded(result)
     if isinstance(value, list) and len(value) == 1 and isinstance(value[0], dict):
         # Results of several statements, of which there was one.
         value = value[0] if "columns" in value[0] else value
