@@ -6,9 +6,12 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import dagster as dg
 import pytest
+from dagster._core.storage.runs.schema import RunsTable
+from dagster._core.storage.runs.sql_run_storage import SqlRunStorage
 
 from twd_schema.lifecycle.slots import slot_of
 from twd_shared.clients.catalog import Connection
@@ -79,6 +82,22 @@ def test_every_active_connection_is_verified_once_a_day_also_what_failed_to_be_i
 ) -> None:
     night = [moment for moment in DAY if 1 <= moment.hour < 5]
     assert verified_at(daemon, *night) == ["broken", "shop"]
+
+
+@pytest.mark.parametrize("timezone", ["America/Los_Angeles", "UTC", "Asia/Ho_Chi_Minh"])
+@pytest.mark.parametrize(("hours_ago", "again"), [(1, []), (24, ["shop"])])
+@pytest.mark.usefixtures("imported")
+def test_what_was_verified_last_night_but_not_this_one_is_verified_in_every_time_zone(
+    daemon: Daemon, timezone: str, hours_ago: int, again: list[str]
+) -> None:
+    end_of_night = datetime(2026, 5, 2, 4, 45, tzinfo=ZoneInfo(timezone))
+    verified_at(daemon, end_of_night)
+    storage = daemon.instance.run_storage
+    assert isinstance(storage, SqlRunStorage)
+    verified = (end_of_night - timedelta(hours=hours_ago)).astimezone(UTC).replace(tzinfo=None)
+    with storage.connect() as connection:
+        connection.execute(RunsTable.update().values(create_timestamp=verified))
+    assert verified_at(daemon, end_of_night) == again
 
 
 @pytest.mark.usefixtures("listed")

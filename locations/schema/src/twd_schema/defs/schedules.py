@@ -5,7 +5,7 @@ Each connection has a slot of its own in a period, so that a thousand are not sy
 
 import math
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
@@ -121,7 +121,9 @@ def _slot_at(moment: datetime, hour: int) -> int:
 
 def _verified_since(instance: dg.DagsterInstance, moment: datetime) -> set[str]:
     """Partitions whose verification was requested since, however it ended."""
-    runs = instance.get_runs(dg.RunsFilter(tags={VERIFY_TAG: "all"}, created_after=moment))
+    # Dagster compares the time as it is written, without its zone, with times in UTC.
+    since = moment.astimezone(UTC)
+    runs = instance.get_runs(dg.RunsFilter(tags={VERIFY_TAG: "all"}, created_after=since))
     return {run.tags.get(PARTITION_TAG, "") for run in runs}
 
 
