@@ -29,8 +29,8 @@ def test_the_job_tells_what_it_deleted_and_leaves_young_runs_alone(daemon: Daemo
     )
     [output] = result.filter_events(lambda event: event.is_successful_output)
     told = output.event_specific_data.metadata
-    names = ("deleted_runs", "kept_runs", "deleted_logs")
-    assert [told[name].value for name in names] == [0, 0, 0]
+    names = ("deleted_runs", "kept_runs", "deleted_logs", "deleted_check_results")
+    assert [told[name].value for name in names] == [0, 0, 0, 0]
 
 
 def test_the_job_deletes_no_run_where_runs_are_kept_for_ever() -> None:
