@@ -135,12 +135,18 @@ def notice(
     instance: dg.DagsterInstance, metadata_dsn: str, failed: dg.ExecuteInProcessResult
 ) -> None:
     """What the sensor over all failed runs does with this one."""
-    store = MetadataStoreResource(dsn=metadata_dsn)
     [event] = [item for item in failed.all_events if item.is_run_failure]
+    notice_event(instance, metadata_dsn, failed.dagster_run, event)
+
+
+def notice_event(
+    instance: dg.DagsterInstance, metadata_dsn: str, failed: dg.DagsterRun, event: dg.DagsterEvent
+) -> None:
+    store = MetadataStoreResource(dsn=metadata_dsn)
     with dg.build_run_status_sensor_context(
         sensor_name="run_failure_alert_sensor",
         dagster_instance=instance,
-        dagster_run=failed.dagster_run,
+        dagster_run=failed,
         dagster_event=event,
         resources={"metadata_store": store},
     ) as context:
@@ -316,6 +322,28 @@ def test_hook_and_sensor_alert_once_of_a_run_and_of_its_repeats(
         failed = run(instance, metadata_dsn, breaks=True, **{TRIGGER_TAG: "schema_change_sensor"})
         notice(instance, metadata_dsn, failed)
     assert titles(database) == [FAILED]
+
+
+@pytest.mark.parametrize(
+    ("will_retry", "more"), [("true", " Dagster starts it again by itself."), ("false", "")]
+)
+def test_a_run_whose_process_was_killed_is_told_with_what_killed_it(
+    instance: dg.DagsterInstance,
+    metadata_dsn: str,
+    database: MetadataDatabase,
+    will_retry: str,
+    more: str,
+) -> None:
+    killed = failed_run(FIRST, partition="shop", will_retry=will_retry)
+    instance.add_run(killed)
+    instance.report_engine_event("Starting the process of the run.", killed)
+    # As a code server does it that finds the process gone.
+    instance.report_engine_event("Its process was terminated by signal 9 (SIGKILL).", killed)
+    event = instance.report_run_failed(killed)
+    notice_event(instance, metadata_dsn, killed, event)
+    with database.begin() as transaction:
+        body = transaction.execute(sa.select(alerts.c.body)).scalar_one()
+    assert body == f"Its process was terminated by signal 9 (SIGKILL).{more}"
 
 
 @pytest.mark.parametrize("kind", ["failure", "exception", "silent"])

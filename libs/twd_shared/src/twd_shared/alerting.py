@@ -10,6 +10,7 @@ import traceback
 from datetime import UTC, datetime
 
 import dagster as dg
+from dagster._core.storage.tags import WILL_RETRY_TAG
 from sqlalchemy.exc import SQLAlchemyError
 
 from twd_shared.contract import DATABASE_TAG, TRIGGER_TAG
@@ -26,6 +27,8 @@ _ASKED_FOR_BY_ITSELF = frozenset({TRIGGER_TAG, "dagster/sensor_name", "dagster/s
 # Dagster's own name for what conditions, backfills and people run without naming a job.
 _JOB_OF_ASSETS = "__ASSET_JOB"
 _MOST_NAMED = 3
+# What Dagster says of a run that something else than the run itself marks as failed.
+_MARKED_AS_FAILED = "This run has been marked as failed from outside the execution context."
 
 _FAILURE_KEY = "run-failure:"
 
@@ -134,12 +137,12 @@ def run_failure_alert_sensor(ui_url: str, interval_seconds: int) -> dg.SensorDef
     def sensor(context: dg.RunFailureSensorContext, metadata_store: MetadataStoreResource) -> None:
         steps = context.get_step_failure_events()
         first = next((found for step in steps if (found := step.step_failure_data.error)), None)
-        if first is not None:
-            raised = raised_in(first)
-            reason = failure_reason(raised.message, raised.cls_name)
-        else:
-            reason = context.failure_event.message or ""
         try:
+            if first is not None:
+                raised = raised_in(first)
+                reason = failure_reason(raised.message, raised.cls_name)
+            else:
+                reason = _what_ended(context)
             alert = failure_alert(context.dagster_run, context.instance, reason, ui_url)
             if alert.is_repeat and _works_again(context.instance, context.dagster_run, alert):
                 return
@@ -192,6 +195,17 @@ def run_recovery_sensor(ui_url: str, interval_seconds: int) -> dg.SensorDefiniti
         return dg.SkipReason(f"{len(page.failures)} failures were open, {recovered} work again.")
 
     return sensor
+
+
+def _what_ended(context: dg.RunFailureSensorContext) -> str:
+    """Why a run failed that no step of it failed, and whether Dagster does it again."""
+    run, said = context.dagster_run, context.failure_event.message or ""
+    if said == _MARKED_AS_FAILED:
+        # Whoever marked it wrote down before what it had seen, such as the end of its process.
+        entries = context.instance.all_logs(run.run_id, of_type=dg.DagsterEventType.ENGINE_EVENT)
+        said = next((entry.message for entry in reversed(entries) if entry.message), said)
+    again = run.tags.get(WILL_RETRY_TAG) == "true"
+    return f"{said} Dagster starts it again by itself." if again else said
 
 
 def _works_again(instance: dg.DagsterInstance, run: dg.DagsterRun, failure: Alert) -> bool:
