@@ -198,6 +198,21 @@ def test_a_question_and_its_answer_may_bear_the_same_moment(
     assert log.count_of(DAY) == 8
 
 
+def test_an_enum_without_the_roles_that_are_known_gives_no_answers_and_no_error(
+    application: Any, ask: Build
+) -> None:
+    for statement in (
+        "create type speaker as enum ('human', 'bot')",
+        "alter table messages drop constraint messages_role_check",
+        "alter table messages alter role type speaker using 'human'",
+    ):
+        application.execute(statement)
+    application.talk("an", NOON, ask("a?", role="human"))
+    log = log_of(application)
+    assert log.read(DAY).answers.is_empty()
+    assert (log.count_of(DAY), log.roles_of(DAY)) == (0, ["human"])
+
+
 def test_the_state_of_a_day_tells_every_change_of_its_messages(
     application: Any, ask: Build, answer: Build
 ) -> None:

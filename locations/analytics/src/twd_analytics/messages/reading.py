@@ -30,6 +30,7 @@ from twd_shared.clients.messages import (
     decoded,
     error_in_result,
     has_role,
+    labels_of_roles,
     order_of_writing,
     plain_id,
     same_id,
@@ -80,9 +81,6 @@ No answer has the `connection_id` of `ALL`.
 GAVE_RESULT = pl.col("sql").is_not_null() & (pl.col("result") != "none") & pl.col("error").is_null()
 """Whether an answer has SQL, a result and no error; `running.with_executed` says if it ran."""
 
-_IS_QUESTION, _IS_ANSWER = (has_role("message.role", role) for role in ("user", "assistant"))
-# Who else wrote, such as the system, said nothing that is counted.
-_IS_TOLD = has_role("message.role", "user", "assistant")
 _MOST_ROLES = 10
 _ROLES = """
 select distinct coalesce(role::text, 'null') from messages
@@ -216,7 +214,7 @@ class MessageLog:
                 mark=self._mark,
                 moment=moment,
                 connection_id=self._optional("connection_id"),
-                is_told=_IS_TOLD,
+                is_told=self._is_told,
             ),
             list(days),
             [self._comparable(start) for start, _ in bounds],
@@ -229,7 +227,9 @@ class MessageLog:
         start, end = bounds_of(day, self.timezone)
         bounds = (self._comparable(moment) for moment in (start, end, end + LAST_ANSWERS))
         order = order_of_writing(self._columns["id"])
-        query = _COUNT.format(order=order, is_answer=_IS_ANSWER, is_told=_IS_TOLD)
+        query = _COUNT.format(
+            order=order, is_answer=self._has_role("assistant"), is_told=self._is_told
+        )
         return self._database.fetch(query, *bounds)[0][0]
 
     def roles_of(self, day: date) -> list[str]:
@@ -263,8 +263,8 @@ class MessageLog:
             if self._has_zone
             else "message.created_at at time zone 'UTC'",
             mark=self._mark,
-            is_answer=_IS_ANSWER,
-            is_told=_IS_TOLD,
+            is_answer=self._has_role("assistant"),
+            is_told=self._is_told,
             start=self._literal(start),
             end=self._literal(end),
         )
@@ -280,7 +280,7 @@ class MessageLog:
             question=_cut(self._text("content"), LONGEST_QUESTION),
             connection_id=self._optional("connection_id") + "::text",
             id_type=self._columns["conversation_id"],
-            is_question=_IS_QUESTION,
+            is_question=self._has_role("user"),
         )
         ids = conversations.cast(pl.String).to_list()
         rows = self._database.fetch(query, ids, self._comparable(moment))
@@ -319,6 +319,18 @@ class MessageLog:
             "message.conversation_id",
             self._columns["conversation_id"],
         )
+
+    @cached_property
+    def _labels(self) -> list[str] | None:
+        return labels_of_roles(self._database)
+
+    def _has_role(self, *roles: str) -> str:
+        return has_role("message.role", *roles, labels=self._labels)
+
+    @property
+    def _is_told(self) -> str:
+        # Who else wrote, such as the system, said nothing that is counted.
+        return self._has_role("user", "assistant")
 
     @cached_property
     def _conversations(self) -> str:
