@@ -22,8 +22,8 @@ from benchmarks.training.pairs import pairs
 from twd_schema.extraction.reading import SchemaReader
 from twd_shared.clients.catalog import Connection
 from twd_shared.clients.qdrant import open_client
-from twd_shared.schema_model.ddl import table_ddl
 from twd_shared.schema_model.ddl.names import quote_name
+from twd_shared.schema_model.lengths import short_ddl
 from twd_shared.schema_model.models import Snapshot, Table
 from twd_shared.sources.access import SourceAccess
 from twd_training.knowledge_base import documents, material
@@ -118,13 +118,13 @@ def _truncated_table(base: _Base, chance: random.Random) -> Iterator[None]:
     lost = quote_name(cut.columns[chance.randrange(1, len(cut.columns))].name, "postgresql")
 
     def shortened(table: Table, dialect: str) -> str:
-        ddl = table_ddl(table, dialect)
+        ddl = short_ddl(table, dialect)
         if table.label != cut.label:
             return ddl
         # Up to the line of a column that is not the first.
         return ddl[: ddl.index(f"\n    {lost} ")]
 
-    with _replaced(documents, "table_ddl", shortened):
+    with _replaced(documents, "short_ddl", shortened):
         yield
 
 
