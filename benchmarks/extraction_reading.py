@@ -50,7 +50,7 @@ def main() -> int:
     read = time.perf_counter()
     relations = snapshot.relations
     # Held until the end, for those who want all of it at once.
-    texts = [table_ddl(table) for table in relations]
+    texts = [table_ddl(table, snapshot.dialect) for table in relations]
     written = time.perf_counter()
     fingerprints = object_fingerprints(snapshot)
     snapshot_fingerprint(fingerprints)

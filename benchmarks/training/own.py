@@ -102,6 +102,7 @@ class OwnTraining:
                 ollama,
                 tolerance=_TOLERANCE,
                 least_recall=_LEAST_RECALL,
+                link="",
             )
 
     def material(self) -> Material:

@@ -142,7 +142,7 @@ def imported(daemon: Daemon, catalog: Any, shop: str) -> str:
     DiffStore(store.database).put(
         "7", diff_snapshots(None, recording.snapshot, from_version=0, to_version=version)
     )
-    cards = Cards(recording.snapshot)
+    cards = Cards(recording.snapshot, {})
     store.documentation.replace("7", version, cards.fingerprints, cards.of)
     Publisher(resources["qdrant"].schema_index, resources["ollama"].client, store.database).publish(
         connection, recording.snapshot, version

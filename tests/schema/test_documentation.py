@@ -50,7 +50,7 @@ def snapshot(*tables: Table, **facts: Any) -> Snapshot:
 
 
 def card_of(name: str, shop: Snapshot, told: dict[TableName, dict[str, str]] | None = None) -> str:
-    return next(card.card for card in document_tables(shop, told) if card.table == name)
+    return next(card.card for card in document_tables(shop, told or {}) if card.table == name)
 
 
 SHOP = snapshot(
@@ -114,7 +114,7 @@ def test_cards_read_as_the_golden_file_says() -> None:
 def test_cards_of_pagila_read_as_the_golden_file_says(
     services: Any, reader: SchemaReader, connection_to: Callable[..., Connection]
 ) -> None:
-    cards = document_tables(reader.read(connection_to(services.source("pagila"))))
+    cards = document_tables(reader.read(connection_to(services.source("pagila"))), {})
     text = "\n\n".join(card.card for card in cards) + "\n"
     assert text == (GOLDEN / "pagila_cards.txt").read_text(encoding="utf-8")
 
@@ -186,8 +186,8 @@ def test_a_card_is_made_of_all_that_it_tells(
 
 def test_a_new_label_changes_only_the_cards_that_name_it() -> None:
     enums = (EnumType(schema="Sales", name="mood", labels=("sad", "ok", "happy")),)
-    before = document_tables(SHOP)
-    after = document_tables(msgspec.structs.replace(SHOP, enums=enums))
+    before = document_tables(SHOP, {})
+    after = document_tables(msgspec.structs.replace(SHOP, enums=enums), {})
     changed = [
         old.table
         for old, new in zip(before, after, strict=True)

@@ -134,7 +134,7 @@ def test_the_payload_holds_what_readers_of_the_index_need() -> None:
     payload = dict(document().payload)
     ddl, card = payload.pop("ddl"), payload.pop("card")
     assert "COMMENT ON COLUMN public.orders.customer_id IS 'Who bought'" in ddl
-    assert card == document_tables(WHOLE)[2].card
+    assert card == document_tables(WHOLE, {})[2].card
     assert msgspec.json.decode(msgspec.json.encode(payload)) == {
         "connection_id": "7",
         "database_name": "shop",
@@ -272,7 +272,7 @@ def test_the_documentation_reaches_text_card_and_terms() -> None:
 
 
 def test_values_of_columns_are_those_that_were_documented() -> None:
-    cards = document_tables(snapshot(CUSTOMERS, LINES, ORDERS, channels=("fax",)))
+    cards = document_tables(snapshot(CUSTOMERS, LINES, ORDERS, channels=("fax",)), {})
     found = document(cards=cards)
     assert "- channel (text): one of fax\n" in found.text
     assert finds("fax", found)

@@ -43,7 +43,7 @@ def test_each_state_of_a_connection_has_its_consequence(
     wanted: tuple[str, ...],
 ) -> None:
     plan = plan_lifecycle(
-        [] if on_list is None else [listed(on_list)], [known(in_registry)], partitions, indexed
+        [] if on_list is None else [listed(on_list)], [known(in_registry)], partitions, indexed, []
     )
     assert [item.connection_id for item in plan.to_import] == ["7"] * ("import" in wanted)
     assert list(plan.partitions_to_add) == ["shop-2"] * ("add" in wanted)
@@ -52,13 +52,13 @@ def test_each_state_of_a_connection_has_its_consequence(
 
 def test_one_connection_does_not_decide_for_another() -> None:
     other = RegisteredConnection("8", "shop", "shop", "postgresql", True, "ok", "")
-    plan = plan_lifecycle([listed(True)], [other, known(True)], ["shop", "shop-2"], ["7", "8"])
+    plan = plan_lifecycle([listed(True)], [other, known(True)], ["shop", "shop-2"], ["7", "8"], [])
     assert (plan.to_import, plan.partitions_to_add) == ((), ())
     assert plan.to_take_out == (other,)
 
 
 def test_what_is_untouchable_is_not_taken_out() -> None:
-    plan = plan_lifecycle([], [known(True)], ["shop-2"], ["7"], untouchable={"7"})
+    plan = plan_lifecycle([], [known(True)], ["shop-2"], ["7"], {"7"})
     assert plan.to_take_out == ()
 
 

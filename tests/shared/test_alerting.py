@@ -281,11 +281,11 @@ def test_failures_of_a_connection_that_was_taken_out_are_closed_and_not_told(
     store.connections.register([Connection("7", "shop", "postgresql", True, "postgresql://x/y")])
     run(instance, metadata_dsn, breaks=True)
     tick(instance, metadata_dsn)
-    assert len(outbox.open_failures().failures) == 1
+    assert len(outbox.open_failures(None).failures) == 1
     store.connections.register([Connection("7", "shop", "postgresql", False, "postgresql://x/y")])
     store.database.close()
     tick(instance, metadata_dsn)
-    assert outbox.open_failures().failures == ()
+    assert outbox.open_failures(None).failures == ()
     assert titles(database) == [FAILED]
 
 

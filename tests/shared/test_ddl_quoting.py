@@ -43,7 +43,8 @@ def test_ddl_of_hostile_names_and_comments_makes_that_table(
             name=table,
             kind="table",
             columns=(Column(name=column, type="integer", comment=comment),),
-        )
+        ),
+        "postgresql",
     )
     cursor.execute("begin")
     cursor.execute(ddl)
@@ -97,7 +98,7 @@ def test_a_table_with_keys_is_written_out_in_full() -> None:
         ),
         comment="it's",
     )
-    assert table_ddl(table) == (
+    assert table_ddl(table, "postgresql") == (
         'CREATE TABLE sales."order" (\n'
         "    id integer GENERATED ALWAYS AS IDENTITY NOT NULL,\n"
         "    shop_id integer DEFAULT 1,\n"

@@ -153,7 +153,7 @@ class Location:
         index.serve(collection.name)
         points = index.points(self.connection_id, collection.name)
         points.delete_all()
-        ddl = [table_ddl(table) for table in tables]
+        ddl = [table_ddl(table, "postgresql") for table in tables]
         points.upsert(
             Point(
                 point_id(self.connection_id, table.schema, table.name),

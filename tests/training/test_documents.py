@@ -51,7 +51,7 @@ def test_documents_come_from_tables_keys_cards_and_users() -> None:
 def test_ddl_of_a_table_with_ordinary_comments_is_published_whole() -> None:
     commented = msgspec.structs.replace(CUSTOMER, comment="People who buy. " * 500)
     [document] = documents_of(snapshot_of(commented), [], [])
-    assert document.text == table_ddl(commented)
+    assert document.text == table_ddl(commented, "postgresql")
 
 
 def test_a_password_in_the_query_of_a_view_is_not_published() -> None:

@@ -311,6 +311,7 @@ class Shop:
             resources["ollama"].client,
             tolerance=1.0,
             least_recall=0.0,
+            link="",
         )
 
     def evaluate(self, **options: Any) -> Generated:

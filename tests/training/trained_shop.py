@@ -116,6 +116,7 @@ class TrainedShop:
             self.ollama,
             tolerance=tolerance,
             least_recall=least_recall,
+            link="",
         )
 
     def lose_alias(self, part: Part) -> None:
@@ -132,7 +133,7 @@ class TrainedShop:
         return bool(
             wishes_of(
                 [self.location.connection],
-                now=read_markers(self.location.resources["application"].database),
+                now=read_markers(self.location.resources["application"].database, had_some=False),
                 published=TrainingSet(self.location.database).published_markers(),
                 live=self.versions.trained_snapshots(),
                 indexed={},

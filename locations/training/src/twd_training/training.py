@@ -42,7 +42,7 @@ def train(
     *,
     tolerance: float,
     least_recall: float,
-    link: str = "",
+    link: str,
 ) -> Trained:
     """Publish the connection's newest schema, documentation and examples, if the gate lets them.
 

@@ -88,7 +88,7 @@ class Catalog(Protocol):
 
 
 def catalog_of(
-    source: str, api_url: str, application_dsn: str, secrets: ConnectionSecrets | None = None
+    source: str, api_url: str, application_dsn: str, secrets: ConnectionSecrets
 ) -> Catalog:
     """The catalog that `source` names (TWD_CATALOG); raises ConfigurationError if it names none."""
     if source == "api":

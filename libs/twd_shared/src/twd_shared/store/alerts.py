@@ -99,7 +99,7 @@ class AlertOutbox:
         with self._database.begin() as transaction:
             return add_alert(transaction, alert)
 
-    def open_failures(self, before: int | None = None) -> OpenFailures:
+    def open_failures(self, before: int | None) -> OpenFailures:
         """The newest failure of each subject that failed in the last 30 days and still does.
 
         100 at most, because who asks does so often; `before` is the `next_before` of the last

@@ -40,9 +40,9 @@ class Cards:
     `fingerprints` are of what they are made of, in the snapshot's order.
     """
 
-    def __init__(self, snapshot: Snapshot, descriptions: Descriptions | None = None) -> None:
+    def __init__(self, snapshot: Snapshot, descriptions: Descriptions) -> None:
         """`descriptions` are told if their table and column are there."""
-        self._facts = facts_of(snapshot, descriptions or {})
+        self._facts = facts_of(snapshot, descriptions)
         self._dialect = snapshot.dialect
         self._tables = {(table.schema, table.name): table for table in snapshot.tables}
         self.fingerprints: dict[TableName, str] = {
@@ -73,9 +73,7 @@ class Cards:
         )
 
 
-def document_tables(
-    snapshot: Snapshot, descriptions: Descriptions | None = None
-) -> list[TableCard]:
+def document_tables(snapshot: Snapshot, descriptions: Descriptions) -> list[TableCard]:
     """The card of each table of the snapshot, in the snapshot's order; see `Cards`."""
     cards = Cards(snapshot, descriptions)
     return [cards.of(name) for name in cards.fingerprints]

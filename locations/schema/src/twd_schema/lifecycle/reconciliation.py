@@ -23,7 +23,7 @@ def plan_lifecycle(
     known: Iterable[RegisteredConnection],
     partitions: Collection[str],
     indexed: Collection[str],
-    untouchable: Collection[str] = (),
+    untouchable: Collection[str],
 ) -> Plan:
     """The plan for the application's list.
 

@@ -49,7 +49,7 @@ class Reading:
 
 
 def read_submissions(
-    application: ApplicationDatabase, connection_id: str, *, had_some: bool = False
+    application: ApplicationDatabase, connection_id: str, *, had_some: bool
 ) -> Reading:
     """Everything that users wrote for a connection.
 
@@ -73,7 +73,7 @@ def read_submissions(
     )
 
 
-def read_markers(application: ApplicationDatabase, *, had_some: bool = False) -> dict[str, str]:
+def read_markers(application: ApplicationDatabase, *, had_some: bool) -> dict[str, str]:
     """Marker by connection id, for those that have training data.
 
     Raises ApplicationUnavailable, and ApplicationRefused if there was some and the table is gone.

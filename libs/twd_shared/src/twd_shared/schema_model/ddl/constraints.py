@@ -9,7 +9,7 @@ ON_CONFLICT = " ON CONFLICT "
 """Before what SQLite does with a row that a key forbids: the last words of the key's definition."""
 
 
-def key_definition(key: Key, kind: str, dialect: str = "postgresql") -> str:
+def key_definition(key: Key, kind: str, dialect: str) -> str:
     """`PRIMARY KEY (…)` or `UNIQUE (…)`, without the constraint's name; `kind` is either word."""
     return key.definition or f"{kind} ({quote_names(key.columns, dialect)})"
 

@@ -202,7 +202,7 @@ def _created(table: Table, relations: dict[tuple[str, str], Table]) -> Iterator[
         for column in table.columns
         if not column.inherited
     )
-    yield create_statement(table, own, [], with_identity=False)
+    yield create_statement(table, own, [], "postgresql", with_identity=False)
     for column in table.columns:
         if column.inherited:
             yield from _alterations(table, column, above.get(column.name, ()))

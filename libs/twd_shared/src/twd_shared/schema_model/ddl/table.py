@@ -46,7 +46,7 @@ _COMMENTED_KINDS = {
 _OF_ROW = ("ROW START", "ROW END")
 
 
-def table_ddl(table: Table, dialect: str = "postgresql") -> str:
+def table_ddl(table: Table, dialect: str) -> str:
     """The statements of the table as one text for people and models, each ended by a semicolon.
 
     '' where a view's query is not shown.
@@ -106,8 +106,8 @@ def create_statement(
     table: Table,
     columns: tuple[Column, ...],
     foreign_keys: list[str],
-    dialect: str = "postgresql",
-    with_identity: bool = True,
+    dialect: str,
+    with_identity: bool,
 ) -> str:
     """CREATE TABLE with these columns, the table's keys and validated constraints."""
     # A NOT NULL that has a constraint of its own is written there.

@@ -43,8 +43,8 @@ async def read_postgresql(
     label: str,
     address: SourceAddress,
     limits: ReadLimits,
-    samples: bool = False,
-    on_statement: Callable[[str], None] | None = None,
+    samples: bool,
+    on_statement: Callable[[str], None] | None,
 ) -> Snapshot:
     """The schema of the database at `address`; `label` names the connection in errors.
 
