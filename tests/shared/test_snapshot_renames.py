@@ -20,6 +20,8 @@ from twd_shared.store.descriptions import DescriptionStore
 from twd_shared.store.snapshots import SnapshotStore
 from twd_shared.store.table_identities import KnownIdentity, known_since
 
+from .kept_versions import keep
+
 
 @pytest.fixture
 def database(metadata_dsn: str) -> Iterator[MetadataDatabase]:
@@ -241,11 +243,12 @@ def _with(snapshot: Snapshot, identities: Identities) -> Snapshot:
 
 
 def test_a_rename_outlives_the_version_that_brought_it_while_an_older_one_is_kept(
-    store: SnapshotStore,
+    store: SnapshotStore, database: MetadataDatabase
 ) -> None:
     for name in ("a", "b", "c"):
         store.save("7", reading((name, 5, COLUMNS)))
-    assert store.prune("7", datetime.now(UTC) + timedelta(days=1), keep=[1]) == (2,)
+    keep(database, "7", [1])
+    assert store.prune("7", datetime.now(UTC) + timedelta(days=1)) == (2,)
     assert store.renames("7", 1, 3).items == (renamed("a", "c"),)
 
 

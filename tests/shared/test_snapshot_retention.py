@@ -26,6 +26,8 @@ from twd_shared.store.snapshot_retention import forget_connection, forget_versio
 from twd_shared.store.snapshots import SnapshotStore
 from twd_shared.store.tables import model_versions, schema_diffs
 
+from .kept_versions import add_knowledge_base, keep
+
 
 def enum(name: str, *labels: str) -> EnumType:
     return EnumType(schema="public", name=name, labels=labels)
@@ -92,7 +94,8 @@ def test_versions_that_ended_before_the_moment_are_forgotten(store: SnapshotStor
 def test_the_newest_version_and_those_to_keep_remain(
     store: SnapshotStore, database: MetadataDatabase
 ) -> None:
-    assert store.prune("7", before=now(database), keep=[2]) == (1, 3, 4)
+    keep(database, "7", [2])
+    assert store.prune("7", before=now(database)) == (1, 3, 4)
     assert [store.load("7", version) for version in (2, 5)] == [HISTORY[1], HISTORY[4]]
 
 
@@ -106,9 +109,14 @@ def test_a_moment_of_a_forgotten_version_is_not_answered_with_another(
     store: SnapshotStore, database: MetadataDatabase
 ) -> None:
     of_third = store.versions("7")[2].taken_at
-    store.prune("7", before=now(database), keep=[1])
-    with pytest.raises(UnknownConnection, match="retention has removed it"):
-        store.as_of("7", of_third)
+    keep(database, "7", [1])
+    store.prune("7", before=now(database))
+    query = sa.text("select * from twd.schema_as_of('7', :moment)")
+    with (
+        database.begin() as transaction,
+        pytest.raises(sa.exc.DBAPIError, match="Connection 7 has no stored snapshot of 20"),
+    ):
+        transaction.execute(query, {"moment": of_third})
 
 
 def test_contents_that_nothing_uses_any_more_are_deleted(
@@ -121,8 +129,9 @@ def test_contents_that_nothing_uses_any_more_are_deleted(
 
 
 def test_pruning_again_forgets_nothing(store: SnapshotStore, database: MetadataDatabase) -> None:
-    store.prune("7", before=now(database), keep=[2])
-    assert store.prune("7", before=now(database), keep=[2]) == ()
+    keep(database, "7", [2])
+    store.prune("7", before=now(database))
+    assert store.prune("7", before=now(database)) == ()
     assert numbers(store) == [5, 2]
 
 
@@ -180,23 +189,8 @@ def test_the_version_of_a_knowledge_base_that_is_kept_remains(
     collections: dict[str, str],
 ) -> None:
     with database.begin() as transaction:
-        for number, kept in ((1, False), (2, True)):
-            transaction.execute(
-                sa.insert(model_versions).values(
-                    connection_id="7",
-                    version=number,
-                    snapshot_version=number,
-                    content_hash="h",
-                    model="m",
-                    model_digest="d",
-                    dimension=3,
-                    ddl_count=0,
-                    documentation_count=0,
-                    question_sql_count=0,
-                    collections=collections if kept else {},
-                    is_live=is_live and kept,
-                )
-            )
+        add_knowledge_base(transaction, "7", 1, collections={})
+        add_knowledge_base(transaction, "7", 2, collections=collections, is_live=is_live)
     store.prune("7", before=now(database))
     assert numbers(store) == [5, 2]
 
@@ -228,7 +222,7 @@ def test_a_save_that_comes_while_contents_are_deleted_stores_them_again(
     with ThreadPoolExecutor() as threads:
         with database.begin() as pruning:
             lock_history(pruning, "7")
-            forget_versions(pruning, "7", now(database), [])
+            forget_versions(pruning, "7", now(database))
             saving = threads.submit(store.save, "8", HISTORY[0])
             until(lambda: waits_for_a_lock(database, "advisory"))
         saving.result(30)
@@ -301,10 +295,15 @@ def test_what_is_kept_still_says_exactly_what_was_true_when(
 
     for state in states:
         save(state)
-    store.prune(me, now(database), keep_first | keep_then)
+    keep(database, me, keep_first | keep_then)
+    store.prune(me, now(database))
     for state in later:
         save(state)
-    store.prune(me, now(database), keep_then)
+    with database.begin() as transaction:
+        mine = model_versions.c.connection_id == me
+        no_longer = model_versions.c.snapshot_version.not_in(keep_then)
+        transaction.execute(sa.delete(model_versions).where(mine, no_longer))
+    store.prune(me, now(database))
 
     stored = sorted(numbers(store, me))
     assert stored == sorted({*(keep_then & saved.keys()), max(saved)})

@@ -53,7 +53,7 @@ _HISTORY = (
 
 
 def forget_versions(
-    transaction: sa.Connection, connection_id: str, before: datetime, keep: Collection[int]
+    transaction: sa.Connection, connection_id: str, before: datetime
 ) -> tuple[int, ...]:
     """Forget what ended before that moment and nothing needs; gives the forgotten versions.
 
@@ -64,7 +64,7 @@ def forget_versions(
         .where(snapshots.c.connection_id == connection_id)
         .order_by(snapshots.c.version)
     ).all()
-    needed = {*keep, *_still_read(transaction, connection_id)}
+    needed = _still_read(transaction, connection_id)
     forgotten = tuple(
         version
         for version, ended_at in versions

@@ -53,23 +53,6 @@ def newest_version(transaction: sa.Connection, connection_id: str) -> SnapshotVe
     return _version(row) if row else None
 
 
-def version_at(
-    transaction: sa.Connection, connection_id: str, moment: datetime
-) -> SnapshotVersion | None:
-    """The version that was newest at `moment`; None if there was none yet or it is forgotten."""
-    row = transaction.execute(
-        sa.select(snapshots)
-        .where(
-            snapshots.c.connection_id == connection_id,
-            snapshots.c.taken_at <= moment,
-            snapshots.c.ended_at.is_(None) | (snapshots.c.ended_at > moment),
-        )
-        .order_by(snapshots.c.version.desc())
-        .limit(1)
-    ).one_or_none()
-    return _version(row) if row else None
-
-
 def add_version(
     transaction: sa.Connection,
     connection_id: str,

@@ -35,7 +35,6 @@ from twd_shared.store.snapshot_versions import (
     all_versions,
     confirm_version,
     newest_version,
-    version_at,
 )
 from twd_shared.store.table_identities import read_identities
 from twd_shared.store.table_statistics import read_statistics, write_statistics
@@ -154,21 +153,6 @@ class SnapshotStore:
                 )
             return newest, self._load(transaction, connection_id, newest.version)
 
-    def as_of(self, connection_id: str, moment: datetime) -> tuple[SnapshotVersion, Snapshot]:
-        """The version that was newest at `moment` and its snapshot.
-
-        Raises UnknownConnection if there was none yet or it is forgotten.
-        """
-        with self._database.read() as transaction:
-            version = version_at(transaction, connection_id, moment)
-            if version is None:
-                raise UnknownConnection(
-                    f"Connection {connection_id} has no stored snapshot of {moment.isoformat()}: "
-                    "it was not read yet, or retention has removed it. "
-                    "twd.snapshots lists the versions that are kept."
-                )
-            return version, self._load(transaction, connection_id, version.version)
-
     def load(self, connection_id: str, version: int) -> Snapshot:
         """The snapshot of that version, without statistics; raises UnknownConnection if none is."""
         with self._database.read() as transaction:
@@ -227,17 +211,15 @@ class SnapshotStore:
         with self._database.begin() as transaction:
             return read_statistics(transaction, connection_id)
 
-    def prune(
-        self, connection_id: str, before: datetime, keep: Collection[int] = ()
-    ) -> tuple[int, ...]:
+    def prune(self, connection_id: str, before: datetime) -> tuple[int, ...]:
         """Forget the versions that ended before that moment; gives which they were.
 
-        The newest, those in `keep`, and those that the schema index, the diffs or a knowledge base
-        still stand on remain. Contents that no connection uses any more are deleted.
+        The newest remains, and those that the schema index, the diffs, a knowledge base or an item
+        in quarantine still stand on. Contents that no connection uses any more are deleted.
         """
         with self._database.begin() as transaction:
             lock_history(transaction, connection_id)
-            return forget_versions(transaction, connection_id, before, keep)
+            return forget_versions(transaction, connection_id, before)
 
     def forget_gone(self, before: datetime) -> list[str]:
         """Forget the history of connections that were last listed before that moment.
