@@ -11,6 +11,7 @@ from pathlib import Path
 
 from twd_shared import contract
 
+SHARED_ASSETS = [item for item in vars(contract).values() if isinstance(item, contract.SharedAsset)]
 FILE = Path(__file__).with_suffix(".txt")
 
 
@@ -22,7 +23,7 @@ def promises() -> set[str]:
         *(
             f"asset {spec.key.to_user_string()}, made by {shared.owner}, "
             f"partitioned by {getattr(spec.partitions_def, 'name', 'nothing')}"
-            for shared in contract.SHARED_ASSETS
+            for shared in SHARED_ASSETS
             for spec in contract.external_specs([shared])
         ),
         *(f"tag {value}" for name, value in constants.items() if name.endswith("_TAG")),

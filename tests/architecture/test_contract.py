@@ -11,8 +11,10 @@ from typing import Any
 
 import pytest
 
-from twd_shared.contract import LOCATIONS, SHARED_ASSETS, external_specs, owner_of
+from twd_shared.contract import LOCATIONS, external_specs, owner_of
 from twd_shared.settings import VARIABLES
+
+from .released_contract import SHARED_ASSETS
 
 ROOT = Path(__file__).parents[2]
 

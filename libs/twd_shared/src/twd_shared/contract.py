@@ -44,14 +44,6 @@ TRAINED_MODEL = SharedAsset(
     dg.AssetKey(["training", "trained_model"]), TRAINING, "The knowledge base of a source."
 )
 
-SHARED_ASSETS = (
-    RAW_SCHEMA_METADATA,
-    SCHEMA_DOCUMENTATION,
-    SCHEMA_EMBEDDINGS,
-    UPDATED_EMBEDDINGS,
-    TRAINED_MODEL,
-)
-
 CONNECTION_TAG = "twd/connection_id"
 DATABASE_TAG = "twd/database_name"
 TRIGGER_TAG = "twd/trigger"
