@@ -29,6 +29,7 @@ from twd_shared.clients.webhook import (
 )
 from twd_shared.clients.webhook_formats import WebhookMessage
 from twd_shared.store.database import MetadataDatabase
+from twd_shared.store.locks import take_lock
 from twd_shared.store.tables import alerts
 
 BUDGET_SECONDS = 25.0
@@ -159,8 +160,7 @@ def _is_alone(transaction: sa.Connection) -> bool:
     # would be written down nowhere, and the same one be sent at each tick.
     transaction.execute(_LIMITS, {"longest": f"{2 * SEND_SECONDS:.0f}s"})
     # To its end, so that the next sender sees what became of the message.
-    alone = "select pg_try_advisory_xact_lock(hashtextextended('twd.alerts', 0))"
-    return transaction.execute(sa.text(alone)).scalar_one()
+    return take_lock(transaction, "twd.alerts", wait=False)
 
 
 def _first(transaction: sa.Connection) -> Any:

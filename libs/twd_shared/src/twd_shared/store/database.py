@@ -14,16 +14,6 @@ from twd_shared.clients.dsn import limits_of_silence, place_of, postgresql_url
 from twd_shared.errors import MetadataRefused, MetadataUnavailable
 from twd_shared.settings import METADATA_DSN
 
-KEEPALIVES = (
-    "set_config('tcp_keepalives_idle', '60', false),"
-    " set_config('tcp_keepalives_interval', '15', false),"
-    " set_config('tcp_keepalives_count', '4', false)"
-)
-"""What a session selects that holds a lock for long.
-
-A machine that is cut off or switched off closes no session: two minutes later the server does.
-"""
-
 SILENT_SECONDS = 60
 """How long the machine of a session's server may acknowledge nothing, until the session is lost."""
 

@@ -15,9 +15,8 @@ from sqlalchemy.dialects.postgresql import insert
 
 from twd_shared.schema_model.keys import TableName
 from twd_shared.store.database import MetadataDatabase
+from twd_shared.store.locks import take_lock
 from twd_shared.store.tables import descriptions
-
-_LOCK = sa.text("select pg_advisory_xact_lock(hashtextextended('twd.descriptions:' || :id, 0))")
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +108,7 @@ class DescriptionStore:
         with self._database.begin() as transaction:
             # Two runs may document a connection at once: neither sees what the other has not
             # committed yet, and what both have been answered would be written twice.
-            transaction.execute(_LOCK, {"id": connection_id})
+            take_lock(transaction, f"twd.descriptions:{connection_id}")
             of_model = _of(connection_id, table, "model")
             said_again = descriptions.c.column_name.in_(answer.texts)
             transaction.execute(

@@ -17,7 +17,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from twd_shared.errors import MetadataUnavailable, SourceBusy
 from twd_shared.settings import METADATA_DSN, SOURCE_HOST_READINGS
-from twd_shared.store.database import KEEPALIVES, MetadataDatabase
+from twd_shared.store.database import MetadataDatabase
+from twd_shared.store.locks import KEEPALIVES
 
 _FIRST_PAUSE_SECONDS = 0.05
 _LONGEST_PAUSE_SECONDS = 0.5

@@ -7,18 +7,19 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
+from twd_shared.store.locks import take_lock
+
+_CONTENTS = "twd.schema_objects"
+
 
 def lock_history(transaction: sa.Connection, connection_id: str) -> None:
     """Let one transaction at a time write the connection's history."""
-    transaction.execute(
-        sa.text("select pg_advisory_xact_lock(hashtextextended('twd.snapshots:' || :id, 0))"),
-        {"id": connection_id},
-    )
+    take_lock(transaction, f"twd.snapshots:{connection_id}")
 
 
 def share_contents(transaction: sa.Connection) -> None:
     """Let no content be deleted while this transaction adds references to contents."""
-    _lock_contents(transaction, "pg_advisory_xact_lock_shared")
+    take_lock(transaction, _CONTENTS, shared=True)
 
 
 def lock_contents(transaction: sa.Connection) -> None:
@@ -26,8 +27,4 @@ def lock_contents(transaction: sa.Connection) -> None:
 
     Only a statement that starts after the lock is held sees all references.
     """
-    _lock_contents(transaction, "pg_advisory_xact_lock")
-
-
-def _lock_contents(transaction: sa.Connection, function: str) -> None:
-    transaction.execute(sa.text(f"select {function}(hashtextextended('twd.schema_objects', 0))"))
+    take_lock(transaction, _CONTENTS)

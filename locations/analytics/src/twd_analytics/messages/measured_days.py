@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from twd_shared.store.analytics_tables import measured_days
 from twd_shared.store.database import MetadataDatabase
+from twd_shared.store.locks import take_lock
 
 Measure = Literal["usage", "accuracy"]
 MEASURES: tuple[Measure, ...] = get_args(Measure)
@@ -38,10 +39,7 @@ def replace_measured_day(
     own = measured_days
     is_own = sa.and_(own.c.day == day, own.c.measure == measure)
     with database.begin() as transaction:
-        transaction.execute(
-            sa.text("select pg_advisory_xact_lock(hashtextextended(:what, 0))"),
-            {"what": f"twd.measured_days:{measure}:{day.isoformat()}"},
-        )
+        take_lock(transaction, f"twd.measured_days:{measure}:{day.isoformat()}")
         before = sa.select(own.c.source_state).where(is_own, own.c.timezone == timezone)
         fewer = messages_gone(transaction.execute(before).scalar(), state)
         if fewer and not even_if_fewer:

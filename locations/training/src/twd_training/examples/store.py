@@ -10,7 +10,8 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from twd_shared.store.database import KEEPALIVES, MetadataDatabase
+from twd_shared.store.database import MetadataDatabase
+from twd_shared.store.locks import take_lock
 from twd_shared.store.tables import generated_sql, training_items, training_readings
 from twd_training.examples.models import TrainingItem
 
@@ -115,13 +116,7 @@ class TrainingSet:
         Two runs of a connection must not mix their sets.
         """
         with self._database.begin() as transaction:
-            transaction.execute(
-                sa.text(
-                    f"select {KEEPALIVES},"
-                    " pg_advisory_xact_lock(hashtextextended('twd.training:' || :id, 0))"
-                ),
-                {"id": connection_id},
-            )
+            take_lock(transaction, f"twd.training:{connection_id}")
             yield Edit(transaction, connection_id, _stored(transaction, connection_id))
 
     def accepted(self, connection_id: str) -> list[TrainingItem]:

@@ -6,12 +6,13 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any
 
 import sqlalchemy as sa
 
-from twd_shared.store.database import KEEPALIVES, MetadataDatabase
+from twd_shared.store.database import MetadataDatabase
 from twd_shared.store.held_lock import HeldLock
+from twd_shared.store.locks import take_lock
 from twd_shared.store.tables import model_servings, model_versions
 
 NOT_YET_SERVED = "It was found good and is to be served; the run that would do so has not done it."
@@ -69,14 +70,14 @@ class ModelVersions:
     def exclusive(self, connection_id: str) -> Iterator[HeldLock]:
         """Hold a connection's knowledge base alone."""
         with self._database.begin() as transaction:
-            _take(transaction, "pg_advisory_xact_lock", connection_id)
+            take_lock(transaction, _lock_of(connection_id))
             yield HeldLock(transaction, "knowledge base")
 
     @contextmanager
     def exclusive_at_once(self, connection_id: str) -> Iterator[HeldLock | None]:
         """The same without waiting: None if another has it."""
         with self._database.begin() as transaction:
-            free = _take(transaction, "pg_try_advisory_xact_lock", connection_id)
+            free = take_lock(transaction, _lock_of(connection_id), wait=False)
             yield HeldLock(transaction, "knowledge base") if free else None
 
     def kept(self, connection_id: str) -> dict[int, ModelVersion]:
@@ -216,17 +217,8 @@ class ModelVersions:
             )
 
 
-def _take(
-    transaction: sa.Connection,
-    function: Literal["pg_advisory_xact_lock", "pg_try_advisory_xact_lock"],
-    connection_id: str,
-) -> bool:
-    key = "hashtextextended('twd.knowledge_base:' || :id, 0)"
-    # The function that waits gives nothing, which PostgreSQL calls void.
-    *_, answer = transaction.execute(
-        sa.text(f"select {KEEPALIVES}, {function}({key})::text"), {"id": connection_id}
-    ).one()
-    return answer != "false"
+def _lock_of(connection_id: str) -> str:
+    return f"twd.knowledge_base:{connection_id}"
 
 
 def _record_serving(transaction: sa.Connection, connection_id: str, version: int) -> None:
