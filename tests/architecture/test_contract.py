@@ -41,7 +41,10 @@ print(json.dumps({
         for key in graph.get_all_asset_keys()
     },
     "jobs": {
-        job.name: {"hooks": sorted(hook.name for hook in job.hook_defs)}
+        job.name: {
+            "hooks": sorted(hook.name for hook in job.hook_defs),
+            "executor": job.executor_def.name,
+        }
         for job in repository.get_all_jobs()
     },
     "sensors": sorted(item.name for item in repository.sensor_defs),
@@ -204,6 +207,11 @@ def test_every_job_alerts_when_it_fails_and_logs_when_it_succeeds(
         for name, job in found["jobs"].items():
             if not name.startswith("__"):
                 assert job["hooks"] == ["failure_alert_hook", "success_log_hook"], name
+
+
+def test_every_job_runs_its_steps_in_one_process(described: dict[str, Any]) -> None:
+    jobs = [job for found in described.values() for job in found["jobs"].values()]
+    assert {job["executor"] for job in jobs} == {"in_process"}
 
 
 def test_an_external_spec_carries_the_partitions() -> None:

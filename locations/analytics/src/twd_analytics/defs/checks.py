@@ -50,7 +50,7 @@ def checks(settings: Settings) -> list[dg.AssetChecksDefinition]:
         last = partitions.get_last_partition_key()
         return [last] if last else []
 
-    @dg.asset_check(asset=DAILY_QUERY_STATS, blocking=False)
+    @dg.asset_check(asset=DAILY_QUERY_STATS)
     def daily_query_stats_agree_with_source(
         context: dg.AssetCheckExecutionContext,
         application: ApplicationDatabaseResource,
@@ -106,7 +106,6 @@ def checks(settings: Settings) -> list[dg.AssetChecksDefinition]:
         @dg.asset_check(
             asset=asset,
             name=f"{asset.path[-1]}_up_to_date",
-            blocking=False,
             description=(
                 "The day was measured, in the zone of TWD_TIMEZONE, and no message of it was "
                 "written, changed or deleted since."
@@ -153,7 +152,7 @@ def checks(settings: Settings) -> list[dg.AssetChecksDefinition]:
 
         return check
 
-    @dg.asset_check(asset=DAILY_QUERY_STATS, blocking=False)
+    @dg.asset_check(asset=DAILY_QUERY_STATS)
     def messages_not_in_future(application: ApplicationDatabaseResource) -> dg.AssetCheckResult:
         """No message bears a time that is yet to come: its day was measured without it."""
         from twd_analytics.messages.reading import MessageLog
@@ -168,7 +167,7 @@ def checks(settings: Settings) -> list[dg.AssetChecksDefinition]:
             metadata={"messages_in_future": count},
         )
 
-    @dg.asset_check(asset=SQL_ACCURACY_REPORT, blocking=False)
+    @dg.asset_check(asset=SQL_ACCURACY_REPORT)
     def error_rate_in_bounds(
         context: dg.AssetCheckExecutionContext, metadata_store: MetadataStoreResource
     ) -> dg.AssetCheckResult:

@@ -14,9 +14,7 @@ EVEN_IF_FEWER_TAG = "twd/even_if_fewer"
 
 def daily_partitions(settings: Settings) -> dg.DailyPartitionsDefinition:
     """A partition a day in the configured time zone, up to yesterday."""
-    return dg.DailyPartitionsDefinition(
-        start_date=FIRST_DAY, timezone=settings.timezone, end_offset=0
-    )
+    return dg.DailyPartitionsDefinition(start_date=FIRST_DAY, timezone=settings.timezone)
 
 
 def days_of(partition_keys: Sequence[str]) -> list[date]:

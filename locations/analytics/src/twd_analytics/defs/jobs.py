@@ -21,7 +21,6 @@ def analytics_job(settings: Settings) -> "dg.UnresolvedAssetJobDefinition":
     return dg.define_asset_job(
         "analytics_job",
         selection=dg.AssetSelection.assets(*ALL_OF_A_DAY),
-        executor_def=dg.in_process_executor,
         hooks={success_log_hook(), failure_alert_hook(settings.ui_url)},
         description="Measures finished days: statistics, then the accuracy of generated SQL.",
     )

@@ -34,7 +34,6 @@ def schema_jobs(settings: Settings) -> dict[str, "dg.UnresolvedAssetJobDefinitio
         name: dg.define_asset_job(
             name,
             selection=dg.AssetSelection.assets(*ALL_OF_A_SOURCE),
-            executor_def=dg.in_process_executor,
             hooks={success_log_hook(), failure_alert_hook(settings.ui_url)},
             description=description,
         )
@@ -91,7 +90,6 @@ def check_connections_job(settings: Settings) -> dg.JobDefinition:
     @dg.job(
         name="check_connections_job",
         description="Reads every active connection once and records which of them fail.",
-        executor_def=dg.in_process_executor,
         hooks={success_log_hook(), failure_alert_hook(settings.ui_url)},
     )
     def job() -> None:

@@ -76,7 +76,6 @@ def index_migration_job(settings: Settings) -> dg.JobDefinition:
             "Builds the schema index by the configured model beside the one that is served, "
             "compares the two, and serves the new one."
         ),
-        executor_def=dg.in_process_executor,
         tags={"dagster/max_runtime": str(_LONGEST_SECONDS), "dagster/priority": str(_PRIORITY)},
         hooks={success_log_hook(), failure_alert_hook(settings.ui_url)},
     )

@@ -47,7 +47,6 @@ def run_retention_job(settings: Settings) -> dg.JobDefinition:
     @dg.job(
         name="run_retention_job",
         description=f"{runs} {_ALWAYS}",
-        executor_def=dg.in_process_executor,
         hooks={success_log_hook(), failure_alert_hook(settings.ui_url)},
     )
     def job() -> None:

@@ -15,7 +15,6 @@ def training_job(settings: Settings) -> "dg.UnresolvedAssetJobDefinition":
     return dg.define_asset_job(
         "training_job",
         selection=dg.AssetSelection.assets(*ALL_OF_A_TRAINING),
-        executor_def=dg.in_process_executor,
         hooks={success_log_hook(), failure_alert_hook(settings.ui_url)},
         description="Collects the examples of a source, publishes its knowledge base, scores it.",
     )
