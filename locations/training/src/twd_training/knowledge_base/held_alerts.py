@@ -27,8 +27,8 @@ class HeldAlerts:
         self._partition_key = partition_key
         self._link = link
 
-    def tell_held(self, held: ModelVersion, served: int | None) -> bool:
-        """Say that a version is held; False if this content was told since one was last served.
+    def tell_held(self, held: ModelVersion, served: int | None) -> None:
+        """Say that a version is held, unless that was told since one was last served.
 
         `served` is the number of the version that is served, None = none is.
         """
@@ -50,17 +50,17 @@ class HeldAlerts:
                 link=self._link,
                 database=self._partition_key,
             )
-            return add_alert(transaction, alert)
+            add_alert(transaction, alert)
 
-    def tell_none_held(self, served: ModelVersion) -> bool:
-        """Close what was told of held versions, and say so; False if nothing was open."""
+    def tell_none_held(self, served: ModelVersion) -> None:
+        """Close what was told of held versions, and say so if anything was."""
         closed = _closing(served.connection_id).returning(alerts.c.alert_key, alerts.c.title)
         with self._database.begin() as transaction:
             rows = transaction.execute(closed).all()
             if not rows:
-                return False
+                return
             title = f"recovered: {self._partition_key}: version {served.version} is served"
-            return add_alert(
+            add_alert(
                 transaction,
                 Alert(
                     key=f"recovered:{max(row.alert_key for row in rows)}",
