@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from itertools import islice
 
 import dagster as dg
 import msgspec
@@ -175,3 +176,8 @@ def claim_run(
             **({"dagster/priority": str(priority)} if priority else {}),
         },
     )
+
+
+def first_claims(claims: Iterable[dg.RunRequest | None], most: int) -> list[dg.RunRequest]:
+    """The first `most` requests; what comes later is not claimed, so that it counts no attempt."""
+    return list(islice((request for request in claims if request), most))

@@ -18,7 +18,7 @@ from twd_schema.drift.freshness import (
 from twd_schema.drift.store import DiffStore, Synced
 from twd_shared.errors import TwdError
 from twd_shared.resources.stores import CatalogResource, MetadataStoreResource
-from twd_shared.run_requests import Attempts, claim_run, is_in_flight
+from twd_shared.run_requests import Attempts, claim_run, first_claims, is_in_flight
 from twd_shared.schema_model.fingerprint import content_fingerprint
 from twd_shared.sensor_memory import SensorMemory
 from twd_shared.settings import Settings
@@ -135,23 +135,22 @@ def _requests(
     known: Mapping[str, RegisteredConnection],
     held: Mapping[str, Synced],
 ) -> list[dg.RunRequest]:
-    requests: list[dg.RunRequest] = []
-    for connection_id, one in judged.items():
-        if one.wish and len(requests) < _MOST_REQUESTS:
-            standing = held[connection_id].fingerprint
-            request = claim_run(
-                instance,
-                attempts,
-                known[connection_id],
-                one.wish,
-                "schema_change_sensor",
-                ALL_OF_A_SOURCE,
-                standing=standing,
-                # What is told of a schema that has gone again is wrong as long as this waits.
-                is_urgent=one.wish == standing,
-            )
-            requests += [request] if request else []
-    return requests
+    claims = (
+        claim_run(
+            instance,
+            attempts,
+            known[connection_id],
+            one.wish,
+            "schema_change_sensor",
+            ALL_OF_A_SOURCE,
+            standing=held[connection_id].fingerprint,
+            # What is told of a schema that has gone again is wrong as long as this waits.
+            is_urgent=one.wish == held[connection_id].fingerprint,
+        )
+        for connection_id, one in judged.items()
+        if one.wish
+    )
+    return first_claims(claims, _MOST_REQUESTS)
 
 
 def _summary(checks: Sequence[SourceCheck], known: int) -> str:

@@ -1,7 +1,5 @@
 """The sensor that follows the application's list of connections."""
 
-from itertools import islice
-
 import dagster as dg
 
 from twd_schema.defs.jobs import ALL_OF_A_SOURCE
@@ -12,12 +10,13 @@ from twd_shared.contract import source_databases
 from twd_shared.errors import TwdError
 from twd_shared.resources.servers import QdrantResource
 from twd_shared.resources.stores import CatalogResource, MetadataStoreResource
-from twd_shared.run_requests import Attempts, claim_run
+from twd_shared.run_requests import Attempts, claim_run, first_claims
 from twd_shared.schema_model.wording import counted
 from twd_shared.settings import Settings
 from twd_shared.store.connections import RegisteredConnection
 
-# With their waits, about a day. The daily verification asks again, whatever failed before.
+# With their waits, 18 hours and what the runs take. The daily verification asks again, whatever
+# failed before.
 MOST_IMPORTS = 24
 
 # What a tick requests; the rest has its turn at the next one. Queueing a run is part of the
@@ -74,7 +73,6 @@ def new_connection_sensor(
         attempts = Attempts(memory.attempts, MOST_IMPORTS)
         # Not of those that are only not listed, or not readable, at this tick.
         attempts.forget_others(seen.unsynced)
-        # Made one by one: what is beyond the most of a tick is not counted as an attempt.
         claims = (
             claim_run(
                 context.instance,
@@ -87,7 +85,7 @@ def new_connection_sensor(
             )
             for registered in seen.plan.to_import
         )
-        requests = list(islice((request for request in claims if request), _MOST_REQUESTS))
+        requests = first_claims(claims, _MOST_REQUESTS)
         memory.attempts = attempts.cursor()
         changes = [
             source_databases.build_add_request(list(seen.plan.partitions_to_add)),

@@ -1,7 +1,6 @@
 """The sensor that follows the application's training data and connections that went away."""
 
 from datetime import UTC, datetime, timedelta
-from itertools import islice
 
 import dagster as dg
 
@@ -13,7 +12,7 @@ from twd_shared.resources.stores import (
     CatalogResource,
     MetadataStoreResource,
 )
-from twd_shared.run_requests import Attempts, claim_run
+from twd_shared.run_requests import Attempts, claim_run, first_claims
 from twd_shared.schema_model.wording import counted
 from twd_shared.settings import Settings
 from twd_training.defs.jobs import ALL_OF_A_TRAINING
@@ -97,7 +96,6 @@ def training_data_sensor(
             return dg.SkipReason(str(error))
         attempts = Attempts(context.cursor)
         attempts.forget_others(set(wishes))
-        # Made one by one: what is beyond the most of a tick is not counted as an attempt.
         claims = (
             claim_run(
                 context.instance,
@@ -111,7 +109,7 @@ def training_data_sensor(
             for item in connections
             if item.connection_id in wishes
         )
-        requests = list(islice((request for request in claims if request), _MOST_REQUESTS))
+        requests = first_claims(claims, _MOST_REQUESTS)
         return dg.SensorResult(
             run_requests=requests,
             skip_reason=None if requests else _nothing_to_train(len(connections), len(wishes)),
