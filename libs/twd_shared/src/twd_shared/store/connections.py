@@ -14,6 +14,7 @@ from sqlalchemy.dialects.postgresql import insert
 from twd_shared.clients.catalog import Connection
 from twd_shared.errors import UnknownConnection
 from twd_shared.store.database import MetadataDatabase
+from twd_shared.store.rows import of_row
 from twd_shared.store.tables import connections
 
 Status = Literal["unknown", "ok", "failing"]
@@ -47,7 +48,7 @@ class ConnectionRegistry:
             connections.c.first_seen_at, connections.c.connection_id
         )
         with self._database.begin() as transaction:
-            return [_registered(row) for row in transaction.execute(query)]
+            return [of_row(RegisteredConnection, row) for row in transaction.execute(query)]
 
     def by_partition(self, partition_key: str) -> RegisteredConnection:
         """The connection of a partition; raises UnknownConnection if none has it."""
@@ -64,7 +65,7 @@ class ConnectionRegistry:
                 f"No database {partition_key!r} is connected. Known: {known}{more}. "
                 "new_connection_sensor connects what the application lists, at its next tick."
             )
-        return _registered(row)
+        return of_row(RegisteredConnection, row)
 
     def is_active(self, connection_id: str) -> bool:
         """Whether the connection is registered and was not taken out."""
@@ -107,7 +108,7 @@ class ConnectionRegistry:
                 )
                 registered.append(connection.connection_id)
             query = sa.select(connections).where(connections.c.connection_id.in_(registered))
-            return [_registered(row) for row in transaction.execute(query)]
+            return [of_row(RegisteredConnection, row) for row in transaction.execute(query)]
 
     def deactivate(self, connection_id: str) -> None:
         """Mark a connection as no longer listed or paused; its history stays."""
@@ -157,15 +158,3 @@ def free_partition_key(database_name: str, taken: set[str]) -> str:
         number += 1
         key = f"{base}-{number}"
     return key
-
-
-def _registered(row: Any) -> RegisteredConnection:
-    return RegisteredConnection(
-        connection_id=row.connection_id,
-        partition_key=row.partition_key,
-        database_name=row.database_name,
-        db_type=row.db_type,
-        is_active=row.is_active,
-        status=row.status,
-        status_reason=row.status_reason,
-    )

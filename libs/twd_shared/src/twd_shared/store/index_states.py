@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from twd_shared.store.database import MetadataDatabase
+from twd_shared.store.rows import of_row
 from twd_shared.store.tables import index_states
 
 
@@ -48,10 +49,8 @@ class IndexStateStore:
         """What the index holds of the connection, or None if it was never published."""
         query = sa.select(index_states).where(index_states.c.connection_id == connection_id)
         with self._database.begin() as transaction:
-            row = transaction.execute(query).mappings().one_or_none()
-        if row is None:
-            return None
-        return IndexState(**{name: row[name] for name in IndexState.__slots__})
+            row = transaction.execute(query).one_or_none()
+        return of_row(IndexState, row) if row else None
 
     def connection_ids(self) -> set[str]:
         """The connections of which the index holds anything."""

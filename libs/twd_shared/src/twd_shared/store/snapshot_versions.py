@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from twd_shared.schema_model.models import ObjectKey, Snapshot
+from twd_shared.store.rows import of_row
 from twd_shared.store.tables import snapshots
 
 
@@ -115,15 +116,6 @@ def _is(connection_id: str, number: int) -> sa.ColumnElement[bool]:
     return sa.and_(snapshots.c.connection_id == connection_id, snapshots.c.version == number)
 
 
-def _version(row: Any) -> SnapshotVersion:
-    return SnapshotVersion(
-        connection_id=row.connection_id,
-        version=row.version,
-        fingerprint=row.fingerprint,
-        table_count=row.table_count,
-        column_count=row.column_count,
-        taken_at=row.taken_at,
-        confirmed_at=row.confirmed_at,
-        ended_at=row.ended_at,
-        unconfirmed=tuple((kind, schema, name) for kind, schema, name in row.unconfirmed),
-    )
+def _version(row: sa.Row[Any]) -> SnapshotVersion:
+    unconfirmed = tuple((kind, schema, name) for kind, schema, name in row.unconfirmed)
+    return of_row(SnapshotVersion, row, unconfirmed=unconfirmed)

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from twd_shared.store.database import MetadataDatabase, text_rows
+from twd_shared.store.rows import of_row
 from twd_shared.store.sync_tables import source_checks
 
 Freshness = Literal["fresh", "drifted", "unreadable", "given_up"]
@@ -45,9 +46,8 @@ class SourceCheckStore:
     def all(self) -> dict[str, SourceCheck]:
         """The last check of each connection that was ever asked, by its id."""
         with self._database.begin() as transaction:
-            rows = transaction.execute(sa.select(source_checks)).mappings().all()
-        names = SourceCheck.__slots__
-        return {row["connection_id"]: SourceCheck(**{n: row[n] for n in names}) for row in rows}
+            rows = transaction.execute(sa.select(source_checks)).all()
+        return {row.connection_id: of_row(SourceCheck, row) for row in rows}
 
     def record(self, checks: Collection[SourceCheck]) -> None:
         """Store the checks as of now, in one statement; `since` and `asked_at` are set here."""

@@ -12,6 +12,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from twd_shared.store.database import MetadataDatabase
 from twd_shared.store.locks import take_lock
+from twd_shared.store.rows import of_row
 from twd_shared.store.tables import generated_sql, training_items, training_readings
 from twd_training.examples.models import TrainingItem
 
@@ -187,21 +188,7 @@ class TrainingSet:
 def _stored(transaction: sa.Connection, connection_id: str) -> dict[UUID, TrainingItem]:
     query = sa.select(training_items).where(training_items.c.connection_id == connection_id)
     return {
-        row.item_id: TrainingItem(
-            item_id=row.item_id,
-            kind=row.kind,
-            question=row.question,
-            content=row.content,
-            content_hash=row.content_hash,
-            tables=tuple(row.tables),
-            accepted=row.accepted,
-            reason=row.reason,
-            names=tuple(row.names),
-            accepted_version=row.accepted_version,
-            quarantined_since=row.quarantined_since,
-            proposal=row.proposal,
-            source=row.source,
-        )
+        row.item_id: of_row(TrainingItem, row, tables=tuple(row.tables), names=tuple(row.names))
         for row in transaction.execute(query)
     }
 

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from twd_shared.store.database import MetadataDatabase
 from twd_shared.store.held_lock import HeldLock
 from twd_shared.store.locks import take_lock
+from twd_shared.store.rows import of_row
 from twd_shared.store.tables import model_servings, model_versions
 
 NOT_YET_SERVED = "It was found good and is to be served; the run that would do so has not done it."
@@ -87,11 +88,8 @@ class ModelVersions:
             model_versions.c.collections != sa.literal({}, model_versions.c.collections.type),
         )
         with self._database.begin() as transaction:
-            rows = transaction.execute(query).mappings().all()
-        return {
-            row["version"]: ModelVersion(**{name: row[name] for name in ModelVersion.__slots__})
-            for row in rows
-        }
+            rows = transaction.execute(query).all()
+        return {row.version: of_row(ModelVersion, row) for row in rows}
 
     def live(self, connection_id: str) -> ModelVersion | None:
         """The version that readers are served, or None."""
