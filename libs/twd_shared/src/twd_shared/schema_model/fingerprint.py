@@ -48,7 +48,7 @@ def content_fingerprint(parts: Iterable[str]) -> str:
     # Lengths are few: a large schema has a hundred thousand parts.
     prefixes = {length: length.to_bytes(8, "big") for length in set(map(len, encoded))}
     prefixed = b"".join([prefixes[len(data)] + data for data in encoded])
-    return _digest(prefixed)
+    return digest(prefixed)
 
 
 def object_fingerprints(snapshot: Snapshot) -> dict[ObjectKey, str]:
@@ -59,14 +59,14 @@ def object_fingerprints(snapshot: Snapshot) -> dict[ObjectKey, str]:
 def fingerprints_of(objects: Mapping[ObjectKey, SchemaObject]) -> dict[ObjectKey, str]:
     """Fingerprint of each of the objects by its key, in their order.
 
-    That is SHA-256 of its canonical JSON, first 128 bits as 32 hex digits.
+    That is the digest of its canonical JSON.
     """
     # In one place for all: to make room for each anew takes a quarter of the time.
     canonical = bytearray()
     found: dict[ObjectKey, str] = {}
     for key, item in objects.items():
         encode_into(item, canonical)
-        found[key] = _digest(canonical)
+        found[key] = digest(canonical)
     return found
 
 
@@ -78,5 +78,6 @@ def snapshot_fingerprint(fingerprints: dict[ObjectKey, str]) -> str:
     return content_fingerprint(parts)
 
 
-def _digest(data: bytes | bytearray) -> str:
+def digest(data: bytes | bytearray) -> str:
+    """SHA-256 of the bytes, first 128 bits as 32 hex digits."""
     return hashlib.sha256(data).hexdigest()[:32]

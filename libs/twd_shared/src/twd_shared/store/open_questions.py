@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import unicodedata
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
+from twd_shared.schema_model.fingerprint import digest
 from twd_shared.store.analytics_tables import daily_open_questions
 from twd_shared.store.database import MetadataDatabase
 from twd_shared.store.small_talk import SMALL_TALK
@@ -48,7 +48,7 @@ def normalised_question(text: str) -> str:
 
 def question_hash(normalised: str) -> str:
     """What a normalised question is known by where its text is cut or not kept."""
-    return hashlib.sha256(normalised.encode()).hexdigest()[:32]
+    return digest(normalised.encode())
 
 
 _SMALL_TALK = frozenset(map(question_hash, SMALL_TALK))

@@ -6,7 +6,6 @@ rename is never told of an object that merely took over a name.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Collection, Iterable, Mapping
 from operator import attrgetter
 
@@ -14,6 +13,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
+from twd_shared.schema_model.fingerprint import digest
 from twd_shared.schema_model.identities import (
     IdentifiedAs,
     Identities,
@@ -131,7 +131,7 @@ def in_order(identities: Identities, keys: Collection[ObjectKey]) -> Identities:
 
 def hash_of(identities: Identities) -> str:
     """Of the identities in their order, 32 hex digits."""
-    return hashlib.sha256(msgspec.json.encode(identities)).hexdigest()[:32]
+    return digest(msgspec.json.encode(identities))
 
 
 def known_since(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 from operator import attrgetter
 
@@ -10,6 +9,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
+from twd_shared.schema_model.fingerprint import digest
 from twd_shared.schema_model.models import TableStatistics
 from twd_shared.store.tables import table_statistics
 
@@ -20,7 +20,7 @@ def write_statistics(
     """Make these the connection's statistics; the same ones again write nothing."""
     in_order = sorted(statistics, key=attrgetter("schema", "table"))
     body = msgspec.json.encode(in_order, order="deterministic")
-    content_hash = hashlib.sha256(body).hexdigest()[:32]
+    content_hash = digest(body)
     table = table_statistics
     held = transaction.execute(
         sa.select(table.c.content_hash).where(table.c.connection_id == connection_id)

@@ -13,9 +13,9 @@ https://www.postgresql.org/docs/current/ddl-system-columns.html
 from __future__ import annotations
 
 import asyncio
-import hashlib
 
 from twd_schema.extraction.postgresql import APPLICATION_NAME
+from twd_shared.schema_model.fingerprint import digest
 from twd_shared.sources.address import SourceAddress
 from twd_shared.sources.limits import ReadLimits
 from twd_shared.sources.postgresql import end_session, open_session, source_errors
@@ -128,4 +128,4 @@ async def read_signal(label: str, address: SourceAddress, limits: ReadLimits) ->
                 text = str(await session.fetchval(_SIGNAL))
             finally:
                 await end_session(session)
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
+    return digest(text.encode())
