@@ -20,9 +20,9 @@ from typing import Any, NamedTuple, get_args
 
 import psycopg2
 
+from benchmarks.analytics.imagined import ImaginedOutcomes
 from twd_local.application import rows, tables
 from twd_local.application.exchanges import Said
-from twd_local.application.imagined import ImaginedOutcomes
 from twd_local.application.messages import SYSTEM_MESSAGE, Traffic, questions_wanted, timed
 from twd_local.application.questions import CORPORA, Language, drawn_questions
 from twd_local.application.tables import Connection

@@ -12,8 +12,8 @@ from typing import Any
 import psycopg2
 import pytest
 
+from benchmarks.analytics.imagined import ImaginedOutcomes
 from twd_local.application import messages, outcomes, small_talk, users
-from twd_local.application.imagined import ImaginedOutcomes
 from twd_local.application.messages import SampleConversation, SampleMessage
 from twd_local.application.outcomes import Outcome, Outcomes
 from twd_local.application.questions import CORPORA, Question, drawn_questions

@@ -2,7 +2,7 @@
 
 Belongs here: deriving the right and the typically wrong SQL of a question, and running both on
 the real source database, so that results and error texts are the database's own. Not here: who
-asks when (`messages.py`), outcomes without a database (`imagined.py`).
+asks when (`messages.py`), outcomes without a database.
 """
 
 from __future__ import annotations
