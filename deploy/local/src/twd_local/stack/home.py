@@ -1,5 +1,6 @@
-"""Where the stack keeps its files: names of folders and files, nothing that reads or writes them,
-except the lock that lets one command at a time change the stack.
+"""Where the stack keeps its files: names of folders and files, nothing that reads or writes them.
+
+The folders are made here, and the lock is held that lets one command at a time change the stack.
 """
 
 from __future__ import annotations

@@ -97,7 +97,7 @@ class MetadataDatabase:
     def open_session(self) -> sa.Connection:
         """A session whose statements are no part of a transaction; whoever opens it closes it.
 
-        Raises MetadataUnavailable if the server is away.
+        Raises as `begin`.
         """
         with self._explained():
             return self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")

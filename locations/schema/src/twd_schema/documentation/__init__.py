@@ -1,1 +1,1 @@
-"""Documentation: what each table is about, in sentences, from names, keys and comments."""
+"""Documentation: what each table is about, from its schema and what people and a model say."""

@@ -1,1 +1,1 @@
-"""Lifecycle: what a listed, paused, removed or failing connection needs done."""
+"""Lifecycle: what a listed, paused or removed connection needs done."""

@@ -1,1 +1,1 @@
-"""Evaluation: labelled questions, retrieval scores, their history."""
+"""Evaluation: how well tables are found and SQL is written, and the gate of new knowledge bases."""

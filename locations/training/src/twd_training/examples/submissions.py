@@ -1,7 +1,6 @@
 """What users wrote in the application's table `training_data`, and whether it has changed.
 
-The only module of this domain that reads the application. Other names of that table's columns
-belong nowhere else.
+Names of that table's columns belong nowhere else. Answers of the assistant are read in `mining.py`.
 """
 
 from __future__ import annotations
