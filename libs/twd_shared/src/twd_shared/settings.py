@@ -267,47 +267,8 @@ COMPUTE_LOG_DIR = Variable(
 )
 ARTIFACT_DIR = Variable("TWD_ARTIFACT_DIR", None, "Folder of Dagster's local files (dagster.yaml)")
 
-VARIABLES: tuple[Variable, ...] = (
-    METADATA_DSN,
-    APPLICATION_DSN,
-    API_URL,
-    CATALOG,
-    QDRANT_URL,
-    QDRANT_API_KEY,
-    INDEX_ALIAS,
-    OLLAMA_BASE_URL,
-    EMBED_MODEL,
-    LLM_MODEL,
-    SOURCE_DIALECTS,
-    SOURCE_HOSTS,
-    SOURCE_FILES,
-    SOURCE_TIMEOUT_SECONDS,
-    SOURCE_HOST_READINGS,
-    DROP_SHARE,
-    CONFIRM_SECONDS,
-    SNAPSHOT_DAYS,
-    RUN_DAYS,
-    CONNECTION_KEYS,
-    SECRETS_FOLDER,
-    SCRATCH_DSN,
-    NEW_CONNECTION_SECONDS,
-    SCHEMA_CHANGE_SECONDS,
-    AUTOMATION_SECONDS,
-    TIMEZONE,
-    ALERT_WEBHOOK_URL,
-    ALERT_FORMAT,
-    UI_URL,
-    RUN_MAX_RETRIES,
-    RUN_RETRY_SECONDS,
-    RECALL_BOUND,
-    PROMOTION_TOLERANCE,
-    QUESTION_CHARACTERS,
-    LATE_DAYS,
-    FRESHNESS_SECONDS,
-    MAX_CONCURRENT_RUNS,
-    COMPUTE_LOG_DIR,
-    ARTIFACT_DIR,
-)
+VARIABLES = tuple(item for item in globals().values() if isinstance(item, Variable))
+"""All of the above, in their order."""
 
 
 @dataclass(frozen=True, slots=True)
