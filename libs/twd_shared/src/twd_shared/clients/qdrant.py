@@ -202,6 +202,19 @@ def scroll(
         body["offset"] = page.next_page_offset
 
 
+def collections_in(client: QdrantClient) -> set[str]:
+    """The names of all collections."""
+    with index_errors(client):
+        return {item.name for item in client.get_collections().collections}
+
+
+def aliases_in(client: QdrantClient) -> dict[str, str]:
+    """Collection by alias, of all that there are."""
+    with index_errors(client):
+        aliases = client.get_aliases().aliases
+    return {item.alias_name: item.collection_name for item in aliases}
+
+
 @contextmanager
 def index_errors(client: QdrantClient) -> Iterator[None]:
     """Turn the client's errors into IndexUnavailable (retried) or IndexRejected (not).

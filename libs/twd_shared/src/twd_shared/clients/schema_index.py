@@ -25,7 +25,7 @@ from twd_shared.clients.index_collections import (
     read_collection,
 )
 from twd_shared.clients.index_points import ConnectionPoints
-from twd_shared.clients.qdrant import index_errors
+from twd_shared.clients.qdrant import aliases_in, collections_in, index_errors
 from twd_shared.clients.token_budget import TokenBudget
 from twd_shared.errors import IndexRejected
 
@@ -91,7 +91,7 @@ class SchemaIndex:
 
     def names(self) -> Names:
         """What the aliases name now, whether it can be read or not; None where there is none."""
-        return self._names_in(self._aliases())
+        return self._names_in(aliases_in(self._client))
 
     def collection(self, name: str) -> IndexCollection:
         """The physical collection of that name; raises IndexRejected as `read_collection` does."""
@@ -105,13 +105,11 @@ class SchemaIndex:
 
     def collections(self) -> list[str]:
         """The names of all physical collections of this index."""
-        with index_errors(self._client):
-            found = self._client.get_collections().collections
-        return sorted(item.name for item in found if self._names.fullmatch(item.name))
+        return sorted(filter(self._names.fullmatch, collections_in(self._client)))
 
     def unserved(self, making: Making) -> IndexCollection | None:
         """The newest collection of that making that no alias names: one that is being built."""
-        taken = set(self._aliases().values())
+        taken = set(aliases_in(self._client).values())
         for name in sorted(self.collections(), key=self._number, reverse=True):
             if name in taken or not self._number(name):
                 continue
@@ -137,7 +135,7 @@ class SchemaIndex:
 
         One request; if the server dies within it, what was served still is.
         """
-        aliases = self._aliases()
+        aliases = aliases_in(self._client)
         before = aliases.get(self.alias)
         moved: dict[str, str] = {}
         if before is not None and before != name and before in self.collections():
@@ -150,7 +148,7 @@ class SchemaIndex:
         If the server dies within it, readers may find what was served before, and nothing is kept
         from before that. Raises IndexRejected when nothing is kept from before.
         """
-        aliases = self._aliases()
+        aliases = aliases_in(self._client)
         live, previous = self._names_in(aliases)
         if previous is None:
             raise IndexRejected(
@@ -163,7 +161,7 @@ class SchemaIndex:
 
     def drop(self, name: str) -> bool:
         """Delete a collection of this index; False, and nothing is done, if an alias names it."""
-        if name in self._aliases().values() or not self._names.fullmatch(name):
+        if name in aliases_in(self._client).values() or not self._names.fullmatch(name):
             return False
         with index_errors(self._client):
             return self._client.delete_collection(name)
@@ -180,11 +178,6 @@ class SchemaIndex:
         """Delete all points of a connection from every collection of this index."""
         for name in self.collections():
             self.points(connection_id, name).delete_all()
-
-    def _aliases(self) -> dict[str, str]:
-        with index_errors(self._client):
-            found = self._client.get_aliases().aliases
-        return {item.alias_name: item.collection_name for item in found}
 
     def _is_live(self, name: str) -> bool:
         """Asks for this collection alone: the server may have thousands of other aliases."""

@@ -14,7 +14,15 @@ from typing import Any, NamedTuple
 import msgspec
 from qdrant_client import QdrantClient, models
 
-from twd_shared.clients.qdrant import Record, index_errors, query, scroll, upsert
+from twd_shared.clients.qdrant import (
+    Record,
+    aliases_in,
+    collections_in,
+    index_errors,
+    query,
+    scroll,
+    upsert,
+)
 from twd_shared.errors import IndexRejected, IndexUnavailable
 from twd_training.knowledge_base.documents import Document, EmbeddedText
 from twd_training.knowledge_base.names import PARTS, Part, alias_of, collection_of, version_in
@@ -87,7 +95,7 @@ def points_of(document: Document, model: str) -> list[Point]:
 
 def served_aliases(client: QdrantClient) -> frozenset[str]:
     """All aliases in Qdrant whose collection is there, in two requests."""
-    aliases, there = _aliases_in(client), _collections_in(client)
+    aliases, there = aliases_in(client), collections_in(client)
     return frozenset(alias for alias, collection in aliases.items() if collection in there)
 
 
@@ -116,7 +124,7 @@ class Collections:
 
     def present(self) -> set[int]:
         """Versions of which there is at least one collection."""
-        versions = (version_in(self._partition_key, name) for name in self._there())
+        versions = (version_in(self._partition_key, name) for name in collections_in(self._client))
         return {version for version in versions if version is not None}
 
     def missing(self, names: Collection[str]) -> list[str]:
@@ -124,18 +132,18 @@ class Collections:
 
         A version of a release that had no memory was recorded without one, and is whole so.
         """
-        return sorted(set(names) - self._there())
+        return sorted(set(names) - collections_in(self._client))
 
     def served(self) -> int | None:
         """The version to which all aliases point, or None if they do not agree."""
-        aliases = self._aliases()
+        aliases = aliases_in(self._client)
         first = aliases.get(alias_of(self._partition_key, PARTS[0]), "")
         version = version_in(self._partition_key, first)
         if version is None:
             return None
         names = self.names(version)
         memory = alias_of(self._partition_key, "memory")
-        if memory not in aliases and names[memory] not in self._there():
+        if memory not in aliases and names[memory] not in collections_in(self._client):
             # Published by a release that had no memory: whole without it.
             del names[memory]
         return version if names.items() <= aliases.items() else None
@@ -181,7 +189,7 @@ class Collections:
 
     def complete(self, version: int) -> None:
         """Create the payload indexes that a version lacks: a release that had none made it."""
-        collections = self._there()
+        collections = collections_in(self._client)
         for part, indexes in _PAYLOAD_INDEXES.items():
             name = collection_of(self._partition_key, part, version)
             if name not in collections:
@@ -229,9 +237,9 @@ class Collections:
         before the first version, are deleted; IndexRejected is raised, and nothing done, when one
         of them holds points.
         """
-        there = self._aliases()
+        there = aliases_in(self._client)
         memory = alias_of(self._partition_key, "memory")
-        collections = self._there()
+        collections = collections_in(self._client)
         moved = self.names(version)
         if moved[memory] not in collections:
             del moved[memory]
@@ -259,7 +267,7 @@ class Collections:
 
         With the last version go empty collections that have the name of an alias.
         """
-        own = {name: version_in(self._partition_key, name) for name in self._there()}
+        own = {name: version_in(self._partition_key, name) for name in collections_in(self._client)}
         dropped = [name for name, version in own.items() if version in versions]
         if not {version for version in own.values() if version is not None} - set(versions):
             dropped += [name for name, count in self._named_as_aliases().items() if not count]
@@ -346,9 +354,6 @@ class Collections:
             for points in query(self._client, name, searches)
         ]
 
-    def _aliases(self) -> dict[str, str]:
-        return _aliases_in(self._client)
-
     def _records(self, name: str, request: Mapping[str, Any] | None = None) -> Iterator[Record]:
         """All points of a collection with what is asked of them; none if it does not exist."""
         with index_errors(self._client):
@@ -356,16 +361,13 @@ class Collections:
         if exists:
             yield from scroll(self._client, name, request)
 
-    def _there(self) -> set[str]:
-        return _collections_in(self._client)
-
     def _named_as_aliases(self) -> dict[str, int]:
         """Points of the collections whose names belong to our aliases, by name."""
         aliases = {alias_of(self._partition_key, part) for part in PARTS}
         with index_errors(self._client):
             return {
                 name: self._client.count(name, exact=True).count
-                for name in sorted(self._there() & aliases)
+                for name in sorted(collections_in(self._client) & aliases)
             }
 
     def _in_the_way(self) -> list[str]:
@@ -391,18 +393,6 @@ class Collections:
             payload = record.payload or {}
             if text_key in payload and _metadata(payload).get("model") == model:
                 yield payload[text_key], record.vector
-
-
-def _aliases_in(client: QdrantClient) -> dict[str, str]:
-    """Collection by alias, of all that there are."""
-    with index_errors(client):
-        aliases = client.get_aliases().aliases
-    return {item.alias_name: item.collection_name for item in aliases}
-
-
-def _collections_in(client: QdrantClient) -> set[str]:
-    with index_errors(client):
-        return {item.name for item in client.get_collections().collections}
 
 
 def _metadata(payload: Mapping[str, Any]) -> Mapping[str, Any]:
