@@ -208,14 +208,80 @@ def test_without_rows_of_the_users_sql_nothing_is_compared(
     assert compare(shared_source, expected, COUNT, 3) == Compared("not_comparable", reason)
 
 
-def test_a_function_of_the_sources_own_is_not_called(source: str) -> None:
-    execute(
-        source, "create function \"Outside\"() returns bigint language sql as 'select 3::bigint'"
+OWN_FUNCTIONS = """
+create function "Outside"() returns bigint language sql as 'select 3::bigint';
+create function quarter(integer) returns bigint language sql as 'select 3::bigint';
+create function ledger(customer) returns bigint language sql as 'select 3::bigint';
+create function anything(anyelement) returns bigint language sql as 'select 3::bigint';
+create function total(text) returns text language sql as 'select $1';
+create function full_name(customer) returns text language sql as 'select null';
+create domain client as customer;
+create function debts(client) returns bigint language sql as 'select 3::bigint';
+create function friends(variadic customer[]) returns bigint language sql as 'select 3::bigint';
+"""
+
+
+@pytest.fixture(scope="module")
+def source_with_functions(services: Any) -> str:
+    """A source that no test changes, and that has functions of its own."""
+    dsn = services.database()
+    execute(dsn, TABLES, OWN_FUNCTIONS)
+    return dsn
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        'select "Outside"()',
+        'select 3 where public."Outside"() > 0',
+        "select erase()",
+        # Functions of the parser's own too.
+        "select quarter(1)",
+        "select Quarter /* x */ (1)",
+        "select * from public.quarter(1)",
+        "select public.quarter(1)",
+        # By the name of a row, and of a value between brackets or out of FROM.
+        "select c.ledger from customer c",
+        'select c . "ledger" from customer c',
+        "select customer.ledger from customer",
+        "select (c).ledger from customer c",
+        "select ledger(c) from customer c",
+        "select c.anything from customer c",
+        "select c.debts from customer c",
+        "select c.friends from customer c",
+        "select (1).quarter",
+        "select (array[1])[1].quarter",
+        "select t.quarter from generate_series(1, 2) t",
+        "select t.quarter from (customer c cross join generate_series(1, 2) t)",
+        "select t.quarter from customer c cross join lateral abs(c.customer_id) t",
+        "select t.total from current_user t",
+    ],
+)
+def test_a_function_of_the_sources_own_is_not_called(source_with_functions: str, call: str) -> None:
+    assert compare(source_with_functions, COUNT, call) == Compared(
+        "refused", "it calls a function of the source's own"
     )
-    for call in ('select "Outside"()', 'select 3 where public."Outside"() > 0', "select erase()"):
-        assert compare(source, COUNT, call) == Compared(
-            "refused", "it calls a function of the source's own"
-        )
+
+
+def test_a_name_in_escapes_is_not_run(source_with_functions: str) -> None:
+    refused = compare(source_with_functions, COUNT, r'select u&"\0071uarter"(1)')
+    assert refused == Compared("refused", "it writes a name in escapes")
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        # A function of that name takes no row, or the row has such a column.
+        "select t.total from (select 3 as total) t",
+        "select t.quarter from (values (3)) t(quarter)",
+        "select count(c.full_name) from customer c",
+        "with t as (select count(*) as quarter from customer) select t.quarter from t",
+        "select c.n from (select count(*) as n from customer where full_name in ('Ann', 'Bob')"
+        " or customer_id > 2) c",
+    ],
+)
+def test_columns_may_be_called_like_functions(source_with_functions: str, given: str) -> None:
+    assert compare(source_with_functions, COUNT, given) == Compared("matched")
 
 
 def test_nothing_is_changed_on_the_source(source: str) -> None:

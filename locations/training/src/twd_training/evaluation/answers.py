@@ -69,16 +69,3 @@ def without_end(sql: str, db_type: str) -> str:
         return sql
     ends = [token.end for token in tokens if token.token_type != TokenType.SEMICOLON]
     return sql[: ends[-1] + 1] if ends else sql
-
-
-def functions_in(sql: str, db_type: str) -> frozenset[str]:
-    """The names of functions that the query calls and the parser does not know, as they are found.
-
-    A server's own functions of which the parser has no notion are among them.
-    """
-    found: set[str] = set()
-    for statement in parsed(sql, db_type) or ():
-        for call in statement.find_all(exp.Anonymous):
-            # Written in quotes or not: whichever of the two there is.
-            found |= {call.name, call.name.lower()}
-    return frozenset(found)

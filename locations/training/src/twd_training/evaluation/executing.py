@@ -17,7 +17,8 @@ from twd_shared.clients.catalog import Connection
 from twd_shared.sources.access import SourceAccess
 from twd_shared.sources.address import SourceAddress
 from twd_shared.sources.postgresql import end_session, open_session, source_errors
-from twd_training.evaluation.answers import functions_in, is_ordered, without_end
+from twd_training.evaluation.answers import is_ordered, without_end
+from twd_training.evaluation.calls import OF_THE_SOURCE, called_in, has_escaped_name
 from twd_training.evaluation.outcomes import Compared
 from twd_training.evaluation.results import Rows, difference
 
@@ -35,10 +36,6 @@ _CELL = (
     "case when pg_catalog.octet_length({0}::pg_catalog.text) > {1} then pg_catalog.encode("
     "pg_catalog.sha256(pg_catalog.convert_to({0}::pg_catalog.text, 'UTF8')), 'hex')"
     " else {0}::pg_catalog.text end"
-)
-_OF_THE_SOURCE = (
-    "select exists (select from pg_catalog.pg_proc where proname = any ($1::pg_catalog.text[])"
-    " and pronamespace <> 'pg_catalog'::pg_catalog.regnamespace)"
 )
 # Beginnings of SQLSTATEs that blame no query: the source is going away, or a table is locked.
 _OF_THE_SERVER = ("08", "55P03", "57P", "58")
@@ -128,7 +125,9 @@ async def _rows(session: asyncpg.Connection, sql: str, most: int) -> Rows:
             if not types:
                 raise _QueryFailed("it has no columns")
             # A read-only transaction does not bind what a function does outside of it.
-            if await session.fetchval(_OF_THE_SOURCE, sorted(functions_in(query, _DIALECT))):
+            if has_escaped_name(query):
+                raise _QueryRefused("it writes a name in escapes")
+            if await session.fetchval(OF_THE_SOURCE, *called_in(query)):
                 raise _QueryRefused("it calls a function of the source's own")
             rows = await session.fetch(_as_texts(query, len(types), most + 1))
     except asyncpg.PostgresError as error:
