@@ -244,7 +244,7 @@ bench-retrieval: environments benchmarks/.venv/.ready ## Measure how well tables
 bench-sync: environments benchmarks/.venv/.ready ## Measure how changed sources are found and synced, against SQLAlchemy's Inspector
 	@benchmarks/.venv/bin/python -m benchmarks.sync
 bench-training: environments benchmarks/.venv/.ready ## Measure what training keeps through changes and what it costs, against Vanna
-	@benchmarks/.venv/bin/python -m benchmarks.training
+	@benchmarks/.venv/bin/python -u -m benchmarks.training
 bench-analytics: environments benchmarks/.venv/.ready ## Measure what a day of a million messages costs, and how right the verdicts are, against SQLAlchemy, ADBC and EXPLAIN
 	@benchmarks/.venv/bin/python -m benchmarks.analytics
 bench-fleet: .venv/.stack ## Measure what becomes of 200 databases connected at once, against importing one by one: [CONNECTIONS=200] [TRAINED=1]

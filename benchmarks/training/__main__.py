@@ -22,18 +22,18 @@ _MOST_TOLD = 20
 
 def main() -> int:
     """Measure, report; 1 if a figure is short of its target, else 0."""
-    with services() as servers:
-        # First, while nobody else has made the server busy.
-        costs = speed.measure(servers)
-        judged = corpus.judge_corpus(servers, CHANGES)
-        caught = gate.try_gate(servers)
     print(
         f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}; "
         f"Python {platform.python_version()}, Vanna {version('vanna')}"
     )
-    _say_corpus(judged)
-    _say_gate(caught)
-    _say_speed(costs)
+    with services() as servers:
+        # First, while nobody else has made the server busy.
+        costs = speed.measure(servers)
+        _say_speed(costs)
+        judged = corpus.judge_corpus(servers, CHANGES)
+        _say_corpus(judged)
+        caught = gate.try_gate(servers)
+        _say_gate(caught)
     print()
     return say([*_corpus_figures(judged), *_gate_figures(caught), *_speed_figures(costs)])
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from types import FunctionType, ModuleType
 from typing import Any, NamedTuple
 
 import msgspec
@@ -100,7 +101,7 @@ def _dropped_kind(base: _Base, chance: random.Random) -> Iterator[None]:
     def documents_of(*inputs: Any) -> list[Document]:
         return [one for one in made(*inputs) if one.source != dropped]
 
-    with _replaced(material, "documents_of", documents_of):
+    with _replaced(material, material.documents_of, documents_of):
         yield
 
 
@@ -124,7 +125,7 @@ def _truncated_table(base: _Base, chance: random.Random) -> Iterator[None]:
         # Up to the line of a column that is not the first.
         return ddl[: ddl.index(f"\n    {lost} ")]
 
-    with _replaced(documents, "short_ddl", shortened):
+    with _replaced(documents, documents.short_ddl, shortened):
         yield
 
 
@@ -194,10 +195,10 @@ def _taught(servers: Services, name: str, own: OwnTraining) -> Snapshot:
 
 
 @contextmanager
-def _replaced(module: Any, name: str, value: Any) -> Iterator[None]:
-    before = getattr(module, name)
-    setattr(module, name, value)
+def _replaced(module: ModuleType, before: FunctionType, value: FunctionType) -> Iterator[None]:
+    """With another function in a module; `before` is not named by a string, which nobody checks."""
+    setattr(module, before.__name__, value)
     try:
         yield
     finally:
-        setattr(module, name, before)
+        setattr(module, before.__name__, before)
