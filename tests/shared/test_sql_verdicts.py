@@ -113,6 +113,9 @@ PAGILA = [
     "update film set title = default, length = 1 where film_id = 1 returning title",
     "insert into category (name) values ('x') on conflict (category_id) do update"
     " set name = excluded.name",
+    "insert into category (name) values ('x') on conflict (category_id) do update"
+    " set name = 'y' returning category_id, name",
+    "insert into category as c (name) values ('x') on conflict do nothing returning c.name, name",
     "delete from film_actor using actor where actor.actor_id = film_actor.actor_id",
     "select title from film for update of film",
     # Tables that are not there.
@@ -174,6 +177,10 @@ PAGILA = [
     "insert into film (title, nothing) values ('x', 1)",
     "insert into category (name) values ('x') on conflict (category_id) do update"
     " set name = excluded.nothing",
+    "insert into category (name) values ('x') on conflict (category_id) do update"
+    " set name = 'y' returning excluded.name",
+    "insert into category (name) values ('x') on conflict (category_id) do update"
+    " set name = name || 'y'",
     "select nothing, nowhere.x from film",
     "select title from film where a = 1 and b.c = 2",
     "select title from film where b = 1 order by c.d",

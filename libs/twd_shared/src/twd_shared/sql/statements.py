@@ -96,8 +96,11 @@ class Statements(Queries):
                 for origins, item in zip(columns, row.expressions, strict=False):
                     self.compare(origins, item)
         if (conflict := node.args.get("conflict")) is not None:
-            self._add_new_rows(value, columns, target, scope)
-            self._assignments(conflict, target, scope)
+            # RETURNING sees the target alone.
+            there = Scope(scope.tables, outer)
+            there.add(*scope.sources[0])
+            self._add_new_rows(value, columns, target, there)
+            self._assignments(conflict, target, there)
 
     def _add_new_rows(
         self, value: exp.Expr | None, columns: Sequence[Origins], target: Rows, scope: Scope
