@@ -23,7 +23,7 @@ from benchmarks.analytics.verdict_set import read_schemas
 from benchmarks.analytics.ways import DAY
 from benchmarks.figures import Figure, say, table
 from benchmarks.services import Services, services
-from twd_shared.store.migrate import upgrade
+from twd_shared.clients.catalog import Connection
 
 _MILLION = 1_000_000
 _ROUNDS = 3
@@ -42,14 +42,17 @@ def main() -> int:
     # Dagster tells each step of 300 days.
     logging.disable(logging.INFO)
     with services() as servers, tempfile.TemporaryDirectory() as folder:
-        known = {
-            str(number): read_schemas(servers.source(name))["public"]
+        connections = [
+            Connection(f"{number}", name, "postgresql", True, servers.source(name))
             for number, name in enumerate(("pagila", "chinook", "northwind"), start=1)
+        ]
+        known = {
+            one.connection_id: read_schemas(one.connection_string)["public"] for one in connections
         }
         sources.keep(Path(folder), known)
         days = _measure_days(servers)
         checked = checking.measure(servers.database("day_of_1_million"))
-        filled = _measure_backfill(servers)
+        filled = _measure_backfill(servers, connections)
     agreement = verdict_agreement.measure()
     print(
         f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}; "
@@ -83,10 +86,10 @@ def _measure_days(servers: Services) -> _Days:
     return _Days(costs, run("ours", five, 1))
 
 
-def _measure_backfill(servers: Services) -> backfill.Backfill:
+def _measure_backfill(servers: Services, connections: list[Connection]) -> backfill.Backfill:
     application, metadata = servers.database("many_days"), servers.database("metadata_of_days")
     fill_days(application, backfill.FIRST, backfill.DAYS, backfill.MESSAGES_A_DAY)
-    upgrade(metadata)
+    backfill.prepare(metadata, connections)
     return backfill.measure(metadata, application)
 
 
