@@ -76,7 +76,7 @@ def _measure_days(servers: Services) -> _Days:
     costs = {
         "read_alone": run("read_alone", one, _ROUNDS),
         "ours": run("ours", one, _ROUNDS),
-        "row_loop": run("row_loop", one, 1),
+        "row_loop": run("row_loop", one, _ROUNDS),
     }
     ours, loop = costs["ours"].found, costs["row_loop"].found
     if ours != loop:

@@ -23,6 +23,7 @@ from twd_analytics.usage.statistics import usage_of_day
 from twd_shared.clients.application import ApplicationDatabase
 from twd_shared.sql.grammar import PostgresGrammar
 from twd_shared.sql.parsing import unfenced
+from twd_shared.store.open_questions import normalised_question
 
 DAY = date(2026, 3, 10)
 _START = datetime(2026, 3, 10, tzinfo=UTC)
@@ -50,9 +51,13 @@ def ours(dsn: str) -> dict[str, Any]:
     whole = usage[0]
     return {
         "total": whole.total,
+        "successful": whole.successful,
+        "failed": whole.failed,
         "unanswered": whole.unanswered,
         "users": whole.unique_users,
         "p95": whole.p95_response_ms,
+        "questions": [[one["question"], one["count"]] for one in whole.most_common_questions],
+        "tables": [[one["connection_id"], one["table"], one["count"]] for one in whole.top_tables],
     }
 
 
@@ -69,79 +74,99 @@ def row_loop(dsn: str) -> dict[str, Any]:
     """The same statistics by SQLAlchemy, row after row; each distinct SQL is parsed once."""
     engine = sa.create_engine(sa.make_url(dsn).set(drivername="postgresql+psycopg2"))
     query = _COLUMNS + " order by message.conversation_id, message.created_at, message.id"
-    counts: Counter[str] = Counter()
-    questions: Counter[str] = Counter()
-    tables: Counter[str] = Counter()
-    users: set[str] = set()
-    latencies: list[float] = []
+    counted = _Counted()
     asked: sa.RowMapping | None = None
+    is_answered = True
     with engine.connect().execution_options(yield_per=10_000) as connection:
         for row in connection.execute(sa.text(query)).mappings():
             if row["role"] == "system":
                 continue
-            if asked is not None and (
-                row["role"] == "user" or asked["conversation_id"] != row["conversation_id"]
-            ):
-                _count(asked, asked, counts, questions, tables, users, latencies)
+            is_other = asked is not None and asked["conversation_id"] != row["conversation_id"]
+            if is_other or row["role"] == "user":
+                if asked is not None and not is_answered:
+                    counted.add(asked, asked)
                 asked = None
             if row["role"] == "user":
-                asked, question = row, row
+                asked, is_answered = row, False
             else:
-                question = asked or row
-                _count(row, question, counts, questions, tables, users, latencies)
-                asked = None
-        if asked is not None:
-            _count(asked, asked, counts, questions, tables, users, latencies)
+                counted.add(row, asked or row)
+                is_answered = True
+        if asked is not None and not is_answered:
+            counted.add(asked, asked)
     engine.dispose()
-    latencies.sort()
-    place = 0.95 * (len(latencies) - 1)
-    low = latencies[int(place)]
-    high = latencies[min(int(place) + 1, len(latencies) - 1)]
-    return {
-        "total": counts["total"],
-        "unanswered": counts["unanswered"],
-        "users": len(users),
-        "p95": round(low + (high - low) * (place - int(place)), 3),
-    }
+    return counted.found()
 
 
-def _count(
-    row: sa.RowMapping,
-    question: sa.RowMapping,
-    counts: Counter[str],
-    questions: Counter[str],
-    tables: Counter[str],
-    users: set[str],
-    latencies: list[float],
-) -> None:
-    if not _START <= row["created_at"] < _END:
-        return
-    counts["total"] += 1
-    if row["user_id"] is not None:
-        users.add(row["user_id"])
-    if row["latency_ms"] is not None:
-        latencies.append(row["latency_ms"])
-    if question["role"] == "user":
-        questions[" ".join(question["content"].lower().split()).rstrip(".?!… ")] += 1
-    sql = (row["sql_query"] or "").strip() if row["role"] == "assistant" else ""
-    if not sql:
-        counts["unanswered"] += 1
-        return
-    named = _tables_in(sql)
-    if named is None or row["error"] or row["query_result"] is None:
-        counts["failed"] += 1
-        return
-    counts["successful"] += 1
-    tables.update(named)
+class _Counted:
+    """What the loop counts of a day."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[str] = Counter()
+        self._questions: Counter[str] = Counter()
+        self._tables: Counter[tuple[str, str]] = Counter()
+        self._users: set[str] = set()
+        self._latencies: list[float] = []
+
+    def add(self, row: sa.RowMapping, question: sa.RowMapping) -> None:
+        """Count an answer to a question, or a question without one."""
+        if not _START <= row["created_at"] < _END:
+            return
+        self._counts["total"] += 1
+        if row["user_id"] is not None:
+            self._users.add(row["user_id"])
+        if row["latency_ms"] is not None:
+            self._latencies.append(row["latency_ms"])
+        if question["role"] == "user" and (asked := normalised_question(question["content"])):
+            self._questions[asked] += 1
+        sql = (row["sql_query"] or "").strip() if row["role"] == "assistant" else ""
+        if not sql:
+            self._counts["unanswered"] += 1
+            return
+        owner, result = row["connection_id"], row["query_result"]
+        named = _tables_in(sql, "" if owner is None else str(owner))
+        # A result without rows counts of what is SQL.
+        if row["error"] or result is None or (named is None and not (result and result["rows"])):
+            self._counts["failed"] += 1
+            return
+        self._counts["successful"] += 1
+        self._tables.update(named or ())
+
+    def found(self) -> dict[str, Any]:
+        """The statistics."""
+        self._latencies.sort()
+        place = 0.95 * (len(self._latencies) - 1)
+        low = self._latencies[int(place)]
+        high = self._latencies[min(int(place) + 1, len(self._latencies) - 1)]
+        return {
+            "total": self._counts["total"],
+            "successful": self._counts["successful"],
+            "failed": self._counts["failed"],
+            "unanswered": self._counts["unanswered"],
+            "users": len(self._users),
+            "p95": round(low + (high - low) * (place - int(place)), 3),
+            "questions": _most(self._questions),
+            "tables": [[*table, count] for table, count in _most(self._tables)],
+        }
+
+
+def _most(counts: Counter[Any]) -> list[list[Any]]:
+    """The ten that were counted most; of equal counts what is first by name."""
+    found = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    return [[what, count] for what, count in found[:10]]
 
 
 @cache
-def _tables_in(sql: str) -> frozenset[str] | None:
+def _tables_in(sql: str, owner: str) -> frozenset[tuple[str, str]] | None:
+    """The tables of the connection's schema that are named; None = it does not parse."""
     try:
         statements = sqlglot.parse(unfenced(sql), dialect="postgres")
     except SqlglotError:
         return None
-    return frozenset(table.name for one in statements if one for table in one.find_all(exp.Table))
+    named = {table.name for one in statements if one for table in one.find_all(exp.Table)}
+    if not owner:
+        return frozenset((owner, name) for name in named)
+    known = {table.name for table in snapshot_of(owner, 1).tables}
+    return frozenset((owner, f"public.{name}") for name in named & known)
 
 
 WAYS: dict[str, Callable[[str], dict[str, Any]]] = {
