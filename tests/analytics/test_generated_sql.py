@@ -593,6 +593,41 @@ def test_what_stands_in_double_quotes_and_is_no_name_of_the_source_is_not_told(
     assert "secret" not in str(found).lower()
 
 
+@pytest.mark.parametrize("db_type", ["postgresql", "mysql", "sqlite", "", "oracle"])
+@pytest.mark.parametrize("is_read", [True, False])
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "select title from 'secret'",
+        "select * from film, 'Secret'",
+        "select 1 from 'mr'.'secret'",
+        "select * from film join rental using ('secret')",
+        "select `size`, title from 'secret' where title = 'secret'",
+        'select title from "secret"',
+        'update "secret" set title = 1',
+        "insert into 'secret' values (1)",
+        "select title from film where title = $$secret$$",
+        "select title from film where title = $$secret@x.secret$$",
+        "select title from film where title in ($n$a, secret$n$, $n$secret, b$n$, $1)",
+        "select title from $$secret, secret$$",
+    ],
+)
+def test_a_string_is_not_told_wherever_it_stands(sql: str, db_type: str, is_read: bool) -> None:
+    names = SchemaNames(db_type, SHOP.tables) if is_read else None
+    assert "secret" not in str(facts(sql, db_type, names)).lower()
+
+
+def test_a_string_for_a_table_hides_no_name_between_backticks() -> None:
+    names = SchemaNames("mysql", SHOP.tables)
+    found = facts("select f.`size` from 'secret' join film f", "mysql", names)
+    assert (found.unknown_columns, found.unknown_tables) == (("size",), ("…",))
+
+
+def test_a_parameter_is_shown() -> None:
+    shape = facts("select title from film where film_id = $id and title = $1", "sqlite").shape
+    assert shape == "select title from film where film_id = $id and title = $1"
+
+
 def test_what_a_model_makes_up_is_told_as_it_writes_it() -> None:
     made_up = "select f.rating, length from film f where `size` > 1"
     names = SchemaNames("mysql", SHOP.tables)

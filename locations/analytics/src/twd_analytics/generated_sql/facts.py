@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from sqlglot import exp
 
-from twd_shared.sql.canonical import shape_of
+from twd_shared.sql.canonical import STRING, shape_of
 from twd_shared.sql.names import SchemaNames
 from twd_shared.sql.parsing import LONGEST_SQL, parsed_in_any
 from twd_shared.sql.references import References, references_of
@@ -28,6 +28,8 @@ its server alone can parse it, or it is too long to be parsed."""
 
 _LONGEST_SHAPE = 300
 _MOST_PARTS = 8
+# To PostgreSQL the beginning of a string, to the parser of any other dialect a word.
+_DOLLAR_QUOTE = re.compile(r"(?<![\w$])\$\w*\$")
 _NAME = re.compile(r"[^\W\d]\w{0,62}(?:\.[^\W\d]\w{0,62})?\Z")
 
 
@@ -81,26 +83,34 @@ def facts_of(key: str, db_type: str, names: SchemaNames | None) -> SqlFacts:
         return NO_SQL
     # What is no query is not looked into.
     is_checked = names is not None and found.parses
-    # In MySQL double quotes make no name of a value.
-    may_be_values = '"' in key and db_type != "mysql"
-    quoted = _quoted_in(statements, known) if may_be_values else set[str]()
+    # Of values that a key keeps some stand where a name does.
+    may_be_values = '"' in key or "'" in key.replace(STRING, "")
+    quoted = _quoted_in(key, statements, known) if may_be_values else set[str]()
+    may_be_string = db_type != "postgresql" and _DOLLAR_QUOTE.search(key) is not None
     # What is not a name of the source may be a user's word.
-    shape = shape_of(key, db_type, known.words) if found.parses else ""
+    shape = shape_of(key, db_type, known.words) if found.parses and not may_be_string else ""
+    told = _names_in(found, known, quoted, is_checked=is_checked, hides_unknown=may_be_string)
     return SqlFacts(
         verdict=found.verdict if is_checked else "unchecked",
         reads_only=only_reads(statements, db_type),
         shape=shape[:_LONGEST_SHAPE],
         fingerprint=hashlib.sha256(shape.encode()).hexdigest()[:16] if shape else "",
-        **_names_in(found, known, quoted, is_checked=is_checked),
+        **told,
     )
 
 
 def _names_in(
-    found: References, names: SchemaNames, quoted: Set[str], *, is_checked: bool
+    found: References,
+    names: SchemaNames,
+    quoted: Set[str],
+    *,
+    is_checked: bool,
+    hides_unknown: bool,
 ) -> dict[str, Any]:
     undecided = {name for name in found.unknown if names.is_undecided("", name)}
     unknown_tables = {
-        _as_told(name, is_quoted=_holds_one(name, quoted)) for name in found.unknown - undecided
+        _as_told(name, is_hidden=hides_unknown or _holds_one(name, quoted))
+        for name in found.unknown - undecided
     }
     if not is_checked:
         return {"tables": tuple(sorted(unknown_tables))}
@@ -108,7 +118,7 @@ def _names_in(
         # As written it may have the name of a query's own before it.
         _as_told(
             name.rpartition(".")[2],
-            is_quoted=any(end in quoted for end in _ends(name)),
+            is_hidden=hides_unknown or any(end in quoted for end in _ends(name)),
         )
         for name in found.unknown_columns
     }
@@ -140,16 +150,22 @@ def _holds_one(name: str, quoted: Set[str]) -> bool:
     )
 
 
-def _quoted_in(statements: Sequence[exp.Expr], names: SchemaNames) -> set[str]:
-    """Quoted names that the source does not have, as they are written and as they are compared."""
+def _quoted_in(key: str, statements: Sequence[exp.Expr], names: SchemaNames) -> set[str]:
+    """Quoted names that the source does not have, as they are written and as they are compared.
+
+    Strings too, which the parser takes for names in some places. In MySQL only these: nothing but a
+    name stands between backticks.
+    """
     quoted = (
-        identifier
+        node
         for statement in statements
-        for identifier in statement.find_all(exp.Identifier)
-        if identifier.args.get("quoted") and identifier.name not in names.words
+        for node in statement.find_all(exp.Identifier, exp.Literal)
+        if (node.args.get("quoted") or node.args.get("is_string"))
+        and node.name not in names.words
+        and not (names.db_type == "mysql" and f"`{node.name}`" in key)
     )
     return {name for one in quoted for name in (one.name, names.fold(one))}
 
 
-def _as_told(name: str, *, is_quoted: bool) -> str:
-    return "…" if is_quoted or not _NAME.match(name) else name
+def _as_told(name: str, *, is_hidden: bool) -> str:
+    return "…" if is_hidden or not _NAME.match(name) else name
