@@ -771,6 +771,17 @@ def test_what_the_server_would_not_take_does_not_parse() -> None:
     assert sorted(grammar.asked) == ["select 1", "select title from film"]
 
 
+def test_what_sqlite_would_not_take_does_not_parse() -> None:
+    refused = "select title from film where title ilike 'x'"
+    book = SqlBook(snapshots([]), {"1": "sqlite", "2": "mysql"}, Grammar())
+    entered = book.enter(
+        kinds(("1", 0, refused), ("1", 0, "select title from film limit 1, 2"), ("2", 0, refused))
+    )
+    told = {row[:3]: book.facts[row[3]].verdict for row in entered.iter_rows()}
+    assert list(told.values()).count("syntax") == 1
+    assert told["1", 0, refused] == "syntax"
+
+
 def test_no_older_grammar_refuses_what_is_asked_of_a_newer_source(metadata_dsn: str) -> None:
     new = msgspec.structs.replace(SHOP, server_version="99.1")
     sql = "select title from film limit 1, 2"

@@ -128,6 +128,23 @@ def test_what_postgresql_cannot_parse_is_rejected_though_the_source_is_not_asked
     assert told == {"Who?": "PostgreSQL cannot parse it", "How much?": ""}
 
 
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "select extract(year from full_name) from customer",
+        "select full_name from customer where full_name ilike 'x'",
+        "select customer_id::text from customer",
+    ],
+)
+def test_what_sqlite_cannot_parse_is_rejected(location: Location, sql: str) -> None:
+    snapshot = snapshot_of(CUSTOMER, dialect="sqlite")
+    location.store.snapshots.save(location.connection_id, snapshot)
+    location.teach(sql, "Who?")
+    location.teach("select full_name from customer limit 5, 10", "How much?")
+    told = {item.question: item.reason for item in location.collect().items}
+    assert told == {"Who?": "SQLite cannot parse it", "How much?": ""}
+
+
 @pytest.mark.parametrize("other", [{"dialect": "mysql"}, {"server_version": "99.1"}])
 def test_the_grammar_of_an_older_server_or_another_dialect_is_not_asked(
     location: Location, other: dict[str, str]

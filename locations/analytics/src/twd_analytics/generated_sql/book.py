@@ -20,6 +20,7 @@ from twd_analytics.messages.moments import NO_VERSION
 from twd_shared.garbage import frozen_heap
 from twd_shared.schema_model.models import Snapshot
 from twd_shared.sql.names import SchemaNames
+from twd_shared.sql.sqlite_grammar import refused_by_sqlite
 
 _OWN = ("connection_id", "schema_version", "key")
 _Key = tuple[str, int, str | None]
@@ -89,9 +90,12 @@ class SqlBook:
         with frozen_heap():
             found = [self._facts(*key) for key in new]
         asked: dict[str, list[int]] = {}
+        of_sqlite: list[int] = []
         for place, (owner, version, key) in enumerate(new):
-            is_postgresql = self._db_types.get(owner) == "postgresql"
-            if key is None or not is_postgresql:
+            db_type = self._db_types.get(owner)
+            if db_type == "sqlite" and found[place].parses:
+                of_sqlite.append(place)
+            if key is None or db_type != "postgresql":
                 continue
             if found[place].parses:
                 server_version = self._server_versions.get((owner, version), "")
@@ -107,6 +111,9 @@ class SqlBook:
                     found[place] = NO_SQL
                 elif found[place] is UNREADABLE:
                     found[place] = TAKEN
+        refused = refused_by_sqlite([new[place][2] or "" for place in of_sqlite])
+        for number in refused:
+            found[of_sqlite[number]] = NO_SQL
         for key, facts in zip(new, found, strict=True):
             self._entries[key] = len(self.facts)
             self.facts.append(facts)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -12,6 +12,7 @@ from twd_shared.clients.catalog import Connection
 from twd_shared.errors import TwdError
 from twd_shared.garbage import frozen_heap
 from twd_shared.schema_model.fingerprint import content_fingerprint
+from twd_shared.schema_model.models import Snapshot
 from twd_shared.sources.access import SourceAccess
 from twd_shared.store.open_questions import normalised_question
 from twd_shared.store.snapshots import SnapshotStore
@@ -23,6 +24,11 @@ from twd_training.examples.texts import plain
 
 if TYPE_CHECKING:
     from twd_shared.sql.grammar import PostgresGrammar
+
+_Grammar = Callable[[Sequence[str]], set[int]]
+"""Gives the places of the statements that are none of the source's."""
+
+_CALLED = {"postgresql": "PostgreSQL", "sqlite": "SQLite"}
 
 _Said = tuple[str, str, tuple[str, ...]]
 """Kind, question and words of an item: those that say the same have the same."""
@@ -62,7 +68,8 @@ def collect_examples(
     Where the connection's training options allow it, the source is asked about the pairs too,
     within the limits of `access`. If it cannot be asked now, what was not accepted before is not
     accepted either, and the connection is trained again later. Where they do not, `grammar` says
-    what of the pairs and proposals PostgreSQL would not parse.
+    what of the pairs and proposals PostgreSQL would not parse, and SQLite's own library what SQLite
+    would not.
 
     Raises ApplicationUnavailable, ApplicationRefused, MetadataUnavailable, and UnknownConnection
     when there is no snapshot yet.
@@ -91,8 +98,8 @@ def collect_examples(
         planner, problem = SourcePlanner(access, connection), ""
         if asks:
             checked, problem = _planned(checked, planner, edit.before)
-        elif known.dialect == "postgresql":
-            checked = _in_grammar(checked, grammar, snapshot.server_version)
+        elif refused_by := _grammar_of(snapshot, grammar):
+            checked = _in_grammar(checked, refused_by, known.dialect)
         items = _worth_keeping(
             without_repeats(
                 (
@@ -104,10 +111,9 @@ def collect_examples(
         )
         if asks:
             items, problem = _with_planned_proposals(items, planner, edit.before, problem)
-        elif known.dialect == "postgresql":
+        elif refused_by := _grammar_of(snapshot, grammar):
             proposals = (item.proposal for item in items if item.proposal)
-            refused = _refused_by(grammar, snapshot.server_version, proposals)
-            items = _without_proposals(items, refused)
+            items = _without_proposals(items, _refused(refused_by, proposals))
         # Another marker than the application's: the difference asks for a training.
         marker = f"{reading.marker} unplanned" if problem else reading.marker
         outcome = edit.replace(version.version, items, marker)
@@ -139,25 +145,36 @@ def _without(refused: Mapping[UUID, str], items: Iterable[TrainingItem]) -> list
     ]
 
 
+def _grammar_of(snapshot: Snapshot, grammar: PostgresGrammar) -> _Grammar | None:
+    """What says which statements the source would not parse; None = nothing of ours does."""
+    if snapshot.dialect == "sqlite":
+        # Here, as above.
+        from twd_shared.sql.sqlite_grammar import refused_by_sqlite
+
+        return refused_by_sqlite
+    if snapshot.dialect != "postgresql":
+        return None
+
+    def refused(statements: Sequence[str]) -> set[int]:
+        with grammar:
+            return grammar.refused(statements, snapshot.server_version)
+
+    return refused
+
+
 def _in_grammar(
-    items: Sequence[TrainingItem], grammar: PostgresGrammar, server_version: str
+    items: Sequence[TrainingItem], refused_by: _Grammar, dialect: str
 ) -> list[TrainingItem]:
-    """The items with what PostgreSQL's grammar refuses; our parser takes more."""
+    """The items with what the source's grammar refuses; our parser takes more."""
     asked = [item for item in items if item.kind == "question_sql" and item.accepted]
-    refused = _refused_by(grammar, server_version, (item.content for item in asked))
-    reasons = {one.item_id: "PostgreSQL cannot parse it" for one in asked if one.content in refused}
-    return _without(reasons, items)
+    refused = _refused(refused_by, (item.content for item in asked))
+    reason = f"{_CALLED[dialect]} cannot parse it"
+    return _without({one.item_id: reason for one in asked if one.content in refused}, items)
 
 
-def _refused_by(
-    grammar: PostgresGrammar, server_version: str, statements: Iterable[str]
-) -> frozenset[str]:
-    """The statements that the grammar refuses of a source of that version."""
+def _refused(refused_by: _Grammar, statements: Iterable[str]) -> frozenset[str]:
     asked = tuple(dict.fromkeys(statements))
-    if not asked:
-        return frozenset()
-    with grammar:
-        return frozenset(asked[place] for place in grammar.refused(asked, server_version))
+    return frozenset(asked[place] for place in refused_by(asked)) if asked else frozenset()
 
 
 def _worth_keeping(items: Iterable[TrainingItem]) -> tuple[TrainingItem, ...]:
