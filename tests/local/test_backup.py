@@ -785,6 +785,22 @@ def test_why_a_restore_failed_is_told_even_if_the_stack_does_not_come_up_again(
         raise StackError("No room is left.")
 
 
+def test_what_does_not_run_after_a_restore_is_named(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = ("schema", "webserver", "daemon")
+    stack = Mock(services=[SimpleNamespace(name=name) for name in names])
+    supervisor = Mock()
+    supervisor.pid_if_alive.side_effect = lambda name: 0 if name == "daemon" else 1
+    monkeypatch.setattr(writers, "Supervisor", Mock(return_value=supervisor))
+    monkeypatch.setattr(writers, "started_stack", Mock(return_value=stack))
+    with (
+        pytest.raises(StackError, match="ended at once: daemon"),
+        writers_stopped(Home(world.folder), world.servers, print),
+    ):
+        pass
+
+
 def test_rights_on_the_database_are_kept(world: World) -> None:
     name = world.metadata.database
     role = f"reader_{uuid.uuid4().hex[:8]}"

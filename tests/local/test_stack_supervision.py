@@ -11,15 +11,17 @@ import textwrap
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from unittest.mock import Mock
 
 import psutil
 import pytest
 
 from twd_local.postgres.locations import resolve_locations
-from twd_local.stack import processes
+from twd_local.stack import lifecycle, processes
 from twd_local.stack.errors import StackError
 from twd_local.stack.home import Home
 from twd_local.stack.lifecycle import down, up
+from twd_local.stack.plan import Say, Stack
 from twd_local.stack.readiness import wait_until_ready
 from twd_local.stack.services import Service
 from twd_local.stack.supervision import Supervisor, write_configuration
@@ -153,6 +155,47 @@ def test_a_service_that_waits_for_its_next_try_can_be_started_now(
     supervisor.start_process("schema")
     wait_until_ready(home, supervisor, service, (tmp_path / "ready").exists)
     assert supervisor.pid_if_alive("schema")
+
+
+def test_a_service_that_is_being_stopped_is_started_when_it_has_ended(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "server").write_text("0")
+    supervisor, service = start(home, DAEMON, str(tmp_path))
+    wait_until_ready(home, supervisor, service, (tmp_path / "ready").exists)
+    before = supervisor.pid_if_alive("schema")
+    with monkeypatch.context() as patch:
+        patch.setattr("twd_local.stack.supervision.time.sleep", Mock(side_effect=KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            supervisor.stop(["schema"])
+    assert supervisor.processes()["schema"]["statename"] == "STOPPING"
+    supervisor.start_process("schema")
+    assert supervisor.pid_if_alive("schema") not in (0, before)
+
+
+def test_nobody_interrupts_the_end_of_what_an_interrupted_start_had_begun(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = Service("schema", (sys.executable, "-c", "import time; time.sleep(600)"))
+    monkeypatch.setattr(lifecycle, "plan", Mock(return_value=Stack(home, (service,), {}, {})))
+    monkeypatch.setattr(lifecycle, "prepare_releases", Mock())
+
+    def interrupted(_: Stack, supervisor: Supervisor, say: Say) -> None:
+        supervisor.start_process("schema")
+        say("started")
+        raise KeyboardInterrupt
+
+    def impatient(line: str) -> None:
+        said.append(line)
+        if line == "Stopping what was started.":
+            os.kill(os.getpid(), signal.SIGINT)
+
+    said: list[str] = []
+    monkeypatch.setattr(lifecycle, "_start", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        up(home, {"TWD_PORTS": "free"}, say=impatient)
+    assert said == ["started", "Stopping what was started."]
+    assert processes.members(home) == []
 
 
 def test_dagster_finds_no_env_file_that_would_win_over_the_environment(

@@ -7,12 +7,11 @@ left: every step asks first what is there.
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Callable
+from contextlib import closing, suppress
 from importlib.metadata import version
 from pathlib import Path
 
@@ -26,6 +25,7 @@ from twd_local.backup.metadata_restore import MetadataRestore
 from twd_local.backup.servers import Servers
 from twd_local.stack.errors import FORESEEN, StackError, explained
 from twd_local.stack.home import REPOSITORY
+from twd_local.stack.interruptions import uninterrupted
 from twd_shared import settings
 from twd_shared.clients.dsn import place_of
 from twd_shared.clients.qdrant import open_client
@@ -33,7 +33,6 @@ from twd_shared.errors import TwdError
 from twd_shared.store.migrate import alembic_config
 
 _LONGEST_QUOTE = 2000
-_INTERRUPTIONS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def require_known_revision(manifest: Manifest) -> None:
@@ -96,17 +95,6 @@ def _half(error: BaseException) -> StackError:
         f"{why}\nThe database was replaced already, and the index perhaps not in all. When what is "
         "told above is put right, run make restore again with the same folder."
     )
-
-
-@contextmanager
-def uninterrupted() -> Iterator[None]:
-    """Let nobody who loses patience end this process in the middle of what takes a moment."""
-    before = {number: signal.signal(number, signal.SIG_IGN) for number in _INTERRUPTIONS}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def make_ready(url: sa.URL, made_with: str) -> None:

@@ -9,6 +9,7 @@ from twd_local.backup.database import session
 from twd_local.backup.servers import Servers
 from twd_local.stack.errors import FORESEEN, StackError, explained
 from twd_local.stack.home import Home
+from twd_local.stack.interruptions import uninterrupted
 from twd_local.stack.names import LOCATIONS, STAND_INS
 from twd_local.stack.plan import Say, Stack, started_stack
 from twd_local.stack.supervision import Supervisor
@@ -65,10 +66,14 @@ def _start_again(stack: Stack, supervisor: Supervisor, users: list[str], say: Sa
     say("Starting them again.")
     # The others ask the code servers for what there is to run.
     for group in (LOCATIONS, [name for name in users if name not in LOCATIONS]):
-        for name in group:
-            supervisor.start_process(name)
+        with uninterrupted():
+            for name in group:
+                supervisor.start_process(name)
         for name in group:
             stack.wait(supervisor, name)
+    # What the daemon reported before it was stopped is taken for a sign that it runs.
+    if ended := [name for name in users if not supervisor.pid_if_alive(name)]:
+        raise StackError(f"Started again, but ended at once: {', '.join(ended)}. See: make logs")
 
 
 def _require_no_runs(servers: Servers) -> None:

@@ -18,6 +18,7 @@ from twd_local.stack.databases import create_databases
 from twd_local.stack.environment import forget_libpq, set_since
 from twd_local.stack.errors import StackError
 from twd_local.stack.home import REPOSITORY, Home
+from twd_local.stack.interruptions import uninterrupted
 from twd_local.stack.names import LOCATIONS
 from twd_local.stack.plan import Say, Stack, given_environment, plan, started_stack
 from twd_local.stack.readiness import last_lines
@@ -55,8 +56,9 @@ def up(
             supervisor.start()
             _start(stack, supervisor, say)
         except BaseException:
-            say("Stopping what was started.")
-            _stop(home, supervisor)
+            with uninterrupted():
+                say("Stopping what was started.")
+                _stop(home, supervisor)
             raise
         say(f"The stack is up after {time.monotonic() - started:.1f} s.")
         return stack
@@ -86,8 +88,8 @@ def _completed(home: Home, given: Mapping[str, str], supervisor: Supervisor, say
     try:
         _start(stack, supervisor, say)
     except BaseException:
-        say("Stopping what was started.")
-        with suppress(StackError):  # supervisord may have ended as well
+        with uninterrupted(), suppress(StackError):  # supervisord may have ended as well
+            say("Stopping what was started.")
             supervisor.stop(ended[::-1])
         raise
     say(f"The stack is whole again after {time.monotonic() - started:.1f} s.")

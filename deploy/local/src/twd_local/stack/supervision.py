@@ -160,8 +160,9 @@ class Supervisor:
     def start_process(self, name: str) -> None:
         """Ask for `name` to be started; it need not be ready when this returns."""
         state = self.processes()[name]["statename"]
-        if state == "BACKOFF":
-            # Between two tries: supervisord refuses to start it, and the next try may be far.
+        if state in {"BACKOFF", "STOPPING"}:
+            # Between two tries supervisord refuses to start it, and the next try may be far. While
+            # it is being stopped, supervisord takes the call for done, and nothing is started.
             self.stop([name])
         if state not in {"RUNNING", "STARTING"}:
             self._call("startProcess", name, False)
@@ -173,7 +174,8 @@ class Supervisor:
             name for name in names if name in states and states[name]["statename"] not in _GIVEN_UP
         }
         for name in names:
-            if name in waiting:
+            # What is being stopped already is waited for; supervisord refuses to do it twice.
+            if name in waiting and states[name]["statename"] != "STOPPING":
                 self._call("stopProcess", name, False)
         while waiting:
             states = self.processes()
