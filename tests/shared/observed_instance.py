@@ -60,6 +60,16 @@ def _raises() -> None:
     raise ValueError("It is broken.")
 
 
+@dg.op(retry_policy=dg.RetryPolicy(max_retries=1))
+def _fails_again() -> None:
+    raise dg.Failure("The index is away.")
+
+
+@dg.job(name="failing_again_job")
+def _failing_again_job() -> None:
+    _fails_again()
+
+
 @dg.job(name="failing_job")
 def _failing_job() -> None:
     _fails()
@@ -74,6 +84,7 @@ _DEFS = dg.Definitions(
     assets=[_embeddings],
     jobs=[
         dg.define_asset_job("schema_sync_job", selection=[_embeddings]),
+        _failing_again_job,
         _failing_job,
         _raising_job,
     ],
@@ -93,11 +104,11 @@ def instance_on(dsn: str, folder: Path) -> Iterator[dg.DagsterInstance]:
 
 
 def run_jobs(instance: dg.DagsterInstance) -> None:
-    """A run that succeeds for shop, two that fail, and one that waits to make its first model."""
+    """A run that succeeds for shop, three that fail, and one that waits to make its first model."""
     instance.add_dynamic_partitions("source_databases", ["shop"])
     sync = _DEFS.resolve_job_def("schema_sync_job")
     sync.execute_in_process(partition_key="shop", instance=instance, tags=TAGS)
-    for name in ("failing_job", "raising_job"):
+    for name in ("failing_again_job", "failing_job", "raising_job"):
         job = _DEFS.resolve_job_def(name)
         job.execute_in_process(instance=instance, raise_on_error=False, tags=TAGS)
     queued = create_run_for_test(

@@ -32,7 +32,7 @@ def rows(dsn: str, query: str) -> list[dict[str, Any]]:
 
 @pytest.fixture(scope="module")
 def ran_dsn(services: Any, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Two runs that ended well and ill, on a server far from UTC; our schema came first."""
+    """Runs that ended well and ill, on a server far from UTC; our schema came first."""
     dsn: str = services.database()
     name = sa.make_url(dsn).database
     execute(dsn, f"alter database \"{name}\" set timezone = 'Asia/Ho_Chi_Minh'")
@@ -55,19 +55,20 @@ def test_runs_are_told_with_what_asked_for_them_and_how_long_they_took(ran_dsn: 
         "select count(*) as n from twd.runs_since(now() - interval '1 hour')"
         " where created_at > now() - interval '1 hour'",
     )
-    assert recent["n"] == 4
+    assert recent["n"] == 5
     assert rows(ran_dsn, "select * from twd.runs_since(now() + interval '1 hour')") == []
 
 
 def test_runs_by_day_and_job(ran_dsn: str) -> None:
     found = rows(ran_dsn, "select * from twd.run_statistics order by job, status")
     assert [(row["job"], row["status"], row["runs"]) for row in found] == [
+        ("failing_again_job", "FAILURE", 1),
         ("failing_job", "FAILURE", 1),
         ("raising_job", "FAILURE", 1),
         ("schema_sync_job", "SUCCESS", 1),
         ("training_job", "QUEUED", 1),
     ]
-    succeeded = found[2]
+    succeeded = found[3]
     assert succeeded["p50_seconds"] == succeeded["longest_seconds"] > 0
 
 
@@ -80,6 +81,7 @@ def test_the_share_of_failures_is_told_as_documented_and_0_where_none_failed(ran
 def test_failed_runs_with_the_reason_alone(ran_dsn: str) -> None:
     found = rows(ran_dsn, "select job, step, reason from twd.failed_runs order by job")
     assert found == [
+        {"job": "failing_again_job", "step": "_fails_again", "reason": "The index is away."},
         {"job": "failing_job", "step": "_fails", "reason": "The source does not answer."},
         {"job": "raising_job", "step": "_raises", "reason": "It is broken."},
     ]

@@ -2,7 +2,8 @@
 
 from dagster_shared.error import SerializableErrorInfo
 
-_WRAPPED_BY_DAGSTER = "DagsterExecutionStepExecutionError"
+# The second is around what a step with a retry policy raises.
+_WRAPPERS_OF_DAGSTER = {"DagsterExecutionStepExecutionError", "RetryRequestedFromPolicy"}
 
 
 def raised_in(error: SerializableErrorInfo) -> SerializableErrorInfo:
@@ -10,4 +11,4 @@ def raised_in(error: SerializableErrorInfo) -> SerializableErrorInfo:
 
     What caused that is not to be told: a driver's exception may hold a connection string.
     """
-    return (error.cls_name == _WRAPPED_BY_DAGSTER and error.cause) or error
+    return (error.cls_name in _WRAPPERS_OF_DAGSTER and error.cause) or error
