@@ -12,10 +12,16 @@ import pytest
 import sqlalchemy as sa
 
 from twd_shared.clients.catalog import Connection
-from twd_shared.store.analytics_tables import daily_open_questions
+from twd_shared.store.analytics_tables import daily_open_questions, measured_days
 from twd_shared.store.connections import ConnectionRegistry
 from twd_shared.store.database import MetadataDatabase
-from twd_shared.store.open_questions import as_read, normalised_question, question_hash, suggestions
+from twd_shared.store.open_questions import (
+    SUGGESTED_DAYS,
+    as_read,
+    normalised_question,
+    question_hash,
+    suggestions,
+)
 from twd_shared.store.small_talk import SMALL_TALK
 from twd_shared.store.tables import training_items
 from twd_training.suggestions_command import DONE, FAILED, main
@@ -122,13 +128,31 @@ def test_small_talk_is_written_as_questions_are_compared() -> None:
     assert {normalised_question(said) for said in SMALL_TALK} == SMALL_TALK
 
 
+def _measure(metadata: MetadataDatabase, measure: str, days_ago: int) -> None:
+    day = TODAY - timedelta(days=days_ago)
+    with metadata.begin() as transaction:
+        transaction.execute(
+            measured_days.insert().values(
+                day=day, measure=measure, timezone="UTC", source_state="0:0"
+            )
+        )
+
+
 def test_the_command_lists_them(
     metadata_dsn: str,
+    metadata: MetadataDatabase,
     ask: Ask,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setenv("TWD_METADATA_DSN", metadata_dsn)
+    assert main(["shop"]) == DONE
+    assert "none of the last 30 days was measured yet" in capsys.readouterr().out
+    _measure(metadata, "accuracy", SUGGESTED_DAYS + 1)
+    _measure(metadata, "usage", 1)
+    assert main(["shop"]) == DONE
+    assert "measured yet" in capsys.readouterr().out
+    _measure(metadata, "accuracy", 1)
     assert main(["shop"]) == DONE
     assert "no question was asked in vain" in capsys.readouterr().out
     ask("phim nào bị mất", language="vi")

@@ -15,15 +15,15 @@ from twd_shared.errors import TwdError
 from twd_shared.schema_model.wording import printable
 from twd_shared.store.connections import ConnectionRegistry
 from twd_shared.store.database import MetadataDatabase
-from twd_shared.store.open_questions import SUGGESTED_DAYS, Suggestion, suggestions
+from twd_shared.store.open_questions import SUGGESTED_DAYS, Suggestion, is_measured, suggestions
 
 DONE, FAILED = 0, 2
 
 _MOST_TOLD = 50
-_EPILOG = """\
+_EPILOG = f"""\
 DATABASE is the partition key of the source, as make ask takes it. A question is on the list until
 it is taught (a question/SQL pair in the application's training_data that is accepted), or was not
-asked in vain for 30 days. TWD_METADATA_DSN says where the list is.
+asked in vain for {SUGGESTED_DAYS} days. TWD_METADATA_DSN says where the list is.
 """
 
 
@@ -43,10 +43,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with closing(MetadataDatabase(dsn)) as database:
             connection = ConnectionRegistry(database).by_partition(options.database)
             found = suggestions(database, connection.connection_id)
+            is_known = bool(found) or is_measured(database)
         if options.json:
             told = json.dumps([one._asdict() for one in found], default=str, ensure_ascii=False)
         else:
-            told = "\n".join(_told(options.database, found))
+            told = "\n".join(_told(options.database, found, is_known=is_known))
         write_output(told)
     except TwdError as error:
         print(f"suggestions: {error}", file=sys.stderr)
@@ -54,7 +55,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return DONE
 
 
-def _told(database: str, found: Sequence[Suggestion]) -> list[str]:
+def _told(database: str, found: Sequence[Suggestion], *, is_known: bool) -> list[str]:
+    if not is_known:
+        return [
+            f"{database}: none of the last {SUGGESTED_DAYS} days was measured yet, so what was "
+            "asked in vain is not known. analytics_job measures the day before each night."
+        ]
     if not found:
         return [f"{database}: no question was asked in vain in the last {SUGGESTED_DAYS} days."]
     lines = [f"{'asked':>5}  {'last':<10}  {'':<2}  question"]

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from twd_shared.schema_model.fingerprint import digest
-from twd_shared.store.analytics_tables import daily_open_questions
+from twd_shared.store.analytics_tables import daily_open_questions, measured_days
 from twd_shared.store.database import MetadataDatabase
 from twd_shared.store.small_talk import SMALL_TALK
 from twd_shared.store.tables import training_items
@@ -59,7 +59,6 @@ def suggestions(database: MetadataDatabase, connection_id: str) -> list[Suggesti
 
     Greetings and thanks are none, nor is what has no letter.
     """
-    since = datetime.now(UTC).date() - timedelta(days=SUGGESTED_DAYS)
     open_ = daily_open_questions.c
     asked = (
         sa.select(
@@ -69,7 +68,7 @@ def suggestions(database: MetadataDatabase, connection_id: str) -> list[Suggesti
             sa.func.sum(open_.unanswered + open_.failed).label("asked"),
             sa.func.max(open_.day).label("last_day"),
         )
-        .where(open_.connection_id == connection_id, open_.day >= since)
+        .where(open_.connection_id == connection_id, open_.day >= _since())
         .group_by(open_.question_hash)
         .order_by(sa.desc("asked"), "question_hash")
     )
@@ -90,6 +89,18 @@ def suggestions(database: MetadataDatabase, connection_id: str) -> list[Suggesti
             for row in transaction.execute(asked)
             if row.question_hash not in known and not _is_small_talk(row)
         ]
+
+
+def is_measured(database: MetadataDatabase) -> bool:
+    """Whether any of the days was measured of whose questions there are suggestions."""
+    day = measured_days.c
+    found = sa.select(sa.exists().where(day.measure == "accuracy", day.day >= _since()))
+    with database.read() as transaction:
+        return transaction.execute(found).scalar_one()
+
+
+def _since() -> date:
+    return datetime.now(UTC).date() - timedelta(days=SUGGESTED_DAYS)
 
 
 def _is_small_talk(row: sa.Row[Any]) -> bool:
