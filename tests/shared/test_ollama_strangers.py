@@ -91,6 +91,15 @@ def dripping_url() -> Iterator[str]:
     thread.join()
 
 
+def test_a_server_that_hangs_is_given_up_before_a_model_would_have_been_loaded(
+    dripping_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ollama_http, "_CONNECT_SECONDS", 1.0)
+    monkeypatch.setattr(ollama_http, "_GET_SECONDS", 1.0)
+    with pytest.raises(EmbeddingTimedOut, match=r"did not answer /api/tags within 1 s\. It hangs"):
+        Ollama(dripping_url, "embeds").digest()
+
+
 def test_an_answer_that_comes_drop_by_drop_is_given_up(
     dripping_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

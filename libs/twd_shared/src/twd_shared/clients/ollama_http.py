@@ -34,6 +34,8 @@ from twd_shared.errors import (
 )
 
 _CONNECT_SECONDS = 5.0
+# Of a GET, for which a server loads no model and computes nothing.
+_GET_SECONDS = 10.0
 _LONGEST_QUOTE = 200
 # Vectors of a whole call are a tenth of it. More would fill the memory of a run.
 _LONGEST_ANSWER_BYTES = 128 * 2**20
@@ -91,12 +93,7 @@ class OllamaHttp:
             ) from None
         self._timeout_seconds = timeout_seconds
         self._attempts = attempts
-        self._http = httpx.AsyncClient(
-            base_url=self._url,
-            timeout=httpx.Timeout(timeout_seconds, connect=min(_CONNECT_SECONDS, timeout_seconds)),
-            verify=trusted(),
-            follow_redirects=False,
-        )
+        self._http = httpx.AsyncClient(base_url=self._url, verify=trusted(), follow_redirects=False)
 
     async def __aenter__(self) -> OllamaHttp:
         await self._http.__aenter__()
@@ -138,14 +135,16 @@ class OllamaHttp:
         return self._read(await self._send(path, content), path, answer, model)
 
     async def _send(self, path: str, content: bytes | None) -> _Reply:
+        limit, because = self._timeout_seconds, "It is overloaded or loads a model; look at its log"
+        if content is None:
+            limit, because = min(limit, _GET_SECONDS), "It hangs; look at its log, and restart it"
         try:
             # The client limits each wait but not their sum: an answer may come drop by drop.
-            async with asyncio.timeout(self._timeout_seconds + _CONNECT_SECONDS):
-                return await self._whole(path, content)
+            async with asyncio.timeout(limit + _CONNECT_SECONDS):
+                return await self._whole(path, content, limit)
         except (httpx.ReadTimeout, httpx.WriteTimeout, TimeoutError):
             raise EmbeddingTimedOut(
-                f"Ollama at {self.server} did not answer {path} within "
-                f"{self._timeout_seconds:g} s. It is overloaded or loads a model; look at its log."
+                f"Ollama at {self.server} did not answer {path} within {limit:g} s. {because}."
             ) from None
         except httpx.HTTPError as error:
             raise EmbeddingUnavailable(
@@ -153,7 +152,7 @@ class OllamaHttp:
                 "Check that it runs and that OLLAMA_BASE_URL is right."
             ) from None
 
-    async def _whole(self, path: str, content: bytes | None) -> _Reply:
+    async def _whole(self, path: str, content: bytes | None, limit: float) -> _Reply:
         parts: list[bytes] = []
         size = 0
         async with self._http.stream(
@@ -161,6 +160,7 @@ class OllamaHttp:
             path,
             content=content,
             headers={"content-type": "application/json"},
+            timeout=httpx.Timeout(limit, connect=min(_CONNECT_SECONDS, limit)),
         ) as response:
             async for part in response.aiter_bytes():
                 size += len(part)
