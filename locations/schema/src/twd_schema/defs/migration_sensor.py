@@ -32,8 +32,8 @@ def index_layout_sensor(settings: Settings, job: dg.JobDefinition) -> dg.SensorD
         default_status=dg.DefaultSensorStatus.RUNNING,
         description=(
             "Looks whether the schema index that is served is of an earlier release, and requests "
-            "the job that builds a new one beside it. A failed run is requested again, three "
-            "times at most. A changed model is no reason."
+            "the job that builds a new one beside it. A failed run is requested again, up "
+            "to three times in all. A changed model is no reason."
         ),
     )
     def sensor(
