@@ -79,6 +79,7 @@ def test_a_server_that_accepts_and_says_nothing_is_given_up_when_connecting_take
         )
     assert isinstance(error, SourceUnavailable)
     assert "did not answer in time" in str(error)
+    assert str(error).endswith(" and that the port is that of a MySQL server.")
     assert time.monotonic() - started < 30
 
 
@@ -97,6 +98,7 @@ def test_a_statement_that_computes_too_long_is_ended_by_the_server(
     error = failure(connection_to(server.dsn(database), "mysql"), ReadLimits(statement_seconds=1))
     assert isinstance(error, SourceUnavailable)
     assert "did not answer in time" in str(error)
+    assert str(error).endswith(" Check its load and the network.")
 
 
 def test_a_wrong_password_is_refused(server: Any, connection_to: Any) -> None:

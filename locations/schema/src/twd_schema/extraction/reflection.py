@@ -61,9 +61,11 @@ def read_reflected(
     """
     dialect = DIALECTS[address.dialect]
     where = f"{label} at {address.place}"
+    has_spoken = False
     with Deadline(limits.connect_seconds + limits.statement_seconds) as deadline:
         try:
             with connected(address, limits, deadline) as connection:
+                has_spoken = True
                 if on_statement:
                     event.listen(
                         connection,
@@ -80,7 +82,7 @@ def read_reflected(
                 "recorded. Read it again when that has ended."
             ) from None
         except (SQLAlchemyError, OSError) as error:
-            raise _failure(where, address, limits, deadline, error) from None
+            raise _failure(where, address, limits, deadline, error, has_spoken) from None
 
 
 @contextmanager
@@ -115,14 +117,16 @@ def _failure(
     limits: ReadLimits,
     deadline: Deadline,
     error: SQLAlchemyError | OSError,
+    has_spoken: bool,
 ) -> SourceRefused | SourceUnavailable:
     dialect = DIALECTS[address.dialect]
     original = error.orig if isinstance(error, DBAPIError) else None
     code = original.args[0] if original and original.args else None
     if deadline.passed or isinstance(error, TimeoutError) or dialect.is_late(code):
+        also = "" if has_spoken else dialect.silence
         return SourceUnavailable(
             f"{where} did not answer in time (connect {limits.connect_seconds:g} s, "
-            f"statements {limits.statement_seconds:g} s). Check its load and the network."
+            f"statements {limits.statement_seconds:g} s). Check its load and the network{also}."
         )
     reason = dialect.refusal(address, code)
     if reason:

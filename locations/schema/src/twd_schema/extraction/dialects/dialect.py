@@ -84,3 +84,5 @@ class Dialect:
     is_late: Callable[[object], bool]
     """Whether the driver's code says that the server itself gave up waiting or computing."""
     remedy: str
+    silence: str = ""
+    """What else to check where a server says nothing at all, as an end of a sentence."""

@@ -298,4 +298,6 @@ DIALECT = Dialect(
     refusal=_refusal,
     is_late=_LATE.__contains__,
     remedy="Check host and port, and that the server runs.",
+    # It speaks first, as others do not: with those a client waits until its time is up.
+    silence=", and that the port is that of a MySQL server",
 )
