@@ -62,6 +62,10 @@ def test_a_database_that_is_not_indexed_yet_is_told_apart(
 ) -> None:
     assert main(["--database", "shop", "how many?"]) == 1
     assert "holds nothing of shop yet" in capsys.readouterr().out
+    [connection] = registry.known()
+    registry.set_statuses({connection.connection_id: ("failing", "The password is wrong.")})
+    assert main(["--database", "shop", "how many?"]) == 1
+    assert "holds nothing of shop yet. The password is wrong." in capsys.readouterr().out
 
 
 def test_of_a_database_that_was_taken_out_it_says_so_and_what_is_called_so_now(

@@ -84,7 +84,8 @@ def _answer(database: str, question: str, limit: int) -> int:
 
 def _why_nothing(connection: RegisteredConnection, registry: ConnectionRegistry) -> str:
     if connection.is_active:
-        return f"The schema index holds nothing of {connection.partition_key} yet."
+        why = f" {connection.status_reason}" if connection.status == "failing" else ""
+        return f"The schema index holds nothing of {connection.partition_key} yet.{why}"
     # A connection that is added again is another one, with a partition key of its own.
     namesakes = ", ".join(
         item.partition_key
