@@ -74,5 +74,6 @@ def measure_last_days(api: DagsterApi, zone: str) -> str:
             raise StackError(f"analytics_job failed: {reason} See: {api.url}/runs/{run_id}")
         time.sleep(0.5)
     raise StackError(
-        f"analytics_job has not ended after {_DEADLINE_SECONDS:.0f} s. See: {api.url}/runs/{run_id}"
+        f"analytics_job has not ended after {_DEADLINE_SECONDS:.0f} s. See: "
+        f"{api.url}/runs/{run_id}. make demo goes on from here."
     )
