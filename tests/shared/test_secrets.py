@@ -69,13 +69,13 @@ def test_what_holds_no_secret_is_told_as_it_is(query: str) -> None:
 @pytest.mark.parametrize(
     ("dialect", "condition", "told"),
     [
-        ("postgresql", "((token)::text = 'ab'::text)", "((token)::text = '…'::text)"),
+        ("postgresql", "((token)::text = 'a2b'::text)", "((token)::text = '…'::text)"),
         (
             "postgresql",
             "((api_key)::text = ANY (ARRAY['a'::character varying, 'b'::text])) AND kind = 'c'",
             "((api_key)::text = ANY (ARRAY['…'::character varying, '…'::text])) AND kind = 'c'",
         ),
-        ("postgresql", "'ab'::text <> u.\"accessToken\"", "'…'::text <> u.\"accessToken\""),
+        ("postgresql", "'a2b'::text <> u.\"accessToken\"", "'…'::text <> u.\"accessToken\""),
         ("postgresql", "CASE WHEN pwd ~~ 'a%' THEN 'b' END", "CASE WHEN pwd ~~ '…' THEN 'b' END"),
         (
             "postgresql",
@@ -84,13 +84,13 @@ def test_what_holds_no_secret_is_told_as_it_is(query: str) -> None:
         ),
         (
             "mysql",
-            "(`token` = _utf8mb4'ab') or (`kind` = 'c')",
+            "(`token` = _utf8mb4'a2b') or (`kind` = 'c')",
             "(`token` = _utf8mb4'…') or (`kind` = 'c')",
         ),
         (
             "postgresql",
             "(digest('ab'::text, 'sha256'::text) = api_key_1) AND kind = 'c'",
-            "(digest('…'::text, '…'::text) = api_key_1) AND kind = 'c'",
+            "(digest('…'::text, 'sha256'::text) = api_key_1) AND kind = 'c'",
         ),
         (
             "postgresql",
@@ -112,7 +112,11 @@ def test_what_holds_no_secret_is_told_as_it_is(query: str) -> None:
             "select coalesce(`u`.`api_key`,'ab') AS `a`,concat(`b`,'c') AS `d`",
             "select coalesce(`u`.`api_key`,'…') AS `a`,concat(`b`,'c') AS `d`",
         ),
-        ("sqlite", "[token] NOT IN ('ab', 'c') OR d = 'e'", "[token] NOT IN ('…', '…') OR d = 'e'"),
+        (
+            "sqlite",
+            "[token] NOT IN ('a2b', 'c3d') OR d = 'e'",
+            "[token] NOT IN ('…', '…') OR d = 'e'",
+        ),
     ],
 )
 def test_what_a_secret_is_compared_with_is_not_told(
@@ -210,6 +214,11 @@ _ISSUED = [
     "xoxb" + "-123456789012-abcdef",
     "eyJhbGciOiJIUzI1NiJ9" + ".eyJzdWIiOiIxMjM0In0.TJVA95OrM7E2cBab30",
     "Basic " + "dXNlcjpwYXNzd29yZA==",
+    "sk" + "-proj-4eC39HqLyjWDarjt-Tx_7",
+    "AIza" + "SyA-1234567890abcdefghijklmnopqrstu",
+    "glpat" + "-16C7e42F292c6912E771",
+    "SG" + ".ngeVfQFYQlKU0ufo8x5d1A.TwL2iGABf9DHoTf-09kqeF8tAmbihYzrnopKc-1s5cr",
+    "npm" + "_16C7e42F292c6912E7710c838347Ae178B4a",
 ]
 
 
@@ -231,7 +240,7 @@ def test_what_is_issued_is_told_by_its_form(secret: str) -> None:
             "See https://there/x?id=1&token=… for it",
         ),
         (f"Authorization: Bearer {CANARY}", "Authorization: Bearer …"),
-        (f"secret_key={CANARY}, signing_key={CANARY}", "secret_key=… signing_key=…"),
+        (f"secret_key={CANARY}, signing_key={CANARY}", "secret_key=…, signing_key=…"),
         (f"Private_key: {CANARY}", "Private_key: …"),
         (f"passphrase: {CANARY}", "passphrase: …"),
         (f"credentials: {CANARY}", "credentials: …"),
@@ -351,6 +360,8 @@ def test_no_text_keeps_the_patterns_busy(text: str) -> None:
         "eyJ-",
         "-----BEGIN ",
         "Basic Aa",
+        "SG.a-",
+        "sk-proj-",
         " -u ",
         "access key ",
     ],

@@ -13,6 +13,7 @@ from twd_shared.schema_model.secret_signs import (
     MARKS_OF_ISSUED,
     PRIVATE_KEY,
     is_ordinary,
+    tells_of_a_column,
 )
 
 _LEFT_OUT = "…"
@@ -20,7 +21,8 @@ _ADDRESS = re.compile(r"(?<=://)\S+")
 _SECRET = re.compile(
     rf"(?P<whole>{PRIVATE_KEY}.*?(?:-----END[^\n]{{0,60}}-----|\Z)|{ISSUED})"
     rf"|(?P<name>{ASSIGNED})(?P<gap>\s{{0,8}}(?:(?:basic|bearer)\s{{1,8}})?)"
-    r"(?P<value>\"[^\"\n]+\"|'[^'\n]+'|\S+)"
+    # Behind a comma or semicolon the comment goes on, where a space or the next name follows.
+    r"(?P<value>\"[^\"\n]+\"|'[^'\n]+'|\S(?:[^\s,;]|[,;](?!\s|\Z|\w{1,30}\s?[=:]))*)"
     r"|(?P<option>(?<!\S)(?:--(?:pass\w{0,20}|token|api-?key)|-u|--user)[\s=]{1,8})(?P<given>\S+)"
     r"|(?P<scheme>\bbearer\s{1,8})(?P<bearer>\S+)",
     re.IGNORECASE | re.DOTALL,
@@ -55,7 +57,9 @@ def _told(found: re.Match[str]) -> str:
         value = found["value"]
         # In "password: hashed" and "pw = pulse width" the word tells what it is.
         is_prose = found["gap"] and not _GIVEN.search(value) and is_ordinary(value)
-        return found[0] if is_prose else f"{name}{found['gap']}{_LEFT_OUT}"
+        return (
+            found[0] if is_prose or tells_of_a_column(value) else f"{name}{found['gap']}{_LEFT_OUT}"
+        )
     if option := found["option"]:
         is_user = option.lower().startswith(("-u", "--user"))
         return found[0] if is_user and ":" not in found["given"] else option + _LEFT_OUT

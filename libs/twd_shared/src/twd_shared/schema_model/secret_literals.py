@@ -8,11 +8,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from twd_shared.schema_model.secret_signs import (
     holds_a_secret,
     is_hidden,
+    is_no_value,
+    is_ordinary,
     may_name_a_secret,
     names_a_secret,
 )
 
-# The secret itself stands in another literal, which is added to this one or put in its place.
+# The secret itself stands in another literal, which is joined to this one or put in its place.
 _SECRET_ELSEWHERE = re.compile(r"[=:][\"'\\\s]{0,8}(?:$|%)")
 
 _MARKS_OF_NAMES = '"`['
@@ -37,19 +39,36 @@ _SKIPPED = (
 _PARTS = {
     name: re.compile(
         rf"(?P<skipped>{_SKIPPED})|(?P<text>{texts})|(?P<word>[^\W\d][\w$]*)"
-        r"|(?P<sign>[=<>!~|+*/@#&^-]+|;)|(?P<bracket>[(),])",
+        r"(?P<call>(?=\s{0,8}\())?|(?P<sign>[=<>!~|+*/@#&^-]+|;)|(?P<bracket>[](),[])",
         re.DOTALL | re.IGNORECASE,
     )
     for name, texts in _TEXTS.items()
 }
 _COMPARISON = re.compile(r"[=<>!~]+\*?")
-_COMPARING = frozenset(("in", "like", "ilike", "regexp", "rlike", "similar", "glob", "is"))
-_BETWEEN = frozenset(("not", "any", "all", "some", "array", "to", "binary", "distinct", "from"))
+_COMPARING = frozenset(
+    ("in", "like", "ilike", "regexp", "rlike", "similar", "glob", "is", "between")
+)
+_BETWEEN = frozenset(
+    ("not", "any", "all", "some", "array", "to", "binary", "distinct", "from", "symmetric")
+)
 _ENDING = frozenset(
     ("and", "or", "xor", "when", "then", "else", "case", "end", "select", "where", "on", "having")
 )
 # What one of these is given stands for the others.
 _CHOOSING = frozenset(("coalesce", "ifnull", "nullif", "nvl"))
+# The argument before names what the next one of these is.
+_NAMING = re.compile(r"jsonb?_(?:\w{1,20}_)?object|json_(?:set|insert|replace)|hstore|set_config")
+_JOINING = frozenset(("concat", "concat_ws", "format", "printf"))
+# Their key is an argument.
+_CRYPT = r"(?:\w{1,60}_)?(?:en|de)crypt(?:_\w{1,60})?|crypt|hmac"
+_ENCRYPTING = {
+    "postgresql": re.compile(_CRYPT),
+    "sqlite": re.compile(_CRYPT),
+    "mysql": re.compile(rf"{_CRYPT}|(?:en|de)code"),
+}
+# SQL without one of these, and without the name of a secret, has no literal that is compared with
+# one, joined to one, or encrypts.
+_WORTH_READING = re.compile(r"crypt|hmac|(?:en|de)code|://", re.IGNORECASE)
 _LONGEST_FIELD = 100
 
 
@@ -58,68 +77,94 @@ def without_secret_literals(sql: str, dialect: str, column: str = "") -> str:
 
     `column` is the name of what gets the value of the SQL: its literals are that value.
     """
-    if "'" in sql:
+    # Where they are no name, double quotes are those of a literal but in PostgreSQL.
+    if "'" in sql or ('"' in sql and dialect != "postgresql"):
         if names_a_secret(column):
             sql = _without(sql, _values_of(column, sql, dialect))
-        if may_name_a_secret(sql):
+        if may_name_a_secret(sql) or _WORTH_READING.search(sql):
             sql = _without(sql, _compared(sql, dialect))
     return _without_holders(sql, _LITERALS[dialect])
 
 
 def _values_of(column: str, sql: str, dialect: str) -> Iterator[re.Match[str]]:
     for found in _LITERALS[dialect].finditer(sql):
-        if _is_literal(found[0]) and is_hidden(column, _content(found)):
+        # A name would be no default.
+        is_default = dialect != "postgresql" and found[0] == sql and sql[0] == '"'
+        is_value = is_default or (_is_literal(found[0]) and not _names_a_relation(found))
+        if is_value and is_hidden(column, _content(found)):
             yield found
 
 
 def _compared(sql: str, dialect: str) -> Iterator[re.Match[str]]:
-    """Literals that the name of a secret is compared with, from either side, or given to."""
+    """Literals that the name of a secret is compared with, from either side, or given to.
+
+    And those that encrypt, or are joined to what announces a secret.
+    """
     name = compared = before = ""
-    operands = _Operands()
+    brackets = _Brackets(_ENCRYPTING[dialect])
     # The literal before, while nothing but a cast or bracket has followed: of what is compared it
     # may be the name, as in `settings ->> 'api_key'`.
     last: re.Match[str] | None = None
     # What is left of a comparison, or of AS, until a name follows.
     left: list[re.Match[str]] = []
     # A literal on the right makes something true or false, and is no value of what is around.
-    is_right = False
+    is_right = is_between = False
     for found in _PARTS[dialect].finditer(sql):
         text = found[0]
         word = text.lower() if found["word"] else ""
         if word == "from":
-            operands.begin()
+            brackets.begin()
         if found["skipped"] or word in _BETWEEN or text.startswith(("--", "/*")):
             continue
-        if found["bracket"]:
+        if word == "and" and is_between:
+            is_between = False
+        elif found["bracket"]:
             if text == ",":
-                operands.go_on()
-                compared = (_field(last) or name) if operands.is_choosing else compared
-            elif text == "(":
-                operands.open(is_choosing=before in _CHOOSING)
+                brackets.go_on()
+                bracket = brackets.last
+                compared = bracket.compared
+                if bracket.opened_by in _CHOOSING:
+                    compared = _field(last) or name
+                elif _NAMING.fullmatch(bracket.opened_by):
+                    compared = _field(last)
+            elif text in "([":
+                brackets.open(before, compared)
             else:
-                operands.close()
+                name, compared = brackets.close() or name, ""
         elif found["text"] and _is_literal(text):
-            if is_hidden(compared, _content(found)):
+            content = _content(found)
+            if brackets.last.hides(content) or is_hidden(compared, content):
                 yield found
-            if not is_right:
-                operands.add(found)
+            if not is_right and not _names_a_relation(found):
+                brackets.last.literals.append(found)
+            if _SECRET_ELSEWHERE.search(text) and holds_a_secret(content):
+                brackets.last.is_joined = True
             last, left = found, []
+        elif found["text"] and _is_no_name(text, dialect) and is_hidden(compared, text[1:-1]):
+            yield found
         elif found["sign"] or word in _COMPARING:
             is_right = is_comparison = bool(word or _COMPARISON.fullmatch(text))
+            is_between = word == "between"
             name = (_field(last) if is_comparison else "") or name
             compared = name if is_comparison else ""
-            last, left = None, operands.last if is_comparison else []
+            last, left = None, brackets.last.literals if is_comparison else []
+            brackets.last.is_joined &= text == "||"
             if text == ";":
-                operands = _Operands()
+                brackets = _Brackets(_ENCRYPTING[dialect])
         elif word == "as":
-            last, left, is_right = None, operands.last, False
+            last, left, is_right = None, brackets.last.literals, False
+            brackets.last.is_joined = False
         elif word in _ENDING:
-            operands.end(word)
-            name = compared = ""
+            compared = brackets.end(word, name)
+            name = ""
             last, left, is_right = None, [], False
+        elif found["call"] is not None:
+            # What is in its brackets is compared, and not the function.
+            last = None
         else:
             name, compared = text.strip('"`[]'), ""
-            if left and names_a_secret(name):
+            if names_a_secret(name):
+                brackets.last.name = name
                 yield from (literal for literal in left if is_hidden(name, _content(literal)))
                 # Each is looked at once.
                 left.clear()
@@ -127,65 +172,91 @@ def _compared(sql: str, dialect: str) -> Iterator[re.Match[str]]:
         before = word
 
 
-class _Operands:
-    """Literals of what is being read, by the brackets around it."""
+class _Bracket:
+    """What has been read in brackets, or between CASE and END."""
 
-    def __init__(self) -> None:
+    def __init__(self, opened_by: str, compared: str, *, is_secret: bool) -> None:
+        """Nothing is read; whether all of it is a secret goes by what is around."""
+        self.opened_by = opened_by
+        self.compared = compared
+        self.is_secret = is_secret
+        # Whether a literal before announces that a secret follows.
+        self.is_joined = False
+        self.name = ""
+        self.literals: list[re.Match[str]] = []
+
+    def hides(self, content: str) -> bool:
+        """Whether a literal is a secret here, whatever it is compared with."""
+        return (self.is_secret or self.is_joined) and not is_no_value(content)
+
+
+class _Brackets:
+    """The brackets around what is being read."""
+
+    def __init__(self, encrypting: re.Pattern[str]) -> None:
         """Nothing is read."""
-        self._literals: list[list[re.Match[str]]] = [[]]
-        self._choosing = [False]
+        self._encrypting = encrypting
+        self._all = [_Bracket("", "", is_secret=False)]
 
     @property
-    def last(self) -> list[re.Match[str]]:
-        """Those of the innermost operand, with all in its brackets."""
-        return self._literals[-1]
-
-    @property
-    def is_choosing(self) -> bool:
-        """Whether the innermost brackets are of a function that gives one of its arguments."""
-        return self._choosing[-1]
-
-    def add(self, literal: re.Match[str]) -> None:
-        """Read a literal."""
-        self._literals[-1].append(literal)
+    def last(self) -> _Bracket:
+        """The innermost."""
+        return self._all[-1]
 
     def begin(self) -> None:
         """Begin an operand that has nothing to do with the one before."""
-        self._literals[-1] = []
+        self.last.literals, self.last.is_joined = [], False
 
     def go_on(self) -> None:
         """Begin another in the same brackets: outside of them all count that they hold."""
-        if len(self._literals) > 1:
+        if len(self._all) > 1:
             self._tell_outer()
-        self.begin()
+        self.last.literals = []
+        self.last.is_joined &= self.last.opened_by in _JOINING
 
-    def open(self, *, is_choosing: bool = False) -> None:
-        """Begin one in brackets."""
-        self._literals.append([])
-        self._choosing.append(is_choosing)
+    def open(self, opened_by: str, compared: str) -> None:
+        """Begin one in brackets, which a function may stand before."""
+        outer = self.last
+        is_secret = outer.is_secret or outer.is_joined or self._encrypts(opened_by)
+        self._all.append(_Bracket(opened_by, compared, is_secret=is_secret))
 
-    def close(self) -> None:
-        """Go on behind the brackets with what they hold."""
-        if len(self._literals) > 1:
-            self._tell_outer()
-            self._literals.pop()
-            self._choosing.pop()
+    def close(self) -> str:
+        """Go on behind the brackets with what they hold; gives the name of a secret in them."""
+        if len(self._all) == 1:
+            return ""
+        self._tell_outer()
+        closed = self._all.pop()
+        self.last.is_joined |= closed.is_joined
+        self.last.name = closed.name or self.last.name
+        return closed.name
 
-    def end(self, word: str) -> None:
-        """Begin another operand behind this word; CASE and END are brackets around its results."""
+    def end(self, word: str, name: str) -> str:
+        """Begin another operand behind this word; CASE and END are brackets around its results.
+
+        Gives what a literal is compared with that follows: behind WHEN the name behind CASE.
+        """
         if word == "case":
-            self.open()
+            self.open(word, "")
         elif word == "end":
             self.close()
         elif word in ("when", "else"):
             self.go_on()
+            if self.last.opened_by == "case":
+                self.last.opened_by, self.last.compared = "", name
         else:
+            # Both sides of AND and OR are only true or false: nothing is joined to them.
             self.begin()
+        self.last.name = ""
+        return self.last.compared if word == "when" else ""
+
+    def _encrypts(self, function: str) -> bool:
+        return bool(self._encrypting.fullmatch(function))
 
     def _tell_outer(self) -> None:
         # The shorter is added to the longer: brackets in brackets are not read again and again.
-        fewer, more = sorted(self._literals[-2:], key=len)
-        self._literals[-2] = more
+        outer, inner = self._all[-2:]
+        fewer, more = sorted((outer.literals, inner.literals), key=len)
+        outer.literals = more
         more += fewer
 
 
@@ -199,8 +270,19 @@ def _is_literal(text: str) -> bool:
     return text[-1] == "'" and text[0] not in _MARKS_OF_NAMES and not text.startswith(("--", "/*"))
 
 
+def _is_no_name(text: str, dialect: str) -> bool:
+    """Whether double quotes hold a literal, as SQLite has it of what names no column."""
+    is_quoted = dialect != "postgresql" and text[0] == '"'
+    return is_quoted and not is_ordinary(text[1:-1]) and not names_a_secret(text[1:-1])
+
+
+def _names_a_relation(literal: re.Match[str]) -> bool:
+    return literal.string.startswith("::regclass", literal.end())
+
+
 def _content(literal: re.Match[str]) -> str:
-    return literal[0][literal[0].index("'") + 1 : -1]
+    text = literal[0]
+    return text[text.index(text[-1]) + 1 : -1]
 
 
 def _without(sql: str, literals: Iterable[re.Match[str]]) -> str:
@@ -219,11 +301,10 @@ def _without_holders(sql: str, texts: re.Pattern[str]) -> str:
     secrets = set(filter(holds_a_secret, found))
     if not secrets:
         return sql
-    hides_all = any(map(_SECRET_ELSEWHERE.search, secrets))
 
     def told(found: re.Match[str]) -> str:
         text = found[0]
-        if text not in secrets and not (hides_all and text[-1] == "'"):
+        if text not in secrets:
             return text
         return "'…'" if text[-1] == "'" else ""
 

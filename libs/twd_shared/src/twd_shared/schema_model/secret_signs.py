@@ -31,14 +31,20 @@ _SECRET_NAME = re.compile(
     rf"|{_MAT_KHAU}|{_KEY_NAME}",
     re.IGNORECASE,
 )
-# `token` names one, `token_status` only has to do with it.
-_SECRET_ITSELF = re.compile(rf"(?:{_ITSELF})[\d_]*$", re.IGNORECASE)
+# `token` names one, `token_status` only has to do with it, and so does `has_token`.
+_SECRET_ITSELF = re.compile(rf"(?:{_ITSELF})(?:_hash)?[\d_]*$", re.IGNORECASE)
+_FLAG = re.compile(r"(?:is|has)_", re.IGNORECASE)
+# These name much else too, a kind of token and a ski pass: an ordinary word of theirs is none.
+_ALSO_ORDINARY = re.compile(r"(?:token|pass|bearer|cookie|credentials?)[\d_]*$", re.IGNORECASE)
 # Where `accessToken` and `APIKey` go on with another word.
 _NEXT_WORD = re.compile(r"(?<=[a-z\d])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 ISSUED = (
-    # AWS, Stripe, GitHub, Slack; a JSON web token; the header of a user with a password, where an
-    # ordinary word has no capital inside, and no digit.
+    # AWS, Stripe, OpenAI, Anthropic, Google, GitLab, SendGrid, npm, GitHub, Slack; a JSON web
+    # token; the header of a user with a password, where an ordinary word has no capital inside,
+    # and no digit.
     r"(?-i:\b(?:AKIA|ASIA)[0-9A-Z]{16}|\b[rs]k_(?:live|test)_[0-9A-Za-z]{8}[0-9A-Za-z]*"
+    r"|\bsk-(?:proj|ant)-[\w-]{16}[\w-]*|\bAIza[\w-]{35}|\bglpat-[\w-]{16}[\w-]*"
+    r"|\bSG\.[\w-]{16,80}+\.[\w-]{16}[\w-]*|\bnpm_[0-9A-Za-z]{30}[0-9A-Za-z]*"
     r"|\bgh[pousr]_[0-9A-Za-z]{16}[0-9A-Za-z]*|\bgithub_pat_\w{16}\w*"
     r"|\bxox[abprs]-[0-9A-Za-z-]{10}[0-9A-Za-z-]*"
     r"|(?<![\w-])eyJ[\w-]{10,}+\.eyJ[\w-]{4,}+(?:\.[\w-]*)?)"
@@ -47,22 +53,42 @@ ISSUED = (
 """Keys and tokens that are told by their form."""
 MARKS_OF_ISSUED = (
     *("akia", "asia", "k_live_", "k_test_", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_"),
-    *("xox", "eyj", "basic"),
+    *("sk-proj-", "sk-ant-", "aiza", "glpat-", "sg.", "npm_", "xox", "eyj", "basic"),
 )
 """One of these, in small letters, is in each of them: so most texts need not be searched."""
-ASSIGNED = rf"(?:{_ITSELF}|pass|\bsig|\bauthorization)[\"'\\]{{0,8}}\s{{0,8}}[=:]"
+ASSIGNED = rf"(?:{_ITSELF}|\bsig|\bauthorization)[\"'\\]{{0,8}}\s{{0,8}}[=:]"
 """A name of a secret, and the sign that its value follows."""
 PRIVATE_KEY = r"-----BEGIN [^\n]{0,50}?PRIVATE KEY"
 
-# What stands in an address, a connection string, a header or a command line.
+# What stands in an address, a connection string, a header or a command line. In a pattern no user
+# has a letter (`://%:%@`, `://[^@]*@`), and after a name stands its last sign.
 _SECRET_VALUE = re.compile(
-    r"://[^/?#\s]{0,500}@|://[^/?#\s@:]{0,500}:\S{0,500}@"
-    rf"|{ASSIGNED}"
+    r"://(?=[^\w\s@\\]{0,50}\w)(?:[^/?#\s]{0,500}@|[^/?#\s@:]{0,500}:\S{0,500}@)"
+    rf"|{ASSIGNED}(?!%'?\Z)"
     r"|\bbearer\s|\s(?:-u|--user)[\s=]{0,8}\S{1,500}:\S|--(?:pass\w{0,20}|token|api-?key)[\s=]"
     rf"|{PRIVATE_KEY}",
     re.IGNORECASE,
 )
 _ISSUED = re.compile(ISSUED, re.IGNORECASE)
+# What the name of a secret is given or compared with to tell how it is made or kept.
+_METHOD = (
+    r"(?:md5|sha[123]?(?:[_/-]?(?:1|224|256|384|512))?|bcrypt|scrypt|argon2(?:id?|d)?|pbkdf2"
+    r"|crc32|blake2[bs]?|[re]s(?:256|384|512)|hs(?:256|384|512)|rsa\d{0,4}|ed25519|x509|bf|3?des"
+    r"|aes[_-]?(?:128|192|256)?|base(?:32|58|64)(?:url)?|hex|escape|utf-?8|pkcs\d{0,2}|jwt"
+    r"|uuid[ _-]?v?\d?|o?auth[012]|saml2?|oidc|2fa|(?:var)?char|int[248]?|bigint|bytea|text)"
+    r"(?:[/:-](?:cbc|ecb|gcm|pad|pkcs|none)){0,4}(?:\((?:\w{1,10}=)?\d{1,5}\))?"
+)
+# No value: a sign or three, a method, and a pattern that has classes and ordinary words alone.
+_NO_VALUE = re.compile(rf"\s*|[\W_]{{1,3}}|{_METHOD}", re.IGNORECASE)
+_CLASS = re.compile(r"\[[^\]]{0,100}\]|\{[\d,]{1,9}\}|\\[A-Za-z]")
+# What tells a reader of a comment: `<token>`, a short number, `active=1`, `0=no`, a method.
+_TELLING = re.compile(
+    r"(?:<[^<>]{1,100}>|\d{1,4}|[^\W\d]{1,30}=\d{1,4}|\d{1,4}=[^\W\d]{1,30}"
+    rf"|{_METHOD})[.)!?]{{0,3}}",
+    re.IGNORECASE,
+)
+# A short code: `V1`.
+_CODE = re.compile(r"[^\W\d_]{1,2}\d{1,3}")
 # Of a word as people write it: a longer one is no word of a language, but for a number.
 _LONGEST_WORD = 30
 _LONGEST_CAMEL = 12
@@ -88,14 +114,31 @@ def names_a_secret(name: str) -> bool:
 def is_hidden(name: str, value: str) -> bool:
     """Whether the value of what has this name is a secret, as far as the two tell.
 
-    Of a `token` every value is one; of a `token_status` what is no ordinary word, and no number or
-    date, as `token_expires_at` is compared with.
+    Of a `password` every value is one; of a `token` what is no ordinary word; of a `token_status`
+    neither a number nor a date, as `token_expires_at` is compared with.
     """
-    if not value.strip() or not names_a_secret(name):
+    if not names_a_secret(name) or is_no_value(value):
         return False
-    if _SECRET_ITSELF.search(_in_words(name)):
+    words = _in_words(name)
+    is_itself = bool(_SECRET_ITSELF.search(words)) and not _FLAG.match(words)
+    if is_ordinary(value):
+        return is_itself and not _ALSO_ORDINARY.search(words)
+    return is_itself or not _MEASURE.fullmatch(value)
+
+
+def is_no_value(value: str) -> bool:
+    """Whether the value is of no secret whatever it is given to: 'sha256', '^[0-9a-f]{64}$'."""
+    if len(value) > _LONGEST_SEEN:
+        return False
+    if _NO_VALUE.fullmatch(value):
         return True
-    return not is_ordinary(value) and not _MEASURE.fullmatch(value)
+    rest, classes = _CLASS.subn(" ", value)
+    return bool(classes) and value.startswith("^") and is_ordinary(rest)
+
+
+def tells_of_a_column(value: str) -> bool:
+    """Whether what follows the name of a secret in a comment tells what that is or may be."""
+    return bool(_TELLING.fullmatch(value))
 
 
 def _in_words(name: str) -> str:
@@ -103,16 +146,24 @@ def _in_words(name: str) -> str:
 
 
 def is_ordinary(value: str) -> bool:
-    """Whether the value is words of letters, as `token_expired`, or a short number."""
+    """Whether the value is words, as `token_expired`, short codes or a short number: `1-day`."""
     if len(value) > _LONGEST_SEEN:
         return False
+    if _NO_VALUE.fullmatch(value):
+        return True
     words = [word for word in re.split(r"[\W_]+", value) if word]
-    if all(map(str.isdecimal, words)):
-        return sum(map(len, words)) <= _MOST_DIGITS
-    return all(map(_is_word, words))
+    if sum(map(str.isdecimal, value)) > _MOST_DIGITS:
+        return False
+    # A number may come first: `canary-77` is as people make a password.
+    first, others = words[:1], words[1:]
+    return all(map(str.isdecimal, words)) or (
+        all(map(_is_word, others)) and all(word.isdecimal() or _is_word(word) for word in first)
+    )
 
 
 def _is_word(word: str) -> bool:
+    if _CODE.fullmatch(word):
+        return True
     is_in_one_case = word in (word.lower(), word.upper(), word.capitalize())
     return word.isalpha() and len(word) <= (_LONGEST_WORD if is_in_one_case else _LONGEST_CAMEL)
 
