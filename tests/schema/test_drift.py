@@ -217,6 +217,40 @@ def test_a_unique_index_may_go_where_a_key_forbids_as_much(made_on: str, rule: s
     assert change.rule == rule
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "rule"),
+    [
+        ("(price)", "(price) where number > 0", "unique_index_removed"),
+        ("(price)", "(price, number)", "unique_index_removed"),
+        ("(price)", "(price, (number + 1))", "unique_index_removed"),
+        ("(price)", '(price collate "C")', "unique_index_removed"),
+        ("(price) nulls not distinct", "(price)", "unique_index_removed"),
+        ("(lower(price))", "(upper(price))", "unique_index_removed"),
+        ("(price) where number > 0", "(price) where number > 1", "unique_index_removed"),
+        ("(price, number)", "(price)", "index_changed"),
+        ("(price) where number > 0", "(price)", "index_changed"),
+        ("(lower(price)) where number > 0", "(lower(price))", "index_changed"),
+        ("(price)", "(price desc nulls last) include (number)", "index_changed"),
+        ("(lower(price))", "(lower(price) desc)", "index_changed"),
+    ],
+)
+def test_a_unique_index_that_forbids_less_now_is_told_as_gone(
+    source: Source, before: str, after: str, rule: str
+) -> None:
+    source.run("create table s.listed (price text, number integer)")
+    source.run(f"create unique index once on s.listed {before}")
+    source.baseline = source.read()
+    source.run(f"drop index s.once; create unique index once on s.listed {after}")
+    assert [change.rule for change in source.diff().changes] == [rule]
+
+
+def test_a_unique_index_may_go_where_another_forbids_as_much(source: Source) -> None:
+    source.run("create unique index twice on s.prices (price)")
+    source.baseline = source.read()
+    source.run("drop index s.prices_price_key")
+    assert [change.rule for change in source.diff().changes] == ["index_removed"]
+
+
 def test_a_first_reading_adds_everything(source: Source) -> None:
     diff = diff_snapshots(None, source.baseline, 0, 1)
     kinds = ("table", "enum", "domain", "partition", "composite", "range", "sequence", "routine")

@@ -11,7 +11,7 @@ from twd_schema.drift.changes import Change
 from twd_schema.drift.excerpts import from_to, told_comments
 from twd_schema.drift.following import NamePairs, follows
 from twd_schema.drift.telling import of_table
-from twd_shared.schema_model.ddl.names import quote_names
+from twd_schema.drift.uniqueness import stays_unique
 from twd_shared.schema_model.models import Constraint, ForeignKey, Index, Key, Table
 from twd_shared.schema_model.secrets import constraint_without_secrets, index_without_secrets
 
@@ -96,7 +96,7 @@ def _compared(
         yield from _pair(table, kind, gone.pop(), come.pop(), dialect)
     for item in gone:
         rule = f"{kind.rule}_removed"
-        if isinstance(item, Index) and item.unique and not _stays_unique(table, item):
+        if isinstance(item, Index) and item.unique and not stays_unique(item, table):
             rule = "unique_index_removed"
         told = _without_secrets(item, dialect)
         yield _change(table, rule, kind, told, "was removed", before=described(told))
@@ -112,7 +112,7 @@ def _pair(table: Table, kind: _Kind, old: _Inner, new: _Inner, dialect: str) -> 
         if before == after:
             before, after = was.definition or before, now.definition or after
         rule = f"{kind.rule}_changed"
-        if isinstance(old, Index) and isinstance(new, Index) and old.unique > new.unique:
+        if isinstance(old, Index) and old.unique and not stays_unique(old, table):
             rule = "unique_index_removed"
         what = f"changed{from_to(before, after)}"
         yield _change(table, rule, kind, new, what, before=before, after=after)
@@ -131,18 +131,6 @@ def _without_secrets(item: _Inner, dialect: str) -> _Inner:
     if isinstance(item, Constraint):
         return constraint_without_secrets(item, dialect)
     return index_without_secrets(item, dialect) if isinstance(item, Index) else item
-
-
-def _stays_unique(table: Table, index: Index) -> bool:
-    """Whether a key forbids now what the index forbade: ADD CONSTRAINT … USING INDEX made it one.
-
-    An index on more than a list of columns may have forbidden more than any key does; a key with a
-    definition of its own may be deferrable.
-    """
-    if not (index.definition or "").endswith(f"USING btree ({quote_names(index.columns)})"):
-        return False
-    keys = (*_primary(table), *table.unique_constraints)
-    return any(key.definition is None and set(key.columns) <= set(index.columns) for key in keys)
 
 
 def matched(
