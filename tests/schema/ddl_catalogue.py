@@ -227,6 +227,10 @@ _CHANGES: dict[str, set[tuple[str, str]]] = {
     "create table s.days_2026 partition of s.days "
     "for values from ('2026-01-01') to ('2027-01-01')": {("partition_added", "s.days_2026")},
     "comment on table s.days_2025 is 'old'": {("partition_changed", "s.days_2025")},
+    "alter table s.days detach partition s.days_2025; alter table s.days attach partition "
+    "s.days_2025 for values from ('2025-02-01') to ('2026-01-01')": {
+        ("partition_moved", "s.days_2025")
+    },
     "drop table s.days_2025": {("partition_removed", "s.days_2025")},
     "alter foreign table s.remote alter id options (set key 'false')": {
         ("column_options_changed", "s.remote.id")

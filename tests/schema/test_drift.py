@@ -104,6 +104,21 @@ def test_the_catalogues_are_as_large_as_they_say() -> None:
     assert len(MAINTENANCE) >= 22
 
 
+def test_a_partition_that_moves_to_another_table_is_told_with_both(source: Source) -> None:
+    source.run("create table s.past (at date) partition by range (at)")
+    source.baseline = source.read()
+    source.run(
+        "alter table s.days detach partition s.days_2025; alter table s.past attach partition"
+        " s.days_2025 for values from ('2025-01-01') to ('2027-01-01')"
+    )
+    [change] = source.diff().changes
+    assert (change.rule, change.severity) == ("partition_moved", "risky")
+    assert change.sentence == (
+        "Partition s.days_2025 was moved from “s.days FOR VALUES FROM ('2025-01-01') TO"
+        " ('2026-01-01')” to “s.past FOR VALUES FROM ('2025-01-01') TO ('2027-01-01')”."
+    )
+
+
 def test_a_routine_that_nothing_needs_any_more_is_not_told_as_removed(source: Source) -> None:
     source.run("create function s.made() returns integer language sql as 'select 1'")
     source.run("alter table s.customers add number integer default s.made()")

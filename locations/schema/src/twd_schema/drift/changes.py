@@ -84,6 +84,7 @@ RULES: dict[str, Severity] = {
     "partition_changed": "safe",
     "partition_attached": "safe",
     "partition_detached": "risky",
+    "partition_moved": "risky",
     "composite_added": "safe",
     "composite_removed": "breaking",
     "composite_renamed": "breaking",

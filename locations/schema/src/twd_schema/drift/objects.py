@@ -35,7 +35,6 @@ _WORDS = {
     "identity": "identity column",
     "inherits": "parents",
     "nullable": "nullability",
-    "partition_of": "parent or bound",
     "start": "start value",
     "unlogged": "logging",
 }
@@ -89,6 +88,11 @@ def _object(key: ObjectKey, old: SchemaObject, new: SchemaObject, dialect: str) 
     if isinstance(old, DomainType) and isinstance(new, DomainType):
         changes += _constraints(key, old, new, dialect)
         old = msgspec.structs.replace(old, constraints=new.constraints)
+    if isinstance(old, Table) and isinstance(new, Table) and old.partition_of != new.partition_of:
+        # What reads the one parent finds fewer rows, what reads the other more.
+        was, now = told_sql(_place(old), _place(new), dialect)
+        changes.append(of_object(key, "moved", f"was moved{from_to(was, now)}", "", was, now))
+        old = msgspec.structs.replace(old, partition_of=new.partition_of)
     if isinstance(old, Routine) and isinstance(new, Routine) and old.definition != new.definition:
         told = told_sql(old.definition, new.definition, dialect)
         # In a body of another language texts stand in double quotes, and comments behind #.
@@ -117,6 +121,12 @@ def _constraints(
         else:
             what = f"changed its constraint {name}{from_to(was, now)}"
         yield of_object(key, "changed", what, "", was, now)
+
+
+def _place(partition: Table) -> str:
+    """The parent of a partition, and which of its rows it takes."""
+    place = partition.partition_of
+    return f"{place.schema}.{place.table} {place.bound}" if place else ""
 
 
 def _fields(old: SchemaObject, new: SchemaObject) -> list[str]:
