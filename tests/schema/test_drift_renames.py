@@ -125,6 +125,13 @@ RENAMES: dict[str, Told] = {
         ("partition_renamed", "s.old", "s.days_2025", "s.old"),
         ("partition_detached", "s.old", "", ""),
     },
+    "alter table s.days detach partition s.days_2025; alter table s.days_2025 rename to old;"
+    "create table s.days_2025 partition of s.days"
+    " for values from ('2025-01-01') to ('2026-01-01')": {
+        ("partition_renamed", "s.old", "s.days_2025", "s.old"),
+        ("partition_detached", "s.old", "", ""),
+        ("partition_added", "s.days_2025", "", ""),
+    },
     "create schema t; alter table s.days detach partition s.days_2025;"
     "alter table s.days_2025 set schema t; alter table t.days_2025 rename note to remark": {
         ("namespace_added", "t", "", ""),

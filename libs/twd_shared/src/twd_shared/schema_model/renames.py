@@ -119,7 +119,7 @@ def renames_by_id(before: Identities, after: Identities) -> list[Rename]:
         # The same in most cases, and comparing whole is cheap.
         if old is None or old == item or _place(old.key)[0] != _place(item.key)[0]:
             continue
-        if old.kind != item.kind:
+        if (old.kind, item.kind) == ("table", "partition"):
             taken = taken or {_place(other.key) for other in after.objects}
             if _place(old.key) in taken:
                 # Partitioned in use: the new parent has the name by which all is asked as before.
