@@ -392,6 +392,25 @@ def test_a_rename_is_titled_by_both_names_and_its_end_by_the_old_one(teller: Tel
     ]
 
 
+def test_a_rename_whose_old_name_lacks_columns_is_told_with_them_and_with_its_end(
+    teller: Teller,
+) -> None:
+    teller.tell(schema(FULL))
+    named = {"before": "public.orders", "after": "public.sales", "columns": (("note", "text"),)}
+    renamed = change("table_renamed", "table", "public", "sales", **named)
+    sales, view = table("sales", id="integer"), table("orders", id="integer", total="numeric")
+    teller.tell_changes(schema(sales, view), renamed)
+    assert teller.tell(schema(sales, FULL)) == Told(0, 1)
+    [broken] = [row for row in teller.rows if row.severity == "breaking"]
+    assert broken.title == (
+        "shop: breaking schema change of public.orders, renamed to public.sales (1 column lost)"
+    )
+    assert broken.body.splitlines()[1] == (
+        "What to do: Use its new name, public.sales, in queries and training items that need what"
+        " its old name lacks. A message follows when it is undone."
+    )
+
+
 def test_a_connection_whose_history_was_forgotten_is_told_the_same_change_anew(
     metadata_dsn: str, connection_to: Callable[[str], Connection]
 ) -> None:

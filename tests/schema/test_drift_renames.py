@@ -374,6 +374,75 @@ def test_a_view_that_is_also_rewritten_is_told(source: Source) -> None:
     assert rules == {"column_renamed", "view_definition_changed"}
 
 
+def test_what_the_table_under_an_old_name_lacks_is_told(source: Source) -> None:
+    source.run("create table s.kept (id integer primary key, a varchar(5) not null unique)")
+    before = source.read()
+    source.run("alter table s.kept rename to kept_old; create table s.kept (id bigint, a text)")
+    changes = diff_snapshots(before, source.read(), 1, 2).changes
+    assert {(change.severity, change.rule, change.subject) for change in changes} == {
+        ("risky", "table_replaced", "s.kept_old"),
+        ("safe", "table_added", "s.kept"),
+        ("risky", "column_nullability_changed", "s.kept.a"),
+        ("risky", "column_nullability_changed", "s.kept.id"),
+        ("risky", "column_type_promoted", "s.kept.id"),
+        ("risky", "primary_key_removed", "s.kept.kept_pkey"),
+        ("risky", "unique_constraint_removed", "s.kept.kept_a_key"),
+    }
+
+
+def test_a_view_under_an_old_name_lacks_no_keys(source: Source) -> None:
+    before = source.read()
+    source.run(
+        "alter table s.lines rename to old;"
+        "create view s.lines as select order_id::bigint, position from s.old"
+    )
+    changes = diff_snapshots(before, source.read(), 1, 2).changes
+    assert {(change.rule, change.subject) for change in changes} == {
+        ("table_replaced", "s.old"),
+        ("table_added", "s.lines"),
+        ("column_type_promoted", "s.lines.order_id"),
+    }
+
+
+def test_a_column_of_a_wider_type_under_an_old_name_is_told_with_it(source: Source) -> None:
+    before = source.read()
+    source.run("alter table s.twins rename a to z; alter table s.twins add a bigint")
+    assert [change.sentence for change in diff_snapshots(before, source.read(), 1, 2).changes] == [
+        "Column s.twins.a was renamed to z, and its old name means another column of the wider"
+        " type bigint now.",
+        "Column s.twins.a was added as bigint.",
+    ]
+
+
+def test_what_sql_does_not_find_under_the_old_name_of_a_table_is_named(source: Source) -> None:
+    before = source.read()
+    source.run(
+        "alter table s.customers rename to people;"
+        "create view s.customers as select id, name, mood, moods[1] as moods from s.people"
+    )
+    [change] = diff_snapshots(before, source.read(), 1, 2).breaking
+    assert (change.rule, change.subject) == ("table_renamed", "s.people")
+    assert change.sentence == (
+        "Table s.customers was renamed to s.people, and its old name means another table now,"
+        " in which email and moods are missing or of another type."
+    )
+    assert change.columns == (("email", "text"), ("moods", "s.mood[]"))
+
+
+def test_what_sql_does_not_find_in_what_took_the_name_of_a_lost_table_is_named(
+    source: Source,
+) -> None:
+    source.run("create table s.others (a integer, c integer)")
+    before = source.read()
+    source.run("drop table s.twins; alter table s.others rename to twins")
+    [lost, *_] = [c for c in diff_snapshots(before, source.read(), 1, 2).breaking if not c.after]
+    assert (lost.rule, lost.subject) == ("table_removed", "s.twins")
+    assert lost.sentence == (
+        "Table s.twins was removed, and its name means another table now, in which b is missing"
+        " or of another type."
+    )
+
+
 # --- another database ------------------------------------------------------------------------
 
 

@@ -33,6 +33,18 @@ UNDONE = {
         schema(FULL),
         schema(table("sales", id="integer")),
     ),
+    "renamed table whose old name lacks columns": (
+        change(
+            "table_renamed",
+            "table",
+            "public",
+            "sales",
+            before="public.orders",
+            columns=(("total", "numeric"),),
+        ),
+        schema(table("sales", id="integer"), table("orders", id="integer", total="numeric")),
+        schema(table("sales", id="integer"), table("orders", id="integer")),
+    ),
     "column": (removed("public", "orders", "total"), schema(FULL), schema(LESS)),
     "renamed column": (
         change("column_renamed", "table", "public", "orders", "sum", before="total", after="sum"),

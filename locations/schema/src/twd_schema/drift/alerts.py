@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from urllib.parse import quote
 
 from twd_schema.drift.changes import Change
-from twd_shared.schema_model.wording import flat
+from twd_shared.schema_model.wording import counted, flat
 from twd_shared.store.alerts import Alert
 
 MOST_SINGLE = 10
@@ -34,6 +34,9 @@ _REMEDIES = {
     "enum_label_renamed": "Compare with its new name, {after}.",
 }
 _REMEDY_OF_OTHERS = "Stop using it in queries, or bring it back."
+_REMEDY_OF_LOST_COLUMNS = (
+    "Use its new name, {after}, in queries and training items that need what its old name lacks."
+)
 _REMEDY_OF_MANY = "Correct the queries and training items that use what changed, or undo it."
 _UNTIL_ITS_END = " A message follows when it is undone."
 _UNTIL_AN_END = " A message follows when one is undone."
@@ -147,10 +150,16 @@ def _old_name(change: Change) -> str:
 
 def _both_names(change: Change) -> str:
     old, likely = _old_name(change), "probably " if change.evidence == "similarity" else ""
-    return old if old == change.subject else f"{old}, {likely}renamed to {change.after}"
+    if old == change.subject:
+        return old
+    # Its old name means another table, which lacks them.
+    lost = f" ({counted(len(change.columns), 'column')} lost)" if change.columns else ""
+    return f"{old}, {likely}renamed to {change.after}{lost}"
 
 
 def _remedy(change: Change) -> str:
+    if change.rule == "table_renamed" and change.columns:
+        return _REMEDY_OF_LOST_COLUMNS.replace("{after}", change.after)
     after = change.after or "as above"
     return _REMEDIES.get(change.rule, _REMEDY_OF_OTHERS).replace("{after}", after)
 

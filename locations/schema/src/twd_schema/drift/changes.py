@@ -136,7 +136,8 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     of a rename the names, an object's with its schema. Texts are without secrets. What is replaced
     was renamed or is gone, and is told as either. `evidence` says how the rename of an object,
     column or label is known: "server" by the ids that the server keeps, "similarity" because the
-    two look alike. `columns` are those of a table that is gone, each with its type.
+    two look alike. `columns` are those of a table that is gone, each with its type; where it was
+    renamed, those that SQL does not find in what has its old name.
     """
 
     rule: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 import msgspec
 
@@ -11,12 +11,7 @@ from twd_schema.drift.column_types import type_of
 from twd_schema.drift.objects import is_attached, object_changes
 from twd_schema.drift.renames import Pairing, members_of, paired
 from twd_schema.drift.renaming import in_new_names
-from twd_schema.drift.replaced import (
-    ANOTHER_COLUMN,
-    ANOTHER_TABLE,
-    is_replaced,
-    replaced_tables,
-)
+from twd_schema.drift.replaced import Replacement, another_column, replacements, replacing
 from twd_schema.drift.tables import removed_column, table_changes
 from twd_schema.drift.telling import (
     label_of,
@@ -40,6 +35,8 @@ from twd_shared.schema_model.renames import Renames, renames_between
 from twd_shared.schema_model.wording import counted
 from twd_shared.store.snapshots import SavedSnapshot, SnapshotStore
 
+_OF_TYPES = ("column_type_promoted", "column_collation_changed")
+
 
 def diff_snapshots(
     before: Snapshot | None,
@@ -61,14 +58,19 @@ def diff_snapshots(
         pairing = paired(before, after, proven)
         old = objects_by_key(before)
         said = in_new_names(before, after, pairing) if pairing else old
-        replaced = replaced_tables(old, new, pairing)
+        replaced = replacements(old, new, pairing)
         changes = (
             *_renamed(old, new, pairing, replaced),
             *_lost(old, new, pairing, replaced),
+            *_lacking(old, replaced, after.dialect),
             *_changes(said, new, after.dialect, upgraded=_release(before) != _release(after)),
         )
         # By its new name nothing knew such a table: what is gone in it breaks nothing.
-        moved = {pairing.objects[key][1:] for key in replaced & pairing.objects.keys()}
+        moved = {
+            pairing.objects[key][1:]
+            for key in replaced.keys() & pairing.objects.keys()
+            if not replaced[key].missing
+        }
         changes = tuple(item for item in changes if not _breaks_column_of(moved, item))
     return SchemaDiff(from_version=from_version, to_version=to_version, changes=changes)
 
@@ -143,17 +145,21 @@ def _breaks_column_of(tables: Collection[TableName], change: Change) -> bool:
     return is_of_column and change.severity == "breaking" and named in tables
 
 
-def _removed(table: Table) -> Change:
-    change = of_table(table, "table_removed", f"Table {table.label} was removed.")
-    columns = tuple((column.name, type_of(column)) for column in table.columns)
-    return msgspec.structs.replace(change, columns=columns)
+def _removed(table: Table, taken: str = "") -> Change:
+    change = of_table(table, "table_removed", f"Table {table.label} was removed{taken}.")
+    return _with_columns(change, table.columns)
+
+
+def _with_columns(change: Change, columns: Iterable[Column]) -> Change:
+    named = tuple((column.name, type_of(column)) for column in columns)
+    return msgspec.structs.replace(change, columns=named)
 
 
 def _renamed(
     old: Mapping[ObjectKey, SchemaObject],
     new: Mapping[ObjectKey, SchemaObject],
     pairing: Pairing,
-    replaced: Collection[ObjectKey],
+    replaced: Mapping[ObjectKey, Replacement],
 ) -> Iterator[Change]:
     for key, now in sorted(pairing.objects.items(), key=lambda pair: pair[1]):
         item, other = old[key], new[now]
@@ -164,9 +170,11 @@ def _renamed(
             now = (key[0], *now[1:])
             if (key, "") in pairing.respelled:
                 yield of_object(now, "respelled", written_before(before), "", before, after)
-            elif key in replaced:
-                what = f"{renamed_to(after, evidence)}, and its old {ANOTHER_TABLE}"
-                yield of_object(now, "replaced", what, "", before, after, evidence)
+            elif taken := replaced.get(key):
+                what = f"{renamed_to(after, evidence)}, and its old {taken.told()}"
+                verb = "renamed" if taken.missing else "replaced"
+                change = of_object(now, verb, what, "", before, after, evidence)
+                yield _with_columns(change, taken.missing)
             else:
                 what = renamed_to(after, evidence)
                 yield of_object(now, "renamed", what, "", before, after, evidence)
@@ -179,8 +187,10 @@ def _renamed(
                 yield of_column(other, after, "column_respelled", what, before, after)
             elif isinstance(other, Table) and (key[0] == "table" or other.partition_of is None):
                 rule, what = "column_renamed", renamed_to(after, evidence)
-                if isinstance(item, Table) and is_replaced(_column(item, before), other):
-                    rule, what = "column_replaced", f"{what}, and its old {ANOTHER_COLUMN}"
+                column = _column(item, before) if isinstance(item, Table) else None
+                if column and (taker := replacing(column, other)):
+                    told = another_column(column, taker)
+                    rule, what = "column_replaced", f"{what}, and its old {told}"
                 yield of_column(other, after, rule, what, before, after, evidence=evidence)
             elif key[0] == "enum":
                 what = f"renamed label {before!r} to {after!r}"
@@ -193,15 +203,15 @@ def _lost(
     old: Mapping[ObjectKey, SchemaObject],
     new: Mapping[ObjectKey, SchemaObject],
     pairing: Pairing,
-    replaced: Collection[ObjectKey],
+    replaced: Mapping[ObjectKey, Replacement],
 ) -> Iterator[Change]:
     """What is gone though its name is there: something else was renamed to it."""
     for key in sorted(pairing.lost):
-        item = old[key]
-        if key in replaced:
-            yield of_object(key, "replaced", f"was removed, and its {ANOTHER_TABLE}")
+        item, taken = old[key], replaced.get(key)
+        if taken and not taken.missing:
+            yield of_object(key, "replaced", f"was removed, and its {taken.told()}")
         elif key[0] == "table" and isinstance(item, Table):
-            yield _removed(item)
+            yield _removed(item, f", and its {taken.told()}" if taken else "")
         else:
             yield of_object(key, "removed", "was removed")
     for key in sorted(pairing.members):
@@ -213,6 +223,22 @@ def _lost(
             else:
                 what = f"lost label {name!r}"
                 yield of_object(pairing.new_key(key), "label_removed", what, name, name)
+
+
+def _lacking(
+    old: Mapping[ObjectKey, SchemaObject],
+    replaced: Mapping[ObjectKey, Replacement],
+    dialect: str,
+) -> Iterator[Change]:
+    """Risks of SQL that goes on to use an old name: keys and NOT NULL that are not there now."""
+    for key, (table, missing) in sorted(replaced.items()):
+        item = old[key]
+        if isinstance(item, Table) and not missing:
+            for change in table_changes(item, table, dialect):
+                # Rows of a view keep to the keys of what it reads.
+                tells = item.is_view or not table.is_view or change.rule in _OF_TYPES
+                if change.severity == "risky" and tells:
+                    yield change
 
 
 def _column(table: Table, name: str) -> Column:

@@ -127,6 +127,9 @@ def is_undone(change: Change, present: Present, names: Collection[str] = ()) -> 
         case "table_removed":
             # Another table of that name does not help SQL that reads these columns.
             return present.has_table_with(label, change.columns)
+        case "table_renamed" if change.columns:
+            # Its old name is there already, and means a table without them.
+            return present.has_table_with(change.before, change.columns)
         case rule if rule in _OBJECT_REMOVED:
             return present.has(change.object_kind, label)
         case rule if rule in _OBJECT_RENAMED:

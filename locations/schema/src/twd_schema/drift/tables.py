@@ -19,7 +19,7 @@ from twd_schema.drift.column_types import (
 from twd_schema.drift.excerpts import from_to, told_comments, told_sql
 from twd_schema.drift.following import is_requalified
 from twd_schema.drift.keys import key_changes
-from twd_schema.drift.replaced import ANOTHER_COLUMN, is_replaced
+from twd_schema.drift.replaced import another_column, replacing
 from twd_schema.drift.telling import of_column, of_table
 from twd_shared.schema_model.models import Column, Table
 
@@ -63,8 +63,8 @@ def removed_column(table: Table, column: Column) -> Change:
     """A column that is gone from the table; `table` as it is now."""
     type_ = type_of(column)
     rule, what = "column_removed", f"was removed (it was {type_})"
-    if is_replaced(column, table):
-        rule, what = "column_replaced", f"{what}, and its {ANOTHER_COLUMN}"
+    if other := replacing(column, table):
+        rule, what = "column_replaced", f"{what}, and its {another_column(column, other)}"
     return of_column(table, column.name, rule, what, before=type_)
 
 
