@@ -34,6 +34,7 @@ def test_what_tells_of_a_column_stays(comment: str) -> None:
         ("token=a1b2c3, kind=b", "token=…, kind=b"),
         ("Server=a;Password=b1c2d3;Database=e", "Server=a;Password=…;Database=e"),
         ("password: 12345", "password: …"),
+        ("db_password=1234, token=1", "db_password=…, token=1"),
         ("password=b1;c2,d3 of ours", "password=… of ours"),
         ("password: ,b1c2", "password: …"),
         ("token: R2D2C3P0", "token: …"),

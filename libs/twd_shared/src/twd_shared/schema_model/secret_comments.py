@@ -29,6 +29,7 @@ _SECRET = re.compile(
 )
 # One of these, in small letters, is in each of them: a comment in which none is holds no secret.
 _MARKS = ("=", ":", "--", "-u", "bearer", *MARKS_OF_ISSUED)
+_PASSWORD = re.compile(r"passw|passphrase|pwd", re.IGNORECASE)
 _GIVEN = re.compile("^[\"']|[=:@]")
 
 
@@ -57,9 +58,11 @@ def _told(found: re.Match[str]) -> str:
         value = found["value"]
         # In "password: hashed" and "pw = pulse width" the word tells what it is.
         is_prose = found["gap"] and not _GIVEN.search(value) and is_ordinary(value)
-        return (
-            found[0] if is_prose or tells_of_a_column(value) else f"{name}{found['gap']}{_LEFT_OUT}"
-        )
+        # "token: 1" tells of a flag, "password: 1234" a password.
+        is_number = value.isdecimal() and _PASSWORD.search(name)
+        if not is_number and (is_prose or tells_of_a_column(value)):
+            return found[0]
+        return f"{name}{found['gap']}{_LEFT_OUT}"
     if option := found["option"]:
         is_user = option.lower().startswith(("-u", "--user"))
         return found[0] if is_user and ":" not in found["given"] else option + _LEFT_OUT
