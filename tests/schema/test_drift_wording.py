@@ -190,7 +190,7 @@ def column(**fields: object) -> Table:
         (
             JANUARY,
             _with(JANUARY, partition_of=PartitionOf(schema="s", table="t", bound="IN (1)")),
-            "Partition s.january changed its parent or bound.",
+            "Partition s.january was moved from “s.t DEFAULT” to “s.t IN (1)”.",
         ),
     ],
 )
