@@ -24,6 +24,7 @@ from twd_shared.schema_model.models import Snapshot
 from twd_shared.store.alerts import add_alert
 from twd_shared.store.connections import RegisteredConnection
 from twd_shared.store.database import MetadataDatabase
+from twd_shared.store.locks import take_lock
 from twd_shared.store.sync_tables import breaking_changes
 from twd_shared.store.tables import snapshots
 
@@ -68,10 +69,7 @@ class BreakingChanges:
         """
         connection_id, version = source.connection_id, diff.to_version
         with self._database.begin() as transaction:
-            alone = (
-                "select pg_advisory_xact_lock(hashtextextended('twd.breaking_changes:' || :id, 0))"
-            )
-            transaction.execute(sa.text(alone), {"id": connection_id})
+            take_lock(transaction, f"twd.breaking_changes:{connection_id}")
             present = Present(snapshot)
             open_ones = _open_changes(transaction, connection_id)
             undone, new = _to_tell(open_ones, diff, present)
