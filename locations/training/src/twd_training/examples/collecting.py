@@ -96,9 +96,10 @@ def collect_examples(
         )
         checked = [check(one, connection_id, known) for one in (*reading.submissions, *mined)]
         planner, problem = SourcePlanner(access, connection), ""
+        refused_by = None if asks else _grammar_of(snapshot, grammar)
         if asks:
             checked, problem = _planned(checked, planner, edit.before)
-        elif refused_by := _grammar_of(snapshot, grammar):
+        elif refused_by:
             checked = _in_grammar(checked, refused_by, known.dialect)
         items = _worth_keeping(
             without_repeats(
@@ -111,7 +112,7 @@ def collect_examples(
         )
         if asks:
             items, problem = _with_planned_proposals(items, planner, edit.before, problem)
-        elif refused_by := _grammar_of(snapshot, grammar):
+        elif refused_by:
             proposals = (item.proposal for item in items if item.proposal)
             items = _without_proposals(items, _refused(refused_by, proposals))
         # Another marker than the application's: the difference asks for a training.
