@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import closing
 from http.server import BaseHTTPRequestHandler
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -138,3 +139,14 @@ def severed_link(metadata_dsn: str) -> Iterator[SeveredLink]:
         yield link
         too_long.cancel()
         too_long.join()
+
+
+@pytest.fixture
+def instance(services: Any, tmp_path: Path) -> Iterator[dg.DagsterInstance]:
+    """An instance on PostgreSQL; in SQLite each run has numbers of its own for its events."""
+    overrides = {
+        "storage": {"postgres": {"postgres_url": services.database()}},
+        "telemetry": {"enabled": False},
+    }
+    with dg.DagsterInstance.local_temp(str(tmp_path), overrides=overrides) as made:
+        yield made

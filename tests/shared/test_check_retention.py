@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
-
 import dagster as dg
 import pytest
 import sqlalchemy as sa
@@ -21,16 +17,6 @@ pytestmark = pytest.mark.integration
 def checked() -> dg.MaterializeResult:
     passed = dg.AssetCheckResult(check_name="whole", passed=True)
     return dg.MaterializeResult(check_results=[passed])
-
-
-@pytest.fixture
-def instance(services: Any, tmp_path: Path) -> Iterator[dg.DagsterInstance]:
-    overrides = {
-        "storage": {"postgres": {"postgres_url": services.database()}},
-        "telemetry": {"enabled": False},
-    }
-    with dg.DagsterInstance.local_temp(str(tmp_path), overrides=overrides) as made:
-        yield made
 
 
 def _run(instance: dg.DagsterInstance) -> str:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import Any
 
 import dagster as dg
 import pytest
@@ -17,16 +14,6 @@ pytestmark = pytest.mark.integration
 
 @dg.asset(automation_condition=dg.AutomationCondition.eager())
 def automated() -> None: ...
-
-
-@pytest.fixture
-def instance(services: Any, tmp_path: Path) -> Iterator[dg.DagsterInstance]:
-    overrides = {
-        "storage": {"postgres": {"postgres_url": services.database()}},
-        "telemetry": {"enabled": False},
-    }
-    with dg.DagsterInstance.local_temp(str(tmp_path), overrides=overrides) as made:
-        yield made
 
 
 def test_an_evaluation_is_kept_for_thirty_days(instance: dg.DagsterInstance) -> None:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import dagster as dg
 import pytest
@@ -33,17 +31,6 @@ def whole() -> None: ...
 @dg.asset
 def failing() -> None:
     raise RuntimeError("this run fails")
-
-
-@pytest.fixture
-def instance(services: Any, tmp_path: Path) -> Iterator[dg.DagsterInstance]:
-    # In SQLite each run has numbers of its own for its events.
-    overrides = {
-        "storage": {"postgres": {"postgres_url": services.database()}},
-        "telemetry": {"enabled": False},
-    }
-    with dg.DagsterInstance.local_temp(str(tmp_path), overrides=overrides) as made:
-        yield made
 
 
 def _run(
