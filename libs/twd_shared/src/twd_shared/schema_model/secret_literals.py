@@ -110,15 +110,16 @@ def _compared(sql: str, dialect: str) -> Iterator[re.Match[str]]:
     # A literal on the right makes something true or false, and is no value of what is around.
     is_right = is_between = False
     for found in _PARTS[dialect].finditer(sql):
-        text = found[0]
-        word = text.lower() if found["word"] else ""
+        text, kind = found[0], found.lastgroup
+        word = text.lower() if kind in ("word", "call") else ""
         if word == "from":
             brackets.begin()
-        if found["skipped"] or word in _BETWEEN or text.startswith(("--", "/*")):
+        is_comment = kind == "text" and text.startswith(("--", "/*"))
+        if kind == "skipped" or is_comment or word in _BETWEEN:
             continue
         if word == "and" and is_between:
             is_between = False
-        elif found["bracket"]:
+        elif kind == "bracket":
             if text == ",":
                 brackets.go_on()
                 bracket = brackets.last
@@ -131,24 +132,26 @@ def _compared(sql: str, dialect: str) -> Iterator[re.Match[str]]:
                 brackets.open(before, compared)
             else:
                 name, compared = brackets.close() or name, ""
-        elif found["text"] and _is_literal(text):
+        elif kind == "text" and _is_literal(text):
             content = _content(found)
-            if brackets.last.hides(content) or is_hidden(compared, content):
+            bracket = brackets.last
+            if bracket.hides(content) or is_hidden(compared, content):
                 yield found
             if not is_right and not _names_a_relation(found):
-                brackets.last.literals.append(found)
+                bracket.literals.append(found)
             if _SECRET_ELSEWHERE.search(text) and holds_a_secret(content):
-                brackets.last.is_joined = True
+                bracket.is_joined = True
             last, left = found, []
-        elif found["text"] and _is_no_name(text, dialect) and is_hidden(compared, text[1:-1]):
+        elif kind == "text" and _is_no_name(text, dialect) and is_hidden(compared, text[1:-1]):
             yield found
-        elif found["sign"] or word in _COMPARING:
+        elif kind == "sign" or word in _COMPARING:
             is_right = is_comparison = bool(word or _COMPARISON.fullmatch(text))
             is_between = word == "between"
             name = (_field(last) if is_comparison else "") or name
             compared = name if is_comparison else ""
-            last, left = None, brackets.last.literals if is_comparison else []
-            brackets.last.is_joined &= text == "||"
+            bracket = brackets.last
+            last, left = None, bracket.literals if is_comparison else []
+            bracket.is_joined &= text == "||"
             if text == ";":
                 brackets = _Brackets(_ENCRYPTING[dialect])
         elif word == "as":
@@ -158,14 +161,16 @@ def _compared(sql: str, dialect: str) -> Iterator[re.Match[str]]:
             compared = brackets.end(word, name)
             name = ""
             last, left, is_right = None, [], False
-        elif found["call"] is not None:
+        elif kind == "call":
             # What is in its brackets is compared, and not the function.
             last = None
         else:
             name, compared = text.strip('"`[]'), ""
             if names_a_secret(name):
                 brackets.last.name = name
-                yield from (literal for literal in left if is_hidden(name, _content(literal)))
+                for literal in left:
+                    if is_hidden(name, _content(literal)):
+                        yield literal
                 # Each is looked at once.
                 left.clear()
             last, left, is_right = None, [], False
@@ -174,6 +179,9 @@ def _compared(sql: str, dialect: str) -> Iterator[re.Match[str]]:
 
 class _Bracket:
     """What has been read in brackets, or between CASE and END."""
+
+    # There are as many as somebody writes brackets.
+    __slots__ = ("compared", "is_joined", "is_secret", "literals", "name", "opened_by")
 
     def __init__(self, opened_by: str, compared: str, *, is_secret: bool) -> None:
         """Nothing is read; whether all of it is a secret goes by what is around."""
@@ -217,7 +225,8 @@ class _Brackets:
     def open(self, opened_by: str, compared: str) -> None:
         """Begin one in brackets, which a function may stand before."""
         outer = self.last
-        is_secret = outer.is_secret or outer.is_joined or self._encrypts(opened_by)
+        encrypts = bool(opened_by) and self._encrypting.fullmatch(opened_by) is not None
+        is_secret = outer.is_secret or outer.is_joined or encrypts
         self._all.append(_Bracket(opened_by, compared, is_secret=is_secret))
 
     def close(self) -> str:
@@ -249,15 +258,14 @@ class _Brackets:
         self.last.name = ""
         return self.last.compared if word == "when" else ""
 
-    def _encrypts(self, function: str) -> bool:
-        return bool(self._encrypting.fullmatch(function))
-
     def _tell_outer(self) -> None:
         # The shorter is added to the longer: brackets in brackets are not read again and again.
-        outer, inner = self._all[-2:]
-        fewer, more = sorted((outer.literals, inner.literals), key=len)
-        outer.literals = more
+        outer, inner = self._all[-2], self._all[-1]
+        more, fewer = outer.literals, inner.literals
+        if len(fewer) > len(more):
+            more, fewer = fewer, more
         more += fewer
+        outer.literals = more
 
 
 def _field(literal: re.Match[str] | None) -> str:

@@ -6,6 +6,7 @@ Patterns are bounded: whoever writes a schema writes the texts that they are hel
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 # What is longer is taken for one without a look: neither an option nor a literal is often so long.
 _LONGEST_SEEN = 4_000
@@ -106,6 +107,8 @@ def may_name_a_secret(text: str) -> bool:
     return bool(_HINT.search(text))
 
 
+# One name has many values: a list of them, or each literal of a text that never ends.
+@lru_cache(maxsize=256)
 def names_a_secret(name: str) -> bool:
     """Whether a word of the name is that of a secret: of `token_status`, not of `passenger`."""
     return may_name_a_secret(name) and bool(_SECRET_NAME.search(_in_words(name)))
@@ -119,11 +122,18 @@ def is_hidden(name: str, value: str) -> bool:
     """
     if not names_a_secret(name) or is_no_value(value):
         return False
+    is_itself, also_as_word = _secrecy_of(name)
+    if is_ordinary(value):
+        return also_as_word
+    return is_itself or not _MEASURE.fullmatch(value)
+
+
+@lru_cache(maxsize=256)
+def _secrecy_of(name: str) -> tuple[bool, bool]:
+    """Whether the value of the name is the secret itself, and whether it is one as a word too."""
     words = _in_words(name)
     is_itself = bool(_SECRET_ITSELF.search(words)) and not _FLAG.match(words)
-    if is_ordinary(value):
-        return is_itself and not _ALSO_ORDINARY.search(words)
-    return is_itself or not _MEASURE.fullmatch(value)
+    return is_itself, is_itself and not _ALSO_ORDINARY.search(words)
 
 
 def is_no_value(value: str) -> bool:
